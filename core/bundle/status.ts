@@ -1,0 +1,40 @@
+/** What the control plane says about a roll-out. Served as JSON by its admin API; awaited by the Pulumi provider, the loop, the CLI and the status page. */
+import type { Digest } from '../lib/digest';
+import type { Part } from './objects';
+
+/** `unknown`: the proxy is disconnected and its SVID has not lapsed. `rejected`: Envoy NACKed. */
+export type ProxyPhase = 'none' | 'sent' | 'acked' | 'active' | 'rejected' | 'unknown';
+export interface ProxyStatus {
+  /** Instance id, unique in the mesh: `reviews-v1-1`. */
+  readonly instance: string;
+  readonly workload: string;
+  readonly principal: string;
+  readonly connected: boolean;
+  readonly envoyVersion: string | null;
+  /** Which set each part is to have, and how far it came. */
+  readonly parts: { readonly [part in Part]: { readonly set: 'stable' | 'candidate'; readonly phase: ProxyPhase } };
+  /** Whether the candidate differs from stable for this proxy. */
+  readonly concerned: boolean;
+  /** xDS responses sent to it since it connected; a proxy that a release does not concern gets none. */
+  readonly responses: number;
+  readonly lastError: string | null;
+}
+export type RolloutState = 'idle' | 'rolling' | 'holding' | 'converged' | 'aborted' | 'unproven';
+export interface RolloutStatus {
+  readonly environment: string;
+  readonly generation: number;
+  readonly release: Digest | null;
+  readonly commit: string | null;
+  readonly state: RolloutState;
+  /** 0-based; null when nothing rolls. */
+  readonly step: number | null;
+  readonly steps: number;
+  readonly wave: number | null;
+  /** One line: what it waits for, or why it was aborted. */
+  readonly message: string;
+  readonly proxies: readonly ProxyStatus[];
+  /** Milliseconds since the epoch by the control plane's clock. */
+  readonly updatedAt: number;
+  readonly startedAt: number | null;
+  readonly convergedAt: number | null;
+}

@@ -1,0 +1,144 @@
+/**
+ * What leaves the sandbox: wire types, apart from the authoring types (see docs/adr). Plain JSON; everything symbolic by
+ * environment stays symbolic (`PerEnv`) until lower. typescript-json-schema makes the JSON Schema of `Declaration` from this file.
+ */
+import type { Span } from '../diagnostics/diagnostic';
+
+/** A value that differs by environment, total over the mesh's environments. Told apart from a plain value by its one key. */
+export interface PerEnv<T> {
+  readonly $perEnv: { readonly [environment: string]: T };
+}
+/** `mostly(value, except)`: lower expands it. */
+export interface MostlyEnv<T> {
+  readonly $mostly: { readonly value: T; readonly except: { readonly [environment: string]: T } };
+}
+export type OrPerEnv<T> = T | PerEnv<T> | MostlyEnv<T>;
+
+/** Points at another declaration by id. `port` names a service's port, `listener` and `host` a place at a gateway, `version` a version. */
+export interface Ref {
+  readonly ref: string;
+  readonly port?: string;
+  readonly listener?: string;
+  readonly host?: string;
+  readonly version?: string;
+}
+/** @pattern ^[0-9]+(\.[0-9]+)?(ms|s|m|h)$ */
+export type WireDuration = string;
+/** @pattern ^[0-9]+(\.[0-9]+)?%$ */
+export type WirePercent = string;
+
+export type CallerRef =
+  | { readonly kind: 'ref'; readonly to: Ref } // service, workload, namespace, gateway
+  | { readonly kind: 'tagged'; readonly tags: { readonly [tag: string]: string } }
+  | { readonly kind: 'outside'; readonly network?: readonly string[]; readonly name: string; readonly through: Ref } // internet.through(edge), network(...).through(edge)
+  | { readonly kind: 'anyone'; readonly except: readonly CallerRef[] };
+/** What standards, guarantees and waivers are about. */
+export type ScopeRef = { readonly kind: 'ref'; readonly to: Ref } | { readonly kind: 'tagged'; readonly tags: { readonly [tag: string]: string } } | { readonly kind: 'mesh' };
+
+export type WireTextMatch =
+  | { readonly kind: 'exact'; readonly value: string }
+  | { readonly kind: 'prefix'; readonly value: string }
+  | { readonly kind: 'regex'; readonly value: string }
+  | { readonly kind: 'present' };
+export interface WireTextFields {
+  readonly [name: string]: WireTextMatch;
+}
+export interface WireRetry {
+  readonly atMost: number;
+  readonly perTry: WireDuration;
+  readonly on: readonly string[];
+  readonly budget?: WirePercent;
+}
+export interface WireConnections {
+  readonly max: number;
+  readonly pending?: number;
+}
+export interface WireEjection {
+  readonly consecutive5xx: number;
+  readonly for: WireDuration;
+  readonly atMost: WirePercent;
+}
+export interface WireSettings {
+  readonly mtls?: OrPerEnv<'strict' | 'permissive'>;
+  readonly timeout?: OrPerEnv<WireDuration>;
+  readonly retry?: OrPerEnv<WireRetry | 'none'>;
+  readonly connections?: OrPerEnv<WireConnections>;
+  readonly eject?: OrPerEnv<WireEjection | 'none'>;
+  readonly traceSample?: OrPerEnv<WirePercent>;
+}
+export interface WirePort {
+  readonly protocol: string;
+  readonly number: number;
+  /** The contract: request lines, or gRPC methods. */
+  readonly requests?: readonly string[];
+  readonly urls?: 'rfc3986' | 'servlet' | 'case-insensitive';
+}
+
+export type WireDestination =
+  | { readonly kind: 'version'; readonly version: string }
+  | { readonly kind: 'weights'; readonly weights: { readonly [version: string]: OrPerEnv<number> } }
+  | { readonly kind: 'target'; readonly to: Ref }
+  | { readonly kind: 'split'; readonly shares: readonly { readonly to: Ref; readonly percent: OrPerEnv<number> }[] }
+  | { readonly kind: 'respond'; readonly status: number; readonly body?: string }
+  | { readonly kind: 'redirect'; readonly host?: string; readonly path?: string; readonly status?: number }
+  | { readonly kind: 'unsupported'; readonly feature: string };
+export interface WireConditions {
+  readonly request?: readonly string[];
+  readonly headers?: WireTextFields;
+  readonly query?: WireTextFields;
+  readonly cookies?: WireTextFields;
+  readonly from?: readonly CallerRef[];
+}
+export interface WireRouteElse {
+  readonly to: WireDestination;
+  readonly timeout?: OrPerEnv<WireDuration>;
+  readonly retry?: OrPerEnv<WireRetry | 'none'>;
+  readonly idle?: OrPerEnv<WireDuration>;
+}
+export interface WireRouteRule extends WireRouteElse {
+  readonly when: WireConditions;
+  readonly only?: readonly string[];
+}
+
+/** One kind for each thing that can be in force. `unsupported` is a word of the vocabulary that this version does not enforce: lower refuses it by name. */
+export type DeclarationValue =
+  | { readonly kind: 'mesh'; readonly trustDomain: string; readonly environments: readonly string[]; readonly teams: { readonly [team: string]: { readonly namespaces: readonly string[]; readonly contact?: string } }; readonly tags?: { readonly [tag: string]: readonly string[] }; readonly runs: { readonly envoy: string; readonly istio?: string; readonly kubernetes?: string } }
+  | { readonly kind: 'namespace'; readonly name: string; readonly team: string; readonly tags?: { readonly [tag: string]: string }; readonly settings?: WireSettings; readonly adoption?: OrPerEnv<string> }
+  | { readonly kind: 'service'; readonly namespace: Ref; readonly name: string; readonly serviceAccount: string; readonly labels?: readonly string[]; readonly tags?: { readonly [tag: string]: string }; readonly settings?: WireSettings; readonly only?: readonly string[]; readonly ports: { readonly [name: string]: WirePort }; readonly versions?: readonly string[]; readonly versionLabel?: string }
+  | { readonly kind: 'workload'; readonly namespace: Ref; readonly name: string; readonly serviceAccount: string; readonly labels?: readonly string[]; readonly tags?: { readonly [tag: string]: string }; readonly settings?: WireSettings; readonly only?: readonly string[] }
+  | { readonly kind: 'gateway'; readonly namespace: Ref; readonly name: string; readonly serviceAccount: string; readonly listeners: { readonly [name: string]: { readonly port: number; readonly hosts: { readonly [host: string]: string }; readonly certificate: string } } }
+  | { readonly kind: 'access'; readonly action: 'allow' | 'deny'; readonly port: Ref; readonly from: readonly CallerRef[]; readonly requests: readonly string[] | 'any'; readonly headers?: WireTextFields; readonly hosts?: readonly string[]; readonly mode?: 'enforce' | 'shadow'; readonly because?: string; readonly only?: readonly string[] }
+  | { readonly kind: 'route'; readonly on: Ref; readonly rules: readonly WireRouteRule[]; readonly otherwise: WireRouteElse }
+  | { readonly kind: 'need'; readonly caller: Ref; readonly targets: readonly Ref[]; readonly timeout?: OrPerEnv<WireDuration>; readonly retry?: OrPerEnv<WireRetry | 'none'>; readonly connections?: OrPerEnv<WireConnections> }
+  | { readonly kind: 'standard'; readonly for: readonly ScopeRef[]; readonly defaults?: WireSettings; readonly bounds?: { readonly mtls?: 'strict'; readonly timeoutMax?: WireDuration; readonly retriesMax?: number }; readonly only?: readonly string[]; readonly mode?: 'enforce' | 'shadow' }
+  | { readonly kind: 'guarantee'; readonly claim: 'never'; readonly from: readonly CallerRef[]; readonly to: readonly ScopeRef[] }
+  | { readonly kind: 'waiver'; readonly code?: string; readonly rule?: Ref; readonly at: readonly ScopeRef[]; readonly because: string; readonly ticket: string; readonly until: string }
+  | { readonly kind: 'rollout'; readonly for: readonly ScopeRef[]; readonly waves: readonly WirePercent[]; readonly hold: WireDuration; readonly only?: readonly string[] }
+  | { readonly kind: 'patch'; readonly on: Ref; readonly direction: 'inbound' | 'outbound'; readonly envoy: { readonly min?: string; readonly below?: string }; readonly because: string; readonly merge: { readonly [field: string]: unknown } }
+  | { readonly kind: 'unsupported'; readonly feature: string };
+
+/** A declaration in force. `team` is the owner of the folder of the module that exports it, by the host's attribution, never by a stack. */
+export interface Declaration {
+  readonly id: string;
+  readonly team: string;
+  readonly value: DeclarationValue;
+}
+
+/** Where a declaration was written; kept beside it, never in it. `chain` leads from the exporting module inwards through helpers. */
+export interface Origin {
+  readonly span: Span;
+  readonly chain: readonly Span[];
+  /** Places inside the declaration, by JSON path (`rules.0`, `otherwise`), where known. */
+  readonly parts?: { readonly [path: string]: Span };
+}
+export interface Origins {
+  readonly [id: string]: Origin;
+}
+
+/** The result of evaluate: everything in force, in order of id, and where it came from. */
+export interface Evaluated {
+  readonly declarations: readonly Declaration[];
+  readonly origins: Origins;
+  /** Fuel used (interrupt callbacks and charged built-ins), for `--json` and the bench. */
+  readonly fuel: number;
+}

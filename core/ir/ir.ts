@@ -1,0 +1,214 @@
+/**
+ * The mesh IR: one environment of one mesh, normalised. References are resolved, `per()` is gone, settings have their effective values, every
+ * list is in a total order (stated beside it), and two policies that mean the same have the same canonical bytes. No origin, commit or time is in it.
+ */
+import type { PortKey, Principal, RuleId, WorkloadKey } from '../mesh/ids';
+import type { Json } from '../lib/json';
+
+export interface MeshIr {
+  readonly version: 'meshwright.ir/1';
+  readonly environment: string;
+  readonly trustDomain: string;
+  /** What the policy says it runs on: an input of emission. */
+  readonly runs: { readonly envoy: string };
+  /** By name. */
+  readonly teams: readonly { readonly name: string; readonly namespaces: readonly string[] }[];
+  /** By name. */
+  readonly namespaces: readonly Namespace[];
+  /** Everything with an identity: what stands behind services, bare workloads, gateways. By key. */
+  readonly workloads: readonly Workload[];
+  /** By key. */
+  readonly services: readonly Service[];
+  /** By key. */
+  readonly gateways: readonly Gateway[];
+  /** By id; order has no meaning. */
+  readonly access: readonly AccessRule[];
+  /** Exactly one for each http-layer service port, synthesised where the owner wrote none (`id` null). By port. */
+  readonly routes: readonly RouteTable[];
+  /** By gateway, listener, host. */
+  readonly hostRoutes: readonly HostRoutes[];
+  /** By id. */
+  readonly needs: readonly Need[];
+  /** By id. */
+  readonly guarantees: readonly Guarantee[];
+  /** By id. */
+  readonly patches: readonly Patch[];
+  readonly rollout: Rollout;
+}
+
+export interface Namespace {
+  readonly id: RuleId;
+  readonly name: string;
+  readonly team: string;
+  readonly adoption: 'observe' | 'shadow' | 'enforce';
+}
+export interface Workload {
+  readonly id: RuleId;
+  readonly key: WorkloadKey;
+  readonly kind: 'service' | 'workload' | 'gateway';
+  readonly team: string;
+  readonly serviceAccount: string;
+  readonly principal: Principal;
+  /** Pod labels `name=value`, sorted. */
+  readonly labels: readonly string[];
+  readonly tags: { readonly [tag: string]: string };
+}
+export type Layer = 'http' | 'grpc' | 'tls' | 'tcp';
+export interface Service {
+  readonly id: RuleId;
+  /** Also the key of the workload behind it. */
+  readonly key: WorkloadKey;
+  readonly team: string;
+  readonly versions: readonly string[];
+  readonly versionLabel: string;
+  /** By name. */
+  readonly ports: readonly ServicePort[];
+}
+export interface ServicePort {
+  readonly key: PortKey;
+  readonly name: string;
+  readonly protocol: string;
+  readonly layer: Layer;
+  readonly number: number;
+  /** The contract, if there is one. Sorted by text. */
+  readonly requests: readonly RequestClass[] | null;
+  readonly urls: 'rfc3986' | 'servlet' | 'case-insensitive';
+  readonly mtls: 'strict' | 'permissive';
+  readonly connections: { readonly max: number; readonly pending: number | null } | null;
+  readonly eject: { readonly consecutive5xx: number; readonly forMs: number; readonly atMostPercent: number } | null;
+}
+export interface Gateway {
+  readonly id: RuleId;
+  readonly key: WorkloadKey;
+  /** By name. */
+  readonly listeners: readonly GatewayListener[];
+}
+export interface GatewayListener {
+  readonly name: string;
+  readonly port: number;
+  /** `namespace/name` of the serving certificate. */
+  readonly certificate: string;
+  /** By host; exact (`shop.acme.example`) or one leading wildcard label (`*.books.acme.example`). Lower case. */
+  readonly hosts: readonly { readonly host: string; readonly team: string }[];
+}
+
+/** One line `GET /reviews/{id}`: one request class. `method` is `*` for any. */
+export interface RequestClass {
+  readonly method: string;
+  readonly path: PathTemplate;
+  /** As written, normalised: method, space, template. */
+  readonly text: string;
+}
+/** `/a/{id}/{rest...}`. `{x}` is one non-empty segment; `{x...}` is last and takes one or more characters, slashes included. `/` is the empty list. */
+export type PathTemplate = readonly PathSegment[];
+export type PathSegment =
+  | { readonly kind: 'literal'; readonly text: string }
+  | { readonly kind: 'one'; readonly name: string }
+  | { readonly kind: 'rest'; readonly name: string };
+
+export type TextMatch =
+  | { readonly kind: 'exact'; readonly value: string }
+  | { readonly kind: 'prefix'; readonly value: string }
+  | { readonly kind: 'regex'; readonly value: string }
+  | { readonly kind: 'present' };
+/** `name` is lower case for headers and as written for query parameters and cookies. */
+export interface FieldMatch {
+  readonly name: string;
+  readonly match: TextMatch;
+}
+
+/** Whom a rule is about. `named` is false for one taken in by a namespace or a tag: such an allow gives no configuration without a need. */
+export type Callers =
+  | { readonly kind: 'principals'; readonly principals: readonly { readonly principal: Principal; readonly named: boolean }[] }
+  | { readonly kind: 'anyone'; readonly except: readonly Principal[] };
+
+export interface AccessRule {
+  readonly id: RuleId;
+  readonly action: 'allow' | 'deny';
+  /** `shadow` is evaluated and counted, and decides nothing. */
+  readonly mode: 'enforce' | 'shadow';
+  readonly port: PortKey;
+  readonly callers: Callers;
+  /** Any of them; `any` means every request. Sorted by text. On tcp-layer ports always `any`. */
+  readonly requests: readonly RequestClass[] | 'any';
+  /** All of them. By name. */
+  readonly headers: readonly FieldMatch[];
+  /** Any of them (the Host header without its port, case ignored); empty means any host. */
+  readonly hosts: readonly string[];
+  readonly because: string | null;
+}
+
+export interface RouteTable {
+  readonly id: RuleId | null;
+  readonly port: PortKey;
+  /** First match wins; the last one has `match: null` and takes the rest. */
+  readonly rules: readonly RouteRule[];
+}
+export interface HostRoutes {
+  readonly id: RuleId;
+  readonly gateway: WorkloadKey;
+  readonly listener: string;
+  readonly host: string;
+  readonly team: string;
+  readonly rules: readonly RouteRule[];
+}
+export interface RouteRule {
+  /** `<table id>.rules.<index as written>` or `<table id>.otherwise`; for a synthesised table `<port key>.default`. */
+  readonly id: RuleId;
+  readonly match: RouteMatch | null;
+  readonly action: RouteAction;
+}
+/** All dimensions that are given must hold. */
+export interface RouteMatch {
+  /** Any of them; empty means any request. */
+  readonly requests: readonly RequestClass[];
+  readonly headers: readonly FieldMatch[];
+  readonly query: readonly FieldMatch[];
+  readonly cookies: readonly FieldMatch[];
+}
+export type RouteAction =
+  | { readonly kind: 'forward'; readonly to: readonly WeightedTarget[]; readonly timeoutMs: number; readonly retry: Retry | null }
+  | { readonly kind: 'respond'; readonly status: number; readonly body: string | null }
+  | { readonly kind: 'redirect'; readonly host: string | null; readonly path: string | null; readonly status: 301 | 302 | 307 | 308 };
+/** `version` null: every endpoint of the port. Weights are whole numbers above 0 that add up to 100. By port, version. */
+export interface WeightedTarget {
+  readonly port: PortKey;
+  readonly version: string | null;
+  readonly weight: number;
+}
+export interface Retry {
+  readonly atMost: number;
+  readonly perTryMs: number;
+  /** Sorted. */
+  readonly on: readonly string[];
+  readonly budgetPercent: number;
+}
+
+export interface Need {
+  readonly id: RuleId;
+  readonly caller: WorkloadKey;
+  readonly targets: readonly PortKey[];
+  /** The caller's stricter settings; null where it said nothing. */
+  readonly timeoutMs: number | null;
+  readonly retry: Retry | 'none' | null;
+}
+/** `never`: none of `from` may reach any of `to` with any request. */
+export interface Guarantee {
+  readonly id: RuleId;
+  readonly claim: 'never';
+  readonly team: string;
+  readonly from: Callers;
+  readonly to: readonly PortKey[];
+}
+export interface Patch {
+  readonly id: RuleId;
+  readonly port: PortKey;
+  readonly direction: 'inbound' | 'outbound';
+  readonly envoy: { readonly min: string | null; readonly below: string | null };
+  readonly merge: { readonly [field: string]: Json };
+}
+/** Percentages of the proxies of each step; ends with 100. */
+export interface Rollout {
+  readonly waves: readonly number[];
+  readonly holdMs: number;
+}

@@ -1,0 +1,9 @@
+/** Source is run as it is: swc strips the types, `tsc -b` checks them. Suites that start the product run its compiled form in dist/. */
+module.exports = {
+  testEnvironment: 'node',
+  roots: ['core', 'platform', 'sdk', 'compiler', 'runtime-proxy', 'deploy', 'gitops', 'cli', 'test'].map((folder) => `<rootDir>/${folder}`),
+  testMatch: ['**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', '\\.policy\\.test\\.ts$'],
+  transform: { '\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'commonjs' }, sourceMaps: 'inline' }] },
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+};
