@@ -1,0 +1,75 @@
+/** What the demo runs where: the applications, one proxy beside each, and the gateway, all on loopback and on ports that were free a moment ago. */
+import { createServer } from 'node:net';
+import type { Address, Instance, Inventory } from '../../runtime-proxy/inventory';
+import type { WorkloadKey } from '../../core/mesh/ids';
+import type { ApplicationConfig } from './applications';
+
+interface Sample {
+  readonly name: ApplicationConfig['name'];
+  readonly version: string;
+  readonly replicas: number;
+  readonly calls: boolean;
+}
+/** Two of the product page, so that a wave has a first proxy and a rest. */
+const samples: readonly Sample[] = [
+  { name: 'productpage', version: 'v1', replicas: 2, calls: true },
+  { name: 'details', version: 'v1', replicas: 1, calls: false },
+  { name: 'ratings', version: 'v1', replicas: 1, calls: false },
+  { name: 'reviews', version: 'v1', replicas: 1, calls: true },
+  { name: 'reviews', version: 'v2', replicas: 1, calls: true },
+  { name: 'reviews', version: 'v3', replicas: 1, calls: true },
+];
+/** Only services that declare versions have them in the inventory. */
+const versioned = new Set(['reviews']);
+
+export interface Layout {
+  readonly inventory: Inventory;
+  readonly applications: readonly ApplicationConfig[];
+  readonly edge: Address;
+}
+
+/** Free ports from the kernel, all held at once so that no two are equal. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+          const server = createServer();
+          server.once('error', reject);
+          server.listen(0, '127.0.0.1', () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    return typeof address === 'object' && address ? address.port : 0;
+  });
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Lays the sample mesh out. `edgePort` is the gateway's, chosen by the user or free. */
+export async function layOut(edgePort?: number): Promise<Layout> {
+  const replicas = samples.flatMap((sample) => Array.from({ length: sample.replicas }, (_, index) => ({ ...sample, index })));
+  const ports = [...(await freePorts(replicas.length * 3 + 1))];
+  const take = (): Address => ({ host: '127.0.0.1', port: ports.pop() ?? 0 });
+  const applications: ApplicationConfig[] = [];
+  const instances: Instance[] = [];
+  for (const replica of replicas) {
+    const id = `${replica.name}${versioned.has(replica.name) ? `-${replica.version}` : ''}-${replica.index + 1}`;
+    const [app, inbound, outbound] = [take(), take(), take()];
+    applications.push({ instance: id, name: replica.name, version: replica.version, ...app, outbound: replica.calls ? outbound : null });
+    instances.push({
+      id,
+      workload: `bookinfo/${replica.name}` as WorkloadKey,
+      ...(versioned.has(replica.name) ? { version: replica.version } : {}),
+      app: { web: app },
+      inbound: { web: inbound },
+      outbound,
+    });
+  }
+  const edge: Address = edgePort === undefined ? take() : { host: '127.0.0.1', port: edgePort };
+  instances.push({ id: 'edge-1', workload: 'platform/edge' as WorkloadKey, app: {}, inbound: {}, listeners: { web: edge } });
+  return { inventory: { instances }, applications, edge };
+}
