@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+/**
+ * Writes a file so that a reader, or a start after a kill at any moment, sees the old bytes or the new ones, never a part: a temporary
+ * file beside it, fsync, rename, fsync of the folder. `mode` defaults to 0644; give 0600 for keys and tokens.
+ */
+export async function writeFileAtomic(file: string, data: string | Uint8Array, options: { readonly mode?: number } = {}): Promise<void> {
+  const folder = path.dirname(file);
+  const temporary = path.join(folder, `.${path.basename(file)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
+  const mode = options.mode ?? 0o644;
+  try {
+    const handle = await fs.open(temporary, 'wx', mode);
+    try {
+      await handle.chmod(mode); // the umask is not part of the meaning
+      await handle.writeFile(data);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await fs.rename(temporary, file);
+  } catch (error) {
+    await fs.rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(folder);
+}
+
+/** Makes a rename or a removal in the folder durable. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await fs.open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The text of a file; null when there is none. Every other trouble throws. */
+export async function readTextIfThere(file: string): Promise<string | null> {
+  try {
+    return await fs.readFile(file, 'utf8');
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw error;
+  }
+}
+
+/** A JSON file's value, for the caller to check; null when there is no file. A file that is not JSON throws with its name. */
+export async function readJsonIfThere(file: string): Promise<unknown> {
+  const text = await readTextIfThere(file);
+  if (text === null) return null;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${file} is not JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/** Every file below a folder, as paths relative to it with `/`, sorted. Links are not followed. An absent folder has none. */
+export async function listFiles(folder: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  const walk = async (below: string): Promise<void> => {
+    for (const entry of await fs.readdir(path.join(folder, below), { withFileTypes: true })) {
+      const name = below === '' ? entry.name : `${below}/${entry.name}`;
+      if (entry.isDirectory()) await walk(name);
+      else if (entry.isFile()) found.push(name);
+    }
+  };
+  try {
+    await walk('');
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+  return found.sort();
+}
+
+/** Writes a set of files below a folder: what is not in the set and was there before goes. For generated folders only. */
+export async function replaceFolder(folder: string, files: ReadonlyMap<string, string | Uint8Array>): Promise<void> {
+  for (const old of await listFiles(folder)) if (!files.has(old)) await fs.rm(path.join(folder, old), { force: true });
+  const made = new Set<string>();
+  for (const [name, data] of files) {
+    const file = path.join(folder, name);
+    const parent = path.dirname(file);
+    if (!made.has(parent)) await fs.mkdir(parent, { recursive: true });
+    made.add(parent);
+    await fs.writeFile(file, data);
+  }
+}
+
+/** A fresh folder in the system's temporary place, readable by this user only. The caller removes it. */
+export async function temporaryFolder(purpose: string): Promise<string> {
+  return fs.mkdtemp(path.join(os.tmpdir(), `meshwright-${purpose}-`));
+}
+
+/** `${XDG_CACHE_HOME:-~/.cache}/meshwright/<parts>`; not made. */
+export function cacheFolder(...parts: readonly string[]): string {
+  const base = process.env['XDG_CACHE_HOME'];
+  return path.join(base !== undefined && base !== '' ? base : path.join(os.homedir(), '.cache'), 'meshwright', ...parts);
+}
+
+/** Whether an error of node:fs says that the file or a folder on the way is not there. */
+export function isNotFound(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}

@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { temporaryFolder } from './files';
+import { endOrphan, readPidFile, runCommand, spawnGroup, startTimeOf, stopGroup, writePidFile } from './process';
+
+let folder: string;
+beforeEach(async () => (folder = await temporaryFolder('process-test')));
+afterEach(() => fs.rm(folder, { recursive: true, force: true }));
+
+const firstLine = (child: ReturnType<typeof spawnGroup>): Promise<string> =>
+  new Promise((resolve) => child.stdout?.once('data', (data) => resolve(String(data).trim())));
+
+describe('processes', () => {
+  it('runs a program without a shell and gives its output, input and exit code', async () => {
+    const result = await runCommand(
+      process.execPath,
+      ['-e', 'process.stdin.on("data", (d) => process.stdout.write(d)); process.on("exit", () => (process.exitCode = 3))'],
+      { input: '$(echo hi)' },
+    );
+    expect(result).toEqual({ code: 3, stdout: '$(echo hi)', stderr: '', timedOut: false });
+  });
+  it('rejects for a program that is not there', async () => {
+    await expect(runCommand(path.join(folder, 'none'), [])).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+  it('kills what outlives its time', async () => {
+    const result = await runCommand(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { timeoutMs: 100 });
+    expect(result).toMatchObject({ code: null, timedOut: true });
+  });
+  it('stops a child together with what the child started', async () => {
+    const child = spawnGroup('/bin/sh', ['-c', 'sleep 60 & echo $!; wait'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const grandchild = Number(await firstLine(child));
+    expect(await startTimeOf(grandchild)).not.toBeNull();
+    await stopGroup(child, { graceMs: 1_000 });
+    for (let turn = 0; turn < 100 && (await startTimeOf(grandchild)) !== null; turn += 1)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await startTimeOf(grandchild)).toBeNull();
+  });
+  it('ends an orphan by its pid file, and leaves alone a process that only has the same pid', async () => {
+    const child = spawnGroup(process.execPath, ['-e', 'console.log("up"); setInterval(() => {}, 1000)'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    await firstLine(child);
+    const file = path.join(folder, 'pid');
+    await writePidFile(file, child.pid ?? 0);
+    expect(await readPidFile(file)).toMatchObject({ pid: child.pid });
+    await fs.writeFile(path.join(folder, 'stale'), JSON.stringify({ pid: child.pid, started: 'another time' }));
+    expect(await endOrphan(path.join(folder, 'stale'))).toBe(false);
+    expect(child.exitCode).toBeNull();
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    expect(await endOrphan(file, { graceMs: 1_000 })).toBe(true);
+    await gone;
+    expect(await fs.readdir(folder)).toEqual([]);
+  });
+  it('says that a process that has ended has no start time', async () => {
+    const child = spawn(process.execPath, ['-e', '']);
+    await new Promise((resolve) => child.once('exit', resolve));
+    expect(await startTimeOf(child.pid ?? 0)).toBeNull();
+  });
+});
