@@ -1,0 +1,57 @@
+import type { Namespace } from './inventory';
+import type { identity, kind } from './marks';
+import type { Caller, Scope, Team } from './names';
+import type { HttpPort, PortsOf } from './ports';
+import type { PortMap } from './targets';
+import type { Cidr, NonEmpty, RequestLine } from './units';
+
+export interface Secret {
+  readonly [kind]: 'secret';
+}
+export declare function secret(ref: `${string}/${string}`): Secret;
+type HostUnder<H extends string> = H extends `*.${infer Rest}` ? `${string}.${Rest}` : H;
+/** Each host belongs to one team: nobody else routes it, and no wildcard of another team covers it. */
+export interface ListenerSpec {
+  readonly port: number;
+  readonly hosts: { readonly [host: string]: Team };
+  readonly certificate: Secret;
+}
+export interface ListenerMap {
+  readonly [name: string]: ListenerSpec;
+}
+export interface Listener<out H extends string> extends Scope {
+  readonly [kind]: 'listener';
+  host(name: HostUnder<H>): HttpPort<'http', never, RequestLine>;
+}
+export interface AnyGateway extends Scope, Caller {
+  readonly [kind]: 'gateway';
+}
+export interface Gateway<L extends ListenerMap> extends AnyGateway {
+  readonly listeners: { readonly [K in keyof L]: Listener<keyof L[K]['hosts'] & string> };
+}
+export interface GatewaySpec<L extends ListenerMap> {
+  readonly serviceAccount: string;
+  readonly listeners: L;
+}
+export declare function gateway<const L extends ListenerMap>(namespace: Namespace, name: string, spec: GatewaySpec<L>): Gateway<L>;
+/** Callers that prove no mesh identity; a rule says by which gateway they come. */
+export interface Outside {
+  readonly [identity]: 'unidentified';
+  through(gateway: AnyGateway): Caller;
+}
+export declare const internet: Outside;
+export declare function network(name: string, cidrs: NonEmpty<Cidr>): Outside;
+export interface ExternalSpec<P extends PortMap> {
+  readonly team: Team;
+  readonly hosts: NonEmpty<string>;
+  readonly ports: P;
+  readonly through?: AnyGateway;
+}
+/** A host that somebody else runs: its owner here is the team that answers for calling it. */
+export interface External<P extends PortMap> extends Scope {
+  readonly [kind]: 'external';
+  readonly ports: PortsOf<P, never>;
+}
+export declare function external<P extends PortMap>(name: string, spec: ExternalSpec<P>): External<P>;
+
+export {};

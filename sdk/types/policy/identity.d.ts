@@ -1,0 +1,31 @@
+import type { kind } from './marks';
+import type { Scope } from './names';
+import type { HttpsUrl, NonEmpty } from './units';
+
+export interface Claim {
+  readonly [kind]: 'claim';
+}
+export interface ClaimNamed {
+  is(value: string): Claim;
+  includes(value: string): Claim;
+  oneOf(...values: NonEmpty<string>): Claim;
+}
+export declare function claim(name: string): ClaimNamed;
+export interface User {
+  readonly [kind]: 'user';
+}
+/** Claims hang on an issuer: there is no other way to write one. */
+export interface Issuer extends Scope {
+  readonly [kind]: 'issuer';
+  user(...claims: readonly Claim[]): User;
+}
+export interface Jwks {
+  readonly [kind]: 'jwks';
+}
+export declare const jwks: { file(path: string): Jwks; fetch(url: HttpsUrl): Jwks };
+export interface IssuerSpec {
+  readonly url: HttpsUrl;
+  readonly audiences: NonEmpty<string>;
+  readonly keys: Jwks;
+}
+export declare function issuer(name: string, spec: IssuerSpec): Issuer;

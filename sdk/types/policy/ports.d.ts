@@ -1,0 +1,54 @@
+import type { AccessRule, Denial, GrpcAccess, HttpAccess, HttpLimit, Limit, LimitRule, TcpAccess, TlsAccess } from './access';
+import type { requestLines } from './marks';
+import type { Scope } from './names';
+import type { EnvoyPatch } from './patch';
+import type { GrpcRoutes, HttpRoutes, Route, TcpRoutes, TlsRoutes } from './routes';
+import type { HttpTarget, Layers, PortMap, PortSpec, Protocol, Target } from './targets';
+
+/** The same port in its owner's hands. */
+export interface HttpPort<P extends Protocol, V extends string, R extends string> extends Target<P, V, R> {
+  allow(rule: HttpAccess<R>): AccessRule;
+  deny(rule: Denial): AccessRule;
+  route(routes: HttpRoutes<V, R>): Route;
+  limit(rule: HttpLimit<R>): Limit;
+  patch(patch: EnvoyPatch): Scope;
+}
+/** For shared helpers: any HTTP port, whatever its versions and contract. */
+export interface AnyHttpPort extends HttpTarget {
+  allow(rule: HttpAccess<never>): AccessRule;
+  deny(rule: Denial): AccessRule;
+  route(routes: HttpRoutes<never, never>): Route;
+  limit(rule: LimitRule): Limit;
+}
+export interface GrpcPort<P extends Protocol, V extends string, R extends string> extends Target<P, V, R> {
+  allow(rule: GrpcAccess<R>): AccessRule;
+  deny(rule: Denial): AccessRule;
+  route(routes: GrpcRoutes<V, R>): Route;
+  limit(rule: LimitRule): Limit;
+  patch(patch: EnvoyPatch): Scope;
+}
+export interface TlsPort<P extends Protocol, V extends string> extends Target<P, V, never> {
+  allow(rule: TlsAccess): AccessRule;
+  deny(rule: Denial): AccessRule;
+  route(routes: TlsRoutes<V>): Route;
+  patch(patch: EnvoyPatch): Scope;
+}
+export interface TcpPort<P extends Protocol, V extends string> extends Target<P, V, never> {
+  allow(rule: TcpAccess): AccessRule;
+  deny(rule: Denial): AccessRule;
+  route(routes: TcpRoutes<V>): Route;
+  patch(patch: EnvoyPatch): Scope;
+}
+export interface PortByLayer<P extends Protocol, V extends string, R extends string> {
+  http: HttpPort<P, V, R>;
+  grpc: GrpcPort<P, V, R>;
+  tls: TlsPort<P, V>;
+  tcp: TcpPort<P, V>;
+}
+type PortOf<S extends PortSpec, V extends string> = PortByLayer<S['protocol'], V, S[typeof requestLines]>[Layers[S['protocol']]];
+export type PortsOf<P extends PortMap, V extends string> = { readonly [K in keyof P]: PortOf<P[K], V> };
+export type TargetsOf<P extends PortMap, V extends string> = {
+  readonly [K in keyof P]: Target<P[K]['protocol'], V, P[K][typeof requestLines]>;
+};
+
+export {};

@@ -1,0 +1,39 @@
+import type { External } from './gateways';
+import type { Namespace, Service, Workload } from './inventory';
+import type { kind } from './marks';
+import type { Caller, Scope } from './names';
+import type { TargetsOf } from './ports';
+import type { PortMap } from './targets';
+
+/** What other teams import. */
+export interface SharedService<out N extends string, out P extends PortMap, out V extends string> extends Scope, Caller {
+  readonly [kind]: 'service';
+  readonly name: N;
+  readonly ports: TargetsOf<P, V>;
+}
+export interface SharedWorkload extends Scope, Caller {
+  readonly [kind]: 'workload';
+  readonly name: string;
+}
+export interface SharedNamespace extends Scope, Caller {
+  readonly [kind]: 'namespace';
+  readonly name: string;
+}
+export interface SharedExternal<P extends PortMap> extends Scope {
+  readonly [kind]: 'external';
+  readonly ports: TargetsOf<P, never>;
+}
+type Shared<T> =
+  T extends Service<infer N, infer P, infer V>
+    ? SharedService<N, P, V>
+    : T extends Workload
+      ? SharedWorkload
+      : T extends Namespace
+        ? SharedNamespace
+        : T extends External<infer P>
+          ? SharedExternal<P>
+          : T;
+/** For a team's public.ts: `export const { productpage, reviews } = share(own)`. */
+export declare function share<T extends { readonly [name: string]: object }>(own: T): { readonly [K in keyof T]: Shared<T[K]> };
+
+export {};

@@ -1,0 +1,57 @@
+import type { requestLines, versionNames } from './marks';
+import type { Scope } from './names';
+import type { GrpcMethod, NonEmpty, RequestLine } from './units';
+
+/** What a rule may say depends on the layer alone. */
+export interface Layers {
+  http: 'http';
+  http2: 'http';
+  websocket: 'http';
+  grpc: 'grpc';
+  tls: 'tls';
+  tcp: 'tcp';
+  kafka: 'tcp';
+  amqp: 'tcp';
+  mongo: 'tcp';
+  mysql: 'tcp';
+  postgres: 'tcp';
+  redis: 'tcp';
+}
+export type Protocol = keyof Layers;
+
+export interface PortSpec<out P extends Protocol = Protocol, out R extends string = string> {
+  readonly protocol: P;
+  readonly number: number;
+  readonly [requestLines]: R;
+}
+export interface HttpPortSpec<R extends string> {
+  /** The contract. If it is given, routes and rules may name these only; `import openapi` writes it. */
+  readonly requests?: NonEmpty<R>;
+  /** How the application reads URLs: decides normalisation and guards in front of it. */
+  readonly urls?: 'rfc3986' | 'servlet' | 'case-insensitive';
+}
+export interface GrpcPortSpec<R extends string> {
+  readonly methods?: NonEmpty<R>;
+}
+export declare function http<R extends RequestLine = RequestLine>(port: number, spec?: HttpPortSpec<R>): PortSpec<'http', R>;
+export declare function http2<R extends RequestLine = RequestLine>(port: number, spec?: HttpPortSpec<R>): PortSpec<'http2', R>;
+/** Outside only: verified TLS is originated, so rules may still speak of requests. */
+export declare function https<R extends RequestLine = RequestLine>(port: number, spec?: HttpPortSpec<R>): PortSpec<'http', R>;
+export declare function grpc<R extends GrpcMethod = GrpcMethod>(port: number, spec?: GrpcPortSpec<R>): PortSpec<'grpc', R>;
+/** TLS passed through: matched by SNI, never opened. */
+export declare function tls(port: number): PortSpec<'tls', never>;
+export declare function tcp(port: number): PortSpec<'tcp', never>;
+export declare function kafka(port: number): PortSpec<'kafka', never>;
+export declare function postgres(port: number): PortSpec<'postgres', never>;
+export declare function redis(port: number): PortSpec<'redis', never>;
+export interface PortMap {
+  readonly [name: string]: PortSpec;
+}
+
+/** A port as anybody may name it: as destination, in a guarantee, in a question. */
+export interface Target<out P extends Protocol = Protocol, out V extends string = string, out R extends string = string> extends Scope {
+  readonly protocol: P;
+  readonly [versionNames]: V;
+  readonly [requestLines]: R;
+}
+export type HttpTarget = Target<'http' | 'http2' | 'websocket'>;
