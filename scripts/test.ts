@@ -1,0 +1,94 @@
+/**
+ * `npm test`: obtains Envoy and Pulumi, runs every suite, and ends with `N passed, N failed`. Suites that start real proxies and engines run one at
+ * a time, the others beside each other. Arguments are patterns of test files: `npm test -- core test/property`.
+ */
+import * as fs from 'node:fs/promises';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { spawn } from 'node:child_process';
+import { temporaryFolder } from '../platform/files';
+
+const root = path.resolve(__dirname, '..', '..');
+/** Folders whose suites start Envoy, Pulumi or whole meshes: these share the machine badly. */
+const heavy = ['test/e2e/', 'test/differential/', 'test/hostile/', 'test/conformance/', 'test/types/', 'deploy/', 'gitops/', 'runtime-proxy/', 'platform/tools/', 'compiler/emit/'];
+
+interface Tally {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: readonly string[];
+}
+
+/** The part of jest's `--json` report that is counted. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numRuntimeErrorTestSuites: number;
+  readonly testResults: readonly { readonly name: string; readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[] }[];
+}
+
+async function jest(args: readonly string[], report: string): Promise<Tally> {
+  const code = await new Promise<number>((resolve, reject) => {
+    const child = spawn('jest', ['--json', `--outputFile=${report}`, '--passWithNoTests', ...args], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, CI: process.env['CI'] ?? 'true' } });
+    child.once('error', reject);
+    child.once('exit', (exit) => resolve(exit ?? 1));
+  });
+  const text = await fs.readFile(report, 'utf8').catch(() => null);
+  if (text === null) return { passed: 0, failed: code === 0 ? 0 : 1, skipped: [] };
+  const read = JSON.parse(text) as Report; // jest's own documented format
+  const failed = read.numFailedTests + read.numRuntimeErrorTestSuites;
+  return {
+    passed: read.numPassedTests,
+    failed: code !== 0 && failed === 0 ? 1 : failed,
+    skipped: read.testResults.flatMap((suite) => suite.assertionResults.filter((test) => test.status === 'pending' || test.status === 'todo').map((test) => test.fullName)),
+  };
+}
+
+/** What the suites need and npm does not carry. A tool that cannot be had is named here; the suites that need it then fail, never skip. */
+async function obtainTools(): Promise<void> {
+  const { obtainEnvoy } = await import('../platform/tools/obtain.js');
+  const { obtainPulumi } = await import('../platform/tools/pulumi.js');
+  for (const [name, obtain] of [['Envoy', obtainEnvoy], ['Pulumi', obtainPulumi]] as const) {
+    try {
+      process.stderr.write(`${name}: ${String(await obtain())}\n`);
+    } catch (error) {
+      process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
+  }
+}
+
+async function main(patterns: readonly string[]): Promise<number> {
+  const begun = performance.now();
+  await obtainTools();
+  const folder = await temporaryFolder('test');
+  try {
+    const isHeavy = heavy.map((prefix) => `<rootDir>/${prefix}`);
+    const ignore = ['/node_modules/', '/dist/', '\\.policy\\.test\\.ts$'];
+    const runs: (readonly string[])[] =
+      patterns.length > 0
+        ? [['--runInBand', ...patterns]]
+        : [
+            [`--maxWorkers=${Math.max(1, os.availableParallelism())}`, '--testPathIgnorePatterns', ...ignore, ...isHeavy],
+            ['--runInBand', '--testPathPatterns', ...heavy.map((prefix) => `^${root}/${prefix}`)],
+          ];
+    const tallies: Tally[] = [];
+    for (const [index, args] of runs.entries()) tallies.push(await jest(args, path.join(folder, `${index}.json`)));
+    const sum = (pick: (tally: Tally) => number): number => tallies.reduce((total, tally) => total + pick(tally), 0);
+    const skipped = tallies.flatMap((tally) => tally.skipped);
+    for (const name of skipped) process.stdout.write(`skipped: ${name}\n`);
+    process.stdout.write(`${((performance.now() - begun) / 1000).toFixed(0)} s\n`);
+    const [passed, failed] = [sum((tally) => tally.passed), sum((tally) => tally.failed)];
+    process.stdout.write(`${passed} passed, ${failed} failed\n`);
+    return failed === 0 && passed > 0 ? 0 : 1;
+  } finally {
+    await fs.rm(folder, { recursive: true, force: true });
+  }
+}
+
+main(process.argv.slice(2)).then(
+  (code) => (process.exitCode = code),
+  (error: unknown) => {
+    process.stderr.write(`test: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.stdout.write('0 passed, 1 failed\n');
+    process.exitCode = 2;
+  },
+);
