@@ -1,0 +1,131 @@
+/** What a matcher takes. Each sentence in README.md about matching is one function here. */
+import { RE2JS } from 're2js';
+import { assertNever } from '../lib/brand';
+import type { FieldMatch, PathTemplate, RequestClass, RouteMatch, TextMatch } from '../ir/ir';
+import { pathWithoutQuery } from './canonical';
+
+/** A request as a matcher reads it. `host` is the Host header in lower case without a port; header names are lower case. */
+export interface RequestView {
+  readonly method: string;
+  /** Path and query as on the wire. */
+  readonly path: string;
+  readonly host: string;
+  readonly headers: { readonly [name: string]: string };
+}
+
+/** `http.example:8080` -> `http.example`; `[::1]:8080` -> `[::1]`. */
+export function hostWithoutPort(host: string): string {
+  return host.toLowerCase().replace(/:[0-9]*$/, '');
+}
+
+/** Whether a path (without its query) is one of the template's. */
+export function matchesPath(template: PathTemplate, path: string): boolean {
+  let rest = path;
+  if (template.length === 0) return rest === '/';
+  for (const segment of template) {
+    if (!rest.startsWith('/')) return false;
+    rest = rest.slice(1);
+    if (segment.kind === 'rest') return rest.length > 0;
+    const slash = rest.indexOf('/');
+    const text = slash < 0 ? rest : rest.slice(0, slash);
+    if (segment.kind === 'literal' ? text !== segment.text : text === '') return false;
+    rest = slash < 0 ? '' : rest.slice(slash);
+  }
+  return rest === '';
+}
+
+/** The template as a pattern for RE2 and JavaScript that must match the whole path without its query. Equal to `matchesPath` on canonical paths. */
+export function pathTemplatePattern(template: PathTemplate): string {
+  if (template.length === 0) return '/';
+  return template.map((segment) => `/${segmentPattern(segment)}`).join('');
+}
+function segmentPattern(segment: PathTemplate[number]): string {
+  switch (segment.kind) {
+    case 'literal':
+      return segment.text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    case 'one':
+      return '[^/]+';
+    case 'rest':
+      return '.+';
+    default:
+      return assertNever(segment);
+  }
+}
+
+export function matchesClass(cls: RequestClass, request: Pick<RequestView, 'method' | 'path'>): boolean {
+  return (cls.method === '*' || cls.method === request.method) && matchesPath(cls.path, pathWithoutQuery(request.path));
+}
+
+const patterns = new WeakMap<TextMatch, RE2JS>();
+/** `undefined`: the field is not there, which no matcher takes. A regex is RE2 and must match from end to end. */
+export function matchesText(match: TextMatch, value: string | undefined): boolean {
+  if (value === undefined) return false;
+  switch (match.kind) {
+    case 'exact':
+      return value === match.value;
+    case 'prefix':
+      return value.startsWith(match.value);
+    case 'present':
+      return true;
+    case 'regex': {
+      let pattern = patterns.get(match);
+      if (!pattern) patterns.set(match, (pattern = RE2JS.compile(match.value)));
+      return pattern.matches(value);
+    }
+    default:
+      return assertNever(match);
+  }
+}
+
+export function matchesHeader(field: FieldMatch, headers: RequestView['headers']): boolean {
+  return matchesText(field.match, Object.hasOwn(headers, field.name) ? headers[field.name] : undefined);
+}
+
+/** The first parameter of that name, not decoded; `?a` is `a` with the empty value. */
+export function matchesQuery(field: FieldMatch, path: string): boolean {
+  const query = path.indexOf('?');
+  if (query < 0) return false;
+  for (const parameter of path.slice(query + 1).split('&')) {
+    const equals = parameter.indexOf('=');
+    const name = equals < 0 ? parameter : parameter.slice(0, equals);
+    if (name === field.name) return matchesText(field.match, equals < 0 ? '' : parameter.slice(equals + 1));
+  }
+  return false;
+}
+
+/** Some cookie of that name matches: a browser may send several (RFC 6265 section 5.4), and which one the application reads is not known. */
+export function matchesCookie(field: FieldMatch, headers: RequestView['headers']): boolean {
+  const header = Object.hasOwn(headers, 'cookie') ? headers['cookie'] : undefined;
+  if (header === undefined) return false;
+  return header.split(';').some((pair) => {
+    const equals = pair.indexOf('=');
+    return equals >= 0 && pair.slice(0, equals).trim() === field.name && matchesText(field.match, pair.slice(equals + 1).trim());
+  });
+}
+
+/** All dimensions that are given must hold; of the requests, any. `null` takes everything. */
+export function matchesRoute(match: RouteMatch | null, request: RequestView): boolean {
+  if (match === null) return true;
+  return (
+    (match.requests.length === 0 || match.requests.some((cls) => matchesClass(cls, request))) &&
+    match.headers.every((field) => matchesHeader(field, request.headers)) &&
+    match.query.every((field) => matchesQuery(field, request.path)) &&
+    match.cookies.every((field) => matchesCookie(field, request.headers))
+  );
+}
+
+/** Whether `host` (lower case, no port) is `entry`, or lies under the wildcard `*.x`: one label or more before `.x`. */
+export function hostCovers(entry: string, host: string): boolean {
+  return entry.startsWith('*.') ? host.length > entry.length - 1 && host.endsWith(entry.slice(1)) : entry === '*' || entry === host;
+}
+
+/** The entry that a host falls to: the exact one, else the longest wildcard over it. */
+export function hostEntry(entries: readonly string[], host: string): string | undefined {
+  let best: string | undefined;
+  for (const entry of entries) {
+    if (!hostCovers(entry, host)) continue;
+    if (entry === host) return entry;
+    if (best === undefined || entry.length > best.length) best = entry;
+  }
+  return best;
+}
