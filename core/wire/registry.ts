@@ -1,0 +1,48 @@
+import { createRegistry, type Registry } from '@bufbuild/protobuf';
+import { ExpressionFilterSchema } from './gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb';
+import { StdoutAccessLogSchema } from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb';
+import { RBACPerRouteSchema, RBACSchema } from './gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
+import { RouterSchema } from './gen/envoy/extensions/filters/http/router/v3/router_pb';
+import { TlsInspectorSchema } from './gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
+import { HttpConnectionManagerSchema } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
+import { RBACSchema as NetworkRBACSchema } from './gen/envoy/extensions/filters/network/rbac/v3/rbac_pb';
+import { TcpProxySchema } from './gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
+import { PreviousHostsPredicateSchema } from './gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
+import { SecretSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/secret_pb';
+import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
+import { HttpProtocolOptionsSchema } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
+import { ClusterSchema } from './gen/envoy/config/cluster/v3/cluster_pb';
+import { ClusterLoadAssignmentSchema } from './gen/envoy/config/endpoint/v3/endpoint_pb';
+import { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb';
+import { RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb';
+
+/** Every message that stands inside a `google.protobuf.Any` of ours: what `toJson` and `fromJson` need to read and write them as `@type`. */
+export const wireRegistry: Registry = createRegistry(
+  ListenerSchema,
+  RouteConfigurationSchema,
+  ClusterSchema,
+  ClusterLoadAssignmentSchema,
+  SecretSchema,
+  HttpConnectionManagerSchema,
+  NetworkRBACSchema,
+  TcpProxySchema,
+  RBACSchema,
+  RBACPerRouteSchema,
+  RouterSchema,
+  TlsInspectorSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+  StdoutAccessLogSchema,
+  ExpressionFilterSchema,
+  HttpProtocolOptionsSchema,
+  PreviousHostsPredicateSchema,
+);
+
+/** The type URLs of what travels over ADS and SDS. */
+export const typeUrl = {
+  listener: `type.googleapis.com/${ListenerSchema.typeName}`,
+  route: `type.googleapis.com/${RouteConfigurationSchema.typeName}`,
+  cluster: `type.googleapis.com/${ClusterSchema.typeName}`,
+  endpoints: `type.googleapis.com/${ClusterLoadAssignmentSchema.typeName}`,
+  secret: `type.googleapis.com/${SecretSchema.typeName}`,
+} as const;

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Regenerates core/wire/gen from Envoy's own API definitions. Needs Maven for the definitions (one jar) and this repository's dev dependencies.
+# Without source comments: the descriptors stay, Envoy's prose does not. See core/wire/README.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+version=1.0.49
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+
+jar="${HOME}/.m2/repository/io/envoyproxy/controlplane/api/${version}/api-${version}.jar"
+if [ ! -f "$jar" ]; then
+  command -v mvn >/dev/null || { echo "generate-wire: mvn is not on PATH; install Maven, it brings Envoy's definitions" >&2; exit 2; }
+  mvn -q dependency:get -Dartifact="io.envoyproxy.controlplane:api:${version}" -Dtransitive=false
+fi
+mkdir "$work/proto"
+(cd "$work/proto" && unzip -qo "$jar" '*.proto')
+
+export PATH="$PWD/node_modules/.bin:$PATH"
+types=()
+while read -r type; do [ -n "$type" ] && types+=(--type "$type"); done < <(sed 's/#.*//' core/wire/types.txt)
+buf build "$work/proto" --exclude-source-info -o "$work/image.binpb"
+rm -rf core/wire/gen
+buf generate "$work/image.binpb" "${types[@]}" \
+  --template '{"version":"v2","plugins":[{"local":"protoc-gen-es","out":"core/wire/gen","opt":["target=ts"]}]}'
+find core/wire/gen -name '*.ts' | wc -l
