@@ -1,44 +1,13 @@
-import { CompactSign, exportJWK, generateKeyPair, type CryptoKey } from 'jose';
+import { newTestSigner, signTestObject, signTestRelease, testJws as jwsOf, testRelease, type TestSigner as Signer } from '../../test/kit/signing';
 import { digestOfJson, type Digest } from '../lib/digest';
 import { canonicalJson } from '../lib/json';
 import { apiVersion, type MeshObject, type Release, type SignedObject, type SignedRelease } from './objects';
-import { objectStatement, objectType, releaseStatement, releaseType, statementBytes } from './statement';
-import { parseTrust, thumbprint, type PublicJwk, type TrustRoot } from './trust';
+import { objectType, releaseStatement, releaseType, statementBytes } from './statement';
+import { parseTrust, type TrustRoot } from './trust';
 import { verifyObject, verifyRelease } from './verify';
 
-interface Signer {
-  readonly key: CryptoKey;
-  readonly jwk: PublicJwk;
-}
-
-async function newSigner(): Promise<Signer> {
-  const { privateKey, publicKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
-  const x = (await exportJWK(publicKey)).x ?? '';
-  const base = { kty: 'OKP', crv: 'Ed25519', x } as const;
-  return { key: privateKey, jwk: { ...base, kid: thumbprint(base) } };
-}
-
-const jwsOf = (signer: Signer, payload: Uint8Array, header: Record<string, unknown>): Promise<string> =>
-  new CompactSign(payload).setProtectedHeader({ alg: 'EdDSA', kid: signer.jwk.kid, ...header }).sign(signer.key);
-
 const object: MeshObject = { apiVersion, kind: 'AdmissionRules', metadata: { namespace: 'mesh', name: 'rules' }, spec: { a: [1, 'x'] } };
-const first: Release = {
-  apiVersion,
-  kind: 'Release',
-  environment: 'prod',
-  generation: 1,
-  parent: null,
-  commit: 'c'.repeat(40),
-  repository: 'https://git.example/policies.git',
-  compiler: '0.1.0',
-  asOf: '2026-11-22',
-  notAfter: '2026-11-22T12:00:00Z',
-  stable: {},
-  candidate: { 'AdmissionRules/mesh/rules': digestOfJson(object) },
-  steps: [],
-  waves: [10, 100],
-  holdMs: 0,
-};
+const first = testRelease([object], { notAfter: '2026-11-22T12:00:00Z', waves: [10, 100] });
 const now = Date.parse('2026-11-22T11:00:00Z');
 
 describe('verify', () => {
@@ -48,20 +17,13 @@ describe('verify', () => {
   let trust: TrustRoot;
 
   beforeAll(async () => {
-    [live, preview, stranger] = await Promise.all([newSigner(), newSigner(), newSigner()]);
+    [live, preview, stranger] = await Promise.all([newTestSigner(), newTestSigner(), newTestSigner()]);
     trust = { environments: { prod: { keys: [live.jwk], previewKeys: [preview.jwk], generationFloor: 0 }, dev: { keys: [live.jwk], generationFloor: 4 } } };
   });
 
-  const signedObject = async (signer: Signer, environment = 'prod', header: Record<string, unknown> = {}): Promise<SignedObject> => ({
-    object,
-    digest: digestOfJson(object),
-    jws: await jwsOf(signer, statementBytes(objectStatement(object, environment)), { typ: objectType, ...header }),
-  });
-  const signedRelease = async (release: Release, signer = live): Promise<SignedRelease> => ({
-    release,
-    digest: digestOfJson(release),
-    jws: await jwsOf(signer, statementBytes(releaseStatement(release)), { typ: releaseType }),
-  });
+  const signedObject = (signer: Signer, environment = 'prod', header: Record<string, unknown> = {}): Promise<SignedObject> =>
+    signTestObject(signer, object, environment, header);
+  const signedRelease = (release: Release): Promise<SignedRelease> => signTestRelease(live, release);
   const codes = (outcome: { diagnostics: readonly { code: string }[] }): string[] => outcome.diagnostics.map((d) => d.code);
 
   test('a signed object is believed, in its environment only', async () => {
