@@ -92,12 +92,6 @@ export const gitops = {
     message: (p) => `release ${p.generation} is in force and no proxy is connected to prove it`,
     help: () => 'start the proxies; each takes the release when it connects',
   }),
-  deadlyCommit: defineDiagnostic<{ commit: string; times: number; leg: string }>({
-    code: 'MW7123', slug: 'deadly-commit', severity: 'error',
-    summary: 'The loop died several times in a row while it worked on one commit.',
-    message: (p) => `the loop died ${p.times} times at \`${p.leg}\` of commit \`${p.commit}\``,
-    help: () => 'look at memory limits and logs of the loop, then push a new commit or run `meshwright rollout retry`',
-  }),
   rolledBack: defineDiagnostic<{ commit: string; generation: number; reason: string }>({
     code: 'MW7124', slug: 'rolled-back', severity: 'info',
     summary: 'Somebody rolled back; the commit that was live is held until a new one is pushed.',
