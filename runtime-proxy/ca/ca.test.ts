@@ -1,0 +1,149 @@
+import { X509Certificate } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { systemClock } from '../../platform/clock';
+import { silentLog } from '../../platform/log';
+import type { Principal, WorkloadKey } from '../../core/mesh/ids';
+import { newKeyAndCsr, openAuthority } from './authority';
+import { holdIdentity, type Holder } from './client';
+import { serveCa, type CaConfig, type RunningCa } from './main';
+import { identityOf, uriOf } from './spiffe';
+import { openTokens } from './tokens';
+
+const identity = { instance: 'reviews-v1-1', workload: 'bookinfo/reviews' as WorkloadKey, principal: 'spiffe://mesh.test/ns/bookinfo/sa/bookinfo-reviews' as Principal };
+let folder: string;
+beforeEach(async () => {
+  folder = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-ca-'));
+});
+afterEach(() => fs.rm(folder, { recursive: true, force: true }));
+
+describe('the authority', () => {
+  test('an SVID carries exactly the identity that was asked for, whatever the CSR says', async () => {
+    const authority = await openAuthority(folder, 'mesh.test', Date.now);
+    const { csr } = await newKeyAndCsr();
+    const { chain, notAfter } = await authority.issueSvid(csr, identity, 3600_000);
+    const leaf = new X509Certificate(chain);
+    expect(leaf.subjectAltName).toBe(`URI:${identity.principal}`);
+    expect(identityOf(leaf.raw)).toEqual({ ...identity, notAfter });
+    expect(leaf.verify(new X509Certificate(authority.trust).publicKey)).toBe(true);
+    expect(leaf.ca).toBe(false);
+  });
+  test('the root is kept, its key is readable by its owner only, and another trust domain is refused', async () => {
+    const first = await openAuthority(folder, 'mesh.test', Date.now);
+    expect((await openAuthority(folder, 'mesh.test', Date.now)).trust).toBe(first.trust);
+    expect((await fs.stat(path.join(folder, 'root.key'))).mode & 0o777).toBe(0o600);
+    await expect(openAuthority(folder, 'other.test', Date.now)).rejects.toThrow('another trust domain');
+    await fs.chmod(path.join(folder, 'root.key'), 0o644);
+    await expect(openAuthority(folder, 'mesh.test', Date.now)).rejects.toThrow('chmod 600');
+  });
+  test('a CSR that is not signed by its own key is refused', async () => {
+    const authority = await openAuthority(folder, 'mesh.test', Date.now);
+    const { csr } = await newKeyAndCsr();
+    const der = Buffer.from(csr.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+    const last = der.length - 1;
+    der.writeUInt8(der.readUInt8(last) ^ 1, last);
+    await expect(authority.issueSvid(der.toString('base64'), identity, 1000)).rejects.toThrow(/not signed by its key|not PEM/);
+    await expect(authority.issueSvid('nonsense', identity, 1000)).rejects.toThrow('not PEM of PKCS#10');
+  });
+  test('only one SPIFFE URI alone makes a principal', () => {
+    expect(uriOf(`URI:${identity.principal}`)).toBe(identity.principal);
+    for (const bad of [undefined, '', `DNS:a, URI:${identity.principal}`, `URI:${identity.principal}, URI:spiffe://mesh.test/ns/a/sa/b`, 'URI:spiffe://mesh.test/ns/../sa/x', 'URI:https://mesh.test']) expect(uriOf(bad)).toBeNull();
+  });
+});
+
+describe('join tokens', () => {
+  const memory = () => {
+    let text: string | null = null;
+    return { read: async () => text, write: async (next: string) => void (text = next), peek: () => text };
+  };
+  test('a token works once, and its text is not kept', async () => {
+    const file = memory();
+    const store = await openTokens(file, () => 0);
+    const { token } = await store.mint(identity, 1000);
+    expect(file.peek()).not.toContain(token);
+    const uses = await Promise.all(Array.from({ length: 8 }, () => store.redeem(token)));
+    expect(uses.filter((use) => use !== null)).toEqual([identity]);
+    expect(await (await openTokens(file, () => 0)).redeem(token)).toBeNull();
+  });
+  test('a token outlives a restart and not its time', async () => {
+    let now = 0;
+    const file = memory();
+    const { token } = await (await openTokens(file, () => now)).mint(identity, 1000);
+    const later = (await (await openTokens(file, () => now)).mint(identity, 1000)).token;
+    expect(await (await openTokens(file, () => now)).redeem(token)).toEqual(identity);
+    now = 1000;
+    expect(await (await openTokens(file, () => now)).redeem(later)).toBeNull();
+  });
+  test('a damaged file is refused rather than forgotten', async () => {
+    await expect(openTokens({ read: async () => '{"tokens":[{"hash":"x"}]}', write: async () => undefined }, () => 0)).rejects.toThrow('damaged');
+  });
+});
+
+describe('the server', () => {
+  let ca: RunningCa;
+  let holder: Holder | null = null;
+  const start = async (over: Partial<CaConfig> = {}): Promise<void> => {
+    const listen = { host: '127.0.0.1', port: 0 };
+    ca = await serveCa({ trustDomain: 'mesh.test', stateDir: folder, listen, admin: listen, adminTokenFile: path.join(folder, 'admin.token'), ...over }, silentLog);
+  };
+  const mint = async (body: object = identity, authorization?: string): Promise<Response> =>
+    fetch(`${ca.adminUrl}/v1/join-tokens`, {
+      method: 'POST',
+      headers: { authorization: authorization ?? `Bearer ${(await fs.readFile(path.join(folder, 'admin.token'), 'utf8')).trim()}` },
+      body: JSON.stringify(body),
+    });
+  const enrol = async (token: string | null, signal?: AbortSignal): Promise<Holder> =>
+    holdIdentity(
+      { trustDomain: 'mesh.test', address: ca.address, trust: await fs.readFile(ca.trustFile, 'utf8'), token: async () => token },
+      { clock: systemClock, log: silentLog, ...(signal ? { signal } : {}) },
+    );
+  const token = async (): Promise<string> => String(Object.entries(await (await mint()).json()).find(([key]) => key === 'token')?.[1]);
+  afterEach(async () => {
+    holder?.close();
+    holder = null;
+    await ca.close();
+  });
+
+  test('enrols by token, renews by the SVID, and never gives a second SVID for a token', async () => {
+    await start();
+    const text = await token();
+    holder = await enrol(text);
+    const first = holder.current();
+    await holder.renew();
+    const second = holder.current();
+    expect(second.key).not.toBe(first.key);
+    expect(identityOf(new X509Certificate(second.chain).raw)).toMatchObject(identity);
+    await expect(enrol(text, AbortSignal.timeout(300))).rejects.toThrow();
+  });
+  test('rotates by itself at two thirds of the life', async () => {
+    await start({ svidLifetimeMs: 3000 });
+    holder = await enrol(await token());
+    const seen: number[] = [];
+    await new Promise<void>((resolve) => holder?.onRotation((svid) => (seen.push(svid.notAfter), seen.length === 2 && resolve())));
+    expect(seen[1]).toBeGreaterThan(seen[0] ?? 0);
+  }, 20_000);
+  test('minting needs the admin token, an identity of this trust domain, and decodes strictly', async () => {
+    await start();
+    expect((await mint(identity, 'Bearer wrong')).status).toBe(401);
+    expect((await mint({ ...identity, principal: 'spiffe://other.test/ns/a/sa/b' })).status).toBe(400);
+    expect((await mint({ ...identity, instance: 'CN=x,OU=y' })).status).toBe(400);
+    expect((await mint({ ...identity, principal: 'spiffe://mesh.test/ns/bookinfo/sa/*' })).status).toBe(400);
+  });
+  test('a gateway gets the certificate that is named for it, and nobody else does', async () => {
+    await start({ certificates: { 'bookinfo/edge': { hosts: ['bookinfo.example'], principals: [identity.principal] }, 'pay/edge': { hosts: ['pay.example'], principals: ['spiffe://mesh.test/ns/pay/sa/edge'] } } });
+    holder = await enrol(await token());
+    const leaf = new X509Certificate((await holder.serving('bookinfo/edge')).chain);
+    expect(leaf.subjectAltName).toBe('DNS:bookinfo.example');
+    expect(identityOf(leaf.raw)).toBeNull();
+    await expect(holder.serving('pay/edge')).rejects.toThrow('may not have');
+    await expect(holder.serving('no/such')).rejects.toThrow('may not have');
+  });
+  test('a taken port is one clear line', async () => {
+    await start();
+    const port = Number(ca.address.split(':')[1]);
+    await expect(
+      serveCa({ trustDomain: 'mesh.test', stateDir: path.join(folder, 'two'), listen: { host: '127.0.0.1', port }, admin: { host: '127.0.0.1', port: 0 }, adminTokenFile: path.join(folder, 'two.token') }, silentLog),
+    ).rejects.toThrow(`port ${port} on 127.0.0.1 is taken`);
+  });
+});

@@ -1,0 +1,121 @@
+/** A holder of an SVID: enrols with a join token, renews at two thirds of its life by the SVID itself, and says so to who listens. */
+import { Client, type MethodDefinition } from '@grpc/grpc-js';
+import type { Log } from '../../platform/log';
+import type { Clock } from '../../platform/clock';
+import { channelOptions, clientCredentials, type KeyMaterial } from '../rpc/credentials';
+import { reasonOf } from '../rpc/decode';
+import { newKeyAndCsr } from './authority';
+import { caMethods, type CertificateAnswer } from './protocol';
+import { caPrincipal } from './spiffe';
+
+export interface Svid extends KeyMaterial {
+  /** Milliseconds since the epoch. */
+  readonly obtained: number;
+  readonly notAfter: number;
+}
+export interface HolderConfig {
+  readonly trustDomain: string;
+  /** `host:port` of the CA. */
+  readonly address: string;
+  /** The roots to begin with, PEM. */
+  readonly trust: string;
+  /** The join token to use, asked for each time there is no SVID to renew by: null when there is none now. */
+  readonly token: () => Promise<string | null>;
+  /** An SVID kept from before, if it has not lapsed. */
+  readonly kept?: Svid | null;
+}
+export interface Holder {
+  current(): Svid;
+  /** Called after each rotation. Answers how to stop. */
+  onRotation(listener: (svid: Svid) => void): () => void;
+  /** A serving certificate by name, from the CA, with a key of its own. */
+  serving(name: string): Promise<Svid>;
+  /** Rotates now instead of later. */
+  renew(): Promise<void>;
+  close(): void;
+}
+
+const callMs = 10_000;
+const longestRetryMs = 30_000;
+
+/** Gets the first SVID, trying for ever with back-off (or until the signal), then keeps it fresh until closed. */
+export async function holdIdentity(config: HolderConfig, { clock, log, signal }: { readonly clock: Clock; readonly log: Log; readonly signal?: AbortSignal }): Promise<Holder> {
+  const ca = caPrincipal(config.trustDomain);
+  const stop = new AbortController();
+  const ended = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const listeners = new Set<(svid: Svid) => void>();
+  let current: Svid | null = config.kept && config.kept.notAfter > clock.now() ? config.kept : null;
+
+  const ask = async <Request>(method: MethodDefinition<Request, CertificateAnswer>, own: KeyMaterial | null, request: (csr: string) => Request): Promise<Svid> => {
+    const { key, csr } = await newKeyAndCsr();
+    const client = new Client(config.address, clientCredentials(own?.trust ?? config.trust, ca, own), channelOptions);
+    try {
+      const obtained = clock.now();
+      const { chain, trust, notAfter } = await call(client, method, request(csr));
+      return { key, chain, trust, notAfter, obtained };
+    } finally {
+      client.close();
+    }
+  };
+  const obtain = async (): Promise<void> => {
+    const own = current !== null && current.notAfter > clock.now() ? current : null;
+    if (own) current = await ask(caMethods.renew, own, (csr) => ({ csr }));
+    else {
+      const token = await config.token();
+      if (token === null) throw new Error('there is no join token to enrol with');
+      current = await ask(caMethods.enrol, null, (csr) => ({ csr, token }));
+    }
+    const made = current;
+    for (const listener of listeners) listener(made);
+  };
+  const insist = async (): Promise<void> => {
+    for (let failures = 0; !ended.aborted; failures += 1) {
+      try {
+        return await obtain();
+      } catch (error) {
+        const left = current === null ? Infinity : Math.max(100, (current.notAfter - clock.now()) / 4);
+        const wait = Math.min(100 * 2 ** failures, longestRetryMs, left);
+        log.warn({ reason: reasonOf(error), retryMs: Math.round(wait) }, 'no certificate from the CA');
+        await clock.sleep(wait, { signal: ended, unref: true });
+      }
+    }
+    throw ended.reason;
+  };
+  const rotate = async (): Promise<void> => {
+    while (!ended.aborted) {
+      const held = current;
+      if (held === null) return;
+      const due = held.obtained + ((held.notAfter - held.obtained) * 2) / 3;
+      await clock.sleep(Math.max(50, due - clock.now()), { signal: ended, unref: true });
+      if (current === held) await insist();
+    }
+  };
+
+  if (current === null) await insist();
+  rotate().catch((error: unknown) => {
+    if (!ended.aborted) log.error({ err: error }, 'rotation ended');
+  });
+  return {
+    current() {
+      if (current === null) throw new Error('internal: no SVID');
+      return current;
+    },
+    onRotation(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    serving: (name) => ask(caMethods.serving, current, (csr) => ({ csr, name })),
+    renew: obtain,
+    close: () => stop.abort(new Error('closed')),
+  };
+}
+
+function call<Request, Response>(client: Client, method: MethodDefinition<Request, Response>, request: Request): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(method.path, method.requestSerialize, method.responseDeserialize, request, { deadline: Date.now() + callMs }, (error, response) => {
+      if (error) reject(new Error(error.details || error.message));
+      else if (response === undefined) reject(new Error('the CA answered nothing'));
+      else resolve(response);
+    });
+  });
+}

@@ -1,0 +1,91 @@
+/** Join tokens: one identity, one use, short. Only their SHA-256 is kept, and a use is on disk before the certificate is made. */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { DecodeError, fieldsOf, listOf, numberOf, reasonOf, textOf } from '../rpc/decode';
+import { isPrincipal, isWorkloadKey, type Identity } from './spiffe';
+
+interface Kept {
+  readonly hash: string;
+  readonly identity: Identity;
+  /** Milliseconds since the epoch. */
+  readonly expires: number;
+}
+export interface TokenStore {
+  /** A token for one identity, valid for `ttlMs`. The text exists only in the answer. */
+  mint(identity: Identity, ttlMs: number): Promise<{ readonly token: string; readonly expires: number }>;
+  /** Spends a token. null when it is unknown, spent or expired; the caller says no more than that. */
+  redeem(token: string): Promise<Identity | null>;
+}
+/** Where the hashes are kept. `write` returns when they are durable. */
+export interface TokenFile {
+  read(): Promise<string | null>;
+  write(text: string): Promise<void>;
+}
+
+const maxTokens = 100_000;
+
+/** Opens the store. A file that does not decode is refused: guessing could bring a spent token back. */
+export async function openTokens(file: TokenFile, now: () => number): Promise<TokenStore> {
+  const text = await file.read();
+  let kept: readonly Kept[] = text === null ? [] : decode(text);
+  let turn: Promise<unknown> = Promise.resolve();
+  /** One change at a time, each durable before it is answered. */
+  const change = <T>(make: () => readonly [readonly Kept[], T]): Promise<T> => {
+    const done = turn.then(async () => {
+      const [next, result] = make();
+      if (next !== kept) await file.write(`${JSON.stringify({ tokens: next })}\n`);
+      kept = next;
+      return result;
+    });
+    turn = done.catch(() => undefined);
+    return done;
+  };
+  return {
+    async mint(identity, ttlMs) {
+      const token = `mwj_${randomBytes(32).toString('base64url')}`;
+      const expires = now() + ttlMs;
+      await change(() => {
+        const live = kept.filter((one) => one.expires > now());
+        if (live.length >= maxTokens) throw new Error('too many join tokens are open');
+        return [[...live, { hash: hashOf(token).toString('hex'), identity, expires }], null] as const;
+      });
+      return { token, expires };
+    },
+    redeem: (token) =>
+      change(() => {
+        const hash = hashOf(token);
+        // Every entry is compared, in constant time: neither time nor order tells a guesser anything.
+        let found: Kept | null = null;
+        for (const one of kept) if (timingSafeEqual(Buffer.from(one.hash, 'hex'), hash)) found = one;
+        if (found === null) return [kept, null] as const;
+        const spent = found;
+        return [kept.filter((one) => one !== spent), spent.expires > now() ? spent.identity : null] as const;
+      }),
+  };
+}
+
+const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest();
+
+function decode(text: string): readonly Kept[] {
+  try {
+    return listOf(fieldsOf(JSON.parse(text), 'the token file'), 'tokens', maxTokens).map((entry) => {
+      const fields = fieldsOf(entry, 'a token');
+      const hash = textOf(fields, 'hash');
+      if (!/^[0-9a-f]{64}$/.test(hash)) throw new DecodeError('`hash` must be 64 hexadecimal digits');
+      return { hash, identity: identityFrom(fields['identity']), expires: numberOf(fields, 'expires', 0, Number.MAX_SAFE_INTEGER) };
+    });
+  } catch (error) {
+    throw new Error(`the token file is damaged: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** An identity from untrusted JSON: `{ instance, workload, principal }`. */
+export function identityFrom(value: unknown): Identity {
+  const fields = fieldsOf(value, '`identity`');
+  const instance = textOf(fields, 'instance', 64);
+  const workload = textOf(fields, 'workload');
+  const principal = textOf(fields, 'principal');
+  if (!/^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$/.test(instance)) throw new DecodeError('`instance` must be 1 to 64 lower-case letters, digits, `-` and `.`');
+  if (!isWorkloadKey(workload)) throw new DecodeError('`workload` must be `<namespace>/<name>`');
+  if (!isPrincipal(principal)) throw new DecodeError('`principal` must be `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`');
+  return { instance, workload, principal };
+}
