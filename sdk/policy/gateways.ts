@@ -1,0 +1,66 @@
+/** Gateways, and what is outside the mesh. */
+import { freeze } from './intrinsics';
+import { make } from './made';
+import { ownNamespace } from './inventory';
+import { team } from './mesh-names';
+import { anyPortSpec } from './port-specs';
+import { handles, ownedPort, portOf } from './ports';
+import { refuse } from './policy-error';
+import { list, named, record, whole } from './read';
+import { suggest } from './did-you-mean';
+import { refTo, register } from './registry';
+import { gatewayHandle, madeAs } from './subjects';
+import { unsupported } from './unsupported';
+import { accountName, hostOrWildcard, name, namespacedName } from './units';
+import { verb } from './verb';
+
+export const secret = verb('secret', ['ref'], 1, (given) => make({}, { kind: 'secret', name: namespacedName(given.take(0), given.at(0)) }));
+const certificate = madeAs(['secret'], 'a secret', "write `secret('namespace/name')`");
+const listener = record({ port: whole(1, 65_535, 'port'), hosts: named(hostOrWildcard, team), certificate }, {});
+const spec = record({ serviceAccount: accountName, listeners: named(name, listener) }, {});
+
+export const gateway = verb('gateway', ['namespace', 'name', 'spec'], 3, (given) => {
+  const called = name(given.take(1), given.at(1));
+  const { serviceAccount, listeners } = spec(given.take(2), given.at(2));
+  const wire = Object.fromEntries(
+    Object.entries(listeners).map(([key, one]) => [key, { port: one.port, hosts: one.hosts, certificate: one.certificate.name }]),
+  );
+  const entry = register(
+    { kind: 'gateway', namespace: ownNamespace(given.take(0), given.at(0)), name: called, serviceAccount, listeners: wire },
+    given.call,
+  );
+  const made: Record<string, object> = {};
+  for (const key of Object.keys(listeners)) made[key] = listenerHandle(entry, called, key, Object.keys(listeners[key]?.hosts ?? {}));
+  return make({ listeners: handles(made, 'MW2114', 'listener', called) }, { kind: 'gateway', entry, name: called, owned: true });
+});
+
+function listenerHandle(entry: number, owner: string, key: string, hosts: readonly string[]): object {
+  const place = { ref: refTo(entry), listener: key };
+  const atHost = verb(`${owner}.listeners.${key}.host`, ['name'], 1, (given) => {
+    const asked = hostOrWildcard(given.take(0), given.at(0));
+    const covered = hosts.some((one) => one === asked || one === '*' || (one.startsWith('*.') && asked.endsWith(one.slice(1))));
+    if (!covered) return refuse(given.at(0), 'MW2121', `\`${asked}\` is no host of this listener`, suggest(asked, hosts, 'host'));
+    return ownedPort(
+      portOf({ ...place, host: asked }, `${owner}.listeners.${key}.host('${asked}')`, { protocol: 'http', number: 1 }, [], {
+        atGateway: true,
+      }),
+    );
+  });
+  return make({ host: atHost }, { kind: 'listener', ref: freeze(place) });
+}
+
+const externalSpec = record({ team, hosts: list(hostOrWildcard), ports: named(name, anyPortSpec) }, { through: gatewayHandle });
+/** A host that somebody else runs: read and refused as the types do, and not in force in this version. */
+export const external = verb('external', ['name', 'spec'], 2, (given) => {
+  const called = name(given.take(0), given.at(0));
+  const { ports } = externalSpec(given.take(1), given.at(1));
+  const feature = 'hosts outside the mesh (`external`)';
+  const entry = register(unsupported(feature), given.call);
+  const made: Record<string, object> = {};
+  for (const port of Object.keys(ports)) {
+    const declared = ports[port];
+    if (declared)
+      made[port] = ownedPort(portOf({ ref: refTo(entry), port }, `${called}.ports.${port}`, declared.port, [], { unsupported: feature }));
+  }
+  return make({ ports: handles(made, 'MW2114', 'port', called) }, { kind: 'external', entry, name: called, owned: true });
+});

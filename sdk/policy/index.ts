@@ -1,0 +1,16 @@
+/** `meshwright/policy` as it runs in the sandbox. What authors see while typing is sdk/types/policy; held.ts holds the two together. */
+export { anyRequest } from './access';
+export { canary, errorRate, latency } from './canary';
+export { githubActions, group, kubernetesAccount } from './deploy-time';
+export { external, gateway, secret } from './gateways';
+export { always, never, onlyThrough } from './guarantees';
+export { claim, issuer, jwks } from './identity';
+export { namespace, service, workload } from './inventory';
+export { defineMesh } from './mesh';
+export { mostly, per } from './per-environment';
+export { grpc, http, http2, https, kafka, postgres, redis, tcp, tls } from './port-specs';
+export { redirect, respond, split } from './routes';
+export { share } from './share';
+export { anyone, internet, network, tagged } from './subjects';
+export { pattern, prefix, present } from './text-matches';
+export { waive } from './waivers';

@@ -1,0 +1,56 @@
+/** Ports as a service declares them: protocol, number and, where there is one, the contract. */
+import type { WirePort } from '../../core/declarations/declaration';
+import { freeze } from './intrinsics';
+import { type Layer, make } from './made';
+import type { Plain } from './plain';
+import { type Place, refuse } from './policy-error';
+import { type Reader, list, record, whole, word } from './read';
+import { madeAs } from './subjects';
+import { grpcMethod, requestLine } from './units';
+import { verb } from './verb';
+
+const layers: { readonly [protocol: string]: Layer } = {
+  http: 'http', http2: 'http', websocket: 'http', grpc: 'grpc', tls: 'tls',
+  tcp: 'tcp', kafka: 'tcp', amqp: 'tcp', mongo: 'tcp', mysql: 'tcp', postgres: 'tcp', redis: 'tcp',
+}; // prettier-ignore
+/** What a rule may say depends on the layer alone. */
+export const layerOf = (protocol: string): Layer => layers[protocol] ?? 'tcp';
+
+const number = whole(1, 65_535, 'port');
+const spec = (port: WirePort, outsideOnly = false): object =>
+  make({ protocol: port.protocol, number: port.number }, { kind: 'portSpec', port: freeze(port), outsideOnly });
+
+const httpSpec = record({}, { requests: list(requestLine, { unique: 'request' }), urls: word('rfc3986', 'servlet', 'case-insensitive') });
+const httpPort = (what: string, protocol: string, outsideOnly = false): ((...given: unknown[]) => object) =>
+  verb(what, ['port', 'spec'], 1, (given) => {
+    const more = given.has(1) ? httpSpec(given.take(1), given.at(1)) : {};
+    return spec({ protocol, number: number(given.take(0), given.at(0)), ...more }, outsideOnly);
+  });
+export const http = httpPort('http', 'http');
+export const http2 = httpPort('http2', 'http2');
+export const https = httpPort('https', 'http', true);
+export const grpc = verb('grpc', ['port', 'spec'], 1, (given) => {
+  const more = given.has(1) ? record({}, { methods: list(grpcMethod, { unique: 'method' }) })(given.take(1), given.at(1)) : {};
+  return spec({ protocol: 'grpc', number: number(given.take(0), given.at(0)), ...(more.methods ? { requests: more.methods } : {}) });
+});
+const plainPort = (protocol: string): ((...given: unknown[]) => object) =>
+  verb(protocol, ['port'], 1, (given) => spec({ protocol, number: number(given.take(0), given.at(0)) }));
+export const tls = plainPort('tls');
+export const tcp = plainPort('tcp');
+export const kafka = plainPort('kafka');
+export const postgres = plainPort('postgres');
+export const redis = plainPort('redis');
+
+/** A port inside the mesh. */
+export const portSpec: Reader<WirePort> = (value: Plain, at: Place) => {
+  const made = anyPortSpec(value, at);
+  if (made.outsideOnly)
+    return refuse(
+      at,
+      'MW2118',
+      '`https(...)` on a service of the mesh',
+      'the mesh encrypts by itself: write `http(...)`; `https` is for `external`',
+    );
+  return made.port;
+};
+export const anyPortSpec = madeAs(['portSpec'], 'a port', 'write `http(8080)`, `grpc(7070)`, `tcp(5432)` ...');

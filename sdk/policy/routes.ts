@@ -1,0 +1,208 @@
+/** Routes: an ordered list for one port, the first match wins, and `otherwise` takes the rest. */
+import type { DeclarationValue, WireConditions, WireDestination, WireRouteElse, WireRouteRule } from '../../core/declarations/declaration';
+import { requestOf, user } from './access';
+import { suggest } from './did-you-mean';
+import { freeze, isArray } from './intrinsics';
+import { type MadePort, describeMade, madeOf, make } from './made';
+import { onlyIn } from './mesh-names';
+import { orPerEnv } from './per-environment';
+import type { Plain } from './plain';
+import { type Place, refuse, under } from './policy-error';
+import { type Reader, atLeastOne, list, named, oneOrMore, record, recordOf, show, text, whole } from './read';
+import { register } from './registry';
+import { retries, timeout } from './settings';
+import { callers, target } from './subjects';
+import { headerFields, textFields } from './text-matches';
+import { unsupported } from './unsupported';
+import { duration, headerName, host, percent, wrongPath } from './units';
+import { verb } from './verb';
+
+const action = (to: WireDestination, stack: string): object => make({}, { kind: 'action', to: freeze(to), stack });
+const status = whole(200, 599, 'status of an answer');
+
+export const respond = verb('respond', ['status', 'body'], 1, (given) => {
+  const body = given.has(1) ? text(given.take(1), given.at(1)) : undefined;
+  if (body !== undefined && body.length > 4096)
+    return refuse(given.at(1), 'MW2125', 'a body of more than 4096 characters', 'answer in fewer words');
+  return action({ kind: 'respond', status: status(given.take(0), given.at(0)), ...(body !== undefined ? { body } : {}) }, given.call.stack);
+});
+
+const redirectStatus: Reader<number> = (value, at) => {
+  for (const known of [301, 302, 307, 308]) if (value === known) return known;
+  return refuse(at, 'MW2125', `${show(value)} is no status of a redirect`, 'write 301, 302, 307 or 308');
+};
+const plainPath: Reader<string> = (value, at) => {
+  const path = text(value, at);
+  const wrong = path.includes('{') ? 'a parameter has no value here' : wrongPath(path);
+  if (wrong !== null) return refuse(at, 'MW2117', `${show(value)} is no path: ${wrong}`, 'write a path that starts with `/`');
+  return path;
+};
+export const redirect = verb('redirect', ['spec'], 1, (given) => {
+  const to = atLeastOne(record({}, { host, path: plainPath, status: redirectStatus }), 'a redirect')(given.take(0), given.at(0));
+  return action({ kind: 'redirect', ...to }, given.call.stack);
+});
+
+/** A share of requests: a whole number of percent. */
+const share = orPerEnv(whole(0, 100, 'share in percent'));
+export const split = verb(
+  'split',
+  ['shares'],
+  1,
+  (given) => {
+    const shares = given.all.map((one, i) => {
+      const at = given.at(i);
+      if (!isArray(one) || one.length !== 2)
+        return refuse(at, 'MW2101', `${show(one)} where a target and its share are meant`, 'write `[reviews.ports.web, 90]`');
+      return freeze({ to: routable(one[0] ?? null, under(at, 0), 'http'), percent: share(one[1] ?? null, under(at, 1)) });
+    });
+    return action({ kind: 'split', shares: freeze(shares) }, given.call.stack);
+  },
+  'rest',
+);
+
+function routable(value: Plain, at: Place, layer: MadePort['layer']): MadePort['ref'] {
+  const port = target(value, at);
+  if (port.atGateway)
+    return refuse(
+      at,
+      'MW2120',
+      `${describeMade(port)} where a port of a service is meant`,
+      'a host at a gateway is where requests come in, not where they go',
+    );
+  if (layer !== 'tcp' && port.layer !== layer)
+    return refuse(
+      at,
+      'MW2118',
+      `${describeMade(port)} where a port for ${layer} is meant`,
+      'send requests to a port that speaks their protocol',
+    );
+  return port.ref;
+}
+
+const destinationOf =
+  (port: MadePort): Reader<WireDestination> =>
+  (value, at) => {
+    const made = madeOf(value);
+    if (made?.kind === 'action') {
+      at.call.parts.push(freeze({ path: at.path, stack: made.stack }));
+      return made.to;
+    }
+    if (made?.kind === 'canary') return unsupported('canaries (`canary`)');
+    if (made?.kind === 'port')
+      return made.unsupported !== null ? unsupported(made.unsupported) : freeze({ kind: 'target', to: routable(value, at, port.layer) });
+    if (made)
+      return refuse(
+        at,
+        'MW2120',
+        `${describeMade(made)} where a destination is meant`,
+        'write a version, weights over versions, a port, or an answer such as `respond(404)`',
+      );
+    if (typeof value === 'string') return freeze({ kind: 'version', version: versionOf(port)(value, at) });
+    const weights = named(versionOf(port), share)(recordOf(value, at), at);
+    return freeze({ kind: 'weights', weights });
+  };
+const versionOf =
+  (port: MadePort): Reader<string> =>
+  (value, at) => {
+    const given = text(value, at);
+    if (port.versions.length === 0)
+      return refuse(
+        at,
+        'MW2115',
+        `${show(value)} is no version: \`${port.owner}\` has none`,
+        'write a port, or declare `versions` on the service',
+      );
+    if (!port.versions.includes(given))
+      return refuse(at, 'MW2115', `${show(value)} is no version of \`${port.owner}\``, suggest(given, port.versions, 'version'));
+    return given;
+  };
+
+const headerEdit = atLeastOne(
+  record({}, { set: named(headerName, text), add: named(headerName, text), remove: list(headerName) }),
+  'an edit of headers',
+);
+const fault = record({ share: percent }, { delay: duration, abort: status });
+const rewrite = atLeastOne(record({}, { path: text, host }), 'a rewrite');
+const elseFields = (port: MadePort) => ({
+  required: { to: destinationOf(port) },
+  optional: {
+    timeout,
+    retry: retries,
+    mirror: record({ to: target, share: percent }, {}),
+    fault,
+    rewrite,
+    requestHeaders: headerEdit,
+    responseHeaders: headerEdit,
+  },
+});
+const tcpFields = (port: MadePort) => ({ required: { to: destinationOf(port) }, optional: { idle: timeout } });
+const wrongLayer = (port: MadePort): { readonly [key: string]: string } => {
+  const said = `\`${port.owner}\` is a ${port.protocol} port: its connections are routed whole, so there is no request to speak of`;
+  return port.layer === 'tcp' || port.layer === 'tls'
+    ? { timeout: said, retry: said, headers: said, request: said, query: said, cookies: said }
+    : {};
+};
+
+type Else = { readonly to: WireDestination; readonly timeout?: WireRouteElse['timeout']; readonly retry?: WireRouteElse['retry'] };
+/** The parts in force; what is not in force yet becomes the destination, so that lower names it. */
+function inForce(read: Else & { readonly [key: string]: unknown }, alsoMissing?: string): WireRouteElse {
+  const words: { readonly [key: string]: string } = {
+    mirror: 'mirrored requests (`mirror`)',
+    fault: 'fault injection (`fault`)',
+    rewrite: 'rewrites (`rewrite`)',
+    requestHeaders: 'edits of request headers (`requestHeaders`)',
+    responseHeaders: 'edits of response headers (`responseHeaders`)',
+  };
+  const missing = alsoMissing ?? Object.keys(words).find((key) => Object.hasOwn(read, key));
+  return {
+    to: missing === undefined ? read.to : unsupported(words[missing] ?? missing),
+    ...(read.timeout !== undefined ? { timeout: read.timeout } : {}),
+    ...(read.retry !== undefined ? { retry: read.retry } : {}),
+  };
+}
+
+function httpRoutes(port: MadePort, given: Plain, at: Place): DeclarationValue {
+  const { required, optional } = elseFields(port);
+  const conditions = atLeastOne(
+    record({}, { request: oneOrMore(requestOf(port)), headers: headerFields, query: textFields, cookies: textFields, from: callers, user }),
+    'a condition',
+  );
+  const rule: Reader<WireRouteRule> = (value, place) => {
+    const { when, only, ...rest } = record({ ...required, when: conditions }, { ...optional, only: onlyIn })(value, place);
+    const { from, user: endUser, ...held } = when;
+    const missing = from
+      ? 'a condition on the caller (`from`) in a route'
+      : endUser
+        ? 'a condition on the user (`user`) in a route'
+        : undefined;
+    return { ...inForce(rest, missing), when: held satisfies WireConditions, ...(only ? { only } : {}) };
+  };
+  const otherwise: Reader<WireRouteElse> = (value, place) =>
+    inForce(record(required, optional, { when: '`otherwise` takes what no rule matched: a condition belongs into `rules`' })(value, place));
+  const routes = record({ otherwise }, { rules: list(rule, { empty: 'allowed' }) })(given, at);
+  return { kind: 'route', on: port.ref, rules: routes.rules ?? [], otherwise: routes.otherwise };
+}
+
+/** Reads and refuses as the types do; not in force in this version. */
+function otherRoutes(port: MadePort, given: Plain, at: Place): DeclarationValue {
+  const { required, optional } = tcpFields(port);
+  const grpcElse = { timeout, retry: retries };
+  const when =
+    port.layer === 'grpc'
+      ? atLeastOne(record({}, { method: oneOrMore(requestOf(port)), headers: headerFields, from: callers }), 'a condition')
+      : port.layer === 'tls'
+        ? record({ sni: oneOrMore(host) }, { from: callers }, wrongLayer(port))
+        : record({ from: callers }, {}, wrongLayer(port));
+  const more = port.layer === 'grpc' ? { ...grpcElse, only: onlyIn } : optional;
+  const rule: Reader<unknown> = record({ ...required, when }, more, wrongLayer(port));
+  const otherwise: Reader<unknown> = record(required, port.layer === 'grpc' ? grpcElse : optional, wrongLayer(port));
+  record({ otherwise }, { rules: list(rule, { empty: 'allowed' }) })(given, at);
+  return unsupported(`routes of a ${port.protocol} port`);
+}
+
+export const routeMethod = (port: MadePort): ((...given: unknown[]) => object) =>
+  verb(`${port.owner}.route`, ['spec'], 1, (given) => {
+    const read = port.layer === 'http' ? httpRoutes : otherRoutes;
+    const value = read(port, given.take(0), given.at(0));
+    return make({}, { kind: 'route', entry: register(port.unsupported === null ? value : unsupported(port.unsupported), given.call) });
+  });
