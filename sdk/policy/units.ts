@@ -138,7 +138,8 @@ export function wrongPath(path: string): string | null {
   const seen: string[] = [];
   for (let i = 0; i < segments.length; i++) {
     const segment = segments[i] ?? '';
-    if (segment === '') return i === segments.length - 1 ? 'the path ends with `/`' : 'the path holds `//`';
+    if (segment === '' && i < segments.length - 1) return 'the path holds `//`';
+    if (segment === '') continue;
     if (matches(/^\.+$/, segment)) return `the segment \`${segment}\` climbs`;
     const parameter = groupsOf(/^\{([A-Za-z_][A-Za-z0-9_]{0,62})(\.\.\.)?\}$/, segment);
     if (parameter) {
