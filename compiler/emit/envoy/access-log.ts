@@ -1,0 +1,49 @@
+/** One JSON line a request on the proxy's stdout. `rule` is the access rule that decided; what no rule allows has the port's default-deny. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { AccessLogFilterSchema, AccessLogSchema } from '../../../core/wire/gen/envoy/config/accesslog/v3/accesslog_pb';
+import { StdoutAccessLogSchema } from '../../../core/wire/gen/envoy/extensions/access_loggers/stream/v3/stream_pb';
+import type { PortKey } from '../../../core/mesh/ids';
+import { pack } from './any';
+import { deniedByDefault, deniedBySomeRule, letIn, ruleInMetadata } from './local-reply';
+import { defaultDeny } from './names';
+
+type AccessLog = MessageInitShape<typeof AccessLogSchema>;
+type Fields = { readonly [field: string]: string };
+type Filter = MessageInitShape<typeof AccessLogFilterSchema>;
+
+/** `port` is null where the listener serves no one port. */
+export function accessLogs(listener: string, port: PortKey | null): readonly AccessLog[] {
+  const common = { listener, port: port ?? '' };
+  if (port === null) return [logger({ ...common, rule: ruleInMetadata }, null)];
+  return [
+    logger({ ...common, rule: ruleInMetadata }, letIn),
+    logger({ ...common, rule: ruleInMetadata }, deniedBySomeRule),
+    logger({ ...common, rule: defaultDeny(port) }, deniedByDefault),
+  ];
+}
+
+function logger(extra: Fields, filter: Filter | null): AccessLog {
+  const line: Fields = {
+    time: '%START_TIME%',
+    ...extra,
+    caller: '%DOWNSTREAM_PEER_URI_SAN%',
+    method: '%REQ(:METHOD)%',
+    path: '%PATH(NQ)%',
+    host: '%REQ(:AUTHORITY)%',
+    status: '%RESPONSE_CODE%',
+    details: '%RESPONSE_CODE_DETAILS%',
+    flags: '%RESPONSE_FLAGS%',
+    route: '%ROUTE_NAME%',
+    upstream: '%UPSTREAM_CLUSTER%',
+    duration_ms: '%DURATION%',
+    request_id: '%REQ(X-REQUEST-ID)%',
+  };
+  return {
+    name: 'envoy.access_loggers.stdout',
+    ...(filter ? { filter } : {}),
+    configType: {
+      case: 'typedConfig',
+      value: pack(StdoutAccessLogSchema, { accessLogFormat: { case: 'logFormat', value: { omitEmptyValues: false, format: { case: 'jsonFormat', value: { ...line } } } } }),
+    },
+  };
+}

@@ -1,0 +1,145 @@
+/** Who may come in: a port's access rules as the policies of two RBAC filters. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import type { AccessRule, Callers, RequestClass } from '../../../core/ir/ir';
+import { canonicalJson } from '../../../core/lib/json';
+import { canonicalPathPattern, type UrlDialect } from '../../../core/semantics/canonical';
+import { type PermissionSchema, type PolicySchema, type PrincipalSchema, RBAC_Action, type RBACSchema as RulesSchema } from '../../../core/wire/gen/envoy/config/rbac/v3/rbac_pb';
+import { RBACPerRouteSchema, RBACSchema } from '../../../core/wire/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
+import { pack } from './any';
+import { headerMatcher, hostMatcher, methodMatcher, pathText } from './matchers';
+import { allowFilter, denyFilter, guardFilter, noRulesYet, notCallable, notCanonical } from './names';
+
+type Permission = MessageInitShape<typeof PermissionSchema>;
+type Principal = MessageInitShape<typeof PrincipalSchema>;
+type Policy = MessageInitShape<typeof PolicySchema>;
+type Rules = MessageInitShape<typeof RulesSchema>;
+
+const anything: Policy = { permissions: [{ rule: { case: 'any', value: true } }], principals: [{ identifier: { case: 'any', value: true } }] };
+
+const canonical = (urls: UrlDialect): Permission => ({
+  rule: {
+    case: 'urlPath',
+    value: { rule: { case: 'path', value: { matchPattern: { case: 'safeRegex', value: { regex: canonicalPathPattern(urls) } } } } },
+  },
+});
+
+/** The first filter of every HTTP listener: what is not canonical is refused before routing and before any rule. */
+export function guardConfig(urls: UrlDialect): Any {
+  return pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [notCanonical]: refuseUncanonical(urls) } } });
+}
+const refuseUncanonical = (urls: UrlDialect): Policy => ({
+  permissions: [{ rule: { case: 'notRule', value: canonical(urls) } }],
+  principals: [{ identifier: { case: 'any', value: true } }],
+});
+
+/** The guard of what a caller may not call: everything is refused, the path first. */
+export function notCallableConfig(): { [filter: string]: Any } {
+  return {
+    [guardFilter]: pack(RBACPerRouteSchema, {
+      rbac: {
+        rules: {
+          action: RBAC_Action.DENY,
+          policies: {
+            [notCanonical]: refuseUncanonical('rfc3986'),
+            [notCallable]: { permissions: [canonical('rfc3986')], principals: [{ identifier: { case: 'any', value: true } }] },
+          },
+        },
+      },
+    }),
+  };
+}
+
+/** Before the routes have come nobody comes in: what the listener holds; the rules themselves travel with the routes. */
+export function baseAccess(): readonly { readonly name: string; readonly config: Any }[] {
+  return [
+    { name: denyFilter, config: pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [noRulesYet]: anything } } }) },
+    { name: allowFilter, config: pack(RBACSchema, { rules: { action: RBAC_Action.ALLOW } }) },
+  ];
+}
+
+/** The rules of one port, as the routes carry them. */
+export function accessPerRoute(rules: readonly AccessRule[]): { [filter: string]: Any } {
+  const filter = (action: AccessRule['action']): Any => {
+    const shadow = policies(rules.filter((rule) => rule.action === action && rule.mode === 'shadow'));
+    const kind = action === 'deny' ? RBAC_Action.DENY : RBAC_Action.ALLOW;
+    return pack(RBACPerRouteSchema, {
+      rbac: {
+        rules: { action: kind, policies: policies(rules.filter((rule) => rule.action === action && rule.mode === 'enforce')) },
+        ...(Object.keys(shadow).length > 0 ? { shadowRules: { action: kind, policies: shadow }, shadowRulesStatPrefix: `${action}_` } : {}),
+        trackPerRuleStats: true,
+      },
+    });
+  };
+  return { [denyFilter]: filter('deny'), [allowFilter]: filter('allow') };
+}
+
+/** The same for connections that are not HTTP: rules by caller only. */
+export function connectionRules(rules: readonly AccessRule[], action: AccessRule['action']): Rules {
+  return { action: action === 'deny' ? RBAC_Action.DENY : RBAC_Action.ALLOW, policies: policies(rules.filter((rule) => rule.action === action && rule.mode === 'enforce')) };
+}
+
+function policies(rules: readonly AccessRule[]): { [name: string]: Policy } {
+  const named: { [name: string]: Policy } = {};
+  for (const rule of ordered(rules)) {
+    let name: string = rule.id;
+    for (let part = 2; named[name]; part += 1) name = `${rule.id}#${part}`; // one rule may take several policies
+    named[name] = { permissions: [permissionOf(rule)], principals: [principalOf(rule.callers)] };
+  }
+  return named;
+}
+
+function permissionOf(rule: AccessRule): Permission {
+  const all: Permission[] = [];
+  if (rule.requests !== 'any') all.push(anyOf(ordered(rule.requests).map(requestPermission)));
+  for (const field of ordered(rule.headers)) all.push({ rule: { case: 'header', value: headerMatcher(field) } });
+  if (rule.hosts.length > 0) all.push(anyOf(ordered(rule.hosts).map((host): Permission => ({ rule: { case: 'header', value: hostMatcher(host) } }))));
+  return allOf(all);
+}
+
+function requestPermission(request: RequestClass): Permission {
+  const path = pathText(request.path);
+  const matcher: Permission = {
+    rule: {
+      case: 'urlPath',
+      value: {
+        rule: {
+          case: 'path',
+          value: { matchPattern: 'exact' in path ? { case: 'exact', value: path.exact } : { case: 'safeRegex', value: { regex: path.pattern } } },
+        },
+      },
+    },
+  };
+  return request.method === '*' ? matcher : allOf([{ rule: { case: 'header', value: methodMatcher(request.method) } }, matcher]);
+}
+
+/** Callers by exact identity: the URI name in the certificate that the peer proved. */
+function principalOf(callers: Callers): Principal {
+  if (callers.kind === 'principals') return anyId(ordered(callers.principals.map((caller) => caller.principal)).map(authenticated));
+  if (callers.except.length === 0) return { identifier: { case: 'any', value: true } };
+  return { identifier: { case: 'notId', value: anyId(ordered(callers.except).map(authenticated)) } };
+}
+const authenticated = (principal: string): Principal => ({
+  identifier: { case: 'authenticated', value: { principalName: { matchPattern: { case: 'exact', value: principal } } } },
+});
+
+/** Where order means nothing, one order. */
+const ordered = <T>(values: readonly T[]): readonly T[] => [...values].sort((a, b) => (canonicalJson(a) < canonicalJson(b) ? -1 : 1));
+
+function anyOf(rules: readonly Permission[]): Permission {
+  const [only] = rules;
+  if (only && rules.length === 1) return only;
+  if (!only) return { rule: { case: 'notRule', value: { rule: { case: 'any', value: true } } } };
+  return { rule: { case: 'orRules', value: { rules: [...rules] } } };
+}
+function allOf(rules: readonly Permission[]): Permission {
+  const [only] = rules;
+  if (!only) return { rule: { case: 'any', value: true } };
+  return rules.length === 1 ? only : { rule: { case: 'andRules', value: { rules: [...rules] } } };
+}
+function anyId(ids: readonly Principal[]): Principal {
+  const [only] = ids;
+  if (only && ids.length === 1) return only;
+  if (!only) return { identifier: { case: 'notId', value: { identifier: { case: 'any', value: true } } } };
+  return { identifier: { case: 'orIds', value: { ids: [...ids] } } };
+}

@@ -1,0 +1,69 @@
+/**
+ * What every HTTP listener shares, from the outside in: limits, what a client may not say, the guard, access, the router. The order of filters is an
+ * invariant: the guard first, so that all that follow read the same canonical path; denials before allows, so that a denial names itself; the router last.
+ */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import type { UrlDialect } from '../../../core/semantics/canonical';
+import type { AccessLogSchema } from '../../../core/wire/gen/envoy/config/accesslog/v3/accesslog_pb';
+import { ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
+import { RouterSchema } from '../../../core/wire/gen/envoy/extensions/filters/http/router/v3/router_pb';
+import {
+  HttpConnectionManager_CodecType,
+  HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManager_ServerHeaderTransformation,
+  HttpConnectionManagerSchema,
+  type LocalReplyConfigSchema,
+} from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
+import { guardConfig } from './access';
+import { ms, pack, seconds } from './any';
+import { guardFilter } from './names';
+
+export type ConnectionManager = MessageInitShape<typeof HttpConnectionManagerSchema>;
+interface Parts {
+  readonly side: 'inbound' | 'outbound' | 'gateway';
+  readonly routes: string;
+  readonly urls: UrlDialect;
+  readonly access: readonly { readonly name: string; readonly config: Any }[];
+  readonly localReply: MessageInitShape<typeof LocalReplyConfigSchema>;
+  readonly accessLog: readonly MessageInitShape<typeof AccessLogSchema>[];
+}
+
+export function connectionManager(parts: Parts): ConnectionManager {
+  const filters = [{ name: guardFilter, config: guardConfig(parts.urls) }, ...parts.access, { name: 'envoy.filters.http.router', config: router }];
+  return {
+    statPrefix: parts.side,
+    codecType: HttpConnectionManager_CodecType.AUTO,
+    routeSpecifier: {
+      case: 'rds',
+      value: { routeConfigName: parts.routes, configSource: { resourceApiVersion: ApiVersion.V3, initialFetchTimeout: seconds(0), configSourceSpecifier: { case: 'ads', value: {} } } },
+    },
+    httpFilters: filters.map((filter) => ({ name: filter.name, configType: { case: 'typedConfig', value: filter.config } })),
+    localReplyConfig: parts.localReply,
+    accessLog: [...parts.accessLog],
+    // one spelling of a path for all: nothing is rewritten, the guard refuses what is not canonical
+    normalizePath: false,
+    mergeSlashes: false,
+    pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.KEEP_UNCHANGED,
+    // nobody is internal, so what only Envoy may say (x-envoy-*) is taken off every request
+    useRemoteAddress: true,
+    internalAddressConfig: { unixSockets: false },
+    skipXffAppend: parts.side !== 'gateway',
+    ...(parts.side === 'inbound'
+      ? { forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET, setCurrentClientCertDetails: { uri: true } }
+      : { forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE }),
+    serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
+    // what one client may hold of a proxy
+    maxRequestHeadersKb: 60,
+    commonHttpProtocolOptions: { idleTimeout: seconds(300), maxHeadersCount: 100 },
+    http2ProtocolOptions: { maxConcurrentStreams: 100, initialStreamWindowSize: 65_536, initialConnectionWindowSize: 1_048_576 },
+    requestHeadersTimeout: seconds(10),
+    streamIdleTimeout: seconds(300),
+    delayedCloseTimeout: ms(1_000),
+    drainTimeout: seconds(5),
+  };
+}
+
+/** Without `x-envoy-*` of its own in what the application sees. */
+const router = pack(RouterSchema, { suppressEnvoyHeaders: true });

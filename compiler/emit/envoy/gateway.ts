@@ -1,0 +1,74 @@
+/** The way in from outside: one filter chain and one route configuration for each host, so that a connection made for one host serves no other. */
+import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
+import type { Gateway, GatewayListener, HostRoutes } from '../../../core/ir/ir';
+import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
+import { accessLogs } from './access-log';
+import { pack, seconds } from './any';
+import { boundAddress } from './clusters';
+import { connectionManager } from './connection-manager';
+import { filter, type Listener, type RouteConfiguration, socket, strippedHeaders, tlsInspector } from './inbound';
+import type { IrIndex } from './index-of';
+import { gatewayReplies } from './local-reply';
+import { gatewayListener, gatewayRoutes } from './names';
+import type { VirtualHost } from './outbound';
+import { type Route, routesOf } from './routes';
+import { edgeServer } from './tls';
+
+/** Every host that a listener serves or somebody routes there, sorted. */
+function hostsOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): readonly string[] {
+  const routed = index.ir.hostRoutes.filter((table) => table.gateway === gateway.key && table.listener === listener.name).map((table) => table.host);
+  return [...new Set([...listener.hosts.map((served) => served.host), ...routed])].sort();
+}
+
+export function gatewayListenerOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): Listener {
+  const name = gatewayListener(listener.name);
+  return {
+    name,
+    address: boundAddress(`listener/${listener.name}`),
+    listenerFilters: [tlsInspector],
+    listenerFiltersTimeout: seconds(5),
+    filterChains: hostsOf(index, gateway, listener).map((host) => ({
+      name: host,
+      filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host] },
+      transportSocket: edgeServer(listener.certificate),
+      filters: [
+        filter(
+          'envoy.filters.network.http_connection_manager',
+          pack(
+            HttpConnectionManagerSchema,
+            connectionManager({ side: 'gateway', routes: gatewayRoutes(listener.name, host), urls: 'rfc3986', access: [], localReply: gatewayReplies(), accessLog: accessLogs(name, null) }),
+          ),
+        ),
+      ],
+    })),
+    ...socket,
+  };
+}
+
+export function gatewayRoutesOf(index: IrIndex, gateway: Gateway, listener: GatewayListener, diagnostics: Diagnostic[]): readonly RouteConfiguration[] {
+  return hostsOf(index, gateway, listener).map((host) => {
+    const table = index.ir.hostRoutes.find((known) => known.gateway === gateway.key && known.listener === listener.name && known.host === host);
+    return {
+      name: gatewayRoutes(listener.name, host),
+      virtualHosts: [hostOf(host, table, diagnostics), ...(host === '*' ? [] : [misdirected])],
+      ignorePortInHostMatching: true,
+      internalOnlyHeaders: strippedHeaders,
+    };
+  });
+}
+
+function hostOf(host: string, table: HostRoutes | undefined, diagnostics: Diagnostic[]): VirtualHost {
+  return { name: host, domains: [host], routes: table ? routesOf(table.rules, [], diagnostics) : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')] };
+}
+
+const answer = (name: string, status: number, body: string): Route => ({
+  name,
+  match: { pathSpecifier: { case: 'prefix', value: '/' } },
+  action: { case: 'directResponse', value: { status, body: { specifier: { case: 'inlineString', value: body } } } },
+});
+/** RFC 9110 section 15.5.20: the client reused a connection for a host that this one does not serve. */
+const misdirected: VirtualHost = {
+  name: 'meshwright.misdirected',
+  domains: ['*'],
+  routes: [answer('meshwright.misdirected', 421, 'meshwright: this connection does not serve that host\n')],
+};

@@ -1,0 +1,102 @@
+/** What a service's proxy lets in: one listener for each port, the access rules in its routes, the application behind. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import type { RouteConfigurationSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_pb';
+import { type FilterChainSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
+import type { FilterSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
+import type { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
+import { TlsInspectorSchema } from '../../../core/wire/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
+import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
+import { RBACSchema as NetworkRBACSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb';
+import { TcpProxySchema } from '../../../core/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
+import { accessLogs } from './access-log';
+import { accessPerRoute, baseAccess, connectionRules } from './access';
+import { pack, seconds } from './any';
+import { boundAddress } from './clusters';
+import { connectionManager } from './connection-manager';
+import type { IrIndex, PortFacts } from './index-of';
+import { inboundReplies } from './local-reply';
+import { allowFilter, appCluster, denyFilter, inboundListener } from './names';
+import { meshServer } from './tls';
+
+export type Listener = MessageInitShape<typeof ListenerSchema>;
+export type RouteConfiguration = MessageInitShape<typeof RouteConfigurationSchema>;
+type FilterChain = MessageInitShape<typeof FilterChainSchema>;
+type Filter = MessageInitShape<typeof FilterSchema>;
+
+/** Said by Envoys to each other in older versions, or by nobody: never taken from a client. */
+export const strippedHeaders = ['x-envoy-original-path', 'x-envoy-original-host', 'x-envoy-decorator-operation', 'x-envoy-peer-metadata', 'x-envoy-peer-metadata-id'];
+/** Of what one connection may have in flight. */
+export const bufferLimitBytes = 1_048_576;
+
+export function isHttp(layer: string): boolean {
+  return layer === 'http' || layer === 'grpc';
+}
+
+export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
+  const { port } = facts;
+  const name = inboundListener(port.key);
+  const filters = isHttp(port.layer) ? [httpFilter(facts)] : connectionFilters(index, facts);
+  const encrypted: FilterChain = { name: 'mtls', filters, transportSocket: meshServer(isHttp(port.layer) ? ['h2', 'http/1.1'] : []) };
+  const chains: FilterChain[] =
+    port.mtls === 'strict'
+      ? [encrypted]
+      : [
+          { ...encrypted, filterChainMatch: { transportProtocol: 'tls' } },
+          { name: 'plaintext', filters, filterChainMatch: { transportProtocol: 'raw_buffer' } },
+        ];
+  return {
+    name,
+    address: boundAddress(`inbound/${port.name}`),
+    ...(port.mtls === 'strict' ? {} : { listenerFilters: [tlsInspector], listenerFiltersTimeout: seconds(5) }),
+    filterChains: chains,
+    ...socket,
+  };
+}
+
+/** Two proxies that bind one address must be told so: without this they would share it in silence. */
+export const socket = { enableReusePort: false, perConnectionBufferLimitBytes: bufferLimitBytes } as const;
+export const tlsInspector: NonNullable<Listener['listenerFilters']>[number] = {
+  name: 'envoy.filters.listener.tls_inspector',
+  configType: { case: 'typedConfig', value: pack(TlsInspectorSchema, {}) },
+};
+
+function httpFilter({ port }: PortFacts): Filter {
+  const name = inboundListener(port.key);
+  return filter(
+    'envoy.filters.network.http_connection_manager',
+    pack(
+      HttpConnectionManagerSchema,
+      connectionManager({ side: 'inbound', routes: name, urls: port.urls, access: baseAccess(), localReply: inboundReplies(port.key), accessLog: accessLogs(name, port.key) }),
+    ),
+  );
+}
+
+/** Connections that are not HTTP: the rules are about the caller alone, and stand in the listener. */
+function connectionFilters(index: IrIndex, { port }: PortFacts): Filter[] {
+  const rules = index.access.get(port.key) ?? [];
+  return [
+    filter(denyFilter, pack(NetworkRBACSchema, { rules: connectionRules(rules, 'deny'), statPrefix: 'deny_' })),
+    filter(allowFilter, pack(NetworkRBACSchema, { rules: connectionRules(rules, 'allow'), statPrefix: 'allow_' })),
+    filter('envoy.filters.network.tcp_proxy', pack(TcpProxySchema, { statPrefix: 'inbound', clusterSpecifier: { case: 'cluster', value: appCluster(port.key) }, idleTimeout: seconds(3600) })),
+  ];
+}
+
+export const filter = (name: string, config: Any): Filter => ({ name, configType: { case: 'typedConfig', value: config } });
+
+/** Where the access rules live: they hold from the next request on, on connections that are open too. */
+export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfiguration {
+  return {
+    name: inboundListener(port.key),
+    virtualHosts: [
+      {
+        name: port.key,
+        domains: ['*'],
+        typedPerFilterConfig: accessPerRoute(index.access.get(port.key) ?? []),
+        // no timeout of its own: the caller's counts
+        routes: [{ name: 'app', match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: appCluster(port.key) }, timeout: seconds(0) } } }],
+      },
+    ],
+    internalOnlyHeaders: strippedHeaders,
+  };
+}

@@ -1,0 +1,87 @@
+/** What emission asks of the IR again and again, found once. */
+import { callableByWorkload } from '../../../core/ir/edges';
+import type { AccessRule, MeshIr, Patch, RouteTable, Service, ServicePort, Workload } from '../../../core/ir/ir';
+import type { PortKey, WorkloadKey } from '../../../core/mesh/ids';
+import { strictNeeds, stricter } from '../../../core/semantics/variant';
+import { clusterName } from './names';
+
+export interface PortFacts {
+  readonly service: Service;
+  readonly port: ServicePort;
+  readonly workload: Workload;
+}
+export interface IrIndex {
+  readonly ir: MeshIr;
+  readonly ports: ReadonlyMap<PortKey, PortFacts>;
+  readonly services: ReadonlyMap<WorkloadKey, Service>;
+  readonly access: ReadonlyMap<PortKey, readonly AccessRule[]>;
+  readonly tables: ReadonlyMap<PortKey, RouteTable>;
+  readonly patches: ReadonlyMap<PortKey, readonly Patch[]>;
+  readonly callable: ReadonlyMap<WorkloadKey, readonly PortKey[]>;
+  /** Cluster name -> the retry budgets of the rules that go there, in percent, ascending. */
+  readonly budgets: ReadonlyMap<string, readonly number[]>;
+  /** Versions (null: all) of a port that gateways' hosts forward to. */
+  readonly fromGateways: ReadonlyMap<PortKey, ReadonlySet<string | null>>;
+}
+
+export function indexIr(ir: MeshIr): IrIndex {
+  const workloads = new Map(ir.workloads.map((workload) => [workload.key, workload]));
+  const ports = new Map<PortKey, PortFacts>();
+  for (const service of ir.services) {
+    const workload = workloads.get(service.key);
+    if (!workload) throw new Error(`internal: no workload behind ${service.key}`);
+    for (const port of service.ports) ports.set(port.key, { service, port, workload });
+  }
+  const fromGateways = new Map<PortKey, Set<string | null>>();
+  for (const table of ir.hostRoutes) {
+    for (const rule of table.rules) {
+      if (rule.action.kind !== 'forward') continue;
+      for (const target of rule.action.to) entry(fromGateways, target.port, () => new Set<string | null>()).add(target.version);
+    }
+  }
+  return {
+    ir,
+    ports,
+    services: new Map(ir.services.map((service) => [service.key, service])),
+    access: groupBy(ir.access, (rule) => rule.port),
+    tables: new Map(ir.routes.map((table) => [table.port, table])),
+    patches: groupBy(ir.patches, (patch) => patch.port),
+    callable: callableByWorkload(ir),
+    budgets: budgetsOf(ir),
+    fromGateways,
+  };
+}
+
+/** A cluster is shared by all rules that go to it, and Envoy keeps the budget there. The owner's, the gateways', and what callers asked for. */
+function budgetsOf(ir: MeshIr): ReadonlyMap<string, readonly number[]> {
+  const found = new Map<string, Set<number>>();
+  for (const table of [...ir.routes, ...ir.hostRoutes]) {
+    for (const rule of table.rules) {
+      if (rule.action.kind !== 'forward' || rule.action.retry === null) continue;
+      for (const target of rule.action.to) entry(found, clusterName(target.port, target.version), () => new Set<number>()).add(rule.action.retry.budgetPercent);
+    }
+  }
+  const tables = new Map(ir.routes.map((table) => [table.port, table]));
+  for (const need of ir.needs) {
+    if (need.retry === null || need.retry === 'none') continue;
+    for (const port of need.targets) {
+      for (const rule of tables.get(port)?.rules ?? []) {
+        if (rule.action.kind !== 'forward') continue;
+        const { retry } = stricter(rule.action, strictNeeds(ir, need.caller, port));
+        if (retry) for (const target of rule.action.to) entry(found, clusterName(target.port, target.version), () => new Set<number>()).add(retry.budgetPercent);
+      }
+    }
+  }
+  return new Map([...found].map(([name, budgets]) => [name, [...budgets].sort((a, b) => a - b)]));
+}
+
+export function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
+}
+function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): ReadonlyMap<K, readonly V[]> {
+  const groups = new Map<K, V[]>();
+  for (const value of values) entry(groups, keyOf(value), (): V[] => []).push(value);
+  return groups;
+}

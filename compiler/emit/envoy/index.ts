@@ -1,0 +1,135 @@
+/** Mesh IR in, signed units for Envoy out. See README.md beside this file. */
+import { apiVersion, type ProxyConfig, type ServiceConfig } from '../../../core/bundle/objects';
+import { emit } from '../../../core/diagnostics/emit';
+import { type Diagnostic, hasErrors, type Outcome } from '../../../core/diagnostics/diagnostic';
+import { targetsOfRules } from '../../../core/ir/edges';
+import type { MeshIr, Need, Workload } from '../../../core/ir/ir';
+import { proxyNameOf } from '../../../core/ir/proxy-name';
+import { canonicalJson, type JsonObject } from '../../../core/lib/json';
+import { namespaceOf, type PortKey, serviceOfPort } from '../../../core/mesh/ids';
+import { strictNeeds, stricter } from '../../../core/semantics/variant';
+import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
+import { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
+import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
+import { RouteConfigurationSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_pb';
+import { jsonOf } from './any';
+import { localCluster } from './clusters';
+import { gatewayListenerOf, gatewayRoutesOf } from './gateway';
+import { inboundListenerOf, inboundRoutes, isHttp } from './inbound';
+import { indexIr, type IrIndex } from './index-of';
+import { serviceConfigName } from './names';
+import { catchAllOf, outboundListenerOf } from './outbound';
+import { isProved, patchedListener } from './patch';
+import { type ClusterCache, serviceConfigOf } from './service-config';
+import { checkVersions, supportedEnvoy } from './version';
+
+export interface EmittedEnvoy {
+  readonly services: readonly ServiceConfig[];
+  readonly proxies: readonly ProxyConfig[];
+}
+
+/**
+ * The objects of a mesh for Envoy, by namespace and name. Their bytes depend on what the IR means only. Whatever cannot be emitted is a diagnostic
+ * (MW5xxx); with an error among them there is no value.
+ */
+export function emitEnvoy(ir: MeshIr): Outcome<EmittedEnvoy> {
+  const diagnostics: Diagnostic[] = [...checkVersions(ir), ...refusals(ir)];
+  const index = indexIr(ir);
+  const clusters: ClusterCache = new Map();
+  const services: ServiceConfig[] = [];
+  const proxies: ProxyConfig[] = [];
+  const emitted = new Set<string>();
+  const use = (port: PortKey, workload: Workload | null): string => {
+    const facts = index.ports.get(port);
+    if (!facts) throw new Error(`internal: no port ${port} in the IR`);
+    const needs = workload === null ? [] : strictNeeds(ir, workload.key, port);
+    const variantFor = workload !== null && changesSomething(index, port, needs) ? { caller: workload.key, needs } : null;
+    const name = `${namespaceOf(serviceOfPort(port))}/${serviceConfigName(port, variantFor?.caller ?? null)}`;
+    if (!emitted.has(name)) {
+      emitted.add(name);
+      services.push(serviceConfigOf(index, facts.service, facts.port, variantFor, clusters, diagnostics));
+    }
+    return name;
+  };
+  // every port that speaks HTTP has its object, called or not: who may call it next changes the caller only
+  for (const { port } of index.ports.values()) if (index.tables.has(port.key)) use(port.key, null);
+  for (const workload of ir.workloads) proxies.push(proxyConfigOf(index, workload, use, diagnostics));
+  services.sort(byName);
+  proxies.sort(byName);
+  return hasErrors(diagnostics) ? { diagnostics } : { value: { services, proxies }, diagnostics };
+}
+
+function proxyConfigOf(index: IrIndex, workload: Workload, use: (port: PortKey, workload: Workload | null) => string, diagnostics: Diagnostic[]): ProxyConfig {
+  const name = proxyNameOf(index.ir, workload.key);
+  const gateway = index.ir.gateways.find((known) => known.key === workload.key);
+  const called = gateway ? portsOfGateway(index, workload) : (index.callable.get(workload.key) ?? []).filter((port) => index.tables.has(port));
+  const ports = (index.services.get(workload.key)?.ports ?? []).flatMap((port) => index.ports.get(port.key) ?? []);
+  const outboundPatches = called.flatMap((port) => index.patches.get(port) ?? []).filter((patch) => patch.direction === 'outbound');
+  const inboundPatches = ports.flatMap((facts) => index.patches.get(facts.port.key) ?? []).filter((patch) => patch.direction === 'inbound');
+  return {
+    apiVersion,
+    kind: 'ProxyConfig',
+    metadata: { namespace: namespaceOf(workload.key), name: name.slice(name.indexOf('/') + 1) },
+    spec: {
+      workload: workload.key,
+      principal: workload.principal,
+      envoyRange: supportedEnvoy,
+      proved: isProved([...inboundPatches, ...outboundPatches]),
+      inbound: {
+        listeners: ports
+          .map((facts) => patchedListener(jsonOf(ListenerSchema, inboundListenerOf(index, facts)), index.patches.get(facts.port.key) ?? [], diagnostics))
+          .sort(byNameField),
+        routes: ports.filter((facts) => isHttp(facts.port.layer)).map((facts) => jsonOf(RouteConfigurationSchema, inboundRoutes(index, facts))).sort(byNameField),
+        clusters: ports.map((facts) => jsonOf(ClusterSchema, localCluster(facts))).sort(byNameField),
+      },
+      outbound: {
+        listeners: gateway
+          ? gateway.listeners.map((listener) => jsonOf(ListenerSchema, gatewayListenerOf(index, gateway, listener))).sort(byNameField)
+          : [jsonOf(ListenerSchema, outboundListenerOf(workload.key))],
+        routes: gateway
+          ? gateway.listeners.flatMap((listener) => gatewayRoutesOf(index, gateway, listener, diagnostics)).map((routes) => jsonOf(RouteConfigurationSchema, routes)).sort(byNameField)
+          : [],
+        catchAll: gateway ? null : jsonOf(VirtualHostSchema, catchAllOf(workload.key)),
+        services: called.map((port) => use(port, gateway ? null : workload)).sort(),
+      },
+    },
+  };
+}
+
+/** A gateway holds what its hosts forward to; that it may call them is the destination's to say, and the analyser's to check. */
+function portsOfGateway(index: IrIndex, workload: Workload): readonly PortKey[] {
+  const rules = index.ir.hostRoutes.filter((table) => table.gateway === workload.key).flatMap((table) => table.rules);
+  return targetsOfRules(rules).filter((port) => index.tables.has(port));
+}
+
+/** A need that asks for nothing stricter than the owner has shares the owner's object. */
+function changesSomething(index: IrIndex, port: PortKey, needs: readonly Need[]): boolean {
+  if (needs.length === 0) return false;
+  return (index.tables.get(port)?.rules ?? []).some(({ action }) => {
+    if (action.kind !== 'forward') return false;
+    const result = stricter(action, needs);
+    return result.timeoutMs !== action.timeoutMs || canonicalJson(result.retry) !== canonicalJson(action.retry);
+  });
+}
+
+/** What the IR can say and this target does not carry. */
+function refusals(ir: MeshIr): readonly Diagnostic[] {
+  const found: Diagnostic[] = [];
+  for (const namespace of ir.namespaces) if (namespace.adoption !== 'enforce') found.push(emit.adoption({ namespace: namespace.name, adoption: namespace.adoption }));
+  for (const service of ir.services) {
+    for (const port of service.ports) {
+      if (port.protocol === 'websocket') found.push(emit.protocol({ port: port.key, protocol: port.protocol }));
+      else if (port.layer !== 'http') found.push(emit.noOutbound({ port: port.key, layer: port.layer }));
+    }
+  }
+  for (const rule of ir.access) {
+    for (const host of rule.hosts) if (host.includes('*')) found.push(emit.hostMatch({ rule: rule.id, host }));
+    if (rule.action !== 'deny') continue;
+    for (const field of rule.headers) if (field.match.kind === 'regex') found.push(emit.denyByRegex({ rule: rule.id, header: field.name }));
+  }
+  return found;
+}
+
+const byName = (a: ServiceConfig | ProxyConfig, b: ServiceConfig | ProxyConfig): number => compare(`${a.metadata.namespace}/${a.metadata.name}`, `${b.metadata.namespace}/${b.metadata.name}`);
+const byNameField = (a: JsonObject, b: JsonObject): number => compare(String(a['name']), String(b['name']));
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,0 +1,65 @@
+/** core/semantics/match.ts in Envoy's words. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { assertNever } from '../../../core/lib/brand';
+import type { FieldMatch, PathTemplate, TextMatch } from '../../../core/ir/ir';
+import { pathTemplatePattern } from '../../../core/semantics/match';
+import type { HeaderMatcherSchema, QueryParameterMatcherSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
+import type { StringMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/string_pb';
+
+type HeaderMatcher = MessageInitShape<typeof HeaderMatcherSchema>;
+type StringMatcher = MessageInitShape<typeof StringMatcherSchema>;
+type QueryMatcher = MessageInitShape<typeof QueryParameterMatcherSchema>;
+
+/** Text as a pattern that means itself in RE2. */
+export const escapePattern = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** A path that is all literal is a text; any other a pattern. Both match the whole path without its query. */
+export function pathText(template: PathTemplate): { readonly exact: string } | { readonly pattern: string } {
+  const exact: string[] = [];
+  for (const segment of template) {
+    if (segment.kind !== 'literal') return { pattern: pathTemplatePattern(template) };
+    exact.push(segment.text);
+  }
+  return { exact: `/${exact.join('/')}` };
+}
+
+export function stringMatcher(match: Exclude<TextMatch, { kind: 'present' }>): StringMatcher {
+  switch (match.kind) {
+    case 'exact':
+      return { matchPattern: { case: 'exact', value: match.value } };
+    case 'prefix':
+      return { matchPattern: { case: 'prefix', value: match.value } };
+    case 'regex':
+      return { matchPattern: { case: 'safeRegex', value: { regex: match.value } } };
+    default:
+      return assertNever(match);
+  }
+}
+
+export function headerMatcher(field: FieldMatch): HeaderMatcher {
+  const { match } = field;
+  if (match.kind === 'present' || (match.kind === 'prefix' && match.value === '')) return { name: field.name, headerMatchSpecifier: { case: 'presentMatch', value: true } };
+  return { name: field.name, headerMatchSpecifier: { case: 'stringMatch', value: stringMatcher(match) } };
+}
+
+export const methodMatcher = (method: string): HeaderMatcher => headerMatcher({ name: ':method', match: { kind: 'exact', value: method } });
+
+export function queryMatcher(field: FieldMatch): QueryMatcher {
+  const { match } = field;
+  if (match.kind === 'present' || (match.kind === 'prefix' && match.value === '')) return { name: field.name, queryParameterMatchSpecifier: { case: 'presentMatch', value: true } };
+  return { name: field.name, queryParameterMatchSpecifier: { case: 'stringMatch', value: stringMatcher(match) } };
+}
+
+/** Some cookie of that name matches. A pattern over the whole header, since the definitions at hand have no cookie matcher; a user's own regex is refused before. */
+export function cookieMatcher(field: FieldMatch): HeaderMatcher {
+  const { match } = field;
+  const value = match.kind === 'exact' ? escapePattern(match.value) : match.kind === 'prefix' ? `${escapePattern(match.value)}[^;]*` : '[^;]*';
+  const pattern = `(?:.*;)?[ \\t]*${escapePattern(field.name)}[ \\t]*=[ \\t]*${value}[ \\t]*(?:;.*)?`;
+  return { name: 'cookie', headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'safeRegex', value: { regex: pattern } } } } };
+}
+
+/** The Host header is `host`, in any case and with any port. */
+export function hostMatcher(host: string): HeaderMatcher {
+  const pattern = `(?i)${escapePattern(host)}(?::[0-9]*)?`;
+  return { name: ':authority', headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'safeRegex', value: { regex: pattern } } } } };
+}

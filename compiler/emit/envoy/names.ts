@@ -1,0 +1,31 @@
+/** The names that Envoy's resources carry on the wire. core/bundle/objects.ts and the README of this folder have the list. */
+import { type PortKey, nameOf, nameOfPort, namespaceOf, serviceOfPort, type WorkloadKey } from '../../../core/mesh/ids';
+
+export const inboundListener = (port: PortKey): string => `inbound/${port}`;
+export const outboundListener = 'outbound';
+export const gatewayListener = (listener: string): string => `gateway/${listener}`;
+export const gatewayRoutes = (listener: string, host: string): string => `gateway/${listener}/${host}`;
+export const appCluster = (port: PortKey): string => `app/${nameOfPort(port)}`;
+export const clusterName = (port: PortKey, version: string | null): string => (version === null ? port : `${port}|${version}`);
+/** `reviews.web`, or `reviews.web+bookinfo.productpage` for a caller that is stricter than the owner. */
+export const serviceConfigName = (port: PortKey, variantFor: WorkloadKey | null): string =>
+  `${nameOf(serviceOfPort(port))}.${nameOfPort(port)}${variantFor === null ? '' : `+${namespaceOf(variantFor)}.${nameOf(variantFor)}`}`;
+
+/** Where the control plane puts an instance's own address. */
+export const bindAddress = 'meshwright.bind';
+/** What the agent serves by SDS. */
+export const sdsWorkload = 'workload';
+export const sdsTrust = 'trust';
+export const sdsCertificate = (certificate: string): string => `certificate/${certificate}`;
+export const agentCluster = 'agent';
+
+export const guardFilter = 'meshwright.guard';
+export const denyFilter = 'meshwright.access.deny';
+export const allowFilter = 'meshwright.access.allow';
+
+/** Names of RBAC policies that no user wrote. */
+export const notCanonical = 'meshwright.not-canonical';
+export const notCallable = 'meshwright.not-callable';
+export const noRulesYet = 'meshwright.no-rules-yet';
+/** What the log and the body of a 403 name when no rule allows. */
+export const defaultDeny = (port: PortKey): string => `${port}/default-deny`;

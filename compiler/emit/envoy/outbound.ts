@@ -1,0 +1,53 @@
+/** What a workload's own application reaches its proxy by: one listener, and an answer to what it may not call. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { WorkloadKey } from '../../../core/mesh/ids';
+import type { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
+import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
+import { notCallableConfig } from './access';
+import { accessLogs } from './access-log';
+import { pack } from './any';
+import { boundAddress } from './clusters';
+import { connectionManager } from './connection-manager';
+import { filter, type Listener, socket } from './inbound';
+import { outboundReplies } from './local-reply';
+import { notCallable, outboundListener } from './names';
+
+export type VirtualHost = MessageInitShape<typeof VirtualHostSchema>;
+
+export function outboundListenerOf(caller: WorkloadKey): Listener {
+  return {
+    name: outboundListener,
+    address: boundAddress('outbound'),
+    filterChains: [
+      {
+        name: 'http',
+        filters: [
+          filter(
+            'envoy.filters.network.http_connection_manager',
+            pack(
+              HttpConnectionManagerSchema,
+              connectionManager({ side: 'outbound', routes: outboundListener, urls: 'rfc3986', access: [], localReply: outboundReplies(caller), accessLog: accessLogs(outboundListener, null) }),
+            ),
+          ),
+        ],
+      },
+    ],
+    ...socket,
+  };
+}
+
+/** Everything that is no virtual host of the proxy: 403 whether it exists or not, since telling that apart would take the whole mesh in every proxy. */
+export function catchAllOf(caller: WorkloadKey): VirtualHost {
+  return {
+    name: notCallable,
+    domains: ['*'],
+    typedPerFilterConfig: notCallableConfig(),
+    routes: [
+      {
+        name: notCallable,
+        match: { pathSpecifier: { case: 'prefix', value: '/' } },
+        action: { case: 'directResponse', value: { status: 403, body: { specifier: { case: 'inlineString', value: `meshwright: ${caller} may not call this host\n` } } } },
+      },
+    ],
+  };
+}

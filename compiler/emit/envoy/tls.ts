@@ -1,0 +1,75 @@
+/** Encryption and identity: TLS 1.3 only, certificates by SDS from the agent, peers named exactly. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { ApiConfigSource_ApiType, ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
+import type { TransportSocketSchema } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
+import { type SubjectAltNameMatcherSchema, SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol } from '../../../core/wire/gen/envoy/extensions/transport_sockets/tls/v3/common_pb';
+import type { SdsSecretConfigSchema } from '../../../core/wire/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb';
+import { type CommonTlsContextSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../../core/wire/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
+import { pack, seconds } from './any';
+import { agentCluster, sdsCertificate, sdsTrust, sdsWorkload } from './names';
+
+type TransportSocket = MessageInitShape<typeof TransportSocketSchema>;
+type CommonTls = MessageInitShape<typeof CommonTlsContextSchema>;
+type SanMatcher = MessageInitShape<typeof SubjectAltNameMatcherSchema>;
+
+/** The inbound side of a mesh connection: the peer must prove an identity of the mesh; which one, the access rules judge. */
+export function meshServer(alpn: readonly string[]): TransportSocket {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: pack(DownstreamTlsContextSchema, { requireClientCertificate: true, sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true }, disableStatefulSessionResumption: true, commonTlsContext: meshTls(alpn, []) }) },
+  };
+}
+
+/** The outbound side: the server must prove that it is `principal`, exactly. */
+export function meshClient(principal: string, alpn: readonly string[], sni: string): TransportSocket {
+  const exact: SanMatcher = { sanType: SubjectAltNameMatcher_SanType.URI, matcher: { matchPattern: { case: 'exact', value: principal } } };
+  return {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: pack(UpstreamTlsContextSchema, { sni, maxSessionKeys: 0, commonTlsContext: meshTls(alpn, [exact]) }) },
+  };
+}
+
+/** A gateway's door to the outside: its own certificate, none asked of the client. */
+export function edgeServer(certificate: string): TransportSocket {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    configType: {
+      case: 'typedConfig',
+      value: pack(DownstreamTlsContextSchema, {
+        commonTlsContext: {
+          tlsParams: { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2, tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3 },
+          tlsCertificateSdsSecretConfigs: [secret(sdsCertificate(certificate))],
+          alpnProtocols: ['h2', 'http/1.1'],
+        },
+      }),
+    },
+  };
+}
+
+function meshTls(alpn: readonly string[], sans: readonly SanMatcher[]): CommonTls {
+  return {
+    tlsParams: { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3, tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3 },
+    tlsCertificateSdsSecretConfigs: [secret(sdsWorkload)],
+    validationContextType: {
+      case: 'combinedValidationContext',
+      value: { defaultValidationContext: { matchTypedSubjectAltNames: [...sans] }, validationContextSdsSecretConfig: secret(sdsTrust) },
+    },
+    alpnProtocols: [...alpn],
+  };
+}
+
+const secret = (name: string): MessageInitShape<typeof SdsSecretConfigSchema> => ({
+  name,
+  sdsConfig: {
+    resourceApiVersion: ApiVersion.V3,
+    initialFetchTimeout: seconds(0), // waits: a listener without a certificate answers nobody
+    configSourceSpecifier: {
+      case: 'apiConfigSource',
+      value: {
+        apiType: ApiConfigSource_ApiType.GRPC,
+        transportApiVersion: ApiVersion.V3,
+        grpcServices: [{ targetSpecifier: { case: 'envoyGrpc', value: { clusterName: agentCluster } } }],
+      },
+    },
+  },
+});
