@@ -1,0 +1,171 @@
+/** What speaks about the rest: needs, guarantees, patches, the roll-out. */
+import { ir as messages } from '../../core/diagnostics/ir';
+import type { Guarantee, Need, Patch, Retry, Rollout, RouteTable } from '../../core/ir/ir';
+import { patchFields } from '../../core/ir/patch-fields';
+import type { PatchUnit } from '../../core/ir/patch-fields';
+import type { Json } from '../../core/lib/json';
+import { sortedBy, sortedUnique } from '../../core/lib/order';
+import type { PortKey, RuleId } from '../../core/mesh/ids';
+import { lowerCallers, lowerPorts, resolvePort } from './callers';
+import type { Context, Declared, Place } from './context';
+import { checkOwner } from './nouns';
+import type { Nouns } from './nouns';
+import { readDuration, readRetry } from './settings';
+import { durationMs, formatMs, percent } from './units';
+
+export function lowerNeeds(context: Context, nouns: Nouns, routes: readonly RouteTable[]): readonly Need[] {
+  return sortedBy(
+    context.all('need').flatMap((declared) => lowerNeed(context, nouns, routes, declared) ?? []),
+    (need) => need.id,
+  );
+}
+
+function lowerNeed(context: Context, nouns: Nouns, routes: readonly RouteTable[], { id, team, value }: Declared<'need'>): Need | undefined {
+  const at = { id, path: '' };
+  const found = context.resolve(value.caller, ['service', 'workload', 'gateway'], { id, path: 'caller' });
+  const caller = found && nouns.workloads.get(found.id);
+  if (value.targets.length === 0) context.report(messages.empty, { what: 'the list of targets' }, at);
+  if (value.connections !== undefined) context.report(messages.unsupported, { feature: '`connections` in a need' }, { id, path: 'connections' });
+  const timeoutMs = value.timeout === undefined ? null : (readDuration(context, value.timeout, { id, path: 'timeout' }) ?? null);
+  const retry = value.retry === undefined ? null : (readRetry(context, value.retry, { id, path: 'retry' }) ?? 'none');
+  const targets: PortKey[] = [];
+  for (const ref of value.targets) {
+    const target = resolvePort(context, nouns, ref, { id, path: 'targets' });
+    if (!target) continue;
+    if (target.port.layer !== 'http') {
+      context.report(messages.layerNotEnforced, { port: target.port.key, protocol: target.port.protocol }, { id, path: 'targets' });
+      continue;
+    }
+    targets.push(target.port.key);
+    checkNotWider(context, routes, target.port.key, timeoutMs, retry, id);
+  }
+  if (!caller) return undefined;
+  checkOwner(context, { team, id }, 'say the needs of', caller.key, caller.team, false);
+  return { id: id as RuleId, caller: caller.key, targets: sortedUnique(targets), timeoutMs, retry };
+}
+
+/** A caller may be stricter than the owner, never wider; what no rule of the owner's grants is asked in vain. */
+function checkNotWider(context: Context, routes: readonly RouteTable[], port: PortKey, timeoutMs: number | null, retry: Retry | 'none' | null, id: string): void {
+  const forwards = (routes.find((table) => table.port === port)?.rules ?? []).flatMap((rule) => (rule.action.kind === 'forward' ? [rule.action] : []));
+  if (forwards.length === 0) return;
+  const longest = Math.max(...forwards.map((action) => action.timeoutMs));
+  if (timeoutMs !== null && timeoutMs > longest) context.report(messages.widerNeed, { field: 'timeout', value: formatMs(timeoutMs), owner: formatMs(longest) }, { id, path: 'timeout' });
+  if (retry === null || retry === 'none') return;
+  const most = Math.max(...forwards.map((action) => action.retry?.atMost ?? 0));
+  if (retry.atMost > most) context.report(messages.widerNeed, { field: 'retry.atMost', value: String(retry.atMost), owner: most === 0 ? 'none' : String(most) }, { id, path: 'retry' });
+}
+
+export function lowerGuarantees(context: Context, nouns: Nouns): readonly Guarantee[] {
+  return sortedBy(
+    context.all('guarantee').flatMap(({ id, team, value }): Guarantee[] => {
+      const from = lowerCallers(context, nouns, value.from, { id, path: 'from' });
+      const to = lowerPorts(context, nouns, value.to, { id, path: 'to' });
+      return from && to ? [{ id: id as RuleId, claim: 'never', team, from, to }] : [];
+    }),
+    (guarantee) => guarantee.id,
+  );
+}
+
+export function lowerPatches(context: Context, nouns: Nouns): readonly Patch[] {
+  return sortedBy(
+    context.all('patch').flatMap((declared) => lowerPatch(context, nouns, declared) ?? []),
+    (patch) => patch.id,
+  );
+}
+
+function lowerPatch(context: Context, nouns: Nouns, { id, team, value }: Declared<'patch'>): Patch | undefined {
+  const at = { id, path: '' };
+  const subject = resolvePort(context, nouns, value.on, { id, path: 'on' });
+  if (subject) {
+    checkOwner(context, { team, id }, 'patch', subject.port.key, subject.service.team, false);
+    if (subject.port.layer !== 'http') context.report(messages.layerNotEnforced, { port: subject.port.key, protocol: subject.port.protocol }, at);
+  }
+  const min = value.envoy.min ?? null;
+  const below = value.envoy.below ?? null;
+  if (min === null && below === null) context.report(messages.empty, { what: '`envoy`, the range of versions,' }, at);
+  const { envoy } = context.mesh.runs;
+  if ((min !== null && compareVersions(envoy, min) < 0) || (below !== null && compareVersions(envoy, below) >= 0)) {
+    const range = [min === null ? '' : `from ${min}`, below === null ? '' : `below ${below}`].filter((part) => part !== '').join(' ');
+    context.report(messages.patchVersion, { range, runs: envoy }, at);
+  }
+  const allowed = patchFields[value.direction];
+  const merge: { [field: string]: Json } = {};
+  for (const written of Object.keys(value.merge).sort()) {
+    const field = written.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    const unit = Object.hasOwn(allowed, field) ? allowed[field] : undefined;
+    const given = value.merge[written];
+    const why = unit === undefined ? 'it is not on the list' : whyNot(unit, given);
+    if (why !== undefined) context.report(messages.badPatch, { field: written, why, known: Object.keys(allowed) }, { id, path: 'merge' });
+    else if (typeof given === 'string' || typeof given === 'number') merge[field] = given;
+  }
+  if (Object.keys(value.merge).length === 0) context.report(messages.empty, { what: '`merge`' }, at);
+  return subject && { id: id as RuleId, port: subject.port.key, direction: value.direction, envoy: { min, below }, merge };
+}
+
+function whyNot(unit: PatchUnit, value: unknown): string | undefined {
+  if (unit === 'duration') return typeof value === 'string' && /^[0-9]{1,5}(?:\.[0-9]{1,3})?s$/.test(value) && Number.parseFloat(value) > 0 ? undefined : "it takes a duration in Envoy's form, such as `0.25s`";
+  const [least, most] = unit === 'bytes' ? [1024, 67_108_864] : [1, 65_535];
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most ? undefined : `it takes a whole number from ${least} to ${most}`;
+}
+
+/** Negative when `a` is the earlier version. What is no number counts as 0. */
+function compareVersions(a: string, b: string): number {
+  const parts = (text: string): readonly number[] => text.split('.').map((part) => Number.parseInt(part, 10) || 0);
+  const [left, right] = [parts(a), parts(b)];
+  for (let index = 0; index < 3; index++) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** The mesh's roll-out: everybody at once where nothing is said. */
+export function lowerRollout(context: Context): Rollout {
+  let rollout: Rollout | undefined;
+  let first: string | undefined;
+  for (const { id, team, value } of context.all('rollout')) {
+    const at = { id, path: '' };
+    const wholeMesh = value.for.length > 0 && value.for.every((scope) => scope.kind === 'mesh' || (scope.kind === 'ref' && scope.to.ref === context.meshId));
+    if (!wholeMesh) context.report(messages.unsupported, { feature: 'a roll-out of its own for a part of the mesh' }, { id, path: 'for' });
+    checkOwner(context, { team, id }, 'set the roll-out of', 'mesh', 'mesh', true);
+    if (first !== undefined) {
+      context.report(messages.duplicate, { what: 'roll-out of', name: 'mesh', first }, at);
+      continue;
+    }
+    first = id;
+    const waves = lowerWaves(context, value.waves, { id, path: 'waves' });
+    const holdMs = /^0(?:\.0+)?(?:ms|s|m|h)$/.test(value.hold) ? 0 : durationMs(context, value.hold, { id, path: 'hold' });
+    if (waves && holdMs !== undefined) rollout = { waves, holdMs };
+  }
+  return rollout ?? { waves: [100], holdMs: 0 };
+}
+
+function lowerWaves(context: Context, written: readonly string[], at: Place): readonly number[] | undefined {
+  const waves = written.flatMap((text) => percent(context, text, at) ?? []);
+  const fail = (why: string): undefined => void context.report(messages.badWaves, { why }, at);
+  if (waves.length < written.length) return undefined;
+  if (waves.length === 0) return fail('are empty');
+  if ((waves[0] ?? 0) <= 0 || waves.some((wave, index) => index > 0 && wave <= (waves[index - 1] ?? 0))) return fail('do not grow');
+  return waves.at(-1) === 100 ? waves : fail('do not end with 100%');
+}
+
+/** Whether who wrote a standard may: the owner of what it is for, or the platform. */
+export function checkStandards(context: Context, nouns: Nouns): void {
+  for (const { id, team, value } of context.all('standard')) {
+    if (value.for.length === 0) context.report(messages.empty, { what: '`for`' }, { id, path: 'for' });
+    for (const scope of value.for) {
+      if (scope.kind === 'ref' && scope.to.ref !== context.meshId) {
+        const owner = nouns.namespaces.get(scope.to.ref)?.team ?? nouns.workloads.get(scope.to.ref)?.team;
+        if (owner !== undefined) checkOwner(context, { team, id }, 'set a standard for', scope.to.ref, owner, true, 'for');
+        continue;
+      }
+      checkOwner(context, { team, id }, 'set a standard for', scope.kind === 'tagged' ? 'services of other teams' : 'mesh', 'mesh', true, 'for');
+      if (scope.kind === 'tagged') lowerPortsOfTag(context, nouns, scope.tags, id);
+    }
+  }
+}
+
+/** A standard for a tag that nothing carries is for nobody. */
+function lowerPortsOfTag(context: Context, nouns: Nouns, tags: { readonly [tag: string]: string }, id: string): void {
+  lowerPorts(context, nouns, [{ kind: 'tagged', tags }], { id, path: 'for' });
+}

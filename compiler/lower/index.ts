@@ -1,0 +1,1 @@
+export { environmentsOf, lower } from './lower';

@@ -1,0 +1,255 @@
+/** MW3xxx: what lower refuses. Most take `subject`, the text as written. */
+import { defineDiagnostic } from './diagnostic';
+
+const list = (values: readonly string[]): string => values.map((value) => `\`${value}\``).join(', ');
+const near = (suggestion: string | undefined, otherwise: string): string => (suggestion === undefined ? otherwise : `write \`${suggestion}\``);
+
+export const ir = {
+  noMesh: defineDiagnostic<Record<never, never>>({
+    code: 'MW3001', slug: 'no-mesh', severity: 'error',
+    summary: 'a policy repository has one mesh root',
+    message: () => 'no mesh is declared',
+    help: () => 'export `defineMesh({ ... })` from `mesh.policy.ts`',
+  }),
+  twoMeshes: defineDiagnostic<{ first: string }>({
+    code: 'MW3002', slug: 'two-meshes', severity: 'error',
+    summary: 'a policy repository has one mesh root',
+    message: ({ first }) => `a second mesh beside \`${first}\``,
+    help: () => 'keep the one in `mesh.policy.ts`',
+  }),
+  badName: defineDiagnostic<{ what: string; name: string; grammar: string }>({
+    code: 'MW3003', slug: 'bad-name', severity: 'error',
+    summary: 'names are DNS labels, since they become host names, identities and resource names',
+    message: ({ what, name, grammar }) => `\`${name}\` is no name for a ${what}: ${grammar}`,
+    help: ({ what }) => `rename the ${what}`,
+  }),
+  duplicate: defineDiagnostic<{ what: string; name: string; first: string }>({
+    code: 'MW3004', slug: 'duplicate', severity: 'error',
+    summary: 'one name, one thing',
+    message: ({ what, name, first }) => `${what} \`${name}\` is already declared by \`${first}\``,
+    help: () => 'rename or remove one of them',
+  }),
+  unknownReference: defineDiagnostic<{ ref: string; suggestion?: string | undefined }>({
+    code: 'MW3005', slug: 'unknown-reference', severity: 'error',
+    summary: 'a reference leads to a declaration in force',
+    message: ({ ref }) => `\`${ref}\` is not in force`,
+    help: ({ suggestion }) => near(suggestion, 'export it from a `*.policy.ts` module of its owner'),
+  }),
+  wrongReference: defineDiagnostic<{ ref: string; is: string; wanted: string }>({
+    code: 'MW3006', slug: 'wrong-reference', severity: 'error',
+    summary: 'a reference leads to the kind of thing that its place takes',
+    message: ({ ref, is, wanted }) => `\`${ref}\` is a ${is} where a ${wanted} is meant`,
+    help: ({ wanted }) => `name a ${wanted}`,
+  }),
+  unknownPart: defineDiagnostic<{ what: string; name: string; of: string; known: readonly string[] }>({
+    code: 'MW3007', slug: 'unknown-part', severity: 'error',
+    summary: 'ports, listeners and versions are declared with what they belong to',
+    message: ({ what, name, of }) => `\`${of}\` has no ${what} \`${name}\``,
+    help: ({ what, known }) => (known.length > 0 ? `it has ${list(known)}` : `declare the ${what} first`),
+  }),
+  unknownTeam: defineDiagnostic<{ team: string; suggestion?: string | undefined }>({
+    code: 'MW3008', slug: 'unknown-team', severity: 'error',
+    summary: 'teams are named in the mesh root',
+    message: ({ team }) => `there is no team \`${team}\``,
+    help: ({ suggestion }) => near(suggestion, 'name the team in `mesh.policy.ts`'),
+  }),
+  namespaceNotGiven: defineDiagnostic<{ namespace: string; team: string; owner: string | undefined }>({
+    code: 'MW3009', slug: 'namespace-not-given', severity: 'error',
+    summary: 'the mesh root says which team owns which namespaces',
+    message: ({ namespace, team, owner }) =>
+      owner === undefined ? `the mesh gives namespace \`${namespace}\` to nobody` : `the mesh gives namespace \`${namespace}\` to team \`${owner}\`, not to \`${team}\``,
+    help: ({ namespace, team }) => `let \`mesh.policy.ts\` list \`${namespace}\` under \`${team}\`, or use a namespace of the team`,
+  }),
+  unknownEnvironment: defineDiagnostic<{ environment: string; known: readonly string[] }>({
+    code: 'MW3010', slug: 'unknown-environment', severity: 'error',
+    summary: 'environments are named in the mesh root',
+    message: ({ environment }) => `there is no environment \`${environment}\``,
+    help: ({ known }) => `use one of ${list(known)}`,
+  }),
+  missingEnvironment: defineDiagnostic<{ environment: string }>({
+    code: 'MW3011', slug: 'missing-environment', severity: 'error',
+    summary: '`per()` gives a value for every environment',
+    message: ({ environment }) => `no value for environment \`${environment}\``,
+    help: ({ environment }) => `add \`${environment}\` to the \`per({ ... })\``,
+  }),
+  empty: defineDiagnostic<{ what: string }>({
+    code: 'MW3012', slug: 'empty-list', severity: 'error',
+    summary: 'an empty list never means everything',
+    message: ({ what }) => `${what} is empty`,
+    help: () => 'name at least one, or remove the rule',
+  }),
+  notHere: defineDiagnostic<{ ref: string; environment: string }>({
+    code: 'MW3013', slug: 'not-in-environment', severity: 'error',
+    summary: 'a rule is in force only where what it names exists',
+    message: ({ ref, environment }) => `\`${ref}\` does not exist in \`${environment}\``,
+    help: () => 'write `only: [...]` on this rule too',
+  }),
+  badDuration: defineDiagnostic<{ text: string; why: string }>({
+    code: 'MW3014', slug: 'bad-duration', severity: 'error',
+    summary: 'a duration is a plain decimal number and a unit',
+    message: ({ text, why }) => `\`${text}\` is no duration: ${why}`,
+    help: () => 'write a number and `ms`, `s`, `m` or `h`, such as `500ms` or `1.5s`',
+  }),
+  badPercent: defineDiagnostic<{ text: string; why: string }>({
+    code: 'MW3015', slug: 'bad-percent', severity: 'error',
+    summary: 'a percentage is a plain decimal number from 0 to 100 and `%`',
+    message: ({ text, why }) => `\`${text}\` is no percentage: ${why}`,
+    help: () => 'write a number from 0 to 100 and `%`, such as `20%`',
+  }),
+  badNumber: defineDiagnostic<{ what: string; value: number; least: number; most: number }>({
+    code: 'MW3016', slug: 'bad-number', severity: 'error',
+    summary: 'numbers have a range',
+    message: ({ what, value, least, most }) => `${what} ${value} is not a whole number from ${least} to ${most}`,
+    help: ({ least, most }) => `choose a whole number from ${least} to ${most}`,
+  }),
+  badRequestLine: defineDiagnostic<{ line: string; why: string }>({
+    code: 'MW3017', slug: 'bad-request-line', severity: 'error',
+    summary: 'a request line is a method, a space and a path template',
+    message: ({ line, why }) => `\`${line}\` is no request line: ${why}`,
+    help: () => 'write a method, a space and a path template, such as `GET /reviews/{id}`',
+  }),
+  notInContract: defineDiagnostic<{ line: string; port: string; suggestion?: string | undefined }>({
+    code: 'MW3018', slug: 'not-in-contract', severity: 'error',
+    summary: 'a port with a contract takes the requests in it',
+    message: ({ line, port }) => `\`${line}\` is not in the contract of \`${port}\``,
+    help: ({ suggestion }) => near(suggestion, 'add it to the `requests` of the port'),
+  }),
+  badWeights: defineDiagnostic<{ why: string }>({
+    code: 'MW3020', slug: 'bad-weights', severity: 'error',
+    summary: 'shares are whole numbers that add up to 100 in every environment',
+    message: ({ why }) => `the shares ${why}`,
+    help: () => 'write whole numbers that add up to 100',
+  }),
+  secondRouteList: defineDiagnostic<{ on: string; first: string }>({
+    code: 'MW3021', slug: 'second-route-list', severity: 'error',
+    summary: 'one service port or host has one ordered list of routes',
+    message: ({ on, first }) => `\`${on}\` is already routed by \`${first}\``,
+    help: ({ first }) => `move these rules into \`${first}\``,
+  }),
+  nobody: defineDiagnostic<{ what: string }>({
+    code: 'MW3022', slug: 'matches-nothing', severity: 'error',
+    summary: 'a selection that takes in nothing is an error, never everything',
+    message: ({ what }) => `${what} takes in nothing`,
+    help: () => 'name what is meant, or remove the rule',
+  }),
+  unsupported: defineDiagnostic<{ feature: string }>({
+    code: 'MW3023', slug: 'unsupported', severity: 'error',
+    summary: 'a word of the language that this version does not enforce is refused by name',
+    message: ({ feature }) => `this version does not enforce ${feature}`,
+    help: ({ feature }) => `remove ${feature}`,
+  }),
+  layerNotEnforced: defineDiagnostic<{ port: string; protocol: string }>({
+    code: 'MW3024', slug: 'layer-not-enforced', severity: 'error',
+    summary: 'this version enforces HTTP ports; any other port stays closed',
+    message: ({ port, protocol }) => `\`${port}\` speaks ${protocol}, which this version does not carry: nobody can call it`,
+    help: () => 'remove the rule; the declaration of the port may stay',
+  }),
+  badTextMatch: defineDiagnostic<{ text: string; why: string }>({
+    code: 'MW3025', slug: 'bad-text-match', severity: 'error',
+    summary: 'a text match is bounded, and an expression is RE2',
+    message: ({ text, why }) => `\`${text}\` cannot be matched: ${why}`,
+    help: () => 'match an exact text or a prefix, or write a shorter RE2 expression',
+  }),
+  badFieldName: defineDiagnostic<{ what: string; name: string; why: string }>({
+    code: 'MW3026', slug: 'bad-field-name', severity: 'error',
+    summary: 'headers, query parameters and cookies have names that can be sent',
+    message: ({ what, name, why }) => `\`${name}\` is no name for a ${what}: ${why}`,
+    help: ({ what }) => `name a ${what} as it is sent`,
+  }),
+  allowAnyone: defineDiagnostic<Record<never, never>>({
+    code: 'MW3027', slug: 'allow-anyone', severity: 'error',
+    summary: 'an allow names callers that prove an identity',
+    message: () => 'an allow does not take `anyone`',
+    help: () => 'name the callers, or `internet.through(gateway)`',
+  }),
+  conditionalDenial: defineDiagnostic<{ dimension: string }>({
+    code: 'MW3028', slug: 'conditional-denial', severity: 'error',
+    summary: 'a denial is about whole identities, so that no odd request slips past it',
+    message: ({ dimension }) => `a denial does not take ${dimension}`,
+    help: () => 'narrow the allow instead',
+  }),
+  badHost: defineDiagnostic<{ host: string; why: string }>({
+    code: 'MW3029', slug: 'bad-host', severity: 'error',
+    summary: 'a host is a lower-case DNS name, with one leading `*.` where a wildcard is taken',
+    message: ({ host, why }) => `\`${host}\` is no host: ${why}`,
+    help: () => 'write a DNS name such as `shop.acme.example`',
+  }),
+  hostNotServed: defineDiagnostic<{ host: string; listener: string; known: readonly string[] }>({
+    code: 'MW3030', slug: 'host-not-served', severity: 'error',
+    summary: 'a route is for a host of its listener',
+    message: ({ host, listener }) => `listener \`${listener}\` does not serve \`${host}\``,
+    help: ({ known }) => `it serves ${list(known)}`,
+  }),
+  settingsConflict: defineDiagnostic<{ field: string; level: string; first: string; of: string }>({
+    code: 'MW3031', slug: 'settings-conflict', severity: 'error',
+    summary: 'one field is set once at one level',
+    message: ({ field, level, first, of }) => `\`${field}\` of \`${of}\` is already set for this ${level} by \`${first}\``,
+    help: () => 'set it in one of them',
+  }),
+  outOfBounds: defineDiagnostic<{ field: string; value: string; bound: string; by: string }>({
+    code: 'MW3032', slug: 'out-of-bounds', severity: 'error',
+    summary: 'a standard bounds what teams choose; nothing is overridden silently',
+    message: ({ field, value, bound, by }) => `${field} \`${value}\` is outside the bound \`${bound}\` of \`${by}\``,
+    help: ({ bound }) => `stay within \`${bound}\`, or ask the owner of the standard`,
+  }),
+  outOfShadowBounds: defineDiagnostic<{ field: string; value: string; bound: string; by: string }>({
+    code: 'MW3033', slug: 'out-of-shadow-bounds', severity: 'warning',
+    summary: 'a bound in shadow mode is counted and not enforced',
+    message: ({ field, value, bound, by }) => `${field} \`${value}\` will be outside the bound \`${bound}\` when \`${by}\` is enforced`,
+    help: ({ bound }) => `plan to stay within \`${bound}\``,
+  }),
+  triesOutlastTimeout: defineDiagnostic<{ timeout: string; tries: number; perTry: string }>({
+    code: 'MW3034', slug: 'tries-outlast-timeout', severity: 'error',
+    summary: 'a timeout is long enough for one of its tries',
+    message: ({ timeout, perTry }) => `the timeout ${timeout} ends before one try of ${perTry}`,
+    help: () => 'raise the timeout or shorten `perTry`',
+  }),
+  triesCutShort: defineDiagnostic<{ timeout: string; tries: number; perTry: string }>({
+    code: 'MW3035', slug: 'tries-cut-short', severity: 'warning',
+    summary: 'a timeout should leave room for all of its tries',
+    message: ({ timeout, tries, perTry }) => `the timeout ${timeout} cuts short ${tries} tries of ${perTry}`,
+    help: () => 'raise the timeout, shorten `perTry`, or retry less',
+  }),
+  badRetry: defineDiagnostic<{ why: string }>({
+    code: 'MW3036', slug: 'bad-retry', severity: 'error',
+    summary: 'retries are bounded',
+    message: ({ why }) => `the retry ${why}`,
+    help: () => "write `{ atMost: 2, perTry: '500ms', on: ['connect-failure'] }`",
+  }),
+  widerNeed: defineDiagnostic<{ field: string; value: string; owner: string }>({
+    code: 'MW3037', slug: 'wider-need', severity: 'error',
+    summary: 'a caller may be stricter than the owner, never wider',
+    message: ({ field, value, owner }) => `${field} \`${value}\` is wider than the owner's \`${owner}\``,
+    help: ({ owner }) => `ask for \`${owner}\` or less`,
+  }),
+  badWaves: defineDiagnostic<{ why: string }>({
+    code: 'MW3038', slug: 'bad-waves', severity: 'error',
+    summary: 'waves grow and end with 100%',
+    message: ({ why }) => `the waves ${why}`,
+    help: () => "write growing percentages that end with 100%, such as `['5%', '25%', '100%']`",
+  }),
+  badPatch: defineDiagnostic<{ field: string; why: string; known: readonly string[] }>({
+    code: 'MW3040', slug: 'bad-patch', severity: 'error',
+    summary: 'a patch of raw Envoy sets timeouts, buffers and socket options only',
+    message: ({ field, why }) => `a patch may not set \`${field}\`: ${why}`,
+    help: ({ known }) => `set one of ${list(known)}`,
+  }),
+  patchVersion: defineDiagnostic<{ range: string; runs: string }>({
+    code: 'MW3041', slug: 'patch-version', severity: 'error',
+    summary: 'a patch is for the Envoy that the mesh runs',
+    message: ({ range, runs }) => `the patch is for Envoy ${range}, and the mesh runs ${runs}`,
+    help: () => 'check the patch against this version, then widen its range, or remove it',
+  }),
+  badTag: defineDiagnostic<{ tag: string; why: string; known: readonly string[] }>({
+    code: 'MW3042', slug: 'bad-tag', severity: 'error',
+    summary: 'tags are a closed vocabulary in the mesh root',
+    message: ({ tag, why }) => `tag \`${tag}\`: ${why}`,
+    help: ({ known }) => (known.length > 0 ? `use one of ${list(known)}` : 'name the tag in `mesh.policy.ts`'),
+  }),
+  notOwner: defineDiagnostic<{ team: string; act: string; subject: string; owner: string }>({
+    code: 'MW3107', slug: 'not-the-owner', severity: 'error',
+    summary: 'only the owner declares a service, routes it, or allows into it',
+    message: ({ team, act, subject, owner }) => `team \`${team}\` may not ${act} \`${subject}\`: it belongs to team \`${owner}\``,
+    help: ({ owner }) => `ask team \`${owner}\` to write this in its own folder`,
+  }),
+} as const;
