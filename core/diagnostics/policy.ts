@@ -1,11 +1,11 @@
-import { type DefinedDiagnostic, defineDiagnostic } from './diagnostic';
+import { type DefinedDiagnostic, type DiagnosticCode, defineDiagnostic } from './diagnostic';
 
 /** What the SDK says, with the place inside the call. */
 interface Refusal {
   readonly says: string;
   readonly help: string;
 }
-const refusal = (code: `MW21${number}`, slug: string, summary: string): DefinedDiagnostic<Refusal> =>
+const refusal = (code: DiagnosticCode, slug: string, summary: string): DefinedDiagnostic<Refusal> =>
   defineDiagnostic<Refusal>({ code, slug, severity: 'error', summary, message: (p) => p.says, help: (p) => p.help });
 
 /** MW2101 to MW2199: what the SDK refuses while a policy module runs. The run-time twins of what the types refuse; the words are the SDK's. */
