@@ -33,7 +33,11 @@ function lowerRule(context: Context, nouns: Nouns, { id, team, value }: Declared
   }
   if (value.action === 'allow' && callers?.kind === 'anyone') context.report(messages.allowAnyone, {}, { id, path: 'from' });
   if (value.action === 'deny') {
-    for (const [dimension, given] of [['requests', value.requests !== 'any'], ['headers', hasKeys(value.headers)], ['hosts', value.hosts !== undefined]] as const) {
+    for (const [dimension, given] of [
+      ['requests', value.requests !== 'any'],
+      ['headers', hasKeys(value.headers)],
+      ['hosts', value.hosts !== undefined],
+    ] as const) {
       if (given) context.report(messages.conditionalDenial, { dimension }, at);
     }
   }

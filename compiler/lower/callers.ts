@@ -19,13 +19,23 @@ export function lowerCallers(context: Context, nouns: Nouns, from: readonly Call
   if (anyone.length > 0) {
     // Somebody is left out only if every `anyone` of the list leaves him out, and nobody else in the list takes him in.
     const exceptions = anyone.map((caller) => new Set(principalsOf(context, nouns, caller.except, at).keys()));
-    const others = principalsOf(context, nouns, from.filter((caller) => caller.kind !== 'anyone'), at);
-    const except = [...(exceptions[0] ?? [])].filter((principal) => !others.has(principal) && exceptions.every((set) => set.has(principal)));
+    const others = principalsOf(
+      context,
+      nouns,
+      from.filter((caller) => caller.kind !== 'anyone'),
+      at,
+    );
+    const except = [...(exceptions[0] ?? [])].filter(
+      (principal) => !others.has(principal) && exceptions.every((set) => set.has(principal)),
+    );
     return { kind: 'anyone', except: except.sort() };
   }
   const principals = principalsOf(context, nouns, from, at);
   if (principals.size === 0) return undefined;
-  return { kind: 'principals', principals: sortedBy(principals.keys(), (p) => p).map((principal) => ({ principal, named: principals.get(principal) ?? false })) };
+  return {
+    kind: 'principals',
+    principals: sortedBy(principals.keys(), (p) => p).map((principal) => ({ principal, named: principals.get(principal) ?? false })),
+  };
 }
 
 /** The principals of a list of callers, and whether each was named rather than taken in by a namespace or a tag. */
@@ -38,12 +48,25 @@ function principalsOf(context: Context, nouns: Nouns, from: readonly CallerRef[]
   return principals;
 }
 
-function workloadsOf(context: Context, nouns: Nouns, caller: CallerRef, at: Place): { readonly workloads: readonly Workload[]; readonly named: boolean } {
+function workloadsOf(
+  context: Context,
+  nouns: Nouns,
+  caller: CallerRef,
+  at: Place,
+): { readonly workloads: readonly Workload[]; readonly named: boolean } {
   const nobody = { workloads: [], named: false };
   if (caller.kind === 'anyone') return nobody;
   if (caller.kind === 'tagged') {
     checkTags(context, caller.tags, at);
-    return { workloads: selected(context, [...nouns.workloads.values()].filter((workload) => carries(workload.tags, caller.tags)), tagText(caller.tags), at), named: false };
+    return {
+      workloads: selected(
+        context,
+        [...nouns.workloads.values()].filter((workload) => carries(workload.tags, caller.tags)),
+        tagText(caller.tags),
+        at,
+      ),
+      named: false,
+    };
   }
   if (caller.kind === 'outside') {
     if (caller.network) context.report(messages.unsupported, { feature: `callers by network (\`${caller.name}\`)` }, at);
@@ -52,7 +75,11 @@ function workloadsOf(context: Context, nouns: Nouns, caller: CallerRef, at: Plac
     return workload ? { workloads: [workload], named: true } : nobody;
   }
   if (caller.to.version !== undefined || caller.to.port !== undefined) {
-    context.report(messages.wrongReference, { ref: caller.to.ref, is: caller.to.version === undefined ? 'port' : 'version', wanted: 'caller' }, at);
+    context.report(
+      messages.wrongReference,
+      { ref: caller.to.ref, is: caller.to.version === undefined ? 'port' : 'version', wanted: 'caller' },
+      at,
+    );
     return nobody;
   }
   const target = context.resolve(caller.to, ['service', 'workload', 'gateway', 'namespace'], at);
@@ -62,7 +89,15 @@ function workloadsOf(context: Context, nouns: Nouns, caller: CallerRef, at: Plac
     return workload ? { workloads: [workload], named: true } : nobody;
   }
   const { name } = target.value;
-  return { workloads: selected(context, [...nouns.workloads.values()].filter((workload) => namespaceOf(workload.key) === name), `namespace \`${name}\``, at), named: false };
+  return {
+    workloads: selected(
+      context,
+      [...nouns.workloads.values()].filter((workload) => namespaceOf(workload.key) === name),
+      `namespace \`${name}\``,
+      at,
+    ),
+    named: false,
+  };
 }
 
 /** The ports that scopes take in: of services by name, namespace, tag or all. Sorted; undefined (and reported) when there are none. */
@@ -78,7 +113,12 @@ function portsOf(context: Context, nouns: Nouns, scope: ScopeRef, at: Place): re
   if (scope.kind === 'mesh') return keys(services);
   if (scope.kind === 'tagged') {
     checkTags(context, scope.tags, at);
-    return selected(context, keys(services.filter((service) => carries(nouns.workloads.get(service.id)?.tags ?? {}, scope.tags))), tagText(scope.tags), at);
+    return selected(
+      context,
+      keys(services.filter((service) => carries(nouns.workloads.get(service.id)?.tags ?? {}, scope.tags))),
+      tagText(scope.tags),
+      at,
+    );
   }
   if (scope.to.port !== undefined) {
     const port = resolvePort(context, nouns, scope.to, at);
@@ -101,7 +141,11 @@ export function resolvePort(context: Context, nouns: Nouns, ref: { readonly ref:
   if (!service) return undefined;
   const port = service.ports.find((known) => known.name === ref.port);
   if (!port) {
-    context.report(messages.unknownPart, { what: 'port', name: ref.port ?? '', of: service.key, known: service.ports.map((known) => known.name) }, at);
+    context.report(
+      messages.unknownPart,
+      { what: 'port', name: ref.port ?? '', of: service.key, known: service.ports.map((known) => known.name) },
+      at,
+    );
     return undefined;
   }
   return { service, port };
@@ -113,6 +157,8 @@ function selected<T>(context: Context, found: readonly T[], what: string, at: Pl
 }
 
 function tagText(tags: { readonly [tag: string]: string }): string {
-  const pairs = Object.keys(tags).sort().map((tag) => `${tag}: '${tags[tag]}'`);
+  const pairs = Object.keys(tags)
+    .sort()
+    .map((tag) => `${tag}: '${tags[tag]}'`);
   return `\`tagged({ ${pairs.join(', ')} })\``;
 }

@@ -25,7 +25,8 @@ function lowerNeed(context: Context, nouns: Nouns, routes: readonly RouteTable[]
   const found = context.resolve(value.caller, ['service', 'workload', 'gateway'], { id, path: 'caller' });
   const caller = found && nouns.workloads.get(found.id);
   if (value.targets.length === 0) context.report(messages.empty, { what: 'the list of targets' }, at);
-  if (value.connections !== undefined) context.report(messages.unsupported, { feature: '`connections` in a need' }, { id, path: 'connections' });
+  if (value.connections !== undefined)
+    context.report(messages.unsupported, { feature: '`connections` in a need' }, { id, path: 'connections' });
   const timeoutMs = value.timeout === undefined ? null : (readDuration(context, value.timeout, { id, path: 'timeout' }) ?? null);
   const retry = value.retry === undefined ? null : (readRetry(context, value.retry, { id, path: 'retry' }) ?? 'none');
   const targets: PortKey[] = [];
@@ -45,14 +46,29 @@ function lowerNeed(context: Context, nouns: Nouns, routes: readonly RouteTable[]
 }
 
 /** A caller may be stricter than the owner, never wider; what no rule of the owner's grants is asked in vain. */
-function checkNotWider(context: Context, routes: readonly RouteTable[], port: PortKey, timeoutMs: number | null, retry: Retry | 'none' | null, id: string): void {
-  const forwards = (routes.find((table) => table.port === port)?.rules ?? []).flatMap((rule) => (rule.action.kind === 'forward' ? [rule.action] : []));
+function checkNotWider(
+  context: Context,
+  routes: readonly RouteTable[],
+  port: PortKey,
+  timeoutMs: number | null,
+  retry: Retry | 'none' | null,
+  id: string,
+): void {
+  const forwards = (routes.find((table) => table.port === port)?.rules ?? []).flatMap((rule) =>
+    rule.action.kind === 'forward' ? [rule.action] : [],
+  );
   if (forwards.length === 0) return;
   const longest = Math.max(...forwards.map((action) => action.timeoutMs));
-  if (timeoutMs !== null && timeoutMs > longest) context.report(messages.widerNeed, { field: 'timeout', value: formatMs(timeoutMs), owner: formatMs(longest) }, { id, path: 'timeout' });
+  if (timeoutMs !== null && timeoutMs > longest)
+    context.report(messages.widerNeed, { field: 'timeout', value: formatMs(timeoutMs), owner: formatMs(longest) }, { id, path: 'timeout' });
   if (retry === null || retry === 'none') return;
   const most = Math.max(...forwards.map((action) => action.retry?.atMost ?? 0));
-  if (retry.atMost > most) context.report(messages.widerNeed, { field: 'retry.atMost', value: String(retry.atMost), owner: most === 0 ? 'none' : String(most) }, { id, path: 'retry' });
+  if (retry.atMost > most)
+    context.report(
+      messages.widerNeed,
+      { field: 'retry.atMost', value: String(retry.atMost), owner: most === 0 ? 'none' : String(most) },
+      { id, path: 'retry' },
+    );
 }
 
 export function lowerGuarantees(context: Context, nouns: Nouns): readonly Guarantee[] {
@@ -78,7 +94,8 @@ function lowerPatch(context: Context, nouns: Nouns, { id, team, value }: Declare
   const subject = resolvePort(context, nouns, value.on, { id, path: 'on' });
   if (subject) {
     checkOwner(context, { team, id }, 'patch', subject.port.key, subject.service.team, false);
-    if (subject.port.layer !== 'http') context.report(messages.layerNotEnforced, { port: subject.port.key, protocol: subject.port.protocol }, at);
+    if (subject.port.layer !== 'http')
+      context.report(messages.layerNotEnforced, { port: subject.port.key, protocol: subject.port.protocol }, at);
   }
   const min = value.envoy.min ?? null;
   const below = value.envoy.below ?? null;
@@ -103,9 +120,14 @@ function lowerPatch(context: Context, nouns: Nouns, { id, team, value }: Declare
 }
 
 function whyNot(unit: PatchUnit, value: unknown): string | undefined {
-  if (unit === 'duration') return typeof value === 'string' && /^[0-9]{1,5}(?:\.[0-9]{1,3})?s$/.test(value) && Number.parseFloat(value) > 0 ? undefined : "it takes a duration in Envoy's form, such as `0.25s`";
+  if (unit === 'duration')
+    return typeof value === 'string' && /^[0-9]{1,5}(?:\.[0-9]{1,3})?s$/.test(value) && Number.parseFloat(value) > 0
+      ? undefined
+      : "it takes a duration in Envoy's form, such as `0.25s`";
   const [least, most] = unit === 'bytes' ? [1024, 67_108_864] : [1, 65_535];
-  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most ? undefined : `it takes a whole number from ${least} to ${most}`;
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
+    ? undefined
+    : `it takes a whole number from ${least} to ${most}`;
 }
 
 /** Negative when `a` is the earlier version. What is no number counts as 0. */
@@ -125,7 +147,9 @@ export function lowerRollout(context: Context): Rollout {
   let first: string | undefined;
   for (const { id, team, value } of context.all('rollout')) {
     const at = { id, path: '' };
-    const wholeMesh = value.for.length > 0 && value.for.every((scope) => scope.kind === 'mesh' || (scope.kind === 'ref' && scope.to.ref === context.meshId));
+    const wholeMesh =
+      value.for.length > 0 &&
+      value.for.every((scope) => scope.kind === 'mesh' || (scope.kind === 'ref' && scope.to.ref === context.meshId));
     if (!wholeMesh) context.report(messages.unsupported, { feature: 'a roll-out of its own for a part of the mesh' }, { id, path: 'for' });
     checkOwner(context, { team, id }, 'set the roll-out of', 'mesh', 'mesh', true);
     if (first !== undefined) {
@@ -159,7 +183,15 @@ export function checkStandards(context: Context, nouns: Nouns): void {
         if (owner !== undefined) checkOwner(context, { team, id }, 'set a standard for', scope.to.ref, owner, true, 'for');
         continue;
       }
-      checkOwner(context, { team, id }, 'set a standard for', scope.kind === 'tagged' ? 'services of other teams' : 'mesh', 'mesh', true, 'for');
+      checkOwner(
+        context,
+        { team, id },
+        'set a standard for',
+        scope.kind === 'tagged' ? 'services of other teams' : 'mesh',
+        'mesh',
+        true,
+        'for',
+      );
       if (scope.kind === 'tagged') lowerPortsOfTag(context, nouns, scope.tags, id);
     }
   }

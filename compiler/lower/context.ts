@@ -90,7 +90,8 @@ export function makeContext(evaluated: Evaluated, mesh: Declared<'mesh'>, enviro
       return (Object.hasOwn(value.$mostly.except, environment) ? value.$mostly.except[environment] : undefined) ?? value.$mostly.value;
 
       function reportUnknownEnvironment(name: string): void {
-        if (!mesh.value.environments.includes(name)) report(messages.unknownEnvironment, { environment: name, known: mesh.value.environments }, at);
+        if (!mesh.value.environments.includes(name))
+          report(messages.unknownEnvironment, { environment: name, known: mesh.value.environments }, at);
       }
     },
   };

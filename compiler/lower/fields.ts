@@ -31,11 +31,13 @@ export function lowerFields(context: Context, what: FieldKind, fields: WireTextF
 }
 
 function whyNoName(what: FieldKind, name: string): string | undefined {
-  if (what === 'query parameter') return /^[!-"$%'-<>-~]{1,128}$/.test(name) ? undefined : 'it holds `&`, `=`, `#`, a space or what is not ASCII';
+  if (what === 'query parameter')
+    return /^[!-"$%'-<>-~]{1,128}$/.test(name) ? undefined : 'it holds `&`, `=`, `#`, a space or what is not ASCII';
   if (!token.test(name)) return 'it is no token of RFC 9110';
   if (what === 'header' && name === 'host') return 'the host has a field of its own, `hosts`';
   if (what === 'header' && name === 'cookie') return 'a route has a field of its own, `cookies`';
-  if (what === 'header' && /^(?:x-envoy-|x-forwarded-|x-meshwright-)/.test(name)) return 'proxies write it, so a request cannot prove anything by it';
+  if (what === 'header' && /^(?:x-envoy-|x-forwarded-|x-meshwright-)/.test(name))
+    return 'proxies write it, so a request cannot prove anything by it';
   return undefined;
 }
 

@@ -27,7 +27,8 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
   const root = rootOf(evaluated);
   if (!root) return { diagnostics: [messages.noMesh({})] };
   const context = makeContext(evaluated, root, environment);
-  if (!root.value.environments.includes(environment)) context.report(messages.unknownEnvironment, { environment, known: root.value.environments }, { id: root.id, path: '' });
+  if (!root.value.environments.includes(environment))
+    context.report(messages.unknownEnvironment, { environment, known: root.value.environments }, { id: root.id, path: '' });
   checkMesh(context);
   checkEvery(context, evaluated, root);
   const namespaces = lowerNamespaces(context);
@@ -40,8 +41,15 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
     environment,
     trustDomain: root.value.trustDomain,
     runs: { envoy: root.value.runs.envoy },
-    teams: Object.keys(root.value.teams).sort().map((name) => ({ name, namespaces: sortedUnique(root.value.teams[name]?.namespaces ?? []) })),
-    namespaces: sortedBy(namespaces.values(), (namespace) => namespace.name).map(({ id, name, team, adoption }): Namespace => ({ id, name, team, adoption })),
+    teams: Object.keys(root.value.teams)
+      .sort()
+      .map((name) => ({ name, namespaces: sortedUnique(root.value.teams[name]?.namespaces ?? []) })),
+    namespaces: sortedBy(namespaces.values(), (namespace) => namespace.name).map(({ id, name, team, adoption }): Namespace => ({
+      id,
+      name,
+      team,
+      adoption,
+    })),
     workloads: sortedBy(nouns.workloads.values(), (workload) => workload.key),
     services: sortedBy(nouns.services.values(), (service) => service.key),
     gateways: sortedBy(nouns.gateways.values(), (gateway) => gateway.key),
@@ -72,7 +80,8 @@ function checkEvery(context: Context, evaluated: Evaluated, root: Declared<'mesh
     if ('only' in value) checkOnly(context, value.only, { id, path: 'only' });
     if (value.kind === 'unsupported') context.report(messages.unsupported, { feature: value.feature }, { id, path: '' });
     if (value.kind === 'mesh' && id !== root.id) context.report(messages.twoMeshes, { first: root.id }, { id, path: '' });
-    if (value.kind === 'mesh' && team !== 'mesh') context.report(messages.notOwner, { team, act: 'declare', subject: 'mesh', owner: 'mesh' }, { id, path: '' });
+    if (value.kind === 'mesh' && team !== 'mesh')
+      context.report(messages.notOwner, { team, act: 'declare', subject: 'mesh', owner: 'mesh' }, { id, path: '' });
   }
 }
 

@@ -24,15 +24,27 @@ export interface Nouns {
 type Tags = { readonly [tag: string]: string };
 
 const layers: { readonly [protocol: string]: Layer } = {
-  http: 'http', http2: 'http', websocket: 'http', grpc: 'grpc', tls: 'tls',
-  tcp: 'tcp', kafka: 'tcp', amqp: 'tcp', mongo: 'tcp', mysql: 'tcp', postgres: 'tcp', redis: 'tcp',
+  http: 'http',
+  http2: 'http',
+  websocket: 'http',
+  grpc: 'grpc',
+  tls: 'tls',
+  tcp: 'tcp',
+  kafka: 'tcp',
+  amqp: 'tcp',
+  mongo: 'tcp',
+  mysql: 'tcp',
+  postgres: 'tcp',
+  redis: 'tcp',
 };
 
 export function checkMesh(context: Context): void {
   const at = { id: context.meshId, path: '' };
   const { mesh } = context;
-  if (!isDomain(mesh.trustDomain)) context.report(messages.badName, { what: 'trust domain', name: mesh.trustDomain, grammar: 'a lower-case DNS name' }, at);
-  if (!/^[0-9]+\.[0-9]+\.[0-9]+$/.test(mesh.runs.envoy)) context.report(messages.badName, { what: 'version of Envoy', name: mesh.runs.envoy, grammar: 'three numbers with dots' }, at);
+  if (!isDomain(mesh.trustDomain))
+    context.report(messages.badName, { what: 'trust domain', name: mesh.trustDomain, grammar: 'a lower-case DNS name' }, at);
+  if (!/^[0-9]+\.[0-9]+\.[0-9]+$/.test(mesh.runs.envoy))
+    context.report(messages.badName, { what: 'version of Envoy', name: mesh.runs.envoy, grammar: 'three numbers with dots' }, at);
   for (const environment of mesh.environments) checkLabel(context, 'environment', environment, at);
   const owners = new Map<string, string>();
   for (const team of Object.keys(mesh.teams).sort()) {
@@ -40,7 +52,8 @@ export function checkMesh(context: Context): void {
     if (team === 'mesh') context.report(messages.badName, { what: 'team', name: team, grammar: 'it is the name of the root module' }, at);
     for (const namespace of mesh.teams[team]?.namespaces ?? []) {
       const first = owners.get(namespace);
-      if (first !== undefined && first !== team) context.report(messages.duplicate, { what: 'owner of namespace', name: namespace, first }, at);
+      if (first !== undefined && first !== team)
+        context.report(messages.duplicate, { what: 'owner of namespace', name: namespace, first }, at);
       owners.set(namespace, team);
     }
   }
@@ -53,7 +66,15 @@ export function checkTeam(context: Context, team: string, at: Place): boolean {
 }
 
 /** Whether `team` owns the subject, or acts with the platform role where the act takes that. Reported when not. */
-export function checkOwner(context: Context, by: { readonly team: string; readonly id: string }, act: string, subject: string, owner: string, platform: boolean, path = ''): boolean {
+export function checkOwner(
+  context: Context,
+  by: { readonly team: string; readonly id: string },
+  act: string,
+  subject: string,
+  owner: string,
+  platform: boolean,
+  path = '',
+): boolean {
   if (by.team === owner || (platform && hasPlatformRole(by.team))) return true;
   context.report(messages.notOwner, { team: by.team, act, subject, owner }, { id: by.id, path });
   return false;
@@ -67,13 +88,26 @@ export function lowerNamespaces(context: Context): Map<string, Namespace & { rea
     checkLabel(context, 'namespace', value.name, at);
     checkUnique(context, byName, 'namespace', value.name, id);
     if (checkTeam(context, value.team, at)) {
-      const owner = Object.keys(context.mesh.teams).sort().find((name) => context.mesh.teams[name]?.namespaces.includes(value.name));
+      const owner = Object.keys(context.mesh.teams)
+        .sort()
+        .find((name) => context.mesh.teams[name]?.namespaces.includes(value.name));
       if (owner !== value.team) context.report(messages.namespaceNotGiven, { namespace: value.name, team: value.team, owner }, at);
       else checkOwner(context, { team, id }, 'declare', value.name, value.team, true);
     }
     const adoption = value.adoption === undefined ? 'enforce' : context.pick(value.adoption, { id, path: 'adoption' });
-    if (adoption !== undefined && adoption !== 'enforce') context.report(messages.unsupported, { feature: `\`adoption: '${adoption}'\` (a namespace is enforced from its first release on)` }, { id, path: 'adoption' });
-    byId.set(id, { id: id as RuleId, name: value.name, team: value.team, adoption: 'enforce', tags: lowerTags(context, value.tags, {}, at) });
+    if (adoption !== undefined && adoption !== 'enforce')
+      context.report(
+        messages.unsupported,
+        { feature: `\`adoption: '${adoption}'\` (a namespace is enforced from its first release on)` },
+        { id, path: 'adoption' },
+      );
+    byId.set(id, {
+      id: id as RuleId,
+      name: value.name,
+      team: value.team,
+      adoption: 'enforce',
+      tags: lowerTags(context, value.tags, {}, at),
+    });
   }
   return byId;
 }
@@ -100,7 +134,12 @@ function isKind<K extends Runs>(declaration: DeclaredRuns, kind: K): declaration
   return declaration.value.kind === kind;
 }
 
-function lowerWorkload(context: Context, { id, team, value }: DeclaredRuns, namespaces: Nouns['namespaces'], keys: Map<string, string>): Workload | undefined {
+function lowerWorkload(
+  context: Context,
+  { id, team, value }: DeclaredRuns,
+  namespaces: Nouns['namespaces'],
+  keys: Map<string, string>,
+): Workload | undefined {
   const at = { id, path: '' };
   const namespaceRef = context.resolve(value.namespace, ['namespace'], at);
   const namespace = namespaceRef && namespaces.get(namespaceRef.id);
@@ -113,7 +152,8 @@ function lowerWorkload(context: Context, { id, team, value }: DeclaredRuns, name
   const labels = value.kind === 'gateway' ? undefined : value.labels;
   if (labels?.length === 0) context.report(messages.empty, { what: 'the list of labels' }, at);
   for (const label of labels ?? []) {
-    if (!/^[A-Za-z0-9./_-]{1,317}=[A-Za-z0-9._-]{0,63}$/.test(label)) context.report(messages.badName, { what: 'pod label', name: label, grammar: 'write `name=value`' }, at);
+    if (!/^[A-Za-z0-9./_-]{1,317}=[A-Za-z0-9._-]{0,63}$/.test(label))
+      context.report(messages.badName, { what: 'pod label', name: label, grammar: 'write `name=value`' }, at);
   }
   return {
     id: id as RuleId,
@@ -170,28 +210,32 @@ function lowerPort(context: Context, workload: Workload, name: string, written: 
 
 function lowerGateway(context: Context, { id, value }: Declared<'gateway'>, key: WorkloadKey): Gateway {
   const numbers = new Map<number, string>();
-  const listeners = Object.keys(value.listeners).sort().flatMap((name): GatewayListener[] => {
-    const written = value.listeners[name];
-    if (!written) return [];
-    const at = { id, path: `listeners.${name}` };
-    checkLabel(context, 'listener', name, at);
-    wholeNumber(context, 'port', written.port, 1, 65535, at);
-    const first = numbers.get(written.port);
-    if (first !== undefined) context.report(messages.duplicate, { what: 'port number', name: String(written.port), first }, at);
-    numbers.set(written.port, name);
-    const [certificateNamespace = '', certificateName = '', ...more] = written.certificate.split('/');
-    if (more.length > 0 || !isDomain(certificateNamespace) || !isDomain(certificateName)) {
-      context.report(messages.badName, { what: 'secret', name: written.certificate, grammar: 'write `namespace/name`' }, at);
-    }
-    const hosts = Object.keys(written.hosts).sort().flatMap((host) => {
-      const team = written.hosts[host] ?? '';
-      checkHost(context, host, true, at);
-      checkTeam(context, team, at);
-      return [{ host, team }];
+  const listeners = Object.keys(value.listeners)
+    .sort()
+    .flatMap((name): GatewayListener[] => {
+      const written = value.listeners[name];
+      if (!written) return [];
+      const at = { id, path: `listeners.${name}` };
+      checkLabel(context, 'listener', name, at);
+      wholeNumber(context, 'port', written.port, 1, 65535, at);
+      const first = numbers.get(written.port);
+      if (first !== undefined) context.report(messages.duplicate, { what: 'port number', name: String(written.port), first }, at);
+      numbers.set(written.port, name);
+      const [certificateNamespace = '', certificateName = '', ...more] = written.certificate.split('/');
+      if (more.length > 0 || !isDomain(certificateNamespace) || !isDomain(certificateName)) {
+        context.report(messages.badName, { what: 'secret', name: written.certificate, grammar: 'write `namespace/name`' }, at);
+      }
+      const hosts = Object.keys(written.hosts)
+        .sort()
+        .flatMap((host) => {
+          const team = written.hosts[host] ?? '';
+          checkHost(context, host, true, at);
+          checkTeam(context, team, at);
+          return [{ host, team }];
+        });
+      if (hosts.length === 0) context.report(messages.empty, { what: `the list of hosts of listener \`${name}\`` }, at);
+      return [{ name, port: written.port, certificate: written.certificate, hosts }];
     });
-    if (hosts.length === 0) context.report(messages.empty, { what: `the list of hosts of listener \`${name}\`` }, at);
-    return [{ name, port: written.port, certificate: written.certificate, hosts }];
-  });
   if (listeners.length === 0) context.report(messages.empty, { what: `the list of listeners of \`${key}\`` }, { id, path: '' });
   return { id: id as RuleId, key, listeners };
 }
@@ -208,7 +252,8 @@ export function checkTags(context: Context, tags: Tags, at: Place): void {
     const values = Object.hasOwn(vocabulary, tag) ? (vocabulary[tag] ?? []) : undefined;
     const value = tags[tag] ?? '';
     if (!values) context.report(messages.badTag, { tag, why: 'the mesh has no such tag', known: Object.keys(vocabulary).sort() }, at);
-    else if (!values.includes(value)) context.report(messages.badTag, { tag, why: `\`${value}\` is none of its values`, known: values }, at);
+    else if (!values.includes(value))
+      context.report(messages.badTag, { tag, why: `\`${value}\` is none of its values`, known: values }, at);
   }
 }
 

@@ -23,6 +23,7 @@ export function parseRequestLine(line: string, urls: UrlDialect): RequestClass |
 
 function parseTemplate(template: string, urls: UrlDialect): PathTemplate | string {
   if (!template.startsWith('/')) return 'the path does not start with `/`';
+  if (template.includes('?')) return 'it has a query; match it with `query`';
   if (template === '/') return [];
   const texts = template.slice(1).split('/');
   if (texts.length > mostSegments) return `it has more than ${mostSegments} segments`;

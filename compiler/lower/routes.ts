@@ -27,11 +27,16 @@ interface Subject {
 }
 
 /** One table for each HTTP port, written or synthesised, and the tables of gateway hosts. */
-export function lowerRoutes(context: Context, nouns: Nouns, settings: SettingsTable): { readonly routes: readonly RouteTable[]; readonly hostRoutes: readonly HostRoutes[] } {
+export function lowerRoutes(
+  context: Context,
+  nouns: Nouns,
+  settings: SettingsTable,
+): { readonly routes: readonly RouteTable[]; readonly hostRoutes: readonly HostRoutes[] } {
   const tables = new Map<string, RouteTable>();
   const hosts = new Map<string, HostRoutes>();
   for (const declared of context.all('route')) {
-    if (declared.value.on.listener !== undefined || declared.value.on.host !== undefined) lowerHost(context, nouns, settings, declared, hosts);
+    if (declared.value.on.listener !== undefined || declared.value.on.host !== undefined)
+      lowerHost(context, nouns, settings, declared, hosts);
     else lowerTable(context, nouns, settings, declared, tables);
   }
   for (const service of nouns.services.values()) {
@@ -41,11 +46,22 @@ export function lowerRoutes(context: Context, nouns: Nouns, settings: SettingsTa
   }
   return {
     routes: sortedBy(tables.values(), (table) => table.port),
-    hostRoutes: sortedBy(hosts.values(), (table) => table.gateway, (table) => table.listener, (table) => table.host),
+    hostRoutes: sortedBy(
+      hosts.values(),
+      (table) => table.gateway,
+      (table) => table.listener,
+      (table) => table.host,
+    ),
   };
 }
 
-function lowerTable(context: Context, nouns: Nouns, settings: SettingsTable, declared: Declared<'route'>, tables: Map<string, RouteTable>): void {
+function lowerTable(
+  context: Context,
+  nouns: Nouns,
+  settings: SettingsTable,
+  declared: Declared<'route'>,
+  tables: Map<string, RouteTable>,
+): void {
   const { id, team, value } = declared;
   const subject = resolvePort(context, nouns, value.on, { id, path: 'on' });
   if (!subject) return;
@@ -60,7 +76,13 @@ function lowerTable(context: Context, nouns: Nouns, settings: SettingsTable, dec
   tables.set(port.key, { id: id as RuleId, port: port.key, rules });
 }
 
-function lowerHost(context: Context, nouns: Nouns, settings: SettingsTable, declared: Declared<'route'>, hosts: Map<string, HostRoutes>): void {
+function lowerHost(
+  context: Context,
+  nouns: Nouns,
+  settings: SettingsTable,
+  declared: Declared<'route'>,
+  hosts: Map<string, HostRoutes>,
+): void {
   const { id, team, value } = declared;
   const at = { id, path: 'on' };
   const found = context.resolve(value.on, ['gateway'], at);
@@ -68,7 +90,11 @@ function lowerHost(context: Context, nouns: Nouns, settings: SettingsTable, decl
   if (!gateway) return;
   const listener = gateway.listeners.find((known) => known.name === value.on.listener);
   if (!listener) {
-    context.report(messages.unknownPart, { what: 'listener', name: value.on.listener ?? '', of: gateway.key, known: gateway.listeners.map((known) => known.name) }, at);
+    context.report(
+      messages.unknownPart,
+      { what: 'listener', name: value.on.listener ?? '', of: gateway.key, known: gateway.listeners.map((known) => known.name) },
+      at,
+    );
     return;
   }
   const host = value.on.host ?? '';
@@ -94,7 +120,13 @@ function isSecond(context: Context, first: string | undefined, on: string, id: s
   return true;
 }
 
-function lowerRules(context: Context, nouns: Nouns, settings: SettingsTable, { id, value }: Declared<'route'>, subject: Subject): readonly RouteRule[] {
+function lowerRules(
+  context: Context,
+  nouns: Nouns,
+  settings: SettingsTable,
+  { id, value }: Declared<'route'>,
+  subject: Subject,
+): readonly RouteRule[] {
   const rules: RouteRule[] = [];
   for (const [index, rule] of value.rules.entries()) {
     const at = { id, path: `rules.${index}` };
@@ -113,7 +145,8 @@ function lowerRules(context: Context, nouns: Nouns, settings: SettingsTable, { i
 export function checkOnly(context: Context, only: readonly string[] | undefined, at: Place): void {
   if (only?.length === 0) context.report(messages.empty, { what: '`only`' }, at);
   for (const environment of only ?? []) {
-    if (!context.mesh.environments.includes(environment)) context.report(messages.unknownEnvironment, { environment, known: context.mesh.environments }, at);
+    if (!context.mesh.environments.includes(environment))
+      context.report(messages.unknownEnvironment, { environment, known: context.mesh.environments }, at);
   }
 }
 
@@ -121,25 +154,43 @@ function lowerMatch(context: Context, when: WireConditions, subject: Subject, at
   if (when.from !== undefined) context.report(messages.unsupported, { feature: 'a route by caller (`when.from`)' }, at);
   if (when.request?.length === 0) context.report(messages.empty, { what: '`request`' }, at);
   const match: RouteMatch = {
-    requests: lowerRequests(context, when.request ?? [], { key: subject.key, urls: subject.urls, requests: subject.port?.requests ?? null }, within(at, 'request'), suggest),
+    requests: lowerRequests(
+      context,
+      when.request ?? [],
+      { key: subject.key, urls: subject.urls, requests: subject.port?.requests ?? null },
+      within(at, 'request'),
+      suggest,
+    ),
     headers: lowerFields(context, 'header', when.headers, within(at, 'headers')),
     query: lowerFields(context, 'query parameter', when.query, within(at, 'query')),
     cookies: lowerFields(context, 'cookie', when.cookies, within(at, 'cookies')),
   };
   if (match.requests.length + match.headers.length + match.query.length + match.cookies.length > 0) return match;
   // Conditions that were written and could not be read have been reported; with none written, `when` would take everything.
-  if (!when.request?.length && ![when.headers, when.query, when.cookies].some((fields) => fields && Object.keys(fields).length > 0) && when.from === undefined) {
+  if (
+    !when.request?.length &&
+    ![when.headers, when.query, when.cookies].some((fields) => fields && Object.keys(fields).length > 0) &&
+    when.from === undefined
+  ) {
     context.report(messages.empty, { what: '`when`' }, at);
   }
   return undefined;
 }
 
-function lowerAction(context: Context, nouns: Nouns, settings: SettingsTable, rule: WireRouteElse, subject: Subject, at: Place): RouteAction | undefined {
+function lowerAction(
+  context: Context,
+  nouns: Nouns,
+  settings: SettingsTable,
+  rule: WireRouteElse,
+  subject: Subject,
+  at: Place,
+): RouteAction | undefined {
   if (rule.idle !== undefined) context.report(messages.unsupported, { feature: '`idle` on an HTTP route' }, within(at, 'idle'));
   const { to } = rule;
   if (to.kind === 'respond' || to.kind === 'redirect') {
     for (const field of ['timeout', 'retry'] as const) {
-      if (rule[field] !== undefined) context.report(messages.unsupported, { feature: `\`${field}\` beside an answer of the mesh itself` }, within(at, field));
+      if (rule[field] !== undefined)
+        context.report(messages.unsupported, { feature: `\`${field}\` beside an answer of the mesh itself` }, within(at, field));
     }
     return to.kind === 'respond' ? lowerRespond(context, to, within(at, 'to')) : lowerRedirect(context, to, within(at, 'to'));
   }
@@ -162,7 +213,8 @@ function lowerRespond(context: Context, to: Extract<WireDestination, { kind: 're
     context.report(messages.badNumber, { what: 'status', value: to.status, least: 200, most: 599 }, at);
     return undefined;
   }
-  if ((to.body?.length ?? 0) > 4096) context.report(messages.badNumber, { what: 'length of the body', value: to.body?.length ?? 0, least: 0, most: 4096 }, at);
+  if ((to.body?.length ?? 0) > 4096)
+    context.report(messages.badNumber, { what: 'length of the body', value: to.body?.length ?? 0, least: 0, most: 4096 }, at);
   return { kind: 'respond', status: to.status, body: to.body ?? null };
 }
 
@@ -172,11 +224,18 @@ function lowerRedirect(context: Context, to: Extract<WireDestination, { kind: 'r
   if (to.host === undefined && to.path === undefined) context.report(messages.empty, { what: 'the redirect' }, at);
   if (to.host !== undefined) checkHost(context, to.host, false, at);
   // A path that starts with two slashes would be read as another host.
-  if (to.path !== undefined && !/^\/(?:[^/\\\s][^\\\s]*)?$/.test(to.path)) context.report(messages.badRequestLine, { line: to.path, why: 'a path to redirect to starts with one `/` and holds no space' }, at);
+  if (to.path !== undefined && !/^\/(?:[^/\\\s][^\\\s]*)?$/.test(to.path))
+    context.report(messages.badRequestLine, { line: to.path, why: 'a path to redirect to starts with one `/` and holds no space' }, at);
   return status && { kind: 'redirect', host: to.host ?? null, path: to.path ?? null, status };
 }
 
-function lowerTargets(context: Context, nouns: Nouns, to: Exclude<WireDestination, { kind: 'respond' | 'redirect' }>, subject: Subject, at: Place): readonly WeightedTarget[] | undefined {
+function lowerTargets(
+  context: Context,
+  nouns: Nouns,
+  to: Exclude<WireDestination, { kind: 'respond' | 'redirect' }>,
+  subject: Subject,
+  at: Place,
+): readonly WeightedTarget[] | undefined {
   switch (to.kind) {
     case 'version':
       return versionTargets(context, { [to.version]: 100 }, subject, at);
@@ -189,8 +248,16 @@ function lowerTargets(context: Context, nouns: Nouns, to: Exclude<WireDestinatio
     case 'split': {
       const shares = to.shares.map((share) => ({ port: httpPort(context, nouns, share.to, at), weight: context.pick(share.percent, at) }));
       const keys = shares.map((share) => share.port);
-      for (const [index, key] of keys.entries()) if (key && keys.indexOf(key) !== index) context.report(messages.badWeights, { why: `name \`${key}\` twice` }, at);
-      if (!checkWeights(context, shares.map((share) => share.weight), at)) return undefined;
+      for (const [index, key] of keys.entries())
+        if (key && keys.indexOf(key) !== index) context.report(messages.badWeights, { why: `name \`${key}\` twice` }, at);
+      if (
+        !checkWeights(
+          context,
+          shares.map((share) => share.weight),
+          at,
+        )
+      )
+        return undefined;
       return weighted(shares.flatMap(({ port, weight }) => (port && weight ? [{ port, version: null, weight }] : [])));
     }
     case 'unsupported':
@@ -201,7 +268,12 @@ function lowerTargets(context: Context, nouns: Nouns, to: Exclude<WireDestinatio
   }
 }
 
-function versionTargets(context: Context, weights: { readonly [version: string]: OrPerEnv<number> }, { key, service, port }: Subject, at: Place): readonly WeightedTarget[] | undefined {
+function versionTargets(
+  context: Context,
+  weights: { readonly [version: string]: OrPerEnv<number> },
+  { key, service, port }: Subject,
+  at: Place,
+): readonly WeightedTarget[] | undefined {
   if (!service || !port) {
     context.report(messages.unknownPart, { what: 'version', name: Object.keys(weights)[0] ?? '', of: key, known: [] }, at);
     return undefined;
@@ -210,7 +282,15 @@ function versionTargets(context: Context, weights: { readonly [version: string]:
   const unknown = names.filter((name) => !service.versions.includes(name));
   for (const name of unknown) context.report(messages.unknownPart, { what: 'version', name, of: service.key, known: service.versions }, at);
   const shares = names.map((version) => ({ version, weight: context.pick(weights[version] ?? 0, within(at, version)) }));
-  if (!checkWeights(context, shares.map((share) => share.weight), at) || unknown.length > 0) return undefined;
+  if (
+    !checkWeights(
+      context,
+      shares.map((share) => share.weight),
+      at,
+    ) ||
+    unknown.length > 0
+  )
+    return undefined;
   return weighted(shares.flatMap(({ version, weight }) => (weight ? [{ port: port.key, version, weight }] : [])));
 }
 
@@ -220,12 +300,18 @@ function checkWeights(context: Context, weights: readonly (number | undefined)[]
   if (known.length < weights.length) return false;
   const fail = (why: string): false => (context.report(messages.badWeights, { why }, at), false);
   if (known.length === 0) return fail('are empty');
-  if (known.some((weight) => !Number.isInteger(weight) || weight < 0 || weight > 100)) return fail('are not all whole numbers from 0 to 100');
+  if (known.some((weight) => !Number.isInteger(weight) || weight < 0 || weight > 100))
+    return fail('are not all whole numbers from 0 to 100');
   const sum = known.reduce((total, weight) => total + weight, 0);
   return sum === 100 || fail(`add up to ${sum} in \`${context.environment}\``);
 }
 
-const weighted = (targets: readonly WeightedTarget[]): readonly WeightedTarget[] => sortedBy(targets, (target) => target.port, (target) => target.version ?? '');
+const weighted = (targets: readonly WeightedTarget[]): readonly WeightedTarget[] =>
+  sortedBy(
+    targets,
+    (target) => target.port,
+    (target) => target.version ?? '',
+  );
 
 function httpPort(context: Context, nouns: Nouns, ref: Ref, at: Place): PortKey | undefined {
   const target = resolvePort(context, nouns, ref, at);
@@ -238,10 +324,21 @@ function httpPort(context: Context, nouns: Nouns, ref: Ref, at: Place): PortKey 
 
 /** What holds where the owner wrote no routes: everything goes to the port itself, whatever the version. */
 function synthesised(context: Context, settings: SettingsTable, service: Service, port: ServicePort): RouteTable {
-  const own = ruleSettings(context, settings.byWorkload.get(service.id) ?? settings.mesh, {}, { id: service.id, path: `ports.${port.name}` });
+  const own = ruleSettings(
+    context,
+    settings.byWorkload.get(service.id) ?? settings.mesh,
+    {},
+    { id: service.id, path: `ports.${port.name}` },
+  );
   return {
     id: null,
     port: port.key,
-    rules: [{ id: `${port.key}.default` as RuleId, match: null, action: { kind: 'forward', to: [{ port: port.key, version: null, weight: 100 }], ...own } }],
+    rules: [
+      {
+        id: `${port.key}.default` as RuleId,
+        match: null,
+        action: { kind: 'forward', to: [{ port: port.key, version: null, weight: 100 }], ...own },
+      },
+    ],
   };
 }

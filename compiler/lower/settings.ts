@@ -67,7 +67,8 @@ export function lowerSettings(context: Context, subjects: readonly Subject[]): S
 export function portSettings(context: Context, table: SettingsTable, id: string): Pick<ServicePort, 'mtls' | 'connections' | 'eject'> {
   const settings = table.byWorkload.get(id) ?? table.mesh;
   if (settings.mtls.value === 'permissive') {
-    for (const bound of settings.bounds) if (bound.strictMtls) reportBound(context, 'mtls', 'permissive', 'strict', bound, settings.mtls.at);
+    for (const bound of settings.bounds)
+      if (bound.strictMtls) reportBound(context, 'mtls', 'permissive', 'strict', bound, settings.mtls.at);
   }
   return { mtls: settings.mtls.value, connections: settings.connections.value, eject: settings.eject.value };
 }
@@ -81,11 +82,21 @@ export function ruleSettings(
 ): { readonly timeoutMs: number; readonly retry: Retry | null } {
   const timeout = rule.timeout === undefined ? undefined : readDuration(context, rule.timeout, within(at, 'timeout'));
   const retry = rule.retry === undefined ? undefined : readRetry(context, rule.retry, within(at, 'retry'));
-  const timeoutMs: Setting<number> = timeout === undefined ? base.timeoutMs : { value: timeout, at: within(at, 'timeout'), level: 'route rule' };
+  const timeoutMs: Setting<number> =
+    timeout === undefined ? base.timeoutMs : { value: timeout, at: within(at, 'timeout'), level: 'route rule' };
   const tries: Setting<Retry | null> = retry === undefined ? base.retry : { value: retry, at: within(at, 'retry'), level: 'route rule' };
   for (const bound of base.bounds) {
-    if (bound.timeoutMaxMs !== undefined && timeoutMs.value > bound.timeoutMaxMs) reportBound(context, 'timeout', formatMs(timeoutMs.value), formatMs(bound.timeoutMaxMs), bound, timeoutMs.level === 'built in' ? at : timeoutMs.at);
-    if (bound.retriesMax !== undefined && tries.value && tries.value.atMost > bound.retriesMax) reportBound(context, 'retry.atMost', String(tries.value.atMost), String(bound.retriesMax), bound, tries.at);
+    if (bound.timeoutMaxMs !== undefined && timeoutMs.value > bound.timeoutMaxMs)
+      reportBound(
+        context,
+        'timeout',
+        formatMs(timeoutMs.value),
+        formatMs(bound.timeoutMaxMs),
+        bound,
+        timeoutMs.level === 'built in' ? at : timeoutMs.at,
+      );
+    if (bound.retriesMax !== undefined && tries.value && tries.value.atMost > bound.retriesMax)
+      reportBound(context, 'retry.atMost', String(tries.value.atMost), String(bound.retriesMax), bound, tries.at);
   }
   checkTries(context, timeoutMs, tries, at);
   return { timeoutMs: timeoutMs.value, retry: tries.value };
@@ -98,7 +109,8 @@ function checkTries(context: Context, timeout: Setting<number>, retry: Setting<R
   const params = { timeout: formatMs(timeout.value), tries, perTry: formatMs(retry.value.perTryMs) };
   const span = context.spanOf(retry.at);
   const related = span ? [{ message: 'the retry', span }] : [];
-  if (timeout.value < retry.value.perTryMs && timeout.level === retry.level) context.report(messages.triesOutlastTimeout, params, at, related);
+  if (timeout.value < retry.value.perTryMs && timeout.level === retry.level)
+    context.report(messages.triesOutlastTimeout, params, at, related);
   else if (timeout.value < retry.value.perTryMs * tries) context.report(messages.triesCutShort, params, at, related);
 }
 
@@ -108,7 +120,12 @@ function reportBound(context: Context, field: string, value: string, bound: stri
   context.report(kind, { field, value, bound, by: by.at.id }, at, span ? [{ message: 'the bound', span }] : []);
 }
 
-function effective(context: Context, sources: readonly Source[], bounds: readonly (Bound & { covers(subject: Subject | null): boolean })[], subject: Subject | null): Effective {
+function effective(
+  context: Context,
+  sources: readonly Source[],
+  bounds: readonly (Bound & { covers(subject: Subject | null): boolean })[],
+  subject: Subject | null,
+): Effective {
   const own = sources.filter((source) => source.covers(subject));
   const builtIn = { at: { id: context.meshId, path: '' }, level: 'built in' } as const;
   const nearest = <T>(field: keyof WireSettings, read: (settings: WireSettings, at: Place) => T | undefined, otherwise: T): Setting<T> => {
@@ -119,7 +136,12 @@ function effective(context: Context, sources: readonly Source[], bounds: readonl
         if (source.level !== level || source.settings[field] === undefined) continue;
         if (first) {
           const span = context.spanOf(first.at);
-          context.report(messages.settingsConflict, { field, level, first: first.at.id, of: subject?.id ?? context.meshId }, within(source.at, field), span ? [{ message: 'the other one', span }] : []);
+          context.report(
+            messages.settingsConflict,
+            { field, level, first: first.at.id, of: subject?.id ?? context.meshId },
+            within(source.at, field),
+            span ? [{ message: 'the other one', span }] : [],
+          );
           continue;
         }
         first = source;
@@ -131,7 +153,11 @@ function effective(context: Context, sources: readonly Source[], bounds: readonl
   };
   return {
     mtls: nearest('mtls', (s, at) => (s.mtls === undefined ? undefined : context.pick(s.mtls, at)), 'strict' as 'strict' | 'permissive'),
-    timeoutMs: nearest('timeout', (s, at) => (s.timeout === undefined ? undefined : readDuration(context, s.timeout, at)), builtInTimeoutMs),
+    timeoutMs: nearest(
+      'timeout',
+      (s, at) => (s.timeout === undefined ? undefined : readDuration(context, s.timeout, at)),
+      builtInTimeoutMs,
+    ),
     retry: nearest<Retry | null>('retry', (s, at) => (s.retry === undefined ? undefined : readRetry(context, s.retry, at)), null),
     connections: nearest<ServicePort['connections']>('connections', (s, at) => readConnections(context, s, at), null),
     eject: nearest<ServicePort['eject']>('eject', (s, at) => readEjection(context, s, at), null),
@@ -152,9 +178,11 @@ function sourcesOf(context: Context): readonly Source[] {
       for (const target of scopesOf(context, scope, id)) add(target.level, defaults, { id, path: 'defaults' }, target.covers);
     }
   }
-  for (const { id, value } of context.all('namespace')) if (value.settings) add('namespace', value.settings, { id, path: 'settings' }, (subject) => subject?.namespaceId === id);
+  for (const { id, value } of context.all('namespace'))
+    if (value.settings) add('namespace', value.settings, { id, path: 'settings' }, (subject) => subject?.namespaceId === id);
   for (const kind of ['service', 'workload'] as const) {
-    for (const { id, value } of context.all(kind)) if (value.settings) add('service', value.settings, { id, path: 'settings' }, (subject) => subject?.id === id);
+    for (const { id, value } of context.all(kind))
+      if (value.settings) add('service', value.settings, { id, path: 'settings' }, (subject) => subject?.id === id);
   }
   return sources;
 }
@@ -176,7 +204,11 @@ function boundsOf(context: Context): readonly (Bound & { covers(subject: Subject
   });
 }
 
-function scopesOf(context: Context, scope: ScopeRef, id: string): readonly { readonly level: Level; covers(subject: Subject | null): boolean }[] {
+function scopesOf(
+  context: Context,
+  scope: ScopeRef,
+  id: string,
+): readonly { readonly level: Level; covers(subject: Subject | null): boolean }[] {
   const at = { id, path: 'for' };
   if (scope.kind === 'mesh') return [{ level: 'mesh', covers: () => true }];
   if (scope.kind === 'tagged') {
@@ -226,7 +258,8 @@ function readConnections(context: Context, settings: WireSettings, at: Place): S
   const value = settings.connections === undefined ? undefined : context.pick(settings.connections, at);
   if (value === undefined) return undefined;
   const max = wholeNumber(context, 'connections.max', value.max, 1, 1_000_000, at);
-  const pending = value.pending === undefined ? null : (wholeNumber(context, 'connections.pending', value.pending, 1, 1_000_000, at) ?? null);
+  const pending =
+    value.pending === undefined ? null : (wholeNumber(context, 'connections.pending', value.pending, 1, 1_000_000, at) ?? null);
   return max === undefined ? undefined : { max, pending };
 }
 
@@ -238,7 +271,9 @@ function readEjection(context: Context, settings: WireSettings, at: Place): Serv
   const forMs = durationMs(context, value.for, at);
   const share = percent(context, value.atMost, at);
   const atMostPercent = share === undefined ? undefined : wholeNumber(context, 'eject.atMost', share, 1, 100, at);
-  return consecutive5xx === undefined || forMs === undefined || atMostPercent === undefined ? undefined : { consecutive5xx, forMs, atMostPercent };
+  return consecutive5xx === undefined || forMs === undefined || atMostPercent === undefined
+    ? undefined
+    : { consecutive5xx, forMs, atMostPercent };
 }
 
 export function within(at: Place, part: string): Place {

@@ -30,7 +30,9 @@ export function mergeEnvironments(byEnvironment: ReadonlyMap<string, readonly Di
   }
   return inOrder(
     [...merged.values()].map(({ diagnostic, environments }) =>
-      environments.size === byEnvironment.size && diagnostic.environments === undefined ? diagnostic : { ...diagnostic, environments: [...environments].sort() },
+      environments.size === byEnvironment.size && diagnostic.environments === undefined
+        ? diagnostic
+        : { ...diagnostic, environments: [...environments].sort() },
     ),
   );
 }

@@ -10,14 +10,22 @@ export function hostsOfPort(service: Service, port: ServicePort, callerNamespace
   const name = nameOf(service.key);
   const namespace = namespaceOf(service.key);
   const names = [`${name}.${namespace}`, `${name}.${namespace}.svc.cluster.local`, ...(callerNamespace === namespace ? [name] : [])];
-  return service.ports.length === 1 ? names.flatMap((host) => [`${host}:${port.number}`, host]) : names.map((host) => `${host}:${port.number}`);
+  return service.ports.length === 1
+    ? names.flatMap((host) => [`${host}:${port.number}`, host])
+    : names.map((host) => `${host}:${port.number}`);
 }
 
 /**
  * Where a request from outside lands at a listener: the routes of its host. `sni` chose the connection's filter chain, `host` is the Host header
  * (both lower case, no port); a Host of another chain is misdirected (RFC 9110 section 15.5.20).
  */
-export function hostRoutesFor(ir: MeshIr, gateway: Gateway, listener: string, sni: string, host: string): HostRoutes | 'not here' | 'no routes' {
+export function hostRoutesFor(
+  ir: MeshIr,
+  gateway: Gateway,
+  listener: string,
+  sni: string,
+  host: string,
+): HostRoutes | 'not here' | 'no routes' {
   const tables = ir.hostRoutes.filter((table) => table.gateway === gateway.key && table.listener === listener);
   const served = gateway.listeners.find((known) => known.name === listener)?.hosts.map((known) => known.host) ?? [];
   const entries = [...tables.map((table) => table.host), ...served];

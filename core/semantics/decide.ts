@@ -58,7 +58,8 @@ function decideFromOutside(ir: MeshIr, request: MeshRequest, from: Extract<MeshR
   const view = viewOf(request, request.headers['host'] ?? from.host);
   if (!isCanonicalPath(request.path, 'rfc3986')) return refused('canonical', 400, `the path \`${request.path}\` is not in canonical form`);
   const table = hostRoutesFor(ir, gateway, from.listener, hostWithoutPort(from.host), view.host);
-  if (table === 'not here') return refused('route', 421, `listener \`${from.listener}\` of ${gateway.key} does not serve \`${view.host}\` on this connection`);
+  if (table === 'not here')
+    return refused('route', 421, `listener \`${from.listener}\` of ${gateway.key} does not serve \`${view.host}\` on this connection`);
   if (table === 'no routes') return refused('route', 404, `nobody routes \`${view.host}\``);
   return follow(ir, caller, table.rules, [], view);
 }
@@ -99,14 +100,30 @@ function combine(
   const common = { because, route, destinations, timeoutMs: settings.timeoutMs, retry: settings.retry };
   const denied = arrivals.filter((arrival) => arrival.access === 'deny');
   const names = (list: readonly DestinationDecision[]): string => [...new Set(list.map((d) => d.port))].join(', ');
-  if (denied.length === 0) return { ...common, outcome: 'allow', stage: 'inbound', status: null, says: `${because.join(', ')} lets ${caller.key} call ${names(destinations)}` };
+  if (denied.length === 0)
+    return {
+      ...common,
+      outcome: 'allow',
+      stage: 'inbound',
+      status: null,
+      says: `${because.join(', ')} lets ${caller.key} call ${names(destinations)}`,
+    };
   if (denied.length < arrivals.length) {
-    return { ...common, outcome: 'mixed', stage: 'inbound', status: null, says: `${caller.key} is let in by some destinations and not by ${names(denied)}` };
+    return {
+      ...common,
+      outcome: 'mixed',
+      stage: 'inbound',
+      status: null,
+      says: `${caller.key} is let in by some destinations and not by ${names(denied)}`,
+    };
   }
   if (denied.every((arrival) => arrival.status === 400)) {
     return { ...common, outcome: 'deny', stage: 'canonical', status: 400, says: `the path is not in the form that ${names(denied)} reads` };
   }
-  const says = because.length > 0 ? `${because.join(', ')} denies ${caller.key} at ${names(denied)}` : `no rule of ${names(denied)} allows this request of ${caller.key}`;
+  const says =
+    because.length > 0
+      ? `${because.join(', ')} denies ${caller.key} at ${names(denied)}`
+      : `no rule of ${names(denied)} allows this request of ${caller.key}`;
   return { ...common, outcome: 'deny', stage: 'inbound', status: 403, says };
 }
 
@@ -115,8 +132,11 @@ export function decideInbound(ir: MeshIr, request: InboundRequest): InboundDecis
   const { port } = portOf(ir, request.port);
   if (!isCanonicalPath(request.path, port.urls)) return { access: 'deny', because: [], status: 400 };
   const view: RequestView = { method: request.method, path: request.path, headers: request.headers, host: hostWithoutPort(request.host) };
-  const matching = ir.access.filter((rule) => rule.mode === 'enforce' && rule.port === port.key && matchesAccess(rule, request.principal, view));
-  const because = (action: AccessRule['action']): readonly RuleId[] => [...new Set(matching.filter((rule) => rule.action === action).map((rule) => rule.id))].sort();
+  const matching = ir.access.filter(
+    (rule) => rule.mode === 'enforce' && rule.port === port.key && matchesAccess(rule, request.principal, view),
+  );
+  const because = (action: AccessRule['action']): readonly RuleId[] =>
+    [...new Set(matching.filter((rule) => rule.action === action).map((rule) => rule.id))].sort();
   const denials = because('deny');
   if (denials.length > 0) return { access: 'deny', because: denials, status: 403 };
   const allows = because('allow');
@@ -134,7 +154,9 @@ export function matchesAccess(rule: AccessRule, principal: Principal, request: R
 }
 
 export function coversPrincipal(callers: Callers, principal: Principal): boolean {
-  return callers.kind === 'principals' ? callers.principals.some((caller) => caller.principal === principal) : !callers.except.includes(principal);
+  return callers.kind === 'principals'
+    ? callers.principals.some((caller) => caller.principal === principal)
+    : !callers.except.includes(principal);
 }
 
 const answered = { outcome: 'allow', stage: 'route', because: [], destinations: [], timeoutMs: null, retry: null } as const;

@@ -4,7 +4,9 @@ import type { Retry } from '../ir/ir';
 /** A request as the caller's application sends it. */
 export interface MeshRequest {
   /** A workload inside the mesh, or somebody outside who comes to a gateway's listener with a host (`Host`, and SNI where the listener has TLS). */
-  readonly from: { readonly kind: 'workload'; readonly workload: WorkloadKey } | { readonly kind: 'outside'; readonly gateway: WorkloadKey; readonly listener: string; readonly host: string };
+  readonly from:
+    | { readonly kind: 'workload'; readonly workload: WorkloadKey }
+    | { readonly kind: 'outside'; readonly gateway: WorkloadKey; readonly listener: string; readonly host: string };
   /** The port addressed; null for a request from outside, which addresses a host. */
   readonly to: PortKey | null;
   readonly method: string;

@@ -5,7 +5,9 @@ type Forward = Extract<RouteAction, { kind: 'forward' }>;
 
 /** The needs by which a caller made its use of a port stricter. Empty: it uses the port as the owner has it. By id. */
 export function strictNeeds(ir: MeshIr, caller: WorkloadKey, port: PortKey): readonly Need[] {
-  return ir.needs.filter((need) => need.caller === caller && need.targets.includes(port) && (need.timeoutMs !== null || need.retry !== null));
+  return ir.needs.filter(
+    (need) => need.caller === caller && need.targets.includes(port) && (need.timeoutMs !== null || need.retry !== null),
+  );
 }
 
 /** Timeout and retries of a forward for that caller: the stricter of what the owner has and what the caller asked for. */
