@@ -10,6 +10,8 @@ const admin: readonly OptionSpec[] = [
   { flags: '--admin <url>', summary: "the control plane's admin address (default: MESHWRIGHT_ADMIN)" },
   { flags: '--token-file <file>', summary: 'the file with its token (default: MESHWRIGHT_TOKEN_FILE)' },
 ];
+const keyFile: OptionSpec = { flags: '--key-file <file>', summary: 'the private keys, mode 0600', default: 'keys.json' };
+const trustFile: OptionSpec = { flags: '--trust <file>', summary: 'the trust root: public keys only', default: 'trust.json' };
 const target: readonly OptionSpec[] = [
   ...admin,
   { flags: '--state-dir <dir>', summary: 'where Pulumi keeps its state (default: .meshwright/pulumi)' },
@@ -153,29 +155,26 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: 'keys generate',
-    summary: 'a signing key, and the trust root that knows it',
-    options: [
-      { flags: '--env <name>', summary: 'the environment it signs for' },
-      { flags: '--out <file>', summary: "the private key's file, mode 0600", default: 'signing-key.json' },
-      { flags: '--trust <file>', summary: 'the trust root to add it to', default: 'trust.json' },
-    ],
-    examples: ['meshwright keys generate --env prod --out prod-key.json --trust trust.json'],
+    summary: 'signing keys, live and for dry runs, and the trust root that knows them',
+    options: [{ flags: '--env <name>', summary: 'an environment to sign for; may be repeated', many: true }, keyFile, trustFile],
+    examples: ['meshwright keys generate --env prod --key-file keys.json --trust trust.json'],
     load: () => import('./commands/keys-generate.js'),
   },
   {
     name: 'keys list',
     summary: 'the keys a trust root accepts, by environment',
-    options: [{ flags: '--trust <file>', summary: 'the trust root', default: 'trust.json' }],
+    options: [trustFile],
     load: () => import('./commands/keys-list.js'),
   },
   {
     name: 'keys rotate',
-    summary: 'a new key beside the old; `--retire` takes an old one out',
+    summary: 'a new key beside the old; `--retire` ends the overlap',
     options: [
       { flags: '--env <name>', summary: 'the environment' },
-      { flags: '--out <file>', summary: "the new private key's file", default: 'signing-key.json' },
-      { flags: '--trust <file>', summary: 'the trust root', default: 'trust.json' },
-      { flags: '--retire <kid>', summary: 'remove this key from the trust root instead' },
+      { flags: '--preview', summary: 'the key for dry runs instead of the live one' },
+      { flags: '--retire <kid>', summary: 'remove this key instead' },
+      keyFile,
+      trustFile,
     ],
     load: () => import('./commands/keys-rotate.js'),
   },

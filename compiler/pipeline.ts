@@ -5,17 +5,18 @@
 import type { Evaluated } from '../core/declarations/declaration';
 import { hasErrors, type Diagnostic, type Outcome } from '../core/diagnostics/diagnostic';
 import { apiVersion, objectName, type MeshObject, type Release, type SourceMap } from '../core/bundle/objects';
+import { inOrder, mergeEnvironments } from '../core/diagnostics/order';
 import { internal } from '../core/diagnostics/internal';
 import type { MeshIr } from '../core/ir/ir';
 import { proxyNameOf } from '../core/ir/proxy-name';
 import { digestOfJson } from '../core/lib/digest';
-import { canonicalJson } from '../core/lib/json';
 import { systemClock } from '../platform/clock';
 import { compilerFingerprint, createCache, type Cache } from './cache';
-import type { SourceTree } from './source';
+import { checkTree } from '../core/source/check';
+import type { SourceTree } from '../core/source/tree';
 import { compilerName } from './version';
 
-export type StageName = 'typecheck' | 'evaluate' | 'lower' | 'analyse' | 'emit' | 'objects';
+export type StageName = 'source' | 'typecheck' | 'evaluate' | 'lower' | 'analyse' | 'emit' | 'objects';
 
 export interface CompileOptions {
   /** Default: all that the mesh declares. */
@@ -71,6 +72,12 @@ export interface Stage {
 
 export const stages: readonly Stage[] = [
   {
+    name: 'source',
+    does: 'refuses what no type checker or engine should see: cycles, foreign imports, directives, files that nothing reaches',
+    metric: 'meshwright_compiler_source_seconds',
+    run: async ({ tree }) => ({ diagnostics: checkTree(tree) }),
+  },
+  {
     name: 'typecheck',
     does: 'refuses what does not type, with our compiler options and the native compiler',
     metric: 'meshwright_compiler_typecheck_seconds',
@@ -101,19 +108,16 @@ export const stages: readonly Stage[] = [
       const irs = new Map<string, MeshIr>();
       const declared = environmentsOf(evaluated);
       const wanted = options.environments ?? declared;
-      const diagnostics: Diagnostic[] = [];
+      const unknown = declared.length > 0 ? wanted.filter((environment) => !declared.includes(environment)) : [];
+      if (unknown.length > 0)
+        return { diagnostics: unknown.map((environment) => internal.noSuchEnvironment({ environment, known: declared })) };
+      const said = new Map<string, readonly Diagnostic[]>();
       for (const environment of wanted) {
-        if (declared.length > 0 && !declared.includes(environment)) {
-          diagnostics.push(internal.noSuchEnvironment({ environment, known: declared }));
-          continue;
-        }
-        const lowered = lower(evaluated, environment);
-        diagnostics.push(
-          ...lowered.diagnostics.map((diagnostic) => ({ ...diagnostic, environments: diagnostic.environments ?? [environment] })),
-        );
-        if (lowered.value) irs.set(environment, lowered.value);
+        const { value, diagnostics } = lower(evaluated, environment);
+        said.set(environment, diagnostics);
+        if (value) irs.set(environment, value);
       }
-      return { diagnostics: overEnvironments(diagnostics, wanted), adds: { irs } };
+      return { diagnostics: mergeEnvironments(said), adds: { irs } };
     },
   },
   {
@@ -133,15 +137,13 @@ export const stages: readonly Stage[] = [
     run: async ({ irs }) => {
       const { emitEnvoy } = await import('./emit/envoy/index.js');
       const objects = new Map<string, readonly MeshObject[]>();
-      const diagnostics: Diagnostic[] = [];
+      const said = new Map<string, readonly Diagnostic[]>();
       for (const [environment, ir] of irs) {
-        const emitted = emitEnvoy(ir);
-        diagnostics.push(
-          ...emitted.diagnostics.map((diagnostic) => ({ ...diagnostic, environments: diagnostic.environments ?? [environment] })),
-        );
-        if (emitted.value) objects.set(environment, [...emitted.value.services, ...emitted.value.proxies]);
+        const { value, diagnostics } = emitEnvoy(ir);
+        said.set(environment, diagnostics);
+        if (value) objects.set(environment, [...value.services, ...value.proxies]);
       }
-      return { diagnostics: overEnvironments(diagnostics, [...irs.keys()]), adds: { objects } };
+      return { diagnostics: mergeEnvironments(said), adds: { objects } };
     },
   },
   {
@@ -171,37 +173,26 @@ export async function compile(tree: SourceTree, options: CompileOptions): Promis
 
   const begun = systemClock.monotonic();
   const cache = await openCache(options);
-  const warm = await cache?.read('evaluated', { tree: tree.digest, typecheck: options.typecheck !== false }, isEvaluated);
+  const cacheKey = { tree: tree.digest, typecheck: options.typecheck !== false };
+  const warm = await cache?.read('evaluated', cacheKey, isEvaluated);
   if (warm) work = { ...work, evaluated: warm.evaluated };
   if (warm) diagnostics.push(...warm.diagnostics);
   timings.cache = systemClock.monotonic() - begun;
 
   const end = options.stopAfter === undefined ? stages.length : stages.findIndex((stage) => stage.name === options.stopAfter) + 1;
-  const front = stages.filter((stage, index) => index < end && (stage.name === 'typecheck' || stage.name === 'evaluate'));
-  const back = stages.filter((stage, index) => index < end && !front.includes(stage));
-
-  if (!warm) {
-    const results = await Promise.all(front.map((stage) => timed(stage, work, timings)));
-    for (const result of results) {
+  for (const together of groups(stages.slice(0, end))) {
+    const inFront = together.some((stage) => frontStages.has(stage.name));
+    if (warm && inFront) continue;
+    // Analysis looks at what lower could make of the environments that came through; everything else stops at the first error.
+    if (hasErrors(diagnostics) && !(together[0]?.name === 'analyse' && work.irs.size > 0)) break;
+    for (const result of await Promise.all(together.map((stage) => timed(stage, work, timings)))) {
       // The run-time twin of a type error says the same of the same line: the first to say it is enough.
       const said = new Set(diagnostics.filter((one) => one.severity === 'error').map(lineOf));
-      diagnostics.push(...result.diagnostics.filter((one) => one.span === undefined || !said.has(lineOf(one))));
+      diagnostics.push(...result.diagnostics.filter((one) => !inFront || one.span === undefined || !said.has(lineOf(one))));
       work = { ...work, ...result.adds };
     }
-    if (!hasErrors(diagnostics) && work.evaluated && front.length === 2) {
-      await cache?.write(
-        'evaluated',
-        { tree: tree.digest, typecheck: options.typecheck !== false },
-        { evaluated: work.evaluated, diagnostics },
-      );
-    }
-  }
-  for (const stage of back) {
-    if (stage.name !== 'analyse' && hasErrors(diagnostics)) break;
-    if (stage.name === 'analyse' && work.irs.size === 0) break;
-    const result = await timed(stage, work, timings);
-    diagnostics.push(...result.diagnostics);
-    work = { ...work, ...result.adds };
+    if (together.some((stage) => stage.name === 'evaluate') && work.evaluated && !hasErrors(diagnostics))
+      await cache?.write('evaluated', cacheKey, { evaluated: work.evaluated, diagnostics });
   }
   const { evaluated } = work;
   return {
@@ -231,39 +222,20 @@ async function timed(stage: Stage, work: Work, timings: Partial<Record<StageName
   return result;
 }
 
-const lineOf = ({ span }: Diagnostic): string => (span ? `${span.file}:${span.line}` : '');
+const frontStages: ReadonlySet<StageName> = new Set(['source', 'typecheck', 'evaluate']);
 
-/** Errors first in a file, files in order, then by place: the same on every machine and in every run. */
-function inOrder(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  const rank = { error: 0, warning: 1, info: 2 };
-  const keyed = diagnostics.map((diagnostic, index) => ({ diagnostic, index }));
-  keyed.sort(
-    (a, b) =>
-      compareText(a.diagnostic.span?.file ?? '', b.diagnostic.span?.file ?? '') ||
-      (a.diagnostic.span?.line ?? 0) - (b.diagnostic.span?.line ?? 0) ||
-      (a.diagnostic.span?.column ?? 0) - (b.diagnostic.span?.column ?? 0) ||
-      rank[a.diagnostic.severity] - rank[b.diagnostic.severity] ||
-      compareText(a.diagnostic.code, b.diagnostic.code) ||
-      a.index - b.index,
-  );
-  return keyed.map(({ diagnostic }) => diagnostic);
-}
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-/** The same finding in several environments is one finding; in all of them, one without the list. */
-export function overEnvironments(diagnostics: readonly Diagnostic[], all: readonly string[]): readonly Diagnostic[] {
-  const merged = new Map<string, { diagnostic: Diagnostic; environments: Set<string> }>();
-  for (const diagnostic of diagnostics) {
-    const { environments, ...rest } = diagnostic;
-    const key = canonicalJson(rest);
-    const known = merged.get(key);
-    if (known) for (const name of environments ?? all) known.environments.add(name);
-    else merged.set(key, { diagnostic: rest, environments: new Set(environments ?? all) });
+/** Stages in order; those that run beside the one before them in one group with it. */
+function groups(list: readonly Stage[]): readonly (readonly Stage[])[] {
+  const grouped: Stage[][] = [];
+  for (const stage of list) {
+    const last = grouped.at(-1);
+    if (stage.beside && last) last.push(stage);
+    else grouped.push([stage]);
   }
-  return [...merged.values()].map(({ diagnostic, environments }) =>
-    all.every((name) => environments.has(name)) ? diagnostic : { ...diagnostic, environments: [...environments].sort() },
-  );
+  return grouped;
 }
+
+const lineOf = ({ span }: Diagnostic): string => (span ? `${span.file}:${span.line}` : '');
 
 /** Rule id -> place, with the places of its parts (`books/reviewsRoutes.rules.0`). Beside the bundle, never in an object. */
 export function sourceMapOf(evaluated: Evaluated): SourceMap {
@@ -282,7 +254,7 @@ export function sourceMapOf(evaluated: Evaluated): SourceMap {
     entries.push([id, { ...place(origin.span), chain }]);
     for (const [part, span] of Object.entries(origin.parts ?? {})) entries.push([`${id}.${part}`, { ...place(span), chain }]);
   }
-  return Object.fromEntries(entries.sort(([a], [b]) => compareText(a, b)));
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 interface Warm {

@@ -1,0 +1,170 @@
+import { hasErrors } from '../../core/diagnostics/diagnostic';
+import type { MeshIr } from '../../core/ir/ir';
+import { portKey, serviceOfPort, nameOfPort, nameOf, type PortKey } from '../../core/mesh/ids';
+import { decide, decideInbound } from '../../core/semantics/decide';
+import type { Decision, MeshRequest } from '../../core/semantics/decision';
+import { UsageError, type CommandContext, type Run } from '../command';
+import { formatText, summary, toJson } from '../findings';
+import { findPort, findWorkload } from '../names';
+import { shownPlace } from '../places';
+import { compileSources, sourcesOf, type Sources } from '../policies';
+import { duration } from '../output';
+import type { Values } from '../values';
+import type { Compiled } from '../../compiler/pipeline';
+
+/** `meshwright ask`: the executable definition's answer, for each environment. */
+export const run: Run = async (context, values) => {
+  const sources = await sourcesOf(context, values.text('dir'));
+  const compiled = await compileSources(context, values, sources, { stopAfter: 'lower' });
+  if (compiled.irs.size === 0 || hasErrors(compiled.diagnostics)) {
+    context.out.document({ ok: false, diagnostics: toJson(compiled.diagnostics, sources.show) });
+    context.out.line(formatText(compiled.diagnostics, { show: sources.show, style: context.out.style }));
+    context.out.line(`no answer: ${summary(compiled.diagnostics)}`);
+    return 1;
+  }
+  const answers = new Map([...compiled.irs].map(([environment, ir]) => [environment, answer(ir, values)]));
+  context.out.document({
+    ok: true,
+    answers: Object.fromEntries([...answers].map(([name, one]) => [name, { ...one, places: placesOf(one.decision, compiled, sources) }])),
+  });
+  print(context, compiled, sources, answers);
+  return 0;
+};
+
+interface Answer {
+  readonly request: MeshRequest;
+  readonly decision: Decision;
+}
+
+function answer(ir: MeshIr, values: Values): Answer {
+  const request = requestOf(ir, values);
+  if (!values.flag('inbound')) return { request, decision: decide(ir, request) };
+  if (request.to === null || request.from.kind !== 'workload')
+    throw new UsageError('`--inbound` takes a caller inside the mesh and `--to`');
+  const { principal } = findWorkload(ir, request.from.workload);
+  const service = ir.services.find((one) => one.ports.some((port) => port.key === request.to));
+  const number = service?.ports.find((port) => port.key === request.to)?.number ?? 0;
+  const host = request.headers['host'] ?? `${nameOf(serviceOfPort(request.to))}:${number}`;
+  const inbound = decideInbound(ir, {
+    principal,
+    port: request.to,
+    method: request.method,
+    path: request.path,
+    headers: request.headers,
+    host,
+  });
+  const says =
+    inbound.access === 'allow'
+      ? `${inbound.because.join(', ')} lets ${request.from.workload} call ${request.to}`
+      : inbound.because.length > 0
+        ? `${inbound.because.join(', ')} denies ${request.from.workload} at ${request.to}`
+        : inbound.status === 400
+          ? `the path is not in the form that ${request.to} reads`
+          : `no rule of ${request.to} allows this request of ${request.from.workload}`;
+  const destinations = [{ port: request.to, version: null, share: 100, access: inbound.access, because: inbound.because }];
+  return {
+    request,
+    decision: {
+      outcome: inbound.access,
+      stage: 'inbound',
+      status: inbound.status,
+      because: inbound.because,
+      route: null,
+      destinations,
+      timeoutMs: null,
+      retry: null,
+      says,
+    },
+  };
+}
+
+function requestOf(ir: MeshIr, values: Values): MeshRequest {
+  const from = findWorkload(ir, values.need('from'));
+  const headers: Record<string, string> = {};
+  for (const header of values.many('header')) {
+    const split = header.search(/[=:]/);
+    if (split < 1) throw new UsageError(`\`--header\` takes \`name=value\`, not \`${header}\``);
+    headers[header.slice(0, split).trim().toLowerCase()] = header.slice(split + 1).trim();
+  }
+  const path = values.text('path') ?? '/';
+  if (!path.startsWith('/')) throw new UsageError(`\`--path\` begins with \`/\`, and \`${path}\` does not`);
+  const common = { method: (values.text('method') ?? 'GET').toUpperCase(), path, headers };
+  const to = values.text('to');
+  if (to !== undefined) return { ...common, from: { kind: 'workload', workload: from.key }, to: findPort(ir, to).key };
+  const gateway = ir.gateways.find((one) => one.key === from.key);
+  if (!gateway) throw new UsageError(`\`--to\` is missing: ${from.key} is no gateway, so it has to address a port`);
+  const host = values.text('host');
+  if (host === undefined) throw new UsageError(`\`--host\` is missing: a request from outside asks ${from.key} for a host`);
+  const named = values.text('listener');
+  const listener =
+    named === undefined
+      ? gateway.listeners.length === 1
+        ? gateway.listeners[0]
+        : undefined
+      : gateway.listeners.find((one) => one.name === named);
+  if (!listener) throw new UsageError(`\`--listener\` has to be one of ${gateway.listeners.map((one) => `\`${one.name}\``).join(', ')}`);
+  return { ...common, from: { kind: 'outside', gateway: from.key, listener: listener.name, host: host.toLowerCase() }, to: null };
+}
+
+function placesOf(decision: Decision, compiled: Compiled, sources: Sources): Readonly<Record<string, string | null>> {
+  const ids = [...decision.because, ...(decision.route ? [decision.route.rule] : [])];
+  return Object.fromEntries(ids.map((id) => [id, shownPlace(compiled.sources, id, sources.show)]));
+}
+
+function print({ out }: CommandContext, compiled: Compiled, sources: Sources, answers: ReadonlyMap<string, Answer>): void {
+  const { style } = out;
+  const groups = new Map<string, { readonly answer: Answer; readonly environments: string[] }>();
+  for (const [environment, one] of answers) {
+    const key = JSON.stringify(one.decision);
+    const group = groups.get(key);
+    if (group) group.environments.push(environment);
+    else groups.set(key, { answer: one, environments: [environment] });
+  }
+  const across =
+    answers.size > 1 ? [...answers].map(([environment, { decision }]) => `${environment} ${decision.outcome}`).join(' · ') : '';
+  let first = true;
+  for (const { answer: one, environments } of groups.values()) {
+    const { decision } = one;
+    const word = decision.outcome.toUpperCase().padEnd(6);
+    const painted = decision.outcome === 'allow' ? style.green(word) : decision.outcome === 'deny' ? style.red(word) : style.yellow(word);
+    out.line(
+      `${painted} ${decision.says}${decision.status === null ? '' : ` (${decision.status})`}${groups.size > 1 ? style.dim(`   in ${environments.join(', ')}`) : first && across ? style.dim(`   ${across}`) : ''}`,
+    );
+    first = false;
+    for (const id of decision.because)
+      out.line(`       because   ${id}  ${style.dim(shownPlace(compiled.sources, id, sources.show) ?? '')}`);
+    if (decision.route)
+      out.line(
+        `       route     ${decision.route.rule}  ${style.dim(shownPlace(compiled.sources, decision.route.rule, sources.show) ?? '')}`,
+      );
+    if (decision.destinations.length > 0) {
+      const to = decision.destinations
+        .map(
+          ({ port, version, share, access }) =>
+            `${port}${version === null ? '' : ` ${version}`} ${share} %${access === 'deny' && decision.outcome === 'mixed' ? ' (denied)' : ''}`,
+        )
+        .join(', ');
+      const retry = decision.retry
+        ? `, at most ${decision.retry.atMost} retries of ${duration(decision.retry.perTryMs)} on ${decision.retry.on.join(', ')}`
+        : '';
+      out.line(`       goes to   ${to}${decision.timeoutMs === null ? '' : `   timeout ${duration(decision.timeoutMs)}`}${retry}`);
+    }
+    const ir = compiled.irs.get(environments[0] ?? '');
+    if (decision.outcome === 'deny' && decision.status === 403 && ir)
+      for (const line of nearestAllows(ir, one.request, compiled, sources)) out.line(`       ${line}`);
+  }
+}
+
+/** What there is, and the line the owner would add. */
+function nearestAllows(ir: MeshIr, request: MeshRequest, compiled: Compiled, sources: Sources): readonly string[] {
+  const port: PortKey | null = request.to;
+  if (port === null || request.from.kind !== 'workload') return [];
+  const allows = ir.access.filter((rule) => rule.port === port && rule.action === 'allow' && rule.mode === 'enforce');
+  const nearest = allows.slice(0, 3).map((rule) => `nearest:  ${rule.id}  ${shownPlace(compiled.sources, rule.id, sources.show) ?? ''}`);
+  const service = ir.services.find((one) => one.key === serviceOfPort(port));
+  if (!service) return nearest;
+  const exported = (id: string): string => id.slice(id.indexOf('/') + 1);
+  const caller = ir.workloads.find((one) => one.key === (request.from.kind === 'workload' ? request.from.workload : ''));
+  const line = `${exported(service.id)}.ports.${nameOfPort(portKey(service.key, nameOfPort(port)))}.allow({ from: ${exported(caller?.id ?? '')}, requests: ['${request.method} ${request.path.split('?')[0]}'] })`;
+  return [...nearest, `to allow it, team ${service.team} would add:   ${line}`];
+}

@@ -1,0 +1,98 @@
+import * as path from 'node:path';
+import { bundleFiles, type Bundle } from '../../core/bundle/bundle';
+import { hasErrors } from '../../core/diagnostics/diagnostic';
+import { buildRelease, type Compiled } from '../../compiler/pipeline';
+import { systemClock } from '../../platform/clock';
+import { replaceFolder } from '../../platform/files';
+import { UsageError, type CommandContext, type Run } from '../command';
+import { bundleAt, printFindings } from '../bundles';
+import { formatText, summary, toJson } from '../findings';
+import { counted } from '../output';
+import { compileSources, dayGiven, sourcesOf, sourcesOfCommit } from '../policies';
+import type { Values } from '../values';
+
+const day = 24 * 60 * 60 * 1000;
+
+/** `meshwright build`: the bundle of one environment. Without a signer it is unsigned: to be read and compared, and nothing accepts it. */
+export const run: Run = async (context, values) => {
+  const { out } = context;
+  const revision = values.text('commit');
+  const committed = revision === undefined ? null : await sourcesOfCommit(context, revision, values.text('dir'));
+  const sources = committed ?? (await sourcesOf(context, values.text('dir')));
+  const compiled = await compileSources(context, values, sources);
+  if (hasErrors(compiled.diagnostics)) {
+    out.document({ ok: false, diagnostics: toJson(compiled.diagnostics, sources.show) });
+    out.line(formatText(compiled.diagnostics, { show: sources.show, style: out.style }));
+    out.line(`nothing built: ${summary(compiled.diagnostics)}`);
+    return 1;
+  }
+  const environment = environmentGiven(compiled, values);
+  const previous = await previousGiven(context, values);
+  if (previous === 'refused') return 1;
+  const built = await buildRelease({
+    compiled,
+    environment,
+    previous,
+    commit: committed?.oid ?? (await headOf(context)),
+    repository: values.text('repository') ?? 'local',
+    asOf: dayGiven(values),
+    notAfter: values.text('notAfter') ?? new Date(systemClock.now() + day).toISOString(),
+  });
+  if (!built.value) return printFindings(context, built.diagnostics);
+  const { signBundle, signerClient, unsignedBundle } = await import('../../compiler/sign/index.js');
+  const unsigned = { release: built.value, objects: compiled.objects.get(environment) ?? [], sources: compiled.sources };
+  const socket = values.text('signer');
+  let bundle: Bundle = unsignedBundle(unsigned);
+  if (socket !== undefined) {
+    const signed = await signBundle(signerClient(path.resolve(context.cwd, socket)), unsigned);
+    if (!signed.value) return printFindings(context, signed.diagnostics);
+    bundle = signed.value;
+  }
+  const folder = values.need('out');
+  const files = bundleFiles(bundle);
+  await replaceFolder(path.resolve(context.cwd, folder), files);
+  const { release, digest } = bundle.release;
+  const bytes = [...files.values()].reduce((total, text) => total + Buffer.byteLength(text), 0);
+  out.document({
+    ok: true,
+    out: folder,
+    environment,
+    generation: release.generation,
+    digest,
+    signed: socket !== undefined,
+    objects: release.candidate,
+    bytes,
+    diagnostics: toJson(compiled.diagnostics, sources.show),
+  });
+  if (compiled.diagnostics.length > 0) out.line(formatText(compiled.diagnostics, { show: sources.show, style: out.style }));
+  out.line(
+    `${folder}   ${environment} generation ${release.generation}, ${counted(bundle.objects.length, 'object')}, ${counted(Math.ceil(bytes / 1024), 'KiB', 'KiB')}, ${socket === undefined ? 'unsigned' : 'signed'}`,
+  );
+  out.line(`bundle ${digest}`);
+  return 0;
+};
+
+function environmentGiven(compiled: Compiled, values: Values): string {
+  const given = values.text('env');
+  if (given !== undefined) return given;
+  const [first, ...others] = compiled.irs.keys();
+  if (first === undefined || others.length > 0)
+    throw new UsageError(`\`--env\` is missing: the mesh has ${[...compiled.irs.keys()].map((name) => `\`${name}\``).join(', ')}`);
+  return first;
+}
+
+/** The bundle in force, for generation and parent. Its IR is not in it, so such a release has no order across proxies but "all at once". */
+async function previousGiven(context: CommandContext, values: Values): Promise<Parameters<typeof buildRelease>[0]['previous'] | 'refused'> {
+  const folder = values.text('previous');
+  if (folder === undefined) return null;
+  const bundle = await bundleAt(context, folder);
+  if (bundle.value) return { release: bundle.value.release.release, ir: null };
+  printFindings(context, bundle.diagnostics);
+  return 'refused';
+}
+
+/** The commit that is checked out, or zeros where there is no repository: a bundle of a working tree names no commit that holds it. */
+async function headOf(context: CommandContext): Promise<string> {
+  const { expandRevision } = await import('../revision.js');
+  return (await expandRevision(context.cwd, 'HEAD'))?.oid ?? '0'.repeat(40);
+}

@@ -1,0 +1,19 @@
+import { adminOf, isRolloutStatus, refusalAsFindings } from '../admin';
+import { UsageError, type Run } from '../command';
+import { formatProxies } from '../status-text';
+
+/** `meshwright proxy status`: what each proxy was sent, took and made active. */
+export const run: Run = (context, values) =>
+  refusalAsFindings(context, async () => {
+    const status = await (await adminOf(context, values)).get('/v1/status');
+    if (!isRolloutStatus(status)) throw new Error('the control plane answered something that is no status');
+    const wanted = values.text('instance');
+    const proxies = status.proxies.filter((proxy) => wanted === undefined || proxy.instance === wanted);
+    if (wanted !== undefined && proxies.length === 0)
+      throw new UsageError(
+        `no proxy is called \`${wanted}\`; there are ${status.proxies.map((proxy) => `\`${proxy.instance}\``).join(', ') || 'none'}`,
+      );
+    context.out.document({ environment: status.environment, generation: status.generation, proxies });
+    context.out.line(formatProxies(proxies, context.out.style));
+    return proxies.every((proxy) => proxy.connected && proxy.lastError === null) ? 0 : 1;
+  });

@@ -1,0 +1,113 @@
+/** From what the caller named (a folder, a commit, nothing) to sources and compiled work. */
+import { stat } from 'node:fs/promises';
+import * as path from 'node:path';
+import type { Diagnostic, Outcome } from '../core/diagnostics/diagnostic';
+import { internal } from '../core/diagnostics/internal';
+import type { SourceTree } from '../core/source/tree';
+import { compile, type Compiled, type CompileOptions } from '../compiler/pipeline';
+import { cacheFolder, isNotFound } from '../platform/files';
+import { dayOf, systemClock } from '../platform/clock';
+import { UsageError, type CommandContext } from './command';
+import type { Values } from './values';
+
+/** The policies' folder, absolute: the one given, or `policies/` in it. */
+export async function policyFolder(context: CommandContext, given: string | undefined): Promise<string | null> {
+  const base = path.resolve(context.cwd, given ?? '.');
+  for (const folder of [base, path.join(base, 'policies')]) if (await isThere(path.join(folder, 'mesh.policy.ts'))) return folder;
+  for (const folder of [path.join(base, 'policies'), base]) if (await isThere(folder)) return folder;
+  return null;
+}
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await stat(file);
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+/** Sources, and how their files are shown: relative to where the caller stands. */
+export interface Sources {
+  readonly tree: SourceTree | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+  /** The folder, or a commit's `<oid>:policies`. */
+  readonly label: string;
+  readonly show: (file: string) => string;
+  /** The text of a file as it was compiled. */
+  readonly read: (file: string) => string | undefined;
+}
+
+/** Reads the policies of a folder. */
+export async function sourcesOf(context: CommandContext, given: string | undefined): Promise<Sources> {
+  const folder = await policyFolder(context, given);
+  if (folder === null) {
+    const directory = given ?? '.';
+    return {
+      tree: undefined,
+      diagnostics: [internal.noSuchDirectory({ directory })],
+      label: directory,
+      show: (file) => file,
+      read: () => undefined,
+    };
+  }
+  const { readDirectory } = await import('../compiler/source/index.js');
+  const read = await readDirectory(folder);
+  const shown = path.relative(context.cwd, folder);
+  return withShow(read, shown === '' ? '.' : shown, (file) => path.join(shown, file));
+}
+
+/** Reads the policies of a commit, straight from the object database. */
+export async function sourcesOfCommit(
+  context: CommandContext,
+  revision: string,
+  given: string | undefined,
+): Promise<Sources & { readonly oid: string }> {
+  const { expandRevision } = await import('./revision.js');
+  const found = await expandRevision(context.cwd, revision);
+  if (found === null) throw new UsageError(`\`${revision}\` is neither a folder nor a commit of the repository here`);
+  const below = given === undefined ? 'policies' : path.relative(found.top, path.resolve(context.cwd, given)).split(path.sep).join('/');
+  const { readCommit } = await import('../compiler/source/index.js');
+  const read = await readCommit({ gitdir: found.gitdir, oid: found.oid, dir: below });
+  return { ...withShow(read, `${found.oid.slice(0, 12)}:${below}`, (file) => `${below}/${file}`), oid: found.oid };
+}
+
+function withShow(read: Outcome<SourceTree>, label: string, show: (file: string) => string): Sources {
+  return { tree: read.value, diagnostics: read.diagnostics, label, show, read: (file) => read.value?.files.get(file) };
+}
+
+const nothing: Compiled = { diagnostics: [], irs: new Map(), objects: new Map(), sources: {}, timings: {}, cached: false };
+
+/** Compiles with the options that all verbs share: `--env`, `--as-of`, `--no-cache`; progress on stderr. */
+export async function compileSources(
+  context: CommandContext,
+  values: Values,
+  sources: Sources,
+  extra: Partial<CompileOptions> = {},
+): Promise<Compiled> {
+  if (!sources.tree) return { ...nothing, diagnostics: sources.diagnostics };
+  const done = context.out.progress('reading');
+  const environment = values.text('env');
+  try {
+    const compiled = await compile(sources.tree, {
+      asOf: dayGiven(values),
+      ...(environment === undefined ? {} : { environments: [environment] }),
+      ...(values.flag('noCache') || context.env['MESHWRIGHT_NO_CACHE'] === '1' ? {} : { cacheDir: cacheFolder('compile') }),
+      onStage: (stage) => done(stage),
+      ...extra,
+    });
+    return sources.diagnostics.length === 0 ? compiled : { ...compiled, diagnostics: [...sources.diagnostics, ...compiled.diagnostics] };
+  } finally {
+    done();
+  }
+}
+
+/** `--as-of`, or the machine's day in UTC. */
+export function dayGiven(values: Values): string {
+  const given = values.text('asOf');
+  if (given === undefined) return dayOf(systemClock.now());
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(given) || Number.isNaN(Date.parse(given)))
+    throw new UsageError(`\`--as-of\` takes a day such as \`2026-11-22\`, not \`${given}\``);
+  return given;
+}

@@ -1,0 +1,44 @@
+/** What the servers' verbs share: a JSON file in, one line out when ready, and an orderly end. */
+import { readJsonIfThere } from '../platform/files';
+import { UsageError, type CommandContext, type ExitCode } from './command';
+import type { Values } from './values';
+
+/** The parsed file of `--config`. Its form is the server's to check. */
+export async function configGiven(values: Values): Promise<unknown> {
+  const file = values.need('config');
+  let parsed: unknown;
+  try {
+    parsed = await readJsonIfThere(file);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  if (parsed === null) throw new UsageError(`there is no configuration file \`${file}\``);
+  if (typeof parsed !== 'object' || Array.isArray(parsed)) throw new UsageError(`${file} has to hold one JSON object`);
+  return parsed;
+}
+
+/** A member of a config that has to be a text. */
+export function textIn(config: unknown, name: string): string {
+  const value: unknown = typeof config === 'object' && config !== null ? Reflect.get(config, name) : undefined;
+  if (typeof value !== 'string' || value === '') throw new UsageError(`the configuration file needs \`${name}\`, a text`);
+  return value;
+}
+
+/**
+ * Serves until SIGTERM or SIGINT, then closes. Ready is one line on stdout: `{"ready":true,...}` with the addresses, which a supervisor reads.
+ * A second signal ends at once.
+ */
+export async function serveUntilStopped(
+  context: CommandContext,
+  server: { close(): Promise<void> },
+  ready: Readonly<Record<string, unknown>>,
+): Promise<ExitCode> {
+  process.stdout.write(`${JSON.stringify({ ready: true, ...ready })}\n`);
+  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
+  });
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(2));
+  context.out.note(`meshwright: ${signal}: closing`);
+  await server.close();
+  return 0;
+}

@@ -1,0 +1,189 @@
+/**
+ * Answers the questions of policy tests by the executable definition. Text in, text out, as they cross the sandbox's border; rule ids in the
+ * questions were already linked by the host.
+ */
+import type { MeshIr } from '../core/ir/ir';
+import { callableByWorkload, targetsOfRules } from '../core/ir/edges';
+import { portKey, type PortKey, type RuleId, type WorkloadKey } from '../core/mesh/ids';
+import { coversPrincipal, decide } from '../core/semantics/decide';
+import type { Decision } from '../core/semantics/decision';
+import { suggest } from '../core/lib/suggest';
+
+/** Which rules and routes some test's question decided. */
+export interface Coverage {
+  decided(ids: readonly RuleId[]): void;
+  report(): CoverageReport;
+}
+export interface CoverageReport {
+  readonly rules: number;
+  readonly decided: number;
+  /** Sorted. */
+  readonly undecided: readonly string[];
+}
+
+/** Counts access rules, route rules and host routes over all environments, once each. */
+export function createCoverage(irs: ReadonlyMap<string, MeshIr>): Coverage {
+  const all = new Set<string>();
+  for (const ir of irs.values()) {
+    for (const rule of ir.access) all.add(rule.id);
+    for (const table of ir.routes) if (table.id !== null) for (const rule of table.rules) all.add(rule.id);
+    for (const table of ir.hostRoutes) for (const rule of table.rules) all.add(rule.id);
+  }
+  const seen = new Set<string>();
+  return {
+    decided: (ids) => {
+      for (const id of ids) if (all.has(id)) seen.add(id);
+    },
+    report: () => ({ rules: all.size, decided: seen.size, undecided: [...all].filter((id) => !seen.has(id)).sort() }),
+  };
+}
+
+/** One question, as JSON text, of `{op: 'ask' | 'callersOf' | 'reachableFrom', env, ...}`. What cannot be answered is `{error}`, never a throw. */
+export function answerQuestion(irs: ReadonlyMap<string, MeshIr>, questionText: string, coverage?: Coverage): string {
+  try {
+    return JSON.stringify(answer(irs, JSON.parse(questionText), coverage));
+  } catch (error) {
+    return JSON.stringify({ error: error instanceof Unanswerable ? error.message : 'the question is not of a known form' });
+  }
+}
+
+class Unanswerable extends Error {}
+
+function answer(irs: ReadonlyMap<string, MeshIr>, question: unknown, coverage: Coverage | undefined): unknown {
+  const op = textOf(question, 'op');
+  const environment = op === 'idOf' ? ([...irs.keys()][0] ?? '') : textOf(question, 'env');
+  const ir = irs.get(environment);
+  if (!ir) throw new Unanswerable(`the mesh has no environment \`${environment}\``);
+  switch (op) {
+    case 'ask': {
+      const decision = askOf(ir, question);
+      coverage?.decided([...decision.because, ...(decision.route ? [decision.route.rule] : [])]);
+      return { decision };
+    }
+    case 'callersOf': {
+      const port = portOf(ir, member(question, 'to'));
+      const allows = ir.access.filter((rule) => rule.port === port && rule.action === 'allow' && rule.mode === 'enforce');
+      const refused = ir.access.filter(
+        (rule) =>
+          rule.port === port &&
+          rule.action === 'deny' &&
+          rule.mode === 'enforce' &&
+          rule.requests === 'any' &&
+          rule.headers.length === 0 &&
+          rule.hosts.length === 0,
+      );
+      const callers = ir.workloads.filter(
+        ({ principal }) =>
+          allows.some((rule) => coversPrincipal(rule.callers, principal)) &&
+          !refused.some((rule) => coversPrincipal(rule.callers, principal)),
+      );
+      coverage?.decided(allows.map((rule) => rule.id));
+      return { callers: callers.map((workload) => workload.id).sort() };
+    }
+    case 'reachableFrom': {
+      const from = member(question, 'from');
+      const outside = member(from, 'outside');
+      const ports =
+        outside === undefined
+          ? (callableByWorkload(ir).get(workloadOf(ir, from)) ?? [])
+          : behind(ir, workloadOf(ir, member(outside, 'through')));
+      return { targets: ports.map((key) => targetOf(ir, key)) };
+    }
+    case 'idOf':
+      return { id: textOf(member(question, 'of'), 'ref') };
+    default:
+      throw new Unanswerable(`there is no question \`${op}\``);
+  }
+}
+
+type Request = Parameters<typeof decide>[1];
+
+function askOf(ir: MeshIr, question: unknown): Decision {
+  const line = textOf(question, 'request');
+  const [first = '', second] = line.split(' ');
+  const [method, path] = second === undefined ? ['POST', first.startsWith('/') ? first : `/${first}`] : [first, second]; // a gRPC method is a POST to its name
+  const given = member(question, 'headers');
+  const headers: Record<string, string> = {};
+  if (typeof given === 'object' && given !== null)
+    for (const [name, value] of Object.entries(given)) headers[name.toLowerCase()] = String(value);
+  const [from, to] = [member(question, 'from'), member(question, 'to')];
+  const outside = member(from, 'outside');
+  if (outside === undefined)
+    return decide(ir, { from: { kind: 'workload', workload: workloadOf(ir, from) }, to: portOf(ir, to), method, path, headers });
+  const gateway = workloadOf(ir, member(outside, 'through'));
+  const place = hostFor(ir, gateway, to, headers['host']);
+  if (place === null) return nowhere(`no host of ${gateway} leads to \`${textOf(to, 'ref')}\``);
+  const request: Request = {
+    from: { kind: 'outside', gateway, ...place },
+    to: null,
+    method,
+    path,
+    headers: { ...headers, host: headers['host'] ?? place.host },
+  };
+  return decide(ir, request);
+}
+
+/** The listener and host by which somebody outside gets to what a question is about; null where no host leads there. */
+function hostFor(
+  ir: MeshIr,
+  gateway: WorkloadKey,
+  to: unknown,
+  wanted: string | undefined,
+): { readonly listener: string; readonly host: string } | null {
+  const [listener, host] = [member(to, 'listener'), member(to, 'host')];
+  if (typeof listener === 'string' && typeof host === 'string') return { listener, host: host.toLowerCase() };
+  const port = portOf(ir, to);
+  const tables = ir.hostRoutes.filter((table) => table.gateway === gateway && targetsOfRules(table.rules).includes(port));
+  const table = tables.find((one) => one.host === wanted?.toLowerCase()) ?? tables[0];
+  return table ? { listener: table.listener, host: table.host.replace(/^\*\./, 'any.') } : null;
+}
+
+/** What a gateway's hosts lead to and its own identity is let into. Sorted. */
+function behind(ir: MeshIr, gateway: WorkloadKey): readonly PortKey[] {
+  const routed = new Set(ir.hostRoutes.filter((table) => table.gateway === gateway).flatMap((table) => targetsOfRules(table.rules)));
+  return (callableByWorkload(ir).get(gateway) ?? []).filter((port) => routed.has(port));
+}
+
+function nowhere(says: string): Decision {
+  return { outcome: 'deny', stage: 'route', status: 404, because: [], route: null, destinations: [], timeoutMs: null, retry: null, says };
+}
+
+function workloadOf(ir: MeshIr, ref: unknown): WorkloadKey {
+  const id = textOf(ref, 'ref');
+  const found = ir.workloads.find((workload) => workload.id === id);
+  if (!found) throw new Unanswerable(`\`${id}\` is not in environment \`${ir.environment}\`${near(id, ir)}`);
+  return found.key;
+}
+
+function portOf(ir: MeshIr, ref: unknown): PortKey {
+  const id = textOf(ref, 'ref');
+  const service = ir.services.find((one) => one.id === id);
+  if (!service) throw new Unanswerable(`\`${id}\` is not in environment \`${ir.environment}\`${near(id, ir)}`);
+  const name = member(ref, 'port') ?? (service.ports.length === 1 ? service.ports[0]?.name : undefined);
+  const port = service.ports.find((one) => one.name === name);
+  if (!port) throw new Unanswerable(`\`${id}\` has no port \`${String(name)}\``);
+  return portKey(service.key, port.name);
+}
+
+function targetOf(ir: MeshIr, key: PortKey): { readonly ref: string; readonly port: string } {
+  for (const service of ir.services) for (const port of service.ports) if (port.key === key) return { ref: service.id, port: port.name };
+  throw new Unanswerable(`\`${key}\` is not in the mesh`);
+}
+
+function near(id: string, ir: MeshIr): string {
+  const known = suggest(
+    id,
+    ir.workloads.map((workload) => workload.id),
+  );
+  return known === undefined ? '' : `; did you mean \`${known}\`?`;
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+function textOf(value: unknown, name: string): string {
+  const text = member(value, name);
+  if (typeof text !== 'string') throw new Unanswerable(`the question needs \`${name}\``);
+  return text;
+}

@@ -1,0 +1,42 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { catalogue } from './catalogue';
+
+describe('the catalogue of diagnostics', () => {
+  it('has no code twice and no slug twice', () => {
+    const twice = (values: readonly string[]): readonly string[] => values.filter((value, index) => values.indexOf(value) !== index);
+    expect(twice(catalogue.map((one) => one.code))).toEqual([]);
+    expect(twice(catalogue.map((one) => one.slug))).toEqual([]);
+  });
+  it('has codes of four digits whose first is the stage', () => {
+    const first: Readonly<Record<string, string>> = {
+      internal: '0',
+      source: '1',
+      evaluate: '2',
+      ir: '3',
+      analyse: '4',
+      emit: '5',
+      sign: '6',
+      deploy: '7',
+      gitops: '7',
+      enforce: '9',
+    };
+    for (const { code, stage } of catalogue) expect(`${stage} ${code}`).toMatch(new RegExp(`^${stage} MW${first[stage]}\\d{3}$`));
+  });
+  it('says what is wrong in one line', () => {
+    for (const { code, summary } of catalogue) {
+      expect(`${code} ${summary}`).not.toContain('\n');
+      expect(summary.length).toBeGreaterThan(10);
+    }
+  });
+  it('leaves no catalogue file of the folder out', () => {
+    const files = fs.readdirSync(__dirname).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+    const withKinds = files.filter(
+      (name) =>
+        /= defineDiagnostic[<(]|: defineDiagnostic[<(]|: (?:define|kind|error|warning)[<(]/.test(
+          fs.readFileSync(path.join(__dirname, name), 'utf8'),
+        ) && name !== 'diagnostic.ts',
+    );
+    expect(withKinds.map((name) => name.replace(/\.ts$/, '')).sort()).toEqual([...new Set(catalogue.map((one) => one.stage))].sort());
+  });
+});

@@ -1,0 +1,26 @@
+/** Every kind of diagnostic of the product, in order of code: what `meshwright explain` lists and the pages are made from. */
+import type { DiagnosticCode, Severity } from './diagnostic';
+import { deploy } from './deploy';
+import { emit } from './emit';
+import { enforce } from './enforce';
+import { evaluate } from './evaluate';
+import { gitops } from './gitops';
+import { internal } from './internal';
+import { ir } from './ir';
+import { sign } from './sign';
+import { source } from './source';
+
+export interface CatalogueEntry {
+  readonly code: DiagnosticCode;
+  readonly slug: string;
+  readonly severity: Severity;
+  readonly summary: string;
+  /** The stage that says it: the name of its catalogue file. */
+  readonly stage: string;
+}
+
+const stages = { internal, source, evaluate, ir, emit, sign, deploy, gitops, enforce };
+
+export const catalogue: readonly CatalogueEntry[] = Object.entries(stages)
+  .flatMap(([stage, kinds]) => Object.values(kinds).map(({ code, slug, severity, summary }) => ({ code, slug, severity, summary, stage })))
+  .sort((a, b) => (a.code < b.code ? -1 : a.code > b.code ? 1 : 0));
