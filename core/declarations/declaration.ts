@@ -33,7 +33,10 @@ export type CallerRef =
   | { readonly kind: 'outside'; readonly network?: readonly string[]; readonly name: string; readonly through: Ref } // internet.through(edge), network(...).through(edge)
   | { readonly kind: 'anyone'; readonly except: readonly CallerRef[] };
 /** What standards, guarantees and waivers are about. */
-export type ScopeRef = { readonly kind: 'ref'; readonly to: Ref } | { readonly kind: 'tagged'; readonly tags: { readonly [tag: string]: string } } | { readonly kind: 'mesh' };
+export type ScopeRef =
+  | { readonly kind: 'ref'; readonly to: Ref }
+  | { readonly kind: 'tagged'; readonly tags: { readonly [tag: string]: string } }
+  | { readonly kind: 'mesh' };
 
 export type WireTextMatch =
   | { readonly kind: 'exact'; readonly value: string }
@@ -102,19 +105,112 @@ export interface WireRouteRule extends WireRouteElse {
 
 /** One kind for each thing that can be in force. `unsupported` is a word of the vocabulary that this version does not enforce: lower refuses it by name. */
 export type DeclarationValue =
-  | { readonly kind: 'mesh'; readonly trustDomain: string; readonly environments: readonly string[]; readonly teams: { readonly [team: string]: { readonly namespaces: readonly string[]; readonly contact?: string } }; readonly tags?: { readonly [tag: string]: readonly string[] }; readonly runs: { readonly envoy: string; readonly istio?: string; readonly kubernetes?: string } }
-  | { readonly kind: 'namespace'; readonly name: string; readonly team: string; readonly tags?: { readonly [tag: string]: string }; readonly settings?: WireSettings; readonly adoption?: OrPerEnv<string> }
-  | { readonly kind: 'service'; readonly namespace: Ref; readonly name: string; readonly serviceAccount: string; readonly labels?: readonly string[]; readonly tags?: { readonly [tag: string]: string }; readonly settings?: WireSettings; readonly only?: readonly string[]; readonly ports: { readonly [name: string]: WirePort }; readonly versions?: readonly string[]; readonly versionLabel?: string }
-  | { readonly kind: 'workload'; readonly namespace: Ref; readonly name: string; readonly serviceAccount: string; readonly labels?: readonly string[]; readonly tags?: { readonly [tag: string]: string }; readonly settings?: WireSettings; readonly only?: readonly string[] }
-  | { readonly kind: 'gateway'; readonly namespace: Ref; readonly name: string; readonly serviceAccount: string; readonly listeners: { readonly [name: string]: { readonly port: number; readonly hosts: { readonly [host: string]: string }; readonly certificate: string } } }
-  | { readonly kind: 'access'; readonly action: 'allow' | 'deny'; readonly port: Ref; readonly from: readonly CallerRef[]; readonly requests: readonly string[] | 'any'; readonly headers?: WireTextFields; readonly hosts?: readonly string[]; readonly mode?: 'enforce' | 'shadow'; readonly because?: string; readonly only?: readonly string[] }
+  | {
+      readonly kind: 'mesh';
+      readonly trustDomain: string;
+      readonly environments: readonly string[];
+      readonly teams: { readonly [team: string]: { readonly namespaces: readonly string[]; readonly contact?: string } };
+      readonly tags?: { readonly [tag: string]: readonly string[] };
+      readonly runs: { readonly envoy: string; readonly istio?: string; readonly kubernetes?: string };
+    }
+  | {
+      readonly kind: 'namespace';
+      readonly name: string;
+      readonly team: string;
+      readonly tags?: { readonly [tag: string]: string };
+      readonly settings?: WireSettings;
+      readonly adoption?: OrPerEnv<string>;
+    }
+  | {
+      readonly kind: 'service';
+      readonly namespace: Ref;
+      readonly name: string;
+      readonly serviceAccount: string;
+      readonly labels?: readonly string[];
+      readonly tags?: { readonly [tag: string]: string };
+      readonly settings?: WireSettings;
+      readonly only?: readonly string[];
+      readonly ports: { readonly [name: string]: WirePort };
+      readonly versions?: readonly string[];
+      readonly versionLabel?: string;
+    }
+  | {
+      readonly kind: 'workload';
+      readonly namespace: Ref;
+      readonly name: string;
+      readonly serviceAccount: string;
+      readonly labels?: readonly string[];
+      readonly tags?: { readonly [tag: string]: string };
+      readonly settings?: WireSettings;
+      readonly only?: readonly string[];
+    }
+  | {
+      readonly kind: 'gateway';
+      readonly namespace: Ref;
+      readonly name: string;
+      readonly serviceAccount: string;
+      readonly listeners: {
+        readonly [name: string]: {
+          readonly port: number;
+          readonly hosts: { readonly [host: string]: string };
+          readonly certificate: string;
+        };
+      };
+    }
+  | {
+      readonly kind: 'access';
+      readonly action: 'allow' | 'deny';
+      readonly port: Ref;
+      readonly from: readonly CallerRef[];
+      readonly requests: readonly string[] | 'any';
+      readonly headers?: WireTextFields;
+      readonly hosts?: readonly string[];
+      readonly mode?: 'enforce' | 'shadow';
+      readonly because?: string;
+      readonly only?: readonly string[];
+    }
   | { readonly kind: 'route'; readonly on: Ref; readonly rules: readonly WireRouteRule[]; readonly otherwise: WireRouteElse }
-  | { readonly kind: 'need'; readonly caller: Ref; readonly targets: readonly Ref[]; readonly timeout?: OrPerEnv<WireDuration>; readonly retry?: OrPerEnv<WireRetry | 'none'>; readonly connections?: OrPerEnv<WireConnections> }
-  | { readonly kind: 'standard'; readonly for: readonly ScopeRef[]; readonly defaults?: WireSettings; readonly bounds?: { readonly mtls?: 'strict'; readonly timeoutMax?: WireDuration; readonly retriesMax?: number }; readonly only?: readonly string[]; readonly mode?: 'enforce' | 'shadow' }
+  | {
+      readonly kind: 'need';
+      readonly caller: Ref;
+      readonly targets: readonly Ref[];
+      readonly timeout?: OrPerEnv<WireDuration>;
+      readonly retry?: OrPerEnv<WireRetry | 'none'>;
+      readonly connections?: OrPerEnv<WireConnections>;
+    }
+  | {
+      readonly kind: 'standard';
+      readonly for: readonly ScopeRef[];
+      readonly defaults?: WireSettings;
+      readonly bounds?: { readonly mtls?: 'strict'; readonly timeoutMax?: WireDuration; readonly retriesMax?: number };
+      readonly only?: readonly string[];
+      readonly mode?: 'enforce' | 'shadow';
+    }
   | { readonly kind: 'guarantee'; readonly claim: 'never'; readonly from: readonly CallerRef[]; readonly to: readonly ScopeRef[] }
-  | { readonly kind: 'waiver'; readonly code?: string; readonly rule?: Ref; readonly at: readonly ScopeRef[]; readonly because: string; readonly ticket: string; readonly until: string }
-  | { readonly kind: 'rollout'; readonly for: readonly ScopeRef[]; readonly waves: readonly WirePercent[]; readonly hold: WireDuration; readonly only?: readonly string[] }
-  | { readonly kind: 'patch'; readonly on: Ref; readonly direction: 'inbound' | 'outbound'; readonly envoy: { readonly min?: string; readonly below?: string }; readonly because: string; readonly merge: { readonly [field: string]: unknown } }
+  | {
+      readonly kind: 'waiver';
+      readonly code?: string;
+      readonly rule?: Ref;
+      readonly at: readonly ScopeRef[];
+      readonly because: string;
+      readonly ticket: string;
+      readonly until: string;
+    }
+  | {
+      readonly kind: 'rollout';
+      readonly for: readonly ScopeRef[];
+      readonly waves: readonly WirePercent[];
+      readonly hold: WireDuration;
+      readonly only?: readonly string[];
+    }
+  | {
+      readonly kind: 'patch';
+      readonly on: Ref;
+      readonly direction: 'inbound' | 'outbound';
+      readonly envoy: { readonly min?: string; readonly below?: string };
+      readonly because: string;
+      readonly merge: { readonly [field: string]: unknown };
+    }
   | { readonly kind: 'unsupported'; readonly feature: string };
 
 /** A declaration in force. `team` is the owner of the folder of the module that exports it, by the host's attribution, never by a stack. */
