@@ -1,0 +1,96 @@
+/** Envoy's admin interface, read through its unix socket: what is active now, and the two things we ask of it at the end. */
+import * as http from 'node:http';
+import { fieldsOf, type Fields } from '../rpc/decode';
+
+/** What Envoy serves with, by name -> version (the hash the control plane gave); only what is active counts. */
+export interface Activity {
+  readonly listeners: { readonly [name: string]: string };
+  readonly routes: { readonly [name: string]: string };
+  readonly clusters: { readonly [name: string]: string };
+  /** Hosts by cluster, of clusters that come from the control plane. */
+  readonly hosts: { readonly [cluster: string]: number };
+  /** Listeners and clusters that are not there yet. */
+  readonly warming: number;
+  /** Listeners and filter chains that are on their way out and may still serve. */
+  readonly draining: number;
+}
+export interface EnvoyAdmin {
+  activity(): Promise<Activity>;
+  /** `LIVE`, `PRE_INITIALIZING`, `INITIALIZING`, `DRAINING`. */
+  state(): Promise<{ readonly state: string; readonly version: string }>;
+  /** Stops taking connections and tells open ones to go, over the drain time. */
+  drain(): Promise<void>;
+  quit(): Promise<void>;
+  get(path: string): Promise<string>;
+}
+
+const timeoutMs = 2_000;
+const maxBytes = 64 * 1024 * 1024;
+
+export function envoyAdmin(socket: string): EnvoyAdmin {
+  const request = (method: 'GET' | 'POST', path: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const call = http.request({ socketPath: socket, path, method, timeout: timeoutMs, agent: false, headers: { host: 'admin' } }, (response) => {
+        const chunks: Buffer[] = [];
+        let size = 0;
+        response.on('data', (chunk: Buffer) => {
+          size += chunk.length;
+          if (size > maxBytes) call.destroy(new Error('the answer is too large'));
+          chunks.push(chunk);
+        });
+        response.on('error', reject);
+        response.on('end', () => (response.statusCode === 200 ? resolve(Buffer.concat(chunks).toString('utf8')) : reject(new Error(`Envoy's admin answered ${response.statusCode}`))));
+      });
+      call.on('timeout', () => call.destroy(new Error("Envoy's admin does not answer")));
+      call.on('error', reject);
+      call.end();
+    });
+  const json = async (path: string): Promise<Fields> => fieldsOf(JSON.parse(await request('GET', path)), path);
+  const dump = async (resource: string, mask: string): Promise<readonly Fields[]> =>
+    entries((await json(`/config_dump?resource=${resource}&mask=${mask}`))['configs']);
+  return {
+    async activity() {
+      const [listeners, routes, active, warming, clusters, stats] = await Promise.all([
+        dump('dynamic_listeners', 'name,active_state.version_info,warming_state.version_info,draining_state.version_info'),
+        dump('dynamic_route_configs', 'version_info,route_config.name'),
+        dump('dynamic_active_clusters', 'version_info,cluster.name'),
+        dump('dynamic_warming_clusters', 'version_info,cluster.name'),
+        json('/clusters?format=json'),
+        json('/stats?format=json&filter=^listener_manager.total_(filter_chains|listeners)_draining$'),
+      ]);
+      const hosts: Record<string, number> = {};
+      for (const cluster of entries(clusters['cluster_statuses'])) if (cluster['added_via_api'] === true) hosts[text(cluster['name'])] = entries(cluster['host_statuses']).length;
+      return {
+        listeners: versions(listeners, (one) => text(one['name']), (one) => maybe(one['active_state'])),
+        routes: versions(routes, (one) => nestedName(one['route_config']), (one) => one),
+        clusters: versions(active, (one) => nestedName(one['cluster']), (one) => one),
+        hosts,
+        warming: warming.length + listeners.filter((one) => maybe(one['warming_state']) !== null).length,
+        draining:
+          listeners.filter((one) => maybe(one['draining_state']) !== null).length +
+          entries(stats['stats']).reduce((sum, stat) => sum + (typeof stat['value'] === 'number' ? stat['value'] : 0), 0),
+      };
+    },
+    async state() {
+      const info = await json('/server_info');
+      return { state: text(info['state']), version: /\/(\d+\.\d+\.\d+)/.exec(text(info['version']))?.[1] ?? '' };
+    },
+    drain: async () => void (await request('POST', '/drain_listeners?graceful&skip_exit')),
+    quit: async () => void (await request('POST', '/quitquitquit')),
+    get: (path) => request('GET', path),
+  };
+}
+
+const entries = (value: unknown): readonly Fields[] => (Array.isArray(value) ? value.map((entry) => fieldsOf(entry, 'an entry')) : []);
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+const maybe = (value: unknown): Fields | null => (typeof value === 'object' && value !== null ? fieldsOf(value, 'a state') : null);
+const nestedName = (value: unknown): string => text(maybe(value)?.['name']);
+
+function versions(list: readonly Fields[], name: (one: Fields) => string, state: (one: Fields) => Fields | null): { readonly [name: string]: string } {
+  const result: Record<string, string> = {};
+  for (const one of list) {
+    const version = text(state(one)?.['version_info']);
+    if (version !== '') result[name(one)] = version;
+  }
+  return result;
+}

@@ -1,0 +1,244 @@
+/** The agent of one proxy: its identity, its Envoy, and the truth about what that Envoy serves. */
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { controlPlanePrincipal, isInstanceId, isTrustDomain, isWorkloadKey } from '../ca/spiffe';
+import { holdIdentity, type Holder } from '../ca/client';
+import { isNotFound, readTextIfThere, writeFileAtomic } from '../../platform/files';
+import { systemClock } from '../../platform/clock';
+import { createLog, type Log } from '../../platform/log';
+import { createMetrics, metricsHandler } from '../../platform/metrics';
+import { obtainEnvoy } from '../../platform/tools/envoy';
+import { adminToken, serveAdmin, type AdminServer } from '../rpc/admin-http';
+import { reasonOf } from '../rpc/decode';
+import { bootstrap } from './bootstrap';
+import { envoyAdmin } from './envoy-admin';
+import { runEnvoy } from './envoy-process';
+import { noActivity, type AgentReport } from './protocol';
+import { report } from './reporter';
+import { serveSecrets } from './secrets';
+
+/** The agent's configuration file, JSON. */
+export interface AgentConfig {
+  /** Must be what the join token says; the certificate decides. */
+  readonly instance: string;
+  readonly workload: string;
+  readonly trustDomain: string;
+  /** The control plane's gRPC, by IP address. */
+  readonly controlPlane: { readonly host: string; readonly port: number };
+  readonly ca: {
+    /** `host:port`. */
+    readonly address: string;
+    /** The mesh's roots, PEM. */
+    readonly trustFile: string;
+  };
+  /** Holds a join token. Read again each time one is needed; removed once it is spent. */
+  readonly joinTokenFile: string;
+  /** Sockets, bootstrap and pid file; made (0700). Keep it short: a unix socket's path may have 107 bytes. */
+  readonly runDir: string;
+  /** Default: found or obtained. */
+  readonly envoy?: string;
+  /** Worker threads; default 1. */
+  readonly concurrency?: number;
+  readonly envoyLogLevel?: string;
+  /** `<dir>/<namespace>/<name>/tls.crt` and `tls.key`: gateways' certificates that the CA does not issue. */
+  readonly certificatesDir?: string;
+  /** HTTP for `/healthz`, `/readyz`, `/metrics`. Absent: none. */
+  readonly admin?: { readonly host: string; readonly port: number };
+  /** How long open work may take at the end; default 1,000 ms. */
+  readonly drainMs?: number;
+}
+export interface RunningAgent {
+  readonly instance: string;
+  readonly adminUrl: string | null;
+  /** Envoy's admin interface. */
+  readonly adminSocket: string;
+  envoyPid(): number | null;
+  /** Resolves with one line when Envoy cannot be kept running. */
+  readonly failed: Promise<string>;
+  /** Rotates the certificate now. */
+  rotate(): Promise<void>;
+  /** Drains, then ends Envoy and everything else. */
+  close(): Promise<void>;
+}
+
+const certificatePrefix = 'certificate/';
+const longestSocketPath = 107;
+
+/** Starts the agent and its Envoy. Resolves once Envoy runs (not: once it is configured). */
+export async function runAgent(config: AgentConfig, options: { readonly log?: Log; readonly signal?: AbortSignal } = {}): Promise<RunningAgent> {
+  const log = (options.log ?? createLog('agent')).child({ instance: config.instance });
+  const clock = systemClock;
+  assertConfig(config);
+  await fs.mkdir(config.runDir, { recursive: true, mode: 0o700 });
+  const file = (name: string): string => path.join(config.runDir, name);
+  const sockets = { secrets: file('sds.sock'), admin: file('admin.sock') };
+  for (const socket of Object.values(sockets)) {
+    if (Buffer.byteLength(socket) > longestSocketPath) throw new Error(`${socket} is too long for a unix socket: choose a shorter runDir`);
+    await fs.rm(socket, { force: true });
+  }
+  const binary = config.envoy ?? (await obtainEnvoy());
+  const holder = await holdIdentity(
+    {
+      trustDomain: config.trustDomain,
+      address: config.ca.address,
+      trust: await fs.readFile(config.ca.trustFile, 'utf8'),
+      token: async () => {
+        const token = (await readTextIfThere(config.joinTokenFile))?.trim() ?? '';
+        return token === '' ? null : token;
+      },
+    },
+    { clock, log, ...(options.signal ? { signal: options.signal } : {}) },
+  );
+  await fs.rm(config.joinTokenFile, { force: true });
+  const serving = new Set<() => void>();
+  const secrets = await serveSecrets(sockets.secrets, (name) => void provide(name), log);
+  const showOwn = (): void => {
+    const { key, chain, trust } = holder.current();
+    secrets.set('trust', { kind: 'trust', roots: trust });
+    secrets.set('workload', { kind: 'certificate', key, chain });
+  };
+  showOwn();
+  const stopOwn = holder.onRotation(() => {
+    showOwn();
+    log.info('rotated the certificate');
+  });
+  /** A gateway's certificate: from the folder if it is there, else from the CA; looked at again before it lapses. */
+  async function provide(name: string): Promise<void> {
+    if (!name.startsWith(certificatePrefix)) return log.warn({ secret: name }, 'Envoy asks for a certificate of no known kind');
+    const certificate = name.slice(certificatePrefix.length);
+    let againMs = 2_000;
+    try {
+      const found = await certificateOf(certificate, config.certificatesDir, holder);
+      secrets.set(name, { kind: 'certificate', key: found.key, chain: found.chain });
+      againMs = found.againMs;
+    } catch (error) {
+      log.error({ certificate, reason: reasonOf(error) }, 'no certificate for a gateway');
+    }
+    const timer = setTimeout(() => (serving.delete(cancel), void provide(name)), againMs);
+    timer.unref();
+    const cancel = (): void => clearTimeout(timer);
+    serving.add(cancel);
+  }
+
+  const bootstrapFile = file('bootstrap.json');
+  const { instance, workload, controlPlane } = config;
+  const server = controlPlanePrincipal(config.trustDomain);
+  await writeFileAtomic(
+    bootstrapFile,
+    `${JSON.stringify(bootstrap({ instance, workload, controlPlane, controlPlanePrincipal: server, secretsSocket: sockets.secrets, adminSocket: sockets.admin }), null, 2)}\n`,
+    { mode: 0o600 },
+  );
+  const envoy = await runEnvoy(
+    { binary, bootstrapFile, pidFile: file('envoy.pid'), concurrency: config.concurrency ?? 1, logLevel: config.envoyLogLevel ?? 'warning' },
+    { clock, log, onLine: (line) => log.warn({ envoy: line }, 'envoy') },
+  );
+  const admin = envoyAdmin(sockets.admin);
+  let draining = false;
+  let last: AgentReport | null = null;
+  const look = async (): Promise<AgentReport> => {
+    const about = { draining, starts: envoy.starts(), notAfter: holder.current().notAfter };
+    try {
+      const { state, version } = await admin.state();
+      const activity = await admin.activity();
+      if (state === 'LIVE') envoy.isUp();
+      last = { ...about, envoyVersion: version, live: state === 'LIVE', activity };
+    } catch {
+      last = { ...about, envoyVersion: '', live: false, activity: noActivity };
+    }
+    return last;
+  };
+  const reporter = report({ address: `${controlPlane.host}:${controlPlane.port}`, server, holder, look }, { clock, log });
+  const ready = (): boolean => last?.live === true && reporter.connected();
+  const health = config.admin ? await serveHealth(config.admin, ready, () => last, file('admin.token'), log) : null;
+  log.info({ envoy: envoy.pid(), runDir: config.runDir }, 'the agent is up');
+
+  let closing: Promise<void> | null = null;
+  const close = async (): Promise<void> => {
+    draining = true;
+    const graceMs = config.drainMs ?? 1_000;
+    if (last?.live) {
+      await reporter.now(); // callers are sent elsewhere first
+      await clock.sleep(Math.min(graceMs / 4, 500));
+      await admin.drain().catch(() => undefined);
+      await idle(graceMs);
+    }
+    reporter.close();
+    stopOwn();
+    for (const cancel of serving) cancel();
+    await envoy.stop(1_000);
+    holder.close();
+    await secrets.close();
+    await health?.close();
+    for (const socket of Object.values(sockets)) await fs.rm(socket, { force: true });
+    log.info('the agent is down');
+  };
+  /** Waits until Envoy has no request in work, or the time is over. */
+  async function idle(graceMs: number): Promise<void> {
+    const until = clock.monotonic() + graceMs;
+    while (clock.monotonic() < until) {
+      const stats = await admin.get('/stats?filter=^http\\..*downstream_rq_active$&usedonly').catch(() => '');
+      const open = [...stats.matchAll(/^(http\.\S+): (\d+)$/gm)].some(([, name, value]) => !name?.startsWith('http.admin') && value !== '0');
+      if (!open) return;
+      await clock.sleep(25);
+    }
+  }
+  return {
+    instance: config.instance,
+    adminUrl: health?.url ?? null,
+    adminSocket: sockets.admin,
+    envoyPid: envoy.pid,
+    failed: envoy.hopeless,
+    rotate: holder.renew,
+    close: () => (closing ??= close()),
+  };
+}
+
+async function certificateOf(name: string, folder: string | undefined, holder: Holder): Promise<{ readonly key: string; readonly chain: string; readonly againMs: number }> {
+  if (folder !== undefined && /^[a-z0-9-]+\/[a-z0-9.-]+$/.test(name) && !name.includes('..')) {
+    try {
+      const read = (part: string): Promise<string> => fs.readFile(path.join(folder, name, part), 'utf8');
+      return { key: await read('tls.key'), chain: await read('tls.crt'), againMs: 10_000 };
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+  const { key, chain, notAfter, obtained } = await holder.serving(name);
+  return { key, chain, againMs: Math.max(1_000, ((notAfter - obtained) * 2) / 3) };
+}
+
+function serveHealth(listen: { readonly host: string; readonly port: number }, ready: () => boolean, last: () => AgentReport | null, tokenFile: string, log: Log): Promise<AdminServer> {
+  const metrics = createMetrics();
+  const live = metrics.gauge({ name: 'meshwright_agent_envoy_live', help: '1 while Envoy is up.' });
+  const starts = metrics.gauge({ name: 'meshwright_agent_envoy_starts', help: 'How often Envoy was started.' });
+  const expiry = metrics.gauge({ name: 'meshwright_agent_certificate_expiry_seconds', help: 'When the SVID lapses, seconds since the epoch.' });
+  return adminToken(tokenFile).then((token) =>
+    serveAdmin(
+      listen,
+      token,
+      [
+        { method: 'GET', path: '/healthz', open: true, answer: () => ({ status: 200, text: 'ok\n', contentType: 'text/plain' }) },
+        { method: 'GET', path: '/readyz', open: true, answer: () => ({ status: ready() ? 200 : 503, text: ready() ? 'ok\n' : 'Envoy is not up\n', contentType: 'text/plain' }) },
+        {
+          method: 'GET',
+          path: '/metrics',
+          open: true,
+          answer: () => ({
+            stream: (response) => {
+              live.set(last()?.live ? 1 : 0);
+              starts.set(last()?.starts ?? 0);
+              expiry.set((last()?.notAfter ?? 0) / 1000);
+              metricsHandler(metrics)(response.req, response);
+            },
+          }),
+        },
+      ],
+      log,
+    ),
+  );
+}
+
+function assertConfig(config: AgentConfig): void {
+  if (!isInstanceId(config.instance)) throw new Error(`\`${config.instance}\` is not an instance id: use lower-case letters, digits, \`-\` and \`.\``);
+  if (!isWorkloadKey(config.workload)) throw new Error(`\`${config.workload}\` is not a workload: write \`<namespace>/<name>\``);
+  if (!isTrustDomain(config.trustDomain)) throw new Error(`\`${config.trustDomain}\` is not a trust domain`);
+}

@@ -1,0 +1,60 @@
+/** What an agent tells the control plane about its Envoy, over a stream of its own, and what it is told back. JSON over gRPC, mTLS by SVID. */
+import { booleanOf, fieldsOf, numberOf, recordOf, DecodeError, type Fields } from '../rpc/decode';
+import { jsonMethod } from '../rpc/json-method';
+import type { Activity } from './envoy-admin';
+
+export interface AgentReport {
+  /** `1.40.0`; empty while Envoy is not up. */
+  readonly envoyVersion: string;
+  /** Whether Envoy is up and serves. */
+  readonly live: boolean;
+  /** Whether it is on its way out: callers are to be sent elsewhere. */
+  readonly draining: boolean;
+  /** How often Envoy was started by this agent: more than one means that it died. */
+  readonly starts: number;
+  /** End of the SVID it holds, milliseconds since the epoch. */
+  readonly notAfter: number;
+  readonly activity: Activity;
+}
+/** `hurry`: a change is on its way, look often; else look now and then. */
+export interface ReportAnswer {
+  readonly hurry: boolean;
+}
+
+export const noActivity: Activity = { listeners: {}, routes: {}, clusters: {}, hosts: {}, warming: 0, draining: 0 };
+
+const short = (value: unknown, name: string): string => {
+  if (typeof value !== 'string' || value.length > 256) throw new DecodeError(`\`${name}\` must be a short text`);
+  return value;
+};
+const count = (value: unknown, name: string): number => {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) throw new DecodeError(`\`${name}\` must be a count`);
+  return value;
+};
+const activityFrom = (fields: Fields): Activity => ({
+  listeners: recordOf(fields, 'listeners', short),
+  routes: recordOf(fields, 'routes', short),
+  clusters: recordOf(fields, 'clusters', short, 100_000),
+  hosts: recordOf(fields, 'hosts', count, 100_000),
+  warming: count(fields['warming'], 'warming'),
+  draining: count(fields['draining'], 'draining'),
+});
+
+export const reportMethod = jsonMethod<AgentReport, ReportAnswer>(
+  '/meshwright.agent.v1alpha1.Reports/Report',
+  {
+    request: (value) => {
+      const fields = fieldsOf(value, 'the report');
+      return {
+        envoyVersion: short(fields['envoyVersion'], 'envoyVersion'),
+        live: booleanOf(fields, 'live'),
+        draining: booleanOf(fields, 'draining'),
+        starts: count(fields['starts'], 'starts'),
+        notAfter: numberOf(fields, 'notAfter', 0, Number.MAX_SAFE_INTEGER),
+        activity: activityFrom(fieldsOf(fields['activity'], '`activity`')),
+      };
+    },
+    response: (value) => ({ hurry: booleanOf(fieldsOf(value, 'the answer'), 'hurry') }),
+  },
+  'bidi',
+);

@@ -1,0 +1,88 @@
+/**
+ * From the signed objects to what one proxy instance is sent. Pure, and a closed list: addresses by symbol, endpoints by selector, the virtual
+ * hosts of what may be called put into the outbound route configuration, and there short host names dropped for callers of another namespace.
+ */
+import type { EndpointSelector, ProxyConfig, ServiceConfig } from '../../core/bundle/objects';
+import { enforce } from '../../core/diagnostics/enforce';
+import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import type { JsonObject } from '../../core/lib/json';
+import { namespaceOf, serviceOfPort } from '../../core/mesh/ids';
+import type { Instance } from '../inventory';
+import { bindAddresses, isList, type BoundAddress } from './addresses';
+
+/** A resource for the wire, with what is needed to undo its binding. */
+export interface BoundResource {
+  readonly name: string;
+  readonly json: JsonObject;
+  readonly bound: readonly BoundAddress[];
+}
+/** One proxy's resources but its endpoints, which have a path of their own. */
+export interface BoundProxy {
+  readonly listeners: readonly BoundResource[];
+  readonly routes: readonly BoundResource[];
+  readonly clusters: readonly BoundResource[];
+  readonly endpoints: readonly EndpointSelector[];
+}
+/** The name of the route configuration behind the outbound listener. */
+export const outboundRoutes = 'outbound';
+
+/** The inbound part: what it listens on and whom it lets in. */
+export function bindInbound(proxy: ProxyConfig, instance: Instance, into: Diagnostic[]): BoundProxy {
+  const bind = binder(proxy, instance, into);
+  const { inbound } = proxy.spec;
+  return { listeners: inbound.listeners.map(bind), routes: inbound.routes.map(bind), clusters: inbound.clusters.map(bind), endpoints: [] };
+}
+
+/** The outbound part: what it may call. `services` are the ServiceConfigs that the proxy names, in the same set. */
+export function bindOutbound(proxy: ProxyConfig, services: readonly ServiceConfig[], instance: Instance, into: Diagnostic[]): BoundProxy {
+  const bind = binder(proxy, instance, into);
+  const { outbound } = proxy.spec;
+  const clusters = new Map<string, JsonObject>();
+  const endpoints = new Map<string, EndpointSelector>();
+  for (const service of services) {
+    for (const cluster of service.spec.clusters) clusters.set(nameOfResource(cluster), cluster);
+    for (const selector of service.spec.endpoints) endpoints.set(selector.cluster, selector);
+  }
+  const routes = outbound.routes.map(bind);
+  if (outbound.catchAll !== null) {
+    const hosts = services.map((service) => ownNames(service.spec.virtualHost, namespaceOf(serviceOfPort(service.spec.port)) === namespaceOf(proxy.spec.workload)));
+    routes.push(bind({ name: outboundRoutes, virtualHosts: [...hosts, outbound.catchAll] }));
+  }
+  return {
+    listeners: outbound.listeners.map(bind),
+    routes,
+    clusters: [...clusters.keys()].sort().map((name) => bind(clusters.get(name) ?? {})),
+    endpoints: [...endpoints.keys()].sort().flatMap((name) => endpoints.get(name) ?? []),
+  };
+}
+
+/** Both parts as one. */
+export function joinParts(inbound: BoundProxy, outbound: BoundProxy): BoundProxy {
+  return {
+    listeners: [...inbound.listeners, ...outbound.listeners],
+    routes: [...inbound.routes, ...outbound.routes],
+    clusters: [...inbound.clusters, ...outbound.clusters],
+    endpoints: [...inbound.endpoints, ...outbound.endpoints],
+  };
+}
+
+/** A virtual host as callers of its own namespace see it, or those of another: `reviews:9080` and `reviews` mean something only at home. */
+function ownNames(virtualHost: JsonObject, home: boolean): JsonObject {
+  const { domains } = virtualHost;
+  if (home || !isList(domains)) return virtualHost;
+  return { ...virtualHost, domains: domains.filter((domain) => typeof domain !== 'string' || (domain.split(':')[0] ?? '').includes('.')) };
+}
+
+function binder(proxy: ProxyConfig, instance: Instance, into: Diagnostic[]): (resource: JsonObject) => BoundResource {
+  return (resource) => {
+    const { json, bound, missing } = bindAddresses(resource, instance);
+    for (const symbol of missing) into.push(enforce.unboundSymbol({ instance: instance.id, workload: proxy.spec.workload, symbol }));
+    return { name: nameOfResource(resource), json, bound };
+  };
+}
+
+function nameOfResource(resource: JsonObject): string {
+  const { name } = resource;
+  if (typeof name !== 'string' || name === '') throw new Error('internal: a resource without a name passed verification');
+  return name;
+}

@@ -1,0 +1,155 @@
+/**
+ * What to send one proxy next: pure, over what it is to have, what it is known to have, and what is on its way.
+ *
+ * Order, so that a change never answers 404 or 503 (make before break): clusters, their endpoints, and once those are live listeners, then
+ * routes; what is no longer wanted goes in the reverse order after that. One response of a type at a time, and never additions and removals in one.
+ */
+export type ResourceType = 'clusters' | 'endpoints' | 'listeners' | 'routes';
+export const resourceTypes: readonly ResourceType[] = ['clusters', 'endpoints', 'listeners', 'routes'];
+
+/** Resource name -> version, which is the hash of its bytes. */
+export type Versions = ReadonlyMap<string, string>;
+export type Wanted = { readonly [type in ResourceType]: Versions };
+
+/** What a proxy has of one name. `version` null: nothing. Not `sure`: a response about it was rejected, so it may have either (a NACK is partial application). */
+export interface Held {
+  readonly version: string | null;
+  readonly sure: boolean;
+}
+export interface InFlight {
+  readonly nonce: string;
+  readonly added: Versions;
+  readonly removed: readonly string[];
+}
+export interface TypeState {
+  /** Names asked for; null: all (wildcard, what Envoy does for clusters and listeners). */
+  readonly subscribed: ReadonlySet<string> | null;
+  /** Whether the type was asked for at all, and whether the first answer was given: Envoy waits for one, be it empty. */
+  readonly opened: boolean;
+  readonly answered: boolean;
+  readonly held: ReadonlyMap<string, Held>;
+  readonly inFlight: InFlight | null;
+}
+export type ProxyState = { readonly [type in ResourceType]: TypeState };
+
+export const closedType: TypeState = { subscribed: null, opened: false, answered: false, held: new Map(), inFlight: null };
+export const freshState: ProxyState = { clusters: closedType, endpoints: closedType, listeners: closedType, routes: closedType };
+
+export interface ToSend {
+  readonly type: ResourceType;
+  readonly added: Versions;
+  readonly removed: readonly string[];
+}
+/** What the proxy's own admin interface has shown since: `settled` means all clusters wanted are live and nothing warms; `drained` that no old listener serves any more. */
+export interface Shown {
+  readonly settled: boolean;
+  readonly drained: boolean;
+}
+
+/** The responses that may be sent now. */
+export function nextResponses(state: ProxyState, wanted: Wanted, shown: Shown): readonly ToSend[] {
+  const send: ToSend[] = [];
+  const add = (type: ResourceType): boolean => {
+    const { opened, answered, inFlight } = state[type];
+    if (!opened || inFlight !== null) return false;
+    const added = changed(state[type], wanted[type]);
+    if (added.size === 0 && answered) return true;
+    // The first answer of a wildcard type may be empty; for types asked by name Envoy waits for the names.
+    if (added.size === 0 && state[type].subscribed !== null) return true;
+    send.push({ type, added, removed: [] });
+    return false;
+  };
+  const remove = (type: ResourceType): boolean => {
+    const { opened, inFlight } = state[type];
+    if (!opened || inFlight !== null) return false;
+    const removed = extra(state[type], wanted[type]);
+    if (removed.length > 0) send.push({ type, added: new Map(), removed });
+    return removed.length === 0;
+  };
+  const clusters = add('clusters');
+  const endpoints = add('endpoints') || !state.endpoints.opened;
+  // Names asked for that are not there are said not to be there, else Envoy waits for them.
+  if (state.endpoints.inFlight === null && !send.some((one) => one.type === 'endpoints')) remove('endpoints');
+  if (!clusters || !endpoints || !shown.settled) return send;
+  const listeners = add('listeners');
+  if (!listeners) return send;
+  const routes = add('routes') || !state.routes.opened;
+  if (!routes || send.length > 0) return send;
+  if (!remove('listeners')) return send;
+  if (state.routes.opened && !remove('routes')) return send;
+  if (shown.drained) remove('clusters');
+  return send;
+}
+
+/** Notes that a response is on its way. A cluster sent anew is warmed anew, and Envoy does not ask again for its endpoints: they must follow. */
+export function noteSent(state: ProxyState, { type, added, removed }: ToSend, nonce: string): ProxyState {
+  const next = { ...state, [type]: { ...state[type], answered: true, inFlight: { nonce, added, removed } } };
+  if (type !== 'clusters') return next;
+  const held = new Map(state.endpoints.held);
+  for (const name of added.keys()) held.delete(name);
+  return { ...next, endpoints: { ...state.endpoints, held } };
+}
+
+/** An ACK or NACK. One of another nonce than the last is stale and changes nothing. */
+export function noteAnswer(state: ProxyState, type: ResourceType, nonce: string, accepted: boolean): ProxyState {
+  const own = state[type];
+  if (own.inFlight === null || own.inFlight.nonce !== nonce) return state;
+  const held = new Map(own.held);
+  for (const [name, version] of own.inFlight.added) held.set(name, { version, sure: accepted });
+  for (const name of own.inFlight.removed) {
+    if (accepted) held.delete(name);
+    else held.set(name, { version: null, sure: false });
+  }
+  return { ...state, [type]: { ...own, held, inFlight: null } };
+}
+
+/** A subscription. A name asked for again is sent again: Envoy has dropped it. */
+export function noteSubscription(state: ProxyState, type: ResourceType, subscribe: readonly string[], unsubscribe: readonly string[], initial: readonly string[]): ProxyState {
+  const own = state[type];
+  const held = new Map(own.held);
+  // What it brings from an earlier connection is not taken at its word: after a NACK it claims the old and serves the new. It is sent again; equal bytes are no change to Envoy.
+  if (!own.opened) for (const name of initial) held.set(name, { version: null, sure: false });
+  const wildcard = subscribe.includes('*') || (!own.opened && subscribe.length === 0);
+  let subscribed: Set<string> | null = own.opened ? (own.subscribed === null ? null : new Set(own.subscribed)) : wildcard ? null : new Set();
+  if (wildcard) subscribed = null;
+  for (const name of subscribe) {
+    if (name === '*') continue;
+    subscribed?.add(name);
+    held.delete(name);
+    if (subscribed !== null) held.set(name, { version: null, sure: false });
+  }
+  for (const name of unsubscribe) {
+    subscribed?.delete(name);
+    held.delete(name);
+  }
+  return { ...state, [type]: { ...own, opened: true, subscribed, held } };
+}
+
+/** Whether everything wanted was acknowledged and nothing unwanted is held. */
+export function isAcked(state: ProxyState, wanted: Wanted): boolean {
+  return resourceTypes.every((type) => {
+    const own = state[type];
+    if (!own.opened) return wanted[type].size === 0 || type === 'endpoints' || type === 'routes';
+    return own.inFlight === null && changed(own, wanted[type]).size === 0 && extra(own, wanted[type]).length === 0;
+  });
+}
+
+/** Wanted names (of those asked for) that the proxy does not surely have in the wanted version. */
+function changed(own: TypeState, wanted: Versions): Versions {
+  const result = new Map<string, string>();
+  for (const [name, version] of wanted) {
+    if (own.subscribed !== null && !own.subscribed.has(name)) continue;
+    const held = own.held.get(name);
+    if (held === undefined || !held.sure || held.version !== version) result.set(name, version);
+  }
+  return result;
+}
+
+/**
+ * Names that the proxy must be told are gone. Of a wildcard type all that it has, or may have, and is not to have. Of a type asked for by name
+ * only what it waits for and will not get: what it has goes when Envoy, having lost the cluster or listener it belongs to, unsubscribes.
+ */
+function extra(own: TypeState, wanted: Versions): readonly string[] {
+  const gone = [...own.held].filter(([name, held]) => !wanted.has(name) && (own.subscribed === null || (held.version === null && own.subscribed.has(name))));
+  return gone.map(([name]) => name).sort();
+}

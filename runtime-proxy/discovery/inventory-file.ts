@@ -1,0 +1,113 @@
+/** The inventory file: read, checked, watched. A file that is broken is said to be, and the last good one stays in force. */
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import { isIP } from 'node:net';
+import * as path from 'node:path';
+import { enforce } from '../../core/diagnostics/enforce';
+import type { Outcome } from '../../core/diagnostics/diagnostic';
+import { isInstanceId, isWorkloadKey } from '../ca/spiffe';
+import type { Address, Instance, Inventory } from '../inventory';
+import { DecodeError, fieldsOf, listOf, numberOf, optionalTextOf, reasonOf, recordOf, textOf } from '../rpc/decode';
+
+const maxInstances = 100_000;
+
+/** Decodes an inventory. Hosts are IP addresses: Envoy takes nothing else to listen on, and a name would be looked up behind everybody's back. */
+export function parseInventory(text: string, file: string): Outcome<Inventory> {
+  try {
+    const instances = listOf(fieldsOf(JSON.parse(text), 'the inventory'), 'instances', maxInstances).map(instanceFrom);
+    const seen = new Set<string>();
+    for (const { id } of instances) {
+      if (seen.has(id)) throw new DecodeError(`two instances are named \`${id}\``);
+      seen.add(id);
+    }
+    return { value: { instances }, diagnostics: [] };
+  } catch (error) {
+    return { diagnostics: [enforce.badInventory({ file, reason: reasonOf(error) })] };
+  }
+}
+
+function instanceFrom(value: unknown, index: number): Instance {
+  const fields = fieldsOf(value, `instance ${index}`);
+  const id = textOf(fields, 'id', 64);
+  if (!isInstanceId(id)) throw new DecodeError(`\`id\` of instance ${index} must be lower-case letters, digits, \`-\` and \`.\``);
+  const workload = textOf(fields, 'workload');
+  if (!isWorkloadKey(workload)) throw new DecodeError(`\`workload\` of \`${id}\` must be \`<namespace>/<name>\``);
+  const version = optionalTextOf(fields, 'version');
+  const zone = optionalTextOf(fields, 'zone');
+  const addresses = (key: string): { readonly [name: string]: Address } => (fields[key] === undefined ? {} : recordOf(fields, key, addressFrom));
+  return {
+    id,
+    workload,
+    ...(version === undefined ? {} : { version }),
+    ...(zone === undefined ? {} : { zone }),
+    app: addresses('app'),
+    inbound: addresses('inbound'),
+    ...(fields['outbound'] === undefined ? {} : { outbound: addressFrom(fields['outbound'], 'outbound') }),
+    ...(fields['listeners'] === undefined ? {} : { listeners: addresses('listeners') }),
+  };
+}
+
+function addressFrom(value: unknown, name: string): Address {
+  const fields = fieldsOf(value, `the address \`${name}\``);
+  const host = textOf(fields, 'host');
+  if (isIP(host) === 0) throw new DecodeError(`the host of \`${name}\`, \`${host}\`, must be an IP address`);
+  return { host, port: numberOf(fields, 'port', 1, 65535) };
+}
+
+export interface InventoryWatch {
+  current(): Inventory;
+  /** Looks at the file now. */
+  check(): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Watches an inventory file. `onChange` gets each good inventory that differs from the one before; `onTrouble` each bad one, once. No file is an
+ * empty inventory. The folder is watched for speed and the file looked at every `pollMs` for certainty: file events get lost.
+ */
+export async function watchInventory(
+  file: string,
+  { onChange, onTrouble, pollMs = 1000 }: { readonly onChange: (inventory: Inventory) => void; readonly onTrouble: (outcome: Outcome<Inventory>) => void; readonly pollMs?: number },
+): Promise<InventoryWatch> {
+  let current: Inventory = { instances: [] };
+  let seen: string | null = null;
+  const look = async (): Promise<void> => {
+    let text: string;
+    try {
+      text = await fs.promises.readFile(file, 'utf8');
+    } catch (error) {
+      if (seen !== null && seen !== 'unreadable') onTrouble({ diagnostics: [enforce.badInventory({ file, reason: reasonOf(error) })] });
+      seen = seen === null ? null : 'unreadable';
+      return;
+    }
+    const hash = createHash('sha256').update(text).digest('hex');
+    if (hash === seen) return;
+    seen = hash;
+    const outcome = parseInventory(text, file);
+    if (outcome.value === undefined) return onTrouble(outcome);
+    current = outcome.value;
+    onChange(current);
+  };
+  let turn: Promise<void> = Promise.resolve();
+  const check = (): Promise<void> => (turn = turn.then(look));
+  await check();
+  const timer = setInterval(() => void check(), pollMs);
+  timer.unref();
+  let watcher: fs.FSWatcher | null = null;
+  try {
+    watcher = fs.watch(path.dirname(file), { persistent: false }, (_event, name) => {
+      if (name === path.basename(file)) void check();
+    });
+    watcher.on('error', () => undefined); // the timer sees to it
+  } catch {
+    // a file system without events: the timer sees to it
+  }
+  return {
+    current: () => current,
+    check,
+    close() {
+      clearInterval(timer);
+      watcher?.close();
+    },
+  };
+}
