@@ -95,7 +95,7 @@ export function reasonsOf(ir: MeshIr, name: string): readonly Reason[] {
       if (gateway.listeners.some((one) => one.name === listener)) add(gateway.id, 'the gateway is declared here');
   }
   for (const one of ir.workloads) if (one.key === name || one.principal === name || one.id === name) workload(ir, one.key, add);
-  if (/\.default$/.test(name)) port(name.slice(0, -'.default'.length), 'callers');
+  if (name.endsWith('.default')) port(name.slice(0, -'.default'.length), 'callers');
   return reasons;
 }
 

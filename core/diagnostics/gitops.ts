@@ -135,7 +135,7 @@ export const gitops = {
     help: (p) => `stop process ${p.pid}, or give this loop a state directory of its own`,
   }),
   controlPlaneUnreachable: defineDiagnostic<{ url: string; reason: string }>({
-    code: 'MW7140', slug: 'control-plane-unreachable', severity: 'error',
+    code: 'MW7140', slug: 'loop-cannot-reach-control-plane', severity: 'error',
     summary: 'The control plane does not answer the loop; nothing is released until it does.',
     message: (p) => `the control plane at \`${p.url}\` does not answer: ${p.reason}`,
     help: () => 'start it, or repair `target.adminUrl` and `target.tokenFile`; the loop tries again by itself',

@@ -1,0 +1,31 @@
+import { mkdir, stat } from 'node:fs/promises';
+import * as path from 'node:path';
+import { isNotFound, writeFileAtomic } from '../../platform/files';
+import { UsageError, type Run } from '../command';
+import { starter } from '../starter';
+
+/** `meshwright init`: a small policy repository that checks, tests and builds as it stands. Never writes over a file. */
+export const run: Run = async (context, values) => {
+  const base = path.resolve(context.cwd, values.text('dir') ?? '.');
+  const files = starter();
+  for (const name of files.keys()) if (await isThere(path.join(base, name))) throw new UsageError(`${path.relative(context.cwd, path.join(base, name))} is there already: \`init\` writes over nothing`);
+  for (const [name, text] of files) {
+    await mkdir(path.dirname(path.join(base, name)), { recursive: true });
+    await writeFileAtomic(path.join(base, name), text);
+    context.out.line(`wrote    ${path.relative(context.cwd, path.join(base, name))}`);
+  }
+  const there = path.relative(context.cwd, base);
+  context.out.document({ ok: true, files: [...files.keys()] });
+  context.out.line(`next     ${there === '' ? '' : `cd ${there} && `}meshwright check && meshwright test`);
+  return 0;
+};
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await stat(file);
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
