@@ -1,0 +1,160 @@
+/**
+ * Mistakes, each refused by tsc; it reads as a file of team books. A directive alone would also hide a wrong error, so ../../mistakes.test.ts takes
+ * the directives out and compares what tsc says with the words after `says:`.
+ */
+import { anyone, canary, errorRate, external, gateway, group, http, internet, issuer, jwks, mostly, namespace, per, postgres, secret, service, tagged, tls, waive, workload, never } from 'meshwright/policy';
+import { ask } from 'meshwright/testing';
+import { cart, mailer } from '#orders';
+import { edge, google } from '#platform';
+import { mesh } from '../policies/mesh.policy';
+import { productpage, reviews } from '../policies/books/services.policy';
+import { events } from '../policies/platform/services.policy';
+const { web } = reviews.ports;
+const db = service(namespace('db', { team: 'books' }), 'pg', { serviceAccount: 'pg', ports: { sql: postgres(5432) } });
+const s3 = external('s3', { team: 'books', hosts: ['s3.amazonaws.com'], ports: { s3: tls(443) } });
+
+// ── names ──
+// @ts-expect-error 01 a symbol that the other team did not share | says: Module '"#books"' has no exported member 'ratings'
+import { ratings } from '#books';
+// @ts-expect-error 02 a team that does not exist | says: Cannot find module '#basket'
+import { basket } from '#basket';
+// @ts-expect-error 03 unknown team | says: Did you mean '"books"'?
+export const a3 = namespace('books2', { team: 'boks' });
+// @ts-expect-error 04 unknown port | says: Property 'wbe' does not exist on type 'PortsOf<
+export const a4 = reviews.ports.wbe.allow({ from: productpage, requests: ['GET /reviews/{id}'] });
+// @ts-expect-error 05 unknown version | says: '"v4"' is not assignable to type 'HttpDestination<"v1" | "v2" | "v3">'
+export const a5 = web.route({ otherwise: { to: 'v4' } });
+// @ts-expect-error 06 weights on a version that does not exist | says: 'v4' does not exist in type 'Action | Canary<"v1" | "v2" | "v3"> | HttpTarget | Weights<
+export const a6 = web.route({ otherwise: { to: { v1: 90, v4: 10 } } });
+// @ts-expect-error 07 weights on a service without versions | says: 'v1' does not exist in type 'HttpDestination<never>'
+export const a7 = productpage.ports.web.route({ otherwise: { to: { v1: 90, v2: 10 } } });
+// @ts-expect-error 08 canary to a version that does not exist | says: '"v9"' is not assignable to type '"v1" | "v2" | "v3"'
+export const a8 = web.route({ otherwise: { to: canary({ from: 'v1', to: 'v9', steps: ['5%'], every: '10m', gates: [errorRate(web).below('1%', { window: '5m', minRequests: 9, noData: 'hold' })] }) } });
+// @ts-expect-error 09 canary without a gate | says: Source has 0 element(s) but target requires 1
+export const a9 = web.route({ otherwise: { to: canary({ from: 'v1', to: 'v2', steps: ['5%'], every: '10m', gates: [] }) } });
+// @ts-expect-error 10 a gate that does not say what silence means | says: Property 'noData' is missing
+export const a10 = errorRate(web).below('1%', { window: '5m', minRequests: 9 });
+
+// ── another team's property ──
+// @ts-expect-error 11 routing another team's port | says: Property 'route' does not exist on type 'Target<"grpc"
+export const b1 = cart.ports.api.route({ otherwise: { to: cart.ports.api } });
+// @ts-expect-error 12 opening another team's port to oneself | says: Property 'allow' does not exist on type 'Target<"grpc"
+export const b2 = cart.ports.api.allow({ from: productpage, methods: ['shop.v1.Cart/Get'] });
+// @ts-expect-error 13 deploying another team's workload | says: Property 'deploys' does not exist on type 'SharedWorkload'
+export const b3 = mailer.deploys({ by: [] });
+
+// ── units ──
+// @ts-expect-error 14 bad duration | says: '"2 secs"' is not assignable to type 'OrPerEnv<`${number}h` | `${number}m` | `${number}ms` | `${number}s`>'
+export const c1 = web.route({ otherwise: { to: 'v1', timeout: '2 secs' } });
+// @ts-expect-error 15 bad duration in one environment | says: '"10 secs"' is not assignable to type '`${number}h`
+export const c2 = web.route({ otherwise: { to: 'v1', timeout: per({ prod: '2s', staging: '2s', dev: '10 secs' }) } });
+// @ts-expect-error 16 bad rate | says: `${number}/s`
+export const c3 = web.limit({ rate: '100 per second', per: 'caller', whenDown: 'deny' });
+// @ts-expect-error 17 not a date | says: `${number}-${number}-${number}`
+export const c4 = waive('MW4027', { at: [reviews], because: 'x', ticket: 'B-1', until: 'end of January' });
+// @ts-expect-error 18 not a version | says: '"1.4"' is not assignable to type '`${number}.${number}.${number}`'
+export const c5 = reviews.deploys({ by: [group('sre')], version: { min: '1.4', downgrade: 'deny' } });
+
+// ── environments ──
+// @ts-expect-error 19 an environment is missing | says: Property 'staging' is missing
+export const d1 = web.route({ otherwise: { to: 'v1', timeout: per({ prod: '2s', dev: '10s' }) } });
+// @ts-expect-error 20 an environment that does not exist | says: Did you mean to write 'prod'?
+export const d2 = web.route({ otherwise: { to: 'v1', timeout: mostly('10s', { prd: '2s' }) } });
+// @ts-expect-error 21 a rule for an environment that does not exist | says: '"production"' is not assignable to type '"dev" | "prod" | "staging"'
+export const d3 = web.allow({ from: productpage, requests: ['GET /health'], only: ['production'] });
+
+// ── protocols ──
+// @ts-expect-error 22 HTTP match on a Kafka port | says: 'headers' does not exist in type 'TcpConditions'
+export const e1 = events.ports.broker.route({ rules: [{ when: { headers: { topic: 'orders' } }, to: events.ports.broker }], otherwise: { to: events.ports.broker } });
+// @ts-expect-error 23 HTTP requests in an allow on a Kafka port | says: 'requests' does not exist in type 'TcpAccess'
+export const e2 = events.ports.broker.allow({ from: productpage, requests: ['GET /topics'] });
+// @ts-expect-error 24 a user on a TCP port | says: 'user' does not exist in type 'TcpAccess'
+export const e3 = db.ports.sql.allow({ from: productpage, user: google.user() });
+// @ts-expect-error 25 requests on TLS that is passed through | says: 'requests' does not exist in type 'TlsAccess'
+export const e4 = s3.ports.s3.allow({ from: productpage, requests: ['GET /bucket'] });
+// @ts-expect-error 26 a request timeout on TCP | says: 'timeout' does not exist in type 'TcpElse<never>'
+export const e5 = events.ports.broker.route({ otherwise: { to: events.ports.broker, timeout: '2s' } });
+// @ts-expect-error 27 HTTP sent to a Kafka port | says: '"kafka"' is not assignable to type '"http" | "http2" | "websocket"'
+export const e6 = web.route({ otherwise: { to: events.ports.broker } });
+
+// ── nothing may not mean everything ──
+// @ts-expect-error 28 empty match | says: '{}' is not assignable to type 'AtLeastOneCondition<
+export const f1 = web.route({ rules: [{ when: {}, to: 'v1' }], otherwise: { to: 'v1' } });
+// @ts-expect-error 29 empty selector | says: '{}' is not assignable to parameter of type 'AtLeastOne<Tags>'
+export const f2 = mesh.standard({ for: tagged({}), defaults: { timeout: '1s' } });
+// @ts-expect-error 30 empty pod selector | says: Source has 0 element(s) but target requires 1
+export const f3 = workload(namespace('x', { team: 'books' }), 'w', { serviceAccount: 'w', labels: [] });
+// @ts-expect-error 31 no requests said | says: Property 'requests' is missing
+export const f4 = web.allow({ from: productpage });
+// @ts-expect-error 32 an empty list of requests | says: Source has 0 element(s) but target requires 1
+export const f5 = web.allow({ from: productpage, requests: [] });
+// @ts-expect-error 33 no fallthrough said | says: Property 'otherwise' is missing
+export const f6 = web.route({ rules: [{ when: { headers: { a: 'b' } }, to: 'v1' }] });
+// @ts-expect-error 34 a guarantee about nobody | says: Source has 0 element(s) but target requires 1
+export const f7 = never({ from: [], to: reviews });
+// @ts-expect-error 35 a waiver for nothing in particular | says: Source has 0 element(s) but target requires 1
+export const f8 = waive('MW4027', { at: [], because: 'x', ticket: 'B-1', until: '2027-01-31' });
+
+// ── who ──
+// @ts-expect-error 36 allow from anyone | says: '"anyone"' is not assignable to type '"identified"'
+export const g1 = web.allow({ from: anyone, requests: ['GET /health'] });
+// @ts-expect-error 37 the internet without a gateway | says: 'Outside' is not assignable to type 'OneOrMore<Caller>'
+export const g2 = productpage.ports.web.allow({ from: internet, requests: ['GET /productpage'] });
+// @ts-expect-error 38 no identity | says: Property 'serviceAccount' is missing
+export const g3 = workload(namespace('x', { team: 'books' }), 'cron', {});
+// @ts-expect-error 39 a version is not a caller | says: 'Version' is not assignable to type 'OneOrMore<Caller>'
+export const g4 = productpage.ports.web.allow({ from: reviews.version('v2'), requests: ['GET /productpage'] });
+// @ts-expect-error 40 a whole service where a port is meant | says: Property 'allow' does not exist on type 'Service<"reviews"
+export const g5 = reviews.allow({ from: productpage, requests: ['GET /reviews/{id}'] });
+// @ts-expect-error 41 a denial that does not say why | says: Property 'because' is missing
+export const g6 = web.deny({ from: anyone });
+
+// ── requests and users ──
+// @ts-expect-error 42 not in the contract | says: Did you mean '"GET /reviews/{id}"'?
+export const h1 = web.allow({ from: productpage, requests: ['GET /review/{id}'] });
+// @ts-expect-error 43 no such method | says: '"FETCH /y"' is not assignable to type 'RequestLine'
+export const h2 = http(80, { requests: ['FETCH /y'] });
+// @ts-expect-error 44 issuer without url | says: Property 'url' is missing
+export const h3 = issuer('okta', { audiences: ['shop'], keys: jwks.file('okta.json') });
+// @ts-expect-error 45 claims without an issuer | says: 'claims' does not exist in type 'User'
+export const h4 = web.allow({ from: productpage, requests: ['GET /reviews/{id}'], user: { claims: { group: 'admin' } } });
+// @ts-expect-error 46 a retry without a bound | says: missing the following properties from type 'Retry': atMost, perTry
+export const h5 = web.route({ otherwise: { to: 'v1', retry: { on: ['5xx'] } } });
+// @ts-expect-error 47 a host that the gateway does not have | says: '"shop.acme.exmaple"' is not assignable to parameter of type '"shop.acme.example" | `${string}.books.acme.example`'
+export const h6 = edge.listeners.web.host('shop.acme.exmaple').route({ otherwise: { to: productpage.ports.web } });
+// @ts-expect-error 48 a host given to a team that is none | says: '"boks"' is not assignable
+export const h7 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { web: { port: 443, hosts: { 'a.example': 'boks' }, certificate: secret('x/y') } } });
+// @ts-expect-error 49 a code that may not be waived | says: '"MW3001"' is not assignable to parameter of type 'Waivable'
+export const h8 = waive('MW3001', { at: [reviews], because: 'x', ticket: 'B-1', until: '2027-01-31' });
+// @ts-expect-error 50 a question with a method that is none | says: '"GTE /reviews/7"' is not assignable to type
+export const h9 = ask({ from: productpage, to: web, request: 'GTE /reviews/7' });
+// @ts-expect-error 51 unknown tag value | says: Did you mean '"gold"'?
+export const i1 = mesh.standard({ for: tagged({ tier: 'golden' }), defaults: { timeout: '1s' } });
+// @ts-expect-error 52 unknown tag | says: 'teir' does not exist in type 'AtLeastOne<Tags>'
+export const i2 = mesh.standard({ for: tagged({ teir: 'gold' }), defaults: { timeout: '1s' } });
+// @ts-expect-error 53 a user made by hand | says: is missing in type '{}' but required in type 'User'
+export const i3 = web.allow({ from: productpage, requests: ['GET /reviews/{id}'], user: {} });
+
+// ── found since ──
+// @ts-expect-error 54 a key that does not exist, beside one that does | says: 'form' does not exist in type 'HttpAccess<
+export const j1 = web.allow({ form: edge, from: productpage, requests: ['GET /health'] });
+// @ts-expect-error 55 a condition that is there and undefined | says: with 'exactOptionalPropertyTypes: true'
+export const j2 = web.allow({ from: productpage, requests: ['GET /health'], user: undefined });
+// @ts-expect-error 56 the clock | says: Cannot find name 'Date'
+export const j3 = waive('MW4027', { at: [reviews], because: `since ${Date.now()}`, ticket: 'B-1', until: '2027-01-31' });
+// @ts-expect-error 57 the network | says: Cannot find name 'fetch'
+export const j4 = fetch('https://acme.example/rules.json');
+// @ts-expect-error 58 the environment of the machine | says: Cannot find name 'process'
+export const j5 = namespace(process.env.NAME, { team: 'books' });
+// @ts-expect-error 59 a denial by path | says: 'requests' does not exist in type 'Denial'
+export const j6 = web.deny({ from: productpage, because: 'x', requests: ['GET /health'] });
+// @ts-expect-error 60 a namespace of another team as a home | says: Type 'SharedWorkload' is missing the following properties from type 'Namespace'
+export const j7 = workload(mailer, 'w', { serviceAccount: 'w' });
+// @ts-expect-error 61 a need for a whole service | says: is not assignable to parameter of type 'OneOrMore<Target
+export const j8 = productpage.calls(reviews);
+// @ts-expect-error 62 too many retries | says: Type '9' is not assignable to type '1 | 2 | 3 | 4 | 5'
+export const j9 = web.route({ otherwise: { to: 'v1', retry: { atMost: 9, perTry: '1s', on: ['5xx'] } } });
+// @ts-expect-error 63 a wave that is no percentage | says: '"half"' is not assignable to type '`${number}%`'
+export const k1 = mesh.rollout({ for: mesh, waves: ['half', '100%'], hold: '1s' });
+// @ts-expect-error 64 a patch for every Envoy there will ever be | says: '{}' is not assignable to type 'AtLeastOne<VersionRange>'
+export const k2 = web.patch({ direction: 'inbound', envoy: {}, because: 'x', merge: { a: 1 } });
