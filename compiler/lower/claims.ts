@@ -3,6 +3,7 @@ import { ir as messages } from '../../core/diagnostics/ir';
 import type { Guarantee, Need, Patch, Retry, Rollout, RouteTable } from '../../core/ir/ir';
 import { patchFields } from '../../core/ir/patch-fields';
 import type { PatchUnit } from '../../core/ir/patch-fields';
+import { assertNever } from '../../core/lib/brand';
 import type { Json } from '../../core/lib/json';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
 import type { PortKey, RuleId } from '../../core/mesh/ids';
@@ -113,21 +114,57 @@ function lowerPatch(context: Context, nouns: Nouns, { id, team, value }: Declare
     const given = value.merge[written];
     const why = unit === undefined ? 'it is not on the list' : whyNot(unit, given);
     if (why !== undefined) context.report(messages.badPatch, { field: written, why, known: Object.keys(allowed) }, { id, path: 'merge' });
-    else if (typeof given === 'string' || typeof given === 'number') merge[field] = given;
+    else merge[field] = jsonOf(given);
   }
   if (Object.keys(value.merge).length === 0) context.report(messages.empty, { what: '`merge`' }, at);
   return subject && { id: id as RuleId, port: subject.port.key, direction: value.direction, envoy: { min, below }, merge };
 }
 
 function whyNot(unit: PatchUnit, value: unknown): string | undefined {
-  if (unit === 'duration')
-    return typeof value === 'string' && /^[0-9]{1,5}(?:\.[0-9]{1,3})?s$/.test(value) && Number.parseFloat(value) > 0
-      ? undefined
-      : "it takes a duration in Envoy's form, such as `0.25s`";
-  const [least, most] = unit === 'bytes' ? [1024, 67_108_864] : [1, 65_535];
-  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
-    ? undefined
-    : `it takes a whole number from ${least} to ${most}`;
+  switch (unit) {
+    case 'duration': {
+      const well = typeof value === 'string' && /^[0-9]{1,5}(?:\.[0-9]{1,3})?s$/.test(value) && Number.parseFloat(value) > 0;
+      return well ? undefined : "it takes a duration in Envoy's form, such as `0.25s`";
+    }
+    case 'bytes':
+      return isWhole(value, 1024, 67_108_864) ? undefined : 'it takes a whole number from 1024 to 67108864';
+    case 'count':
+      return isWhole(value, 1, 65_535) ? undefined : 'it takes a whole number from 1 to 65535';
+    case 'sockets': {
+      const well =
+        Array.isArray(value) &&
+        value.length > 0 &&
+        value.length <= 16 &&
+        value.every((option) => hasOnly(option, ['level', 'name', 'intValue'], -1));
+      return well ? undefined : 'it takes a list of `{ level, name, intValue }`';
+    }
+    case 'keepalive': {
+      const well =
+        isRecord(value) &&
+        Object.keys(value).join() === 'tcpKeepalive' &&
+        hasOnly(value['tcpKeepalive'], ['keepaliveProbes', 'keepaliveTime', 'keepaliveInterval'], 1);
+      return well ? undefined : 'it takes `{ tcpKeepalive: { keepaliveProbes, keepaliveTime, keepaliveInterval } }`';
+    }
+    default:
+      return assertNever(unit);
+  }
+}
+
+/** What `whyNot` let through is JSON already: it came over the sandbox's border as text. */
+function jsonOf(value: unknown): Json {
+  return JSON.parse(JSON.stringify(value));
+}
+const isWhole = (value: unknown, least: number, most: number): boolean =>
+  typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
+const isRecord = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Whether a value is a record of some of these fields, and at least one, with whole numbers. */
+function hasOnly(value: unknown, fields: readonly string[], least: number): boolean {
+  return (
+    isRecord(value) &&
+    Object.keys(value).length > 0 &&
+    Object.entries(value).every(([field, given]) => fields.includes(field) && isWhole(given, least, 2_147_483_647))
+  );
 }
 
 /** Negative when `a` is the earlier version. What is no number counts as 0. */
