@@ -6,7 +6,7 @@ import { madeAs, target } from './subjects';
 import { duration, percent } from './units';
 import { verb } from './verb';
 
-export const gate: Reader<Extract<Made, { readonly kind: 'canary' | 'gate' | 'user' | 'claim' | 'jwks' | 'deployer' | 'tools' }>> = madeAs(
+export const gate: Reader<Extract<Made, { readonly kind: 'gate' | 'user' | 'claim' | 'jwks' | 'deployer' | 'tools' }>> = madeAs(
   ['gate'],
   'a gate',
   'write `errorRate(port).below(...)` or `latency(port, quantile).below(...)`',
@@ -33,7 +33,8 @@ export const latency = verb('latency', ['of', 'quantile'], 2, (given) => {
   word('p50', 'p90', 'p99')(given.take(1), given.at(1));
   return measure('latency', duration);
 });
+const canarySpec = record({ from: text, to: text, steps: list(percent), every: duration, gates: list(gate) }, {});
 export const canary = verb('canary', ['spec'], 1, (given) => {
-  record({ from: text, to: text, steps: list(percent), every: duration, gates: list(gate) }, {})(given.take(0), given.at(0));
-  return make({}, { kind: 'canary' });
+  const { from, to } = canarySpec(given.take(0), given.at(0));
+  return make({}, { kind: 'canary', versions: [from, to] });
 });

@@ -2,11 +2,11 @@
 import type { Ref } from '../../core/declarations/declaration';
 import { deploysMethod } from './deploy-time';
 import { freeze } from './intrinsics';
-import { type Made, type MadePort, describeMade, madeOf, make } from './made';
+import { type Made, type MadePort, describeMade, hidden, madeOf, make } from './made';
 import { onlyIn, tags, team } from './mesh-names';
 import { orPerEnv } from './per-environment';
 import type { Plain } from './plain';
-import { type Place, refuse } from './policy-error';
+import { type Place, PolicyError, framesHere, refuse } from './policy-error';
 import { portSpec } from './port-specs';
 import { handles, ownedPort, portOf } from './ports';
 import { type Reader, list, named, oneOrMore, record, show, text, word } from './read';
@@ -101,14 +101,28 @@ export const service = verb('service', ['namespace', 'name', 'spec'], 3, (given)
     return make({}, { kind: 'version', ref: freeze({ ref: refTo(entry), version: one }), name: one });
   });
   const made: Made = { kind: 'service', entry, name: called, owned: true, versions };
-  return make(
-    {
-      name: called,
-      ports: handles(ports, 'MW2114', 'port', called),
-      version,
-      calls: callsMethod(entry, called),
-      deploys: deploysMethod(called),
-    },
-    made,
-  );
+  const handle = {
+    name: called,
+    ports: handles(ports, 'MW2114', 'port', called),
+    version,
+    calls: callsMethod(entry, called),
+    deploys: deploysMethod(called),
+  };
+  return make(hidden(handle, actsOfPorts(called, Object.keys(ports))), made);
 });
+
+/** What a port has and a service has not: said in words, where plain JavaScript would say that `allow` is not a function. */
+function actsOfPorts(service: string, ports: readonly string[]): { readonly [name: string]: () => never } {
+  const methods: Record<string, () => never> = {};
+  for (const act of ['allow', 'deny', 'route', 'limit', 'patch']) {
+    methods[act] = freeze((): never => {
+      throw new PolicyError(
+        'MW2120',
+        `\`${act}\` on the service \`${service}\`, where one of its ports is meant`,
+        `write \`${service}.ports.${ports[0] ?? 'web'}.${act}(...)\``,
+        framesHere(),
+      );
+    });
+  }
+  return methods;
+}

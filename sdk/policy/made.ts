@@ -58,7 +58,8 @@ export type Made =
   | { readonly kind: 'action'; readonly to: WireDestination; readonly stack: string }
   | { readonly kind: 'portSpec'; readonly port: WirePort; readonly outsideOnly: boolean }
   | { readonly kind: 'secret'; readonly name: string }
-  | { readonly kind: 'canary' | 'gate' | 'user' | 'claim' | 'jwks' | 'deployer' | 'tools' };
+  | { readonly kind: 'canary'; readonly versions: readonly string[] }
+  | { readonly kind: 'gate' | 'user' | 'claim' | 'jwks' | 'deployer' | 'tools' };
 
 const known = secrets<object, Made>();
 

@@ -87,7 +87,10 @@ const destinationOf =
       at.call.parts.push(freeze({ path: at.path, stack: made.stack }));
       return made.to;
     }
-    if (made?.kind === 'canary') return unsupported('canaries (`canary`)');
+    if (made?.kind === 'canary') {
+      for (const version of made.versions) versionOf(port)(version, at);
+      return unsupported('canaries (`canary`)');
+    }
     if (made?.kind === 'port')
       return made.unsupported !== null ? unsupported(made.unsupported) : freeze({ kind: 'target', to: routable(value, at, port.layer) });
     if (made)
