@@ -16,6 +16,9 @@ export interface DriverOptions {
   readonly onTurn?: (result: TurnResult) => void;
 }
 
+/** What is told of several reasons for one turn. */
+const urgency: readonly Trigger[] = ['poll', 'start', 'push', 'retry'];
+
 /** Decides when a turn of the loop is due: at the start, on a push (bursts are one turn), on a poll, on request; with growing pauses after trouble. */
 export class Driver {
   private due: Trigger | null = 'start';
@@ -50,7 +53,7 @@ export class Driver {
 
   /** A turn is due: at once, or as soon as the running one is over. Any number of calls until then are one. */
   wake(trigger: Trigger): void {
-    this.due = trigger === 'retry' || this.due === null ? trigger : this.due;
+    if (this.due === null || urgency.indexOf(trigger) > urgency.indexOf(this.due)) this.due = trigger;
     this.loop.branchMayHaveMoved();
     this.wakeUp?.();
   }
@@ -63,11 +66,15 @@ export class Driver {
     });
   }
 
-  /** Starts no further turn. One that runs is not waited for: its journal says where it was. */
-  close(): void {
+  /** Starts no further turn and ends the running one where it stands: its journal says where that was. Waits a little for what is on its way. */
+  async close(): Promise<void> {
     this.closed = true;
+    this.loop.stop();
     this.wakeUp?.();
     for (const { answer } of this.requests.splice(0)) answer({ kind: 'retry', diagnostics: [] });
+    const given = new AbortController();
+    await Promise.race([this.running, this.options.clock.sleep(3_000, { signal: given.signal, unref: true }).catch(() => undefined)]);
+    given.abort();
   }
 
   private async run(): Promise<void> {
@@ -77,7 +84,7 @@ export class Driver {
         this.options.onTurn?.(result);
         this.failures = result.kind === 'retry' ? this.failures + 1 : 0;
         this.lastTrouble = result.kind === 'retry' ? result.diagnostics : [];
-        if (result.kind === 'retry') this.due ??= 'retry';
+        if (result.kind === 'retry') this.due ??= 'poll';
       }
       if (this.closed) return;
       const busy = this.requests.length > 0 || (this.due !== null && this.failures === 0);

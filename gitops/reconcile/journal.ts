@@ -71,24 +71,34 @@ export async function openJournal(storage: Storage, options: JournalOptions): Pr
   };
   await compact();
 
+  let last: Promise<void> = Promise.resolve();
+  const writeOne = async (body: EntryBody): Promise<LoopState> => {
+    if (broken) throw new Error('internal: the journal is closed');
+    const entry: Entry = { ...body, seq: state.seq + 1, at: options.now() };
+    try {
+      await storage.append(file, encodeLine(entry), body.kind !== 'leg');
+      state = apply(state, entry);
+      since += 1;
+      if (since >= (options.snapshotEvery ?? 500)) await compact();
+    } catch (error) {
+      broken = true;
+      throw error;
+    }
+    return state;
+  };
   return {
     get state() {
       return state;
     },
     diagnostics,
-    write: async (body) => {
-      if (broken) throw new Error('internal: the journal is closed');
-      const entry: Entry = { ...body, seq: state.seq + 1, at: options.now() };
-      try {
-        await storage.append(file, encodeLine(entry), body.kind !== 'leg');
-        state = apply(state, entry);
-        since += 1;
-        if (since >= (options.snapshotEvery ?? 500)) await compact();
-      } catch (error) {
-        broken = true;
-        throw error;
-      }
-      return state;
+    write: (body) => {
+      // One after the other: an operator's entry may come while the loop writes its own.
+      const done = last.then(() => writeOne(body));
+      last = done.then(
+        () => undefined,
+        () => undefined,
+      );
+      return done;
     },
     close: () => {
       broken = true;

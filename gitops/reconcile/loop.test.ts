@@ -78,6 +78,19 @@ test.each(['fetch', 'compile', 'sign', 'update', 'converge'])('trouble at %s is 
   expect(world.taken).toHaveLength(1);
 });
 
+test('a release that was given up while nobody looked is not made again, unless somebody asks', async () => {
+  const { world, loop } = await fresh(['a', { text: 'A' }]);
+  await loop.turn('push');
+  world.push('b', { text: 'B', fate: 'nacked' });
+  world.trouble.push('converge');
+  expect((await loop.turn('push')).kind).toBe('retry');
+  expect(await loop.turn('poll')).toMatchObject({ outcome: 'aborted' });
+  expect(world.taken).toHaveLength(2);
+  await loop.pardon('b');
+  world.commits.set('b', { text: 'B' });
+  expect(await loop.turn('retry')).toMatchObject({ outcome: 'live' });
+});
+
 test('an update whose answer is lost is found out at the control plane', async () => {
   const { world, loop } = await fresh(['a', { text: 'A' }]);
   world.trouble.push('update answer');

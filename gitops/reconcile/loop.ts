@@ -39,6 +39,7 @@ export interface RollbackRequest {
 
 export class Loop {
   private hint = false;
+  private readonly stopping = new AbortController();
 
   constructor(
     private readonly deps: LoopDeps,
@@ -54,6 +55,12 @@ export class Loop {
   /** Tells a running turn that the branch may have moved: it looks before it releases anything. */
   branchMayHaveMoved(): void {
     this.hint = true;
+  }
+
+  /** Ends what only waits, and writes nothing more: the next start takes up what was in flight. */
+  stop(): void {
+    this.journal.close();
+    this.stopping.abort(new Error('the loop stops'));
   }
 
   /** Once, before the first turn: ends what was in flight when the loop died, by what the control plane says. */
@@ -221,7 +228,7 @@ export class Loop {
     const control = new AbortController();
     const timer = setTimeout(() => control.abort(), ms);
     try {
-      return await work(control.signal);
+      return await work(AbortSignal.any([control.signal, this.stopping.signal]));
     } catch (error) {
       if (control.signal.aborted) return 'late';
       throw error;

@@ -44,6 +44,11 @@ export class SimulatedWorld {
     this.branch.push(commit);
   }
 
+  /** Dependencies that never die. */
+  dependencies(): LoopDeps {
+    return this.deps((name) => this.onStep(name));
+  }
+
   /** One life of the loop. `dieAt`: the step it does not survive, from 1; answers the loop and whether it is dead by now. */
   async life(dieAt = Infinity): Promise<{ readonly loop: Loop; readonly journal: Journal; readonly dead: () => boolean }> {
     let steps = 0;

@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import { signerClient } from '../../compiler/sign';
+import type { Clock } from '../../platform/clock';
+import type { Log } from '../../platform/log';
+import { startCompiler } from '../compile/compiler';
+import type { GitopsConfig } from '../config';
+import { defaultLimits, openStore } from '../repo/store';
+import type { LoopDeps } from '../reconcile/deps';
+import { ok } from '../reconcile/deps';
+import { controlPlane } from '../rollout/control-plane';
+import { authorizationOf, readSecret } from '../secrets';
+import { directDeployer, realDeps } from './deps';
+
+export interface Wired {
+  readonly deps: LoopDeps;
+  close(): Promise<void>;
+}
+
+/** Makes the real dependencies from the configuration. */
+export async function wire(config: GitopsConfig, { clock }: { readonly clock: Clock; readonly log: Log }): Promise<Wired> {
+  const { credentialsFile } = config;
+  const store = await openStore({
+    dir: join(config.stateDir, 'repository'),
+    url: config.repositoryUrl,
+    branch: config.branch ?? 'main',
+    authorization: async () => {
+      if (credentialsFile === undefined) return null;
+      const secret = await readSecret(credentialsFile);
+      return secret.value === undefined ? null : authorizationOf(secret.value);
+    },
+    limits: {
+      ...defaultLimits,
+      ...(config.limits?.packBytes === undefined ? {} : { packBytes: config.limits.packBytes }),
+      ...(config.limits?.timeoutMs === undefined ? {} : { timeoutMs: config.limits.timeoutMs }),
+    },
+  });
+  const compiler = startCompiler({ timeoutMs: config.limits?.compileMs ?? 120_000, memoryMb: config.limits?.compilerMb ?? 2_048 });
+  const admin = controlPlane({ adminUrl: config.target.adminUrl, tokenFile: config.target.tokenFile, clock });
+  const deps = realDeps({
+    store,
+    compiler,
+    signer: signerClient(config.signerSocket),
+    controlPlane: admin,
+    deployer: directDeployer(admin),
+    validate: () => Promise.resolve(ok(null)),
+    verifyCommit: null,
+    clock,
+    config: {
+      repositoryUrl: config.repositoryUrl,
+      policiesDir: config.policiesDir ?? 'policies',
+      environment: config.environment,
+      cacheDir: config.cacheDir ?? join(config.stateDir, 'cache'),
+      releaseValidMs: config.releaseValidMs ?? 3_600_000,
+    },
+  });
+  return { deps, close: () => compiler.close() };
+}
