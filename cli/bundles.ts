@@ -1,20 +1,18 @@
 /** Bundles on disk, read for a verb. */
-import { readFile } from 'node:fs/promises';
 import * as path from 'node:path';
-import { parseBundle, type Bundle } from '../core/bundle/bundle';
+import type { Bundle } from '../core/bundle/bundle';
 import { parseTrust, type TrustRoot } from '../core/bundle/trust';
 import type { Diagnostic, Outcome } from '../core/diagnostics/diagnostic';
-import { listFiles, readTextIfThere } from '../platform/files';
+import { readBundleFolder } from '../platform/bundle-folder';
+import { readTextIfThere } from '../platform/files';
 import { UsageError, type CommandContext } from './command';
 import { formatText, toJson } from './findings';
 
 /** Reads and parses a bundle folder; signatures are not looked at. */
 export async function bundleAt(context: CommandContext, folder: string): Promise<Outcome<Bundle>> {
   const base = path.resolve(context.cwd, folder);
-  const names = await listFiles(base);
-  if (!names.includes('release.json')) throw new UsageError(`\`${folder}\` holds no bundle: there is no release.json in it`);
-  const texts = await Promise.all(names.map(async (name) => [name, await readFile(path.join(base, name), 'utf8')] as const));
-  return parseBundle(new Map(texts));
+  if ((await readTextIfThere(path.join(base, 'release.json'))) === null) throw new UsageError(`\`${folder}\` holds no bundle: there is no release.json in it`);
+  return readBundleFolder(base);
 }
 
 /** The trust root of a file. */

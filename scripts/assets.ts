@@ -6,7 +6,9 @@ import { isNotFound, listFiles } from '../platform/files';
 const root = path.resolve(__dirname, '..', '..');
 const folders = ['core', 'platform', 'sdk', 'compiler', 'runtime-proxy', 'deploy', 'gitops', 'web', 'cli'];
 const isAsset = (name: string): boolean =>
-  (/\.(json|html|css|svg|js|mjs|cjs|proto|yaml|sh)$/.test(name) || name.endsWith('.d.ts')) && path.basename(name) !== 'tsconfig.json' && !name.includes('node_modules/');
+  (/\.(json|html|css|svg|js|mjs|cjs|proto|yaml|sh)$/.test(name) || name.endsWith('.d.ts')) &&
+  path.basename(name) !== 'tsconfig.json' &&
+  !name.includes('node_modules/');
 
 async function same(from: string, to: string): Promise<boolean> {
   try {

@@ -7,16 +7,24 @@ const steps = [
   step('format', 'prettier --check --log-level warn .'),
   step('lint', 'oxlint --deny-warnings'),
   step('types of tests', 'tsc -p test'),
-  step('boundaries', 'depcruise --config .dependency-cruiser.cjs core platform sdk compiler runtime-proxy deploy gitops web cli scripts bench policies'),
+  step(
+    'boundaries',
+    'depcruise --config .dependency-cruiser.cjs core platform sdk compiler runtime-proxy deploy gitops web cli scripts bench policies',
+  ),
+  step('generated schemas', 'node dist/scripts/generate-schemas.js --check'),
   step('unused', 'knip --no-progress'),
   step('generated documents', 'node dist/scripts/docs/main.js --check'),
-  ...(still ? [] : [step('unit tests', 'jest --silent --testPathIgnorePatterns /node_modules/ /dist/ \\.policy\\.test\\.ts$ <rootDir>/test/')]),
+  ...(still
+    ? []
+    : [step('unit tests', 'jest --silent --testPathIgnorePatterns /node_modules/ /dist/ \\.policy\\.test\\.ts$ <rootDir>/test/')]),
 ];
 
 runSteps(steps).then(
   (results) => {
     const failed = results.filter((result) => result.code !== 0);
-    process.stdout.write(failed.length === 0 ? `check: ${results.length} steps ok\n` : `check: failed: ${failed.map((result) => result.name).join(', ')}\n`);
+    process.stdout.write(
+      failed.length === 0 ? `check: ${results.length} steps ok\n` : `check: failed: ${failed.map((result) => result.name).join(', ')}\n`,
+    );
     process.exitCode = failed.length === 0 ? 0 : 1;
   },
   (error: unknown) => {

@@ -1,6 +1,6 @@
 /** The JSON Schemas there are, and how each is made. Our own wire types only: the generator loads what JSDoc names, so it never sees a user's file. */
 import * as path from 'node:path';
-import { generateSchema, getProgramFromFiles } from 'typescript-json-schema';
+import { generateSchema, getProgramFromFiles, type Definition } from 'typescript-json-schema';
 
 export interface GeneratedSchema {
   /** The checked-in file, relative to the root. */
@@ -32,6 +32,29 @@ function fromType(source: string, type: string, file: string): GeneratedSchema {
   return { file, source, type, generate };
 }
 
+/** A server's configuration file, whose type stands among the server's code. */
+function fromConfig(source: string, type: string, name: string): GeneratedSchema {
+  const file = `cli/schemas/${name}.schema.json`;
+  const generate = (root: string): string => {
+    const program = getProgramFromFiles([path.join(root, source)], { ...compilerOptions, types: ['node'], module: 'node16', moduleResolution: 'node16', esModuleInterop: true }, root);
+    const schema = generateSchema(program, type, { ...settings, ref: false, ignoreErrors: true }, []);
+    if (!schema) throw new Error(`internal: no schema of \`${type}\``);
+    return `${JSON.stringify({ $id: path.basename(file), ...unbranded(schema) }, null, 2)}\n`;
+  };
+  return { file, source, type, generate };
+}
+
+/** A branded text (`string & { __brand }`) is a text on disk. */
+function unbranded(schema: Definition): Definition {
+  return JSON.parse(JSON.stringify(schema), (_key, value: unknown) => {
+    const parts: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'allOf') : undefined;
+    return Array.isArray(parts) && parts.some((part: { type?: string }) => part.type === 'string') ? { type: 'string' } : value;
+  });
+}
+
 export const schemas: readonly GeneratedSchema[] = [
   fromType('core/declarations/declaration.ts', 'Declaration', 'core/declarations/declaration.schema.json'),
+  fromConfig('runtime-proxy/ca/main.ts', 'CaConfig', 'ca'),
+  fromConfig('runtime-proxy/agent/main.ts', 'AgentConfig', 'agent'),
+  fromConfig('gitops/config.ts', 'GitopsConfig', 'gitops'),
 ];

@@ -10,7 +10,18 @@ import { temporaryFolder } from '../platform/files';
 
 const root = path.resolve(__dirname, '..', '..');
 /** Folders whose suites start Envoy, Pulumi or whole meshes: these share the machine badly. */
-const heavy = ['test/e2e/', 'test/differential/', 'test/hostile/', 'test/conformance/', 'test/types/', 'deploy/', 'gitops/', 'runtime-proxy/', 'platform/tools/', 'compiler/emit/'];
+const heavy = [
+  'test/e2e/',
+  'test/differential/',
+  'test/hostile/',
+  'test/conformance/',
+  'test/types/',
+  'deploy/',
+  'gitops/',
+  'runtime-proxy/',
+  'platform/tools/',
+  'compiler/emit/',
+];
 
 interface Tally {
   readonly passed: number;
@@ -23,12 +34,19 @@ interface Report {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
   readonly numRuntimeErrorTestSuites: number;
-  readonly testResults: readonly { readonly name: string; readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[] }[];
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
 }
 
 async function jest(args: readonly string[], report: string): Promise<Tally> {
   const code = await new Promise<number>((resolve, reject) => {
-    const child = spawn('jest', ['--json', `--outputFile=${report}`, '--passWithNoTests', ...args], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, CI: process.env['CI'] ?? 'true' } });
+    const child = spawn('jest', ['--json', `--outputFile=${report}`, '--passWithNoTests', ...args], {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, CI: process.env['CI'] ?? 'true' },
+    });
     child.once('error', reject);
     child.once('exit', (exit) => resolve(exit ?? 1));
   });
@@ -39,19 +57,22 @@ async function jest(args: readonly string[], report: string): Promise<Tally> {
   return {
     passed: read.numPassedTests,
     failed: code !== 0 && failed === 0 ? 1 : failed,
-    skipped: read.testResults.flatMap((suite) => suite.assertionResults.filter((test) => test.status === 'pending' || test.status === 'todo').map((test) => test.fullName)),
+    skipped: read.testResults.flatMap((suite) =>
+      suite.assertionResults.filter((test) => test.status === 'pending' || test.status === 'todo').map((test) => test.fullName),
+    ),
   };
 }
 
 /** What the suites need and npm does not carry. A tool that cannot be had is named here; the suites that need it then fail, never skip. */
 async function obtainTools(): Promise<void> {
-  const { obtainEnvoy } = await import('../platform/tools/obtain.js');
+  const { obtainEnvoy } = await import('../platform/tools/envoy.js');
   const { obtainPulumi } = await import('../platform/tools/pulumi.js');
-  for (const [name, obtain] of [['Envoy', obtainEnvoy], ['Pulumi', obtainPulumi]] as const) {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  for (const obtain of [() => obtainEnvoy({ say }), () => obtainPulumi({ say })]) {
     try {
-      process.stderr.write(`${name}: ${String(await obtain())}\n`);
+      say(await obtain());
     } catch (error) {
-      process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+      say(error instanceof Error ? error.message : String(error));
     }
   }
 }
