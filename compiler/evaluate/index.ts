@@ -1,0 +1,2 @@
+export { evaluate, type EvaluateOptions } from './evaluate';
+export { createSandbox, type Sandbox } from './sandbox';

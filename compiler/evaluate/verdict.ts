@@ -1,0 +1,76 @@
+import type { Diagnostic, DiagnosticCode } from '../../core/diagnostics/diagnostic';
+import { evaluate } from '../../core/diagnostics/evaluate';
+import { shown } from './link';
+import type { Places } from './origins';
+import type { Finished, Thrown } from './protocol';
+
+export interface Limits {
+  readonly fuel: number;
+  readonly memoryBytes: number;
+  readonly wallMs: number;
+}
+
+/** What a run that did not come through has to say; empty when it came through. */
+export function verdictOf(finished: Finished, limits: Limits, places: Places): readonly Diagnostic[] {
+  const { thrown, refused } = finished;
+  const span = thrown?.is === 'error' && 'stack' in thrown ? places.framesOf(thrown.stack)[0] : undefined;
+  const spent = finished.ticks + finished.charged > limits.fuel;
+  const first = refused[0];
+  if (first) return [refusal(first.kind, shown(first.name), span)];
+  if (thrown === null) return finished.pending ? [evaluate.asynchronous({ name: 'promise' })] : [];
+  if (spent) {
+    const top = thrown.is === 'error' && 'stack' in thrown ? (thrown.stack.split('\n')[0] ?? '') : '';
+    if (/ at (?:exec|test|\[Symbol\.\w+\]) \(native\)/.test(top)) return [evaluate.regex({ fuel: limits.fuel }, { span })];
+    if (finished.charged > finished.ticks) return [evaluate.amplification({ what: 'large texts or lists, again and again' }, { span })];
+    return [evaluate.fuel({ fuel: limits.fuel }, { span })];
+  }
+  return [failure(thrown, limits, span)];
+}
+
+function refusal(kind: string, name: string, span: Diagnostic['span']): Diagnostic {
+  const where = { span };
+  switch (kind) {
+    case 'amplification':
+      return evaluate.amplification({ what: name }, where);
+    case 'clock':
+      return evaluate.clock({ name }, where);
+    case 'randomness':
+      return evaluate.randomness({ name }, where);
+    case 'network':
+      return evaluate.network({ name }, where);
+    case 'machine':
+      return evaluate.machine({ name }, where);
+    case 'code-from-text':
+      return evaluate.codeFromText({ name }, where);
+    case 'asynchronous':
+      return evaluate.asynchronous({ name }, where);
+    case 'locale':
+      return evaluate.locale({ name }, where);
+    case 'printing':
+      return evaluate.printing({ name }, where);
+    case 'forged-origin':
+      return evaluate.forgedOrigin({ what: `\`${name}\`` }, where);
+    case 'intrinsic':
+      return evaluate.frozen({ says: `\`${name}\` of a built-in` }, where);
+    default:
+      return evaluate.machinery({ name }, where);
+  }
+}
+
+// What the engine says when something frozen is assigned to, extended, or redefined.
+const frozen = /is read-only|object is not extensible|property is not configurable|no setter for property|could not delete property|not extensible/;
+
+function failure(thrown: Thrown, limits: Limits, span: Diagnostic['span']): Diagnostic {
+  const where = { span };
+  if (thrown.is !== 'error' || !('message' in thrown)) return evaluate.thrownOther({ is: shown(thrown.is) }, where);
+  const { name, code, help } = thrown;
+  const message = shown(thrown.message);
+  if (code !== undefined && /^MW21\d\d$/.test(code) && help !== undefined) {
+    return { code: code as DiagnosticCode, slug: 'refused-by-sdk', severity: 'error', message, help: shown(help), ...(span ? { span } : {}) };
+  }
+  if (name === 'InternalError' && message === 'out of memory') return evaluate.memory({ mebibytes: Math.round(limits.memoryBytes / 1048576) }, where);
+  if ((name === 'InternalError' && message === 'stack overflow') || (name === 'RangeError' && message.includes('call stack'))) return evaluate.depth({}, where);
+  if (name === 'TypeError' && frozen.test(message)) return evaluate.frozen({ says: message }, where);
+  if (name === 'ReferenceError') return evaluate.thrown({ says: message }, where);
+  return evaluate.thrown({ says: `${name === 'Error' ? '' : `${shown(name)}: `}${message}` }, where);
+}
