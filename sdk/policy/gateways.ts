@@ -1,5 +1,5 @@
 /** Gateways, and what is outside the mesh. */
-import { freeze } from './intrinsics';
+import { freeze, keysOf } from './intrinsics';
 import { make } from './made';
 import { ownNamespace } from './inventory';
 import { team } from './mesh-names';
@@ -30,7 +30,7 @@ export const gateway = verb('gateway', ['namespace', 'name', 'spec'], 3, (given)
     given.call,
   );
   const made: Record<string, object> = {};
-  for (const key of Object.keys(listeners)) made[key] = listenerHandle(entry, called, key, Object.keys(listeners[key]?.hosts ?? {}));
+  for (const key of keysOf(listeners)) made[key] = listenerHandle(entry, called, key, keysOf(listeners[key]?.hosts ?? {}));
   return make({ listeners: handles(made, 'MW2114', 'listener', called) }, { kind: 'gateway', entry, name: called, owned: true });
 });
 
@@ -57,7 +57,7 @@ export const external = verb('external', ['name', 'spec'], 2, (given) => {
   const feature = 'hosts outside the mesh (`external`)';
   const entry = register(unsupported(feature), given.call);
   const made: Record<string, object> = {};
-  for (const port of Object.keys(ports)) {
+  for (const port of keysOf(ports)) {
     const declared = ports[port];
     if (declared)
       made[port] = ownedPort(portOf({ ref: refTo(entry), port }, `${called}.ports.${port}`, declared.port, [], { unsupported: feature }));

@@ -9,8 +9,8 @@ const { bind, call } = Function.prototype;
 const uncurried = <T, A extends readonly unknown[], R>(method: (this: T, ...args: A) => R): ((self: T, ...args: A) => R) =>
   bind.call(call, method);
 
-export const { freeze, getPrototypeOf, getOwnPropertyDescriptor, defineProperty, create, isFrozen } = Object;
-export const { ownKeys } = Reflect;
+export const { freeze, getPrototypeOf, getOwnPropertyDescriptor, defineProperty, create, keys: keysOf, hasOwn } = Object;
+export const { ownKeys, get: getProperty } = Reflect;
 export const { isArray } = Array;
 export const { isFinite, isInteger } = Number;
 export const { stringify, parse } = JSON;

@@ -1,7 +1,7 @@
 /** Namespaces, services and workloads: what there is, and whose it is. */
 import type { Ref } from '../../core/declarations/declaration';
 import { deploysMethod } from './deploy-time';
-import { freeze } from './intrinsics';
+import { freeze, keysOf } from './intrinsics';
 import { type Made, type MadePort, describeMade, hidden, madeOf, make } from './made';
 import { onlyIn, tags, team } from './mesh-names';
 import { orPerEnv } from './per-environment';
@@ -90,7 +90,7 @@ export const service = verb('service', ['namespace', 'name', 'spec'], 3, (given)
   };
   const entry = register(value, given.call);
   const ports: Record<string, object> = {};
-  for (const port of Object.keys(spec.ports)) {
+  for (const port of keysOf(spec.ports)) {
     const declared = spec.ports[port];
     if (declared) ports[port] = ownedPort(portOf({ ref: refTo(entry), port }, `${called}.ports.${port}`, declared, versions));
   }
@@ -108,7 +108,7 @@ export const service = verb('service', ['namespace', 'name', 'spec'], 3, (given)
     calls: callsMethod(entry, called),
     deploys: deploysMethod(called),
   };
-  return make(hidden(handle, actsOfPorts(called, Object.keys(ports))), made);
+  return make(hidden(handle, actsOfPorts(called, keysOf(ports))), made);
 });
 
 /** What a port has and a service has not: said in words, where plain JavaScript would say that `allow` is not a function. */

@@ -1,6 +1,6 @@
 /** What the SDK itself made, told by identity: nothing written by hand, cast or copied is ever taken for one of these. */
 import type { CallerRef, Ref, WireDestination, WirePort, WireTextMatch } from '../../core/declarations/declaration';
-import { defineProperty, freeze, secrets } from './intrinsics';
+import { defineProperty, freeze, keysOf, secrets } from './intrinsics';
 import type { Plain } from './plain';
 
 export type Layer = 'http' | 'grpc' | 'tls' | 'tcp';
@@ -101,6 +101,6 @@ export function describeMade(made: Made): string {
 
 /** A method that is there to be called and not to be listed. */
 export function hidden<T extends object>(target: T, methods: { readonly [name: string]: unknown }): T {
-  for (const name of Object.keys(methods)) defineProperty(target, name, { value: methods[name], enumerable: false });
+  for (const name of keysOf(methods)) defineProperty(target, name, { value: methods[name], enumerable: false });
   return target;
 }

@@ -2,7 +2,7 @@
 import { suggest } from './did-you-mean';
 import { type Place, refuse } from './policy-error';
 import { type Reader, list, recordOf, show, text } from './read';
-import { freeze } from './intrinsics';
+import { freeze, hasOwn, keysOf } from './intrinsics';
 
 export interface MeshNames {
   readonly environments: readonly string[];
@@ -46,14 +46,14 @@ export const onlyIn = list(environment, { unique: 'environment' });
 /** `{ tier: 'gold' }`: at least one, each a word of the mesh's vocabulary. */
 export const tags: Reader<{ readonly [tag: string]: string }> = (value, at) => {
   const given = recordOf(value, at);
-  const keys = Object.keys(given);
+  const keys = keysOf(given);
   if (keys.length === 0) return refuse(at, 'MW2106', 'an empty record of tags', 'nothing may not mean everything: name at least one tag');
   const read: Record<string, string> = {};
   for (const key of keys) read[key] = text(given[key] ?? null, at);
   whenNamesAreKnown((known) => {
     for (const key of keys) {
-      const values = Object.hasOwn(known.tags, key) ? known.tags[key] : undefined;
-      if (!values) refuse(at, 'MW2113', `unknown tag \`${key.slice(0, 80)}\``, suggest(key, Object.keys(known.tags), 'tag'));
+      const values = hasOwn(known.tags, key) ? known.tags[key] : undefined;
+      if (!values) refuse(at, 'MW2113', `unknown tag \`${key.slice(0, 80)}\``, suggest(key, keysOf(known.tags), 'tag'));
       else if (!values.includes(read[key] ?? ''))
         refuse(at, 'MW2113', `${show(given[key] ?? null)} is no value of the tag \`${key}\``, suggest(read[key] ?? '', values, 'value'));
     }

@@ -1,4 +1,5 @@
 /** The root of a repository: its names, who owns what, and what it runs on. */
+import { hasOwn, keysOf } from './intrinsics';
 import { versionsMethod } from './deploy-time';
 import { make } from './made';
 import { setNames } from './mesh-names';
@@ -34,18 +35,18 @@ export const defineMesh = verb('defineMesh', ['spec'], 1, (given) => {
       'leave the key out',
     );
   checkOwners(mesh.teams, at);
-  setNames({ environments: mesh.environments, teams: Object.keys(mesh.teams), tags: mesh.tags ?? {} }, at);
+  setNames({ environments: mesh.environments, teams: keysOf(mesh.teams), tags: mesh.tags ?? {} }, at);
   const entry = register({ kind: 'mesh', ...mesh }, given.call);
   return make({ standard: standardMethod('mesh'), versions: versionsMethod, rollout: rolloutMethod }, { kind: 'mesh', entry });
 });
 
 function checkOwners(teams: { readonly [team: string]: { readonly namespaces: readonly string[] } }, at: Place): void {
   const owners: Record<string, string> = {};
-  for (const team of Object.keys(teams)) {
+  for (const team of keysOf(teams)) {
     if (team === 'mesh')
       return refuse(under(at, 'teams'), 'MW2124', 'a team named `mesh`', 'choose another name: the root module speaks as `mesh`');
     for (const space of teams[team]?.namespaces ?? []) {
-      const other = Object.hasOwn(owners, space) ? owners[space] : undefined;
+      const other = hasOwn(owners, space) ? owners[space] : undefined;
       if (other !== undefined)
         return refuse(
           under(at, 'teams'),

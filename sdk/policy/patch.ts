@@ -1,5 +1,5 @@
 /** The escape hatch: fields merged into the Envoy configuration of one port, within a range of Envoy versions. */
-import { isArray } from './intrinsics';
+import { isArray, keysOf } from './intrinsics';
 import { type MadePort, madeOf, make } from './made';
 import { versionRange } from './deploy-time';
 import type { Plain } from './plain';
@@ -18,7 +18,7 @@ const json = (value: Plain, at: Place): unknown => {
 };
 const merged: Reader<Merge> = (value, at) => {
   const given = recordOf(value, at);
-  return Object.fromEntries(Object.keys(given).map((key) => [key, json(given[key] ?? null, under(at, key))]));
+  return Object.fromEntries(keysOf(given).map((key) => [key, json(given[key] ?? null, under(at, key))]));
 };
 const spec = record(
   {

@@ -1,7 +1,7 @@
 /** `per` and `mostly`: values that differ by environment, symbolic until lower. */
 import type { OrPerEnv } from '../../core/declarations/declaration';
 import { suggest } from './did-you-mean';
-import { freeze, isArray } from './intrinsics';
+import { freeze, hasOwn, isArray, keysOf } from './intrinsics';
 import { make, madeOf } from './made';
 import { whenNamesAreKnown } from './mesh-names';
 import { type Place, refuse, under } from './policy-error';
@@ -11,10 +11,10 @@ import { verb } from './verb';
 export const per = verb('per', ['values'], 1, (given) => {
   const values = recordOf(given.take(0), given.at(0));
   const at = { call: given.call, path: '' };
-  checkNames(Object.keys(values), at);
+  checkNames(keysOf(values), at);
   whenNamesAreKnown((known) => {
     for (const name of known.environments) {
-      if (!Object.hasOwn(values, name))
+      if (!hasOwn(values, name))
         refuse(
           at,
           'MW2111',
@@ -28,9 +28,9 @@ export const per = verb('per', ['values'], 1, (given) => {
 
 export const mostly = verb('mostly', ['value', 'except'], 2, (given) => {
   const except = recordOf(given.take(1), given.at(1));
-  if (Object.keys(except).length === 0)
+  if (keysOf(except).length === 0)
     return refuse(given.at(1), 'MW2106', 'no exception', 'name at least one environment, or write the value plainly');
-  checkNames(Object.keys(except), { call: given.call, path: '' });
+  checkNames(keysOf(except), { call: given.call, path: '' });
   return make({}, { kind: 'mostlyEnv', value: given.take(0), except, stack: given.call.stack });
 });
 
@@ -52,7 +52,7 @@ export const orPerEnv =
     at.call.parts.push(freeze({ path: at.path, stack: made.stack }));
     const each = (values: { readonly [environment: string]: unknown }): { readonly [environment: string]: T } => {
       const read: Record<string, T> = {};
-      for (const name of Object.keys(values))
+      for (const name of keysOf(values))
         read[name] = reader(notNested(recordOf(values, at)[name] ?? null, under(at, name)), under(at, name));
       return freeze(read);
     };

@@ -2,7 +2,7 @@
 import type { WirePort } from '../../core/declarations/declaration';
 import { allowMethod, denyMethod, limitMethod } from './access';
 import { suggest } from './did-you-mean';
-import { RawProxy, freeze } from './intrinsics';
+import { RawProxy, freeze, getProperty, hasOwn, keysOf } from './intrinsics';
 import { type MadePort, hidden, make } from './made';
 import { patchMethod } from './patch';
 import { PolicyError, type PolicyCode, framesHere } from './policy-error';
@@ -60,13 +60,13 @@ export function handles(
   what: string,
   owner: string,
 ): { readonly [name: string]: object } {
-  const names = Object.keys(known);
+  const names = keysOf(known);
   return new RawProxy(freeze({ ...known }), {
     get(target, key) {
-      if (typeof key === 'string' && !Object.hasOwn(target, key) && !(key in Object.prototype) && key !== 'then' && key !== 'toJSON') {
+      if (typeof key === 'string' && !hasOwn(target, key) && !(key in Object.prototype) && key !== 'then' && key !== 'toJSON') {
         throw new PolicyError(code, `unknown ${what} \`${key.slice(0, 80)}\` of \`${owner}\``, suggest(key, names, what), framesHere());
       }
-      return Reflect.get(target, key);
+      return getProperty(target, key);
     },
   });
 }

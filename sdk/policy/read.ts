@@ -1,5 +1,5 @@
 /** Readers: each takes plain data at a place and answers with a wire value, or refuses in words that teach. */
-import { freeze, isArray, isInteger } from './intrinsics';
+import { freeze, hasOwn, isArray, isInteger, keysOf } from './intrinsics';
 import { suggest } from './did-you-mean';
 import { describeMade, madeOf } from './made';
 import { type Place, refuse, under } from './policy-error';
@@ -99,19 +99,19 @@ export const record =
   ): Reader<Answers<R> & Partial<Answers<O>>> =>
   (value, at) => {
     const given = recordOf(value, at);
-    const keys = [...Object.keys(required), ...Object.keys(optional)];
-    for (const key of Object.keys(given)) {
+    const keys = [...keysOf(required), ...keysOf(optional)];
+    for (const key of keysOf(given)) {
       if (keys.includes(key)) continue;
-      const said = Object.hasOwn(teach, key) ? teach[key] : undefined;
+      const said = hasOwn(teach, key) ? teach[key] : undefined;
       return refuse(at, 'MW2103', `unknown key \`${key.slice(0, 80)}\``, said ?? suggest(key, keys, 'key'));
     }
     const read: Record<string, unknown> = {};
-    for (const key of Object.keys(required)) {
+    for (const key of keysOf(required)) {
       const one = given[key];
       if (one === undefined) return refuse(at, 'MW2102', `\`${key}\` is missing`, `say \`${key}\`: it is never assumed`);
       read[key] = required[key]?.(one, under(at, key));
     }
-    for (const key of Object.keys(optional)) {
+    for (const key of keysOf(optional)) {
       const one = given[key];
       if (one !== undefined) read[key] = optional[key]?.(one, under(at, key));
     }
@@ -123,7 +123,7 @@ export const atLeastOne =
   <T>(reader: Reader<T>, what: string): Reader<T> =>
   (value, at) => {
     const given = recordOf(value, at);
-    if (Object.keys(given).length === 0)
+    if (keysOf(given).length === 0)
       return refuse(at, 'MW2106', `${what} that says nothing`, 'nothing may not mean everything: give at least one key');
     return reader(value, at);
   };
@@ -133,7 +133,7 @@ export const named =
   <T>(name: Reader<string>, item: Reader<T>, empty: 'allowed' | 'refused' = 'refused'): Reader<{ readonly [name: string]: T }> =>
   (value, at) => {
     const given = recordOf(value, at);
-    const keys = Object.keys(given);
+    const keys = keysOf(given);
     if (keys.length === 0 && empty === 'refused')
       return refuse(at, 'MW2106', 'an empty record', 'nothing may not mean everything: name at least one');
     const read: Record<string, T> = {};

@@ -1,6 +1,6 @@
 /** What the policy modules made, in the order they made it. The only state of the SDK besides the mesh's names. */
 import type { DeclarationValue } from '../../core/declarations/declaration';
-import { freeze } from './intrinsics';
+import { freeze, keysOf } from './intrinsics';
 import { madeOf } from './made';
 import type { Call } from './policy-error';
 
@@ -18,6 +18,9 @@ const made: Entry[] = [];
 
 /** Everything made so far. */
 export const entries = (): readonly Entry[] => freeze([...made]);
+
+/** How many there are so far. */
+export const count = (): number => made.length;
 
 /** Registers a declaration, deep-frozen, and answers with its number. */
 export function register(value: DeclarationValue, call: Call): number {
@@ -44,6 +47,6 @@ export const refTo = (entry: number): string => `#${entry}`;
 
 function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
-  for (const key of Object.keys(value)) deepFreeze((value as Record<string, unknown>)[key]);
+  for (const key of keysOf(value)) deepFreeze((value as Record<string, unknown>)[key]);
   return freeze(value);
 }

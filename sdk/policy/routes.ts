@@ -2,7 +2,7 @@
 import type { DeclarationValue, WireConditions, WireDestination, WireRouteElse, WireRouteRule } from '../../core/declarations/declaration';
 import { requestOf, user } from './access';
 import { suggest } from './did-you-mean';
-import { freeze, isArray } from './intrinsics';
+import { freeze, hasOwn, isArray, keysOf } from './intrinsics';
 import { type MadePort, describeMade, madeOf, make } from './made';
 import { onlyIn } from './mesh-names';
 import { orPerEnv } from './per-environment';
@@ -156,7 +156,7 @@ function inForce(read: Else & { readonly [key: string]: unknown }, alsoMissing?:
     requestHeaders: 'edits of request headers (`requestHeaders`)',
     responseHeaders: 'edits of response headers (`responseHeaders`)',
   };
-  const missing = alsoMissing ?? Object.keys(words).find((key) => Object.hasOwn(read, key));
+  const missing = alsoMissing ?? keysOf(words).find((key) => hasOwn(read, key));
   return {
     to: missing === undefined ? read.to : unsupported(words[missing] ?? missing),
     ...(read.timeout !== undefined ? { timeout: read.timeout } : {}),

@@ -1,6 +1,6 @@
 /** `share`: the same things without the acts of their owner, for a team's public.ts. */
 import { madeOf, make, hidden } from './made';
-import { freeze, getOwnPropertyDescriptor, ownKeys } from './intrinsics';
+import { freeze, getOwnPropertyDescriptor, getProperty, ownKeys } from './intrinsics';
 import { type Place, framesHere, refuse } from './policy-error';
 import { handles, refusals, sharedPort } from './ports';
 
@@ -16,7 +16,7 @@ export const share = freeze((own: unknown): object => {
   for (const key of ownKeys(own)) {
     if (typeof key === 'symbol' || key === '__esModule' || key === 'default' || key === '__proto__') continue;
     if (!getOwnPropertyDescriptor(own, key)?.enumerable) continue;
-    const value: unknown = Reflect.get(own, key);
+    const value: unknown = getProperty(own, key);
     if (value === undefined)
       return refuse(
         at,

@@ -1,6 +1,6 @@
 /** How a header, a query parameter or a cookie is matched. A plain string matches exactly. */
 import type { WireTextFields, WireTextMatch } from '../../core/declarations/declaration';
-import { freeze } from './intrinsics';
+import { freeze, keysOf } from './intrinsics';
 import { make, madeOf } from './made';
 import { type Place, refuse } from './policy-error';
 import { type Reader, named, text } from './read';
@@ -44,7 +44,7 @@ export const textFields: Reader<WireTextFields> = named(headerName, match);
 export const headerFields: Reader<WireTextFields> = (value, at) => {
   const fields = textFields(value, at);
   const seen: string[] = [];
-  for (const name of Object.keys(fields)) {
+  for (const name of keysOf(fields)) {
     if (seen.includes(name.toLowerCase()))
       return refuse(at, 'MW2126', `the header \`${name}\` is written twice`, 'name each header once: their case does not matter');
     seen.push(name.toLowerCase());

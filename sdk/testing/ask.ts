@@ -1,6 +1,6 @@
 /** Questions to the mesh, answered by core/semantics through the host. */
 import type { Decision } from '../../core/semantics/decision';
-import { freeze, parse, secrets, stringify } from '../policy/intrinsics';
+import { freeze, getProperty, parse, secrets, stringify } from '../policy/intrinsics';
 import { madeOf } from '../policy/made';
 import { environment } from '../policy/mesh-names';
 import { handleOf, refTo } from '../policy/registry';
@@ -26,7 +26,7 @@ export const decisionOf = (answer: unknown): Decision | undefined =>
   typeof answer === 'object' && answer !== null ? decisions.get(answer) : undefined;
 
 function askHost(question: object): { readonly [key: string]: unknown } {
-  const host: unknown = Reflect.get(globalThis, '__meshwrightAsk');
+  const host: unknown = getProperty(globalThis, '__meshwrightAsk');
   if (typeof host !== 'function') throw new TestFailure('questions are answered by `meshwright test` only');
   const answer: unknown = parse((host as Host)(stringify(question)));
   if (typeof answer !== 'object' || answer === null) throw new TestFailure('the host did not answer');
