@@ -4,7 +4,7 @@ import type { AccessLogFilterSchema, AccessLogSchema } from '../../../core/wire/
 import { StdoutAccessLogSchema } from '../../../core/wire/gen/envoy/extensions/access_loggers/stream/v3/stream_pb';
 import type { PortKey } from '../../../core/mesh/ids';
 import { pack } from './any';
-import { deniedByDefault, deniedBySomeRule, letIn, ruleInMetadata } from './local-reply';
+import { allElse, deniedByDefault, ruleInMetadata } from './local-reply';
 import { defaultDeny } from './names';
 
 type AccessLog = MessageInitShape<typeof AccessLogSchema>;
@@ -15,11 +15,7 @@ type Filter = MessageInitShape<typeof AccessLogFilterSchema>;
 export function accessLogs(listener: string, port: PortKey | null): readonly AccessLog[] {
   const common = { listener, port: port ?? '' };
   if (port === null) return [logger({ ...common, rule: ruleInMetadata }, null)];
-  return [
-    logger({ ...common, rule: ruleInMetadata }, letIn),
-    logger({ ...common, rule: ruleInMetadata }, deniedBySomeRule),
-    logger({ ...common, rule: defaultDeny(port) }, deniedByDefault),
-  ];
+  return [logger({ ...common, rule: ruleInMetadata }, allElse), logger({ ...common, rule: defaultDeny(port) }, deniedByDefault)];
 }
 
 function logger(extra: Fields, filter: Filter | null): AccessLog {

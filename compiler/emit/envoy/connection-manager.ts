@@ -48,7 +48,7 @@ export function connectionManager(parts: Parts): ConnectionManager {
     pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.KEEP_UNCHANGED,
     // nobody is internal, so what only Envoy may say (x-envoy-*) is taken off every request
     useRemoteAddress: true,
-    internalAddressConfig: { unixSockets: false },
+    internalAddressConfig: { cidrRanges: [{ addressPrefix: '255.255.255.255', prefixLen: 32 }] },
     skipXffAppend: parts.side !== 'gateway',
     ...(parts.side === 'inbound'
       ? { forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET, setCurrentClientCertDetails: { uri: true } }

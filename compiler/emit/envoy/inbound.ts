@@ -98,5 +98,6 @@ export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfigu
       },
     ],
     internalOnlyHeaders: strippedHeaders,
+    requestHeadersToRemove: ['x-envoy-external-address'], // the calling proxy's, which says nothing
   };
 }

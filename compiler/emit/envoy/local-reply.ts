@@ -3,6 +3,8 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AccessLogFilterSchema } from '../../../core/wire/gen/envoy/config/accesslog/v3/accesslog_pb';
 import type { LocalReplyConfigSchema, ResponseMapperSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import type { StringMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/string_pb';
+import { ExpressionFilterSchema } from '../../../core/wire/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb';
+import { pack } from './any';
 import type { PortKey, WorkloadKey } from '../../../core/mesh/ids';
 import { defaultDeny, notCallable, notCanonical } from './names';
 
@@ -14,32 +16,30 @@ type Text = MessageInitShape<typeof StringMatcherSchema>;
 const rbac = 'envoy.filters.http.rbac';
 export const ruleInMetadata = `%DYNAMIC_METADATA(${rbac}:enforced_effective_policy_id)%`;
 
-const result = (value: string): Filter => metadata('enforced_engine_result', { matchPattern: { case: 'exact', value } });
-const rule = (value: Text): Filter => metadata('enforced_effective_policy_id', value);
-function metadata(key: string, value: Text): Filter {
-  return {
-    filterSpecifier: {
-      case: 'metadataFilter',
-      value: {
-        matcher: { filter: rbac, path: [{ segment: { case: 'key', value: key } }], value: { matchPattern: { case: 'stringMatch', value } } },
-        matchIfKeyNotFound: false,
-      },
+/** Filters on what the last RBAC filter left. Envoy ignores `invert` here, so each says what it takes, and what it makes of a key that is not there. */
+const metadata = (key: string, value: Text, absent: boolean): Filter => ({
+  filterSpecifier: {
+    case: 'metadataFilter',
+    value: {
+      matcher: { filter: rbac, path: [{ segment: { case: 'key', value: key } }], value: { matchPattern: { case: 'stringMatch', value } } },
+      matchIfKeyNotFound: absent,
     },
-  };
-}
-const someRule = rule({ matchPattern: { case: 'safeRegex', value: { regex: '.+' } } });
-export const both = (...filters: readonly Filter[]): Filter => ({ filterSpecifier: { case: 'andFilter', value: { filters: [...filters] } } });
-export const not = (filter: Filter): Filter => {
-  const { filterSpecifier } = filter;
-  if (filterSpecifier?.case !== 'metadataFilter') throw new Error('internal: only a metadata filter has a negation');
-  const { value } = filterSpecifier;
-  return { filterSpecifier: { case: 'metadataFilter', value: { matcher: { ...value.matcher, invert: true }, matchIfKeyNotFound: true } } };
-};
-/** Denied by the rule that the metadata name. */
-const deniedBy = (name: string): Filter => both(result('denied'), rule({ matchPattern: { case: 'exact', value: name } }));
-export const deniedBySomeRule = both(result('denied'), someRule);
-export const deniedByDefault = both(result('denied'), not(someRule));
-export const letIn = not(result('denied'));
+  },
+});
+const exact = (value: string): Text => ({ matchPattern: { case: 'exact', value } });
+const someRule = metadata('enforced_effective_policy_id', { matchPattern: { case: 'safeRegex', value: { regex: '.+' } } }, false);
+const noRule = metadata('enforced_effective_policy_id', exact(''), true);
+export const deniedByDefault: Filter = { filterSpecifier: { case: 'andFilter', value: { filters: [metadata('enforced_engine_result', exact('denied'), false), noRule] } } };
+export const allElse: Filter = { filterSpecifier: { case: 'orFilter', value: { filters: [metadata('enforced_engine_result', exact('allowed'), true), someRule] } } };
+
+/** By the details of the answer: an answer is made before the filter's metadata are there. */
+const details = (condition: string): Filter => ({
+  filterSpecifier: {
+    case: 'extensionFilter',
+    value: { name: 'envoy.access_loggers.extension_filters.cel', configType: { case: 'typedConfig', value: pack(ExpressionFilterSchema, { expression: `response.code_details${condition}` }) } },
+  },
+});
+const deniedBy = (name: string): Filter => details(` == "rbac_access_denied_matched_policy[${name}]"`);
 
 const mapper = (filter: Filter, status: number, body: string): Mapper => ({
   filter,
@@ -51,7 +51,7 @@ const canonical = mapper(deniedBy(notCanonical), 400, 'meshwright: the path is n
 
 export function inboundReplies(port: PortKey): LocalReply {
   const pair = `meshwright: %DOWNSTREAM_PEER_URI_SAN% may not call ${port}`;
-  return { mappers: [canonical, mapper(deniedBySomeRule, 403, `${pair}: ${ruleInMetadata}`), mapper(deniedByDefault, 403, `${pair}: ${defaultDeny(port)}`)] };
+  return { mappers: [canonical, mapper(deniedBy('none'), 403, `${pair}: ${defaultDeny(port)}`), mapper(details('.startsWith("rbac_access_denied_matched_policy[")'), 403, `${pair}: %RESPONSE_CODE_DETAILS%`)] };
 }
 export function outboundReplies(caller: WorkloadKey): LocalReply {
   return { mappers: [canonical, mapper(deniedBy(notCallable), 403, `meshwright: ${caller} may not call %REQ(:AUTHORITY)%`)] };

@@ -3,6 +3,7 @@ import { type DescMessage, fromJson, type JsonObject as ProtoObject, toJson } fr
 import { emit } from '../../../core/diagnostics/emit';
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import type { Patch } from '../../../core/ir/ir';
+import { patchFields } from '../../../core/ir/patch-fields';
 import type { Json, JsonObject } from '../../../core/lib/json';
 import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
@@ -18,21 +19,17 @@ interface Target {
 }
 const http: Target = {
   schema: HttpConnectionManagerSchema,
-  safe: [
-    ...['streamIdleTimeout', 'requestTimeout', 'requestHeadersTimeout', 'drainTimeout', 'delayedCloseTimeout', 'maxRequestHeadersKb'],
-    ...['idleTimeout', 'maxConnectionDuration', 'maxStreamDuration', 'maxHeadersCount', 'maxRequestsPerConnection'].map((field) => `commonHttpProtocolOptions.${field}`),
-    ...['maxConcurrentStreams', 'initialStreamWindowSize', 'initialConnectionWindowSize', 'connectionKeepalive'].map((field) => `http2ProtocolOptions.${field}`),
-  ],
+  safe: Object.keys(patchFields.inbound),
   reserved: ['rds', 'routeConfig', 'scopedRoutes', 'httpFilters', 'localReplyConfig', 'accessLog', 'statPrefix', 'normalizePath', 'mergeSlashes', 'pathWithEscapedSlashesAction', 'useRemoteAddress', 'internalAddressConfig', 'forwardClientCertDetails', 'setCurrentClientCertDetails', 'stripMatchingHostPort', 'stripAnyHostPort', 'stripTrailingHostDot', 'pathNormalizationOptions', 'earlyHeaderMutationExtensions', 'originalIpDetectionExtensions'],
 };
 const listener: Target = {
   schema: ListenerSchema,
-  safe: ['perConnectionBufferLimitBytes', 'tcpBacklogSize', 'socketOptions', 'maxConnectionsToAcceptPerSocketEvent'],
+  safe: Object.keys(patchFields.inbound),
   reserved: ['name', 'address', 'additionalAddresses', 'filterChains', 'filterChainMatcher', 'defaultFilterChain', 'listenerFilters', 'enableReusePort', 'useOriginalDst', 'apiListener', 'internalListener', 'bindToPort', 'reusePort', 'accessLog'],
 };
 const cluster: Target = {
   schema: ClusterSchema,
-  safe: ['connectTimeout', 'perConnectionBufferLimitBytes', 'upstreamConnectionOptions.tcpKeepalive', 'cleanupInterval', 'waitForWarmOnInit'],
+  safe: Object.keys(patchFields.outbound),
   reserved: ['name', 'type', 'clusterType', 'edsClusterConfig', 'loadAssignment', 'transportSocket', 'transportSocketMatches', 'transportSocketMatcher', 'typedExtensionProtocolOptions', 'filters', 'upstreamBindConfig', 'altStatName'],
 };
 

@@ -1,0 +1,99 @@
+/** Requests as bytes on a socket: no URL parser between the test and the proxy. And applications that say who they are. */
+import * as http from 'node:http';
+import * as net from 'node:net';
+import * as tls from 'node:tls';
+import type { Address } from '../../runtime-proxy/inventory';
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: { readonly [name: string]: string };
+  readonly body: string;
+}
+
+/** Sends one HTTP/1.1 request with its path untouched and reads the answer to the end. */
+export function sendRaw(
+  to: Address,
+  request: { readonly method: string; readonly path: string; readonly host: string; readonly headers: { readonly [name: string]: string } },
+  options: { readonly sni?: string; readonly timeoutMs?: number } = {},
+): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const socket: net.Socket = options.sni === undefined ? net.connect(to.port, to.host) : tls.connect({ host: to.host, port: to.port, servername: options.sni, rejectUnauthorized: false });
+    const chunks: Buffer[] = [];
+    socket.setTimeout(options.timeoutMs ?? 10_000, () => socket.destroy(new Error(`no answer to ${request.method} ${request.path}`)));
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      const answer = parse(Buffer.concat(chunks).toString('latin1'));
+      if (answer && answer.body.length >= Number(answer.headers['content-length'] ?? Infinity)) socket.destroy(); // Envoy lingers before it closes
+    });
+    socket.once('error', reject);
+    socket.once('close', () => {
+      const answer = parse(Buffer.concat(chunks).toString('latin1'));
+      if (answer) resolve(answer);
+      else reject(new Error(`not an HTTP answer to ${request.method} ${request.path}`));
+    });
+    const headers = Object.entries(request.headers).filter(([name]) => name !== 'host');
+    const lines = [`${request.method} ${request.path} HTTP/1.1`, `host: ${request.host}`, ...headers.map(([name, value]) => `${name}: ${value}`), 'connection: close', ''];
+    socket.write(Buffer.from(`${lines.join('\r\n')}\r\n`, 'latin1'));
+  });
+}
+
+function parse(text: string): RawAnswer | null {
+  const end = text.indexOf('\r\n\r\n');
+  const [first, ...lines] = text.slice(0, end).split('\r\n');
+  const status = /^HTTP\/1\.1 (\d{3})/.exec(first ?? '')?.[1];
+  if (end < 0 || status === undefined) return null;
+  const headers = Object.fromEntries(lines.map((line): [string, string] => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
+  const rest = text.slice(end + 4);
+  return { status: Number(status), headers, body: headers['transfer-encoding'] === 'chunked' ? unchunk(rest) : rest };
+}
+function unchunk(text: string): string {
+  const size = Number.parseInt(text, 16);
+  if (!(size > 0)) return '';
+  const start = text.indexOf('\r\n') + 2;
+  return text.slice(start, start + size) + unchunk(text.slice(start + size + 2));
+}
+
+export interface TestApps {
+  /** Opens and closes ports so that exactly these listen. */
+  listen(ports: Iterable<number>): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Applications on many ports in one process; each answers 200 with its port in `x-app` and what it saw as JSON. */
+export function testApps(): TestApps {
+  const servers = new Map<number, http.Server>();
+  const stop = (server: http.Server): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return {
+    listen: async (ports) => {
+      const wanted = new Set(ports);
+      const old = [...servers].filter(([port]) => !wanted.has(port));
+      for (const [port] of old) servers.delete(port);
+      await Promise.all(old.map(([, server]) => stop(server)));
+      const fresh = [...wanted].filter((port) => !servers.has(port));
+      await Promise.all(
+        fresh.map(
+          (port) =>
+            new Promise<void>((resolve, reject) => {
+              const server = http.createServer((request, response) => {
+                request.resume();
+                response.setHeader('x-app', String(port));
+                response.setHeader('content-type', 'application/json');
+                response.end(JSON.stringify({ method: request.method, url: request.url, headers: request.headers }));
+              });
+              servers.set(port, server);
+              server.once('error', reject).listen(port, '127.0.0.1', () => resolve());
+            }),
+        ),
+      );
+    },
+    close: async () => {
+      await Promise.all([...servers.values()].map(stop));
+      servers.clear();
+    },
+  };
+}
+
