@@ -10,6 +10,8 @@ export interface ProcessSpec {
   readonly environment?: Readonly<Record<string, string>>;
   /** Whether it is started again when it ends by itself. */
   readonly restart: boolean;
+  /** Runs before each start: what must be fresh each time, such as a one-use join token. A failure is tried again like a death. */
+  readonly before?: () => Promise<void>;
 }
 export interface Supervised {
   readonly name: string;
@@ -26,6 +28,8 @@ export interface Supervised {
 export interface Supervisor {
   start(spec: ProcessSpec): Supervised;
   get(name: string): Supervised | undefined;
+  /** Frees the name of a process that was stopped. */
+  forget(name: string): void;
   /** All of them, the last started first. */
   stop(): Promise<void>;
 }
@@ -41,11 +45,12 @@ export function supervise(launcher: { readonly program: string; readonly argumen
   const running = new Map<string, Supervised>();
   return {
     get: (name) => running.get(name),
+    forget: (name) => void running.delete(name),
     start(spec) {
       if (running.has(spec.name)) throw new Error(`\`${spec.name}\` runs already`);
       const one = superviseOne(spec, launcher, join(logDirectory, `${spec.name}.log`), onExit);
       running.set(spec.name, one);
-      return { ...one, stop: () => one.stop().then(() => void running.delete(spec.name)) };
+      return one;
     },
     async stop() {
       const all = [...running.values()].reverse();
@@ -68,8 +73,27 @@ function superviseOne(spec: ProcessSpec, launcher: { readonly program: string; r
     log.write(part);
     tail = [...tail, ...part.toString('utf8').split('\n')].filter((line) => line !== '').slice(-tailLines);
   };
+  const again = (startedAt: number): void => {
+    if (stopping || !spec.restart) return;
+    quickDeaths = process.uptime() - startedAt < 5 ? quickDeaths + 1 : 0;
+    timer = setTimeout(begin, Math.min(restartAfterMs * 2 ** Math.min(quickDeaths, 6), longestRestartMs));
+  };
   const begin = (): void => {
     timer = null;
+    if (!spec.before) return launch();
+    const startedAt = process.uptime();
+    spec.before().then(
+      () => {
+        if (!stopping) launch();
+      },
+      (error: unknown) => {
+        keep(Buffer.from(`${spec.name}: ${error instanceof Error ? error.message : String(error)}\n`));
+        onExit(spec.name, 'could not be prepared');
+        again(startedAt);
+      },
+    );
+  };
+  const launch = (): void => {
     starts += 1;
     const startedAt = process.uptime();
     const started = spawn(launcher.program, [...launcher.arguments, ...spec.arguments], {
@@ -86,9 +110,7 @@ function superviseOne(spec: ProcessSpec, launcher: { readonly program: string; r
       over = true;
       if (child === started) child = null;
       onExit(spec.name, how);
-      if (stopping || !spec.restart) return;
-      quickDeaths = process.uptime() - startedAt < 5 ? quickDeaths + 1 : 0;
-      timer = setTimeout(begin, Math.min(restartAfterMs * 2 ** Math.min(quickDeaths, 6), longestRestartMs));
+      again(startedAt);
     };
     started.on('error', (error) => ended(error.message));
     started.on('exit', (code, signal) => ended(signal ? `signal ${signal}` : `exit ${code ?? '?'}`));

@@ -1,10 +1,8 @@
 /** A policy author's clone: plain git, plain files. */
-import { execFile } from 'node:child_process';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { runGit } from '../../platform/git';
 
-const run = promisify(execFile);
 const identity = { GIT_AUTHOR_NAME: 'Ana', GIT_AUTHOR_EMAIL: 'ana@acme.example', GIT_COMMITTER_NAME: 'Ana', GIT_COMMITTER_EMAIL: 'ana@acme.example' };
 
 export interface Edit {
@@ -20,19 +18,14 @@ export interface PolicyRepository {
   /** Reverts the last commit and pushes that; gives the new commit's id. */
   revert(message: string): Promise<string>;
   read(file: string): Promise<string>;
+  /** The last commit's id. */
+  head(): Promise<string>;
 }
 
 /** @param git the program. @param source a folder that holds `policies/` and its `package.json`. */
 export async function seedPolicyRepository(git: string, source: string, directory: string, remote: string): Promise<PolicyRepository> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const call = async (...args: string[]): Promise<string> => {
-    const { stdout } = await run(git, args, {
-      cwd: directory,
-      timeout: 60_000,
-      env: { ...process.env, ...identity, GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' },
-    });
-    return stdout.trim();
-  };
+  const call = async (...args: string[]): Promise<string> => (await runGit(args, { git, cwd: directory, env: identity })).trim();
   await cp(join(source, 'policies'), join(directory, 'policies'), { recursive: true });
   const imports = (JSON.parse(await readFile(join(source, 'package.json'), 'utf8')) as { imports?: unknown }).imports;
   await writeFile(join(directory, 'package.json'), `${JSON.stringify({ name: 'acme-mesh', private: true, imports }, null, 2)}\n`);
@@ -50,6 +43,7 @@ export async function seedPolicyRepository(git: string, source: string, director
   const repository: PolicyRepository = {
     directory,
     read,
+    head: () => call('rev-parse', 'HEAD'),
     async push(message, edits) {
       for (const edit of edits) {
         const path = join(directory, edit.file);

@@ -1,0 +1,106 @@
+/** Everything the story needs, running. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { launchMesh, lastWords, type RunningMesh } from '../../cli/up/launch';
+import { supervise } from '../../cli/up/supervisor';
+import { systemClock } from '../../platform/clock';
+import { startGitServer, type GitServer } from '../../platform/git-server';
+import { silentLog } from '../../platform/log';
+import { holdIdentity } from '../../runtime-proxy/ca/client';
+import type { Identity } from './client';
+import { freePorts, layOut } from './layout';
+import { seedPolicyRepository } from './policy-repository';
+import { createStage, type Stage } from './stage';
+
+export const host = 'shop.acme.example';
+const trustDomain = 'acme.example';
+export const root = join(__dirname, '..', '..', '..');
+
+export interface Cleanup {
+  add(undo: () => Promise<void>): void;
+  /** Undoes everything, the last first; once, however often it is asked for. */
+  run(): Promise<void>;
+}
+export function cleanups(): Cleanup {
+  const undos: (() => Promise<void>)[] = [];
+  let running: Promise<void> | null = null;
+  return {
+    add: (undo) => void undos.push(undo),
+    run: () =>
+      (running ??= (async () => {
+        for (const undo of undos.reverse()) await undo().catch(() => undefined);
+      })()),
+  };
+}
+
+export interface SetUp {
+  readonly mesh: RunningMesh;
+  readonly stage: Stage;
+  readonly firstCommit: string;
+  readonly gitUrl: string;
+}
+
+/** Starts the sample applications, the Git server with the policies in it, and the mesh around them. What was started is handed to `cleanup` as it starts. */
+export async function setUp(options: { readonly port?: number | undefined; readonly pulumi: boolean; readonly svidLifetimeMs?: number }, scratch: string, write: (line: string) => void, cleanup: Cleanup): Promise<SetUp> {
+  const layout = await layOut(options.port);
+  const gitServer: GitServer = await startGitServer({ dir: join(scratch, 'git') });
+  cleanup.add(() => gitServer.close());
+  const policies = await seedPolicyRepository('git', root, join(scratch, 'clone'), gitServer.url);
+  const firstCommit = await policies.head();
+  write(`the policy repository is at ${gitServer.url}`);
+
+  const applications = supervise({ program: process.execPath, arguments: ['--require', join(root, 'dist', 'cli', 'up', 'parent-guard.js')] }, join(scratch, 'applications'));
+  cleanup.add(() => applications.stop());
+  const file = join(scratch, 'applications', 'applications.json');
+  await writeFile(file, JSON.stringify(layout.applications));
+  const sample = applications.start({ name: 'bookinfo', arguments: [join(root, 'dist', 'scripts', 'demo', 'applications.js'), file], restart: true });
+  await listening(() => sample.tail());
+  write(`${layout.applications.length} sample applications are up`);
+
+  const mesh = await launchMesh(
+    {
+      dir: join(scratch, 'mesh'),
+      trustDomain,
+      environment: 'prod',
+      inventory: layout.inventory,
+      repositoryUrl: gitServer.url,
+      accounts: {
+        ...Object.fromEntries(['productpage', 'details', 'reviews', 'ratings'].map((name) => [`bookinfo/${name}`, `bookinfo/bookinfo-${name}`])),
+        'platform/edge': 'platform/edge',
+      },
+      certificates: { 'platform/edge-tls': { hosts: [host], workloads: ['platform/edge'] } },
+      pulumi: options.pulumi,
+      ...(options.svidLifetimeMs === undefined ? {} : { svidLifetimeMs: options.svidLifetimeMs }),
+    },
+    {
+      program: { program: process.execPath, arguments: ['--require', join(root, 'dist', 'cli', 'up', 'parent-guard.js'), join(root, 'bin', 'meshwright.js')] },
+      freePorts,
+      say: write,
+    },
+  );
+  cleanup.add(() => mesh.stop());
+  gitServer.setHook({ url: mesh.hookUrl, secret: mesh.hookSecret });
+
+  let visitors = 0;
+  const identity = async (workload: string): Promise<Identity> => {
+    visitors += 1;
+    const token = await mesh.joinToken(`visitor-${visitors}`, workload);
+    const holder = await holdIdentity(
+      { trustDomain, address: mesh.ca.address, trust: await readFile(mesh.ca.trustFile, 'utf8'), token: () => Promise.resolve(token) },
+      { clock: systemClock, log: silentLog },
+    );
+    const { key, chain, trust } = holder.current();
+    holder.close();
+    return { certificatePem: chain, keyPem: key, trustPem: trust };
+  };
+  const stage = createStage({ root, mesh, layout, policies, host, edgeTrust: () => readFile(mesh.ca.trustFile, 'utf8'), identity });
+  return { mesh, stage, firstCommit, gitUrl: gitServer.url };
+}
+
+async function listening(tail: () => string): Promise<void> {
+  for (let turn = 0; turn < 400; turn += 1) {
+    if (tail().includes('"listening"')) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error(`the sample applications did not come up: ${lastWords(tail())}`);
+}
