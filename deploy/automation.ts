@@ -1,0 +1,185 @@
+/**
+ * Preview, deploy and refresh by Pulumi's real engine through its Automation API: an inline program, a file backend, and our provider as a plugin of the
+ * target's own Pulumi home. Errors are diagnostics in the report; only a bug throws.
+ */
+import { LocalWorkspace, PulumiCommand, type EngineEvent, type PulumiFn, type Stack } from '@pulumi/pulumi/automation';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { verifyBundle, type Bundle } from '../core/bundle/bundle';
+import { parseTrust } from '../core/bundle/trust';
+import type { Purpose } from '../core/bundle/verify';
+import { deploy as said } from '../core/diagnostics/deploy';
+import { hasErrors, type Diagnostic } from '../core/diagnostics/diagnostic';
+import { sign } from '../core/diagnostics/sign';
+import { systemClock } from '../platform/clock';
+import { readJsonIfThere, readTextIfThere } from '../platform/files';
+import { obtainPulumi } from '../platform/tools/pulumi';
+import { breakStaleLocks, takeLock } from './lock';
+import { placeBundle, placeEnvironment, preparePlace, projectName, pruneHistory, type Place } from './place';
+import { meshProgram } from './program';
+import { Reporter, type DeployEvent, type DeployReport } from './report';
+
+export interface DeployTarget {
+  readonly adminUrl: string;
+  /** 0600, the admin API's bearer token. */
+  readonly tokenFile: string;
+  /** Pulumi's state and home for this target; made when it is not there. */
+  readonly stateDir: string;
+  /** Name of the Pulumi stack: usually the environment. */
+  readonly stack: string;
+  /** With it the whole bundle is verified before Pulumi hears of it. */
+  readonly trustFile?: string;
+}
+export interface DeployOptions {
+  readonly onEvent?: (event: DeployEvent) => void;
+  /** Pulumi's output as it comes, below `diff`. */
+  readonly print?: (text: string) => void;
+  /** The semantic diff as text: printed above Pulumi's tree. */
+  readonly diff?: string;
+  /** Look at the real state first. */
+  readonly refresh?: boolean;
+  readonly signal?: AbortSignal;
+  /** How long a roll-out may take (ten minutes). */
+  readonly timeoutMs?: number;
+  /** How long to wait for another process that holds the stack (20 s). */
+  readonly lockWaitMs?: number;
+  /** Path of the CLI; obtained when not given. */
+  readonly pulumi?: string;
+}
+
+/** What a deployment of the bundle would do. Changes nothing but Pulumi's own bookkeeping. A bundle signed with preview keys will do. */
+export function preview(bundle: Bundle, target: DeployTarget, options: DeployOptions = {}): Promise<DeployReport> {
+  return operate('preview', bundle, target, options, async ({ stack, reporter }) => {
+    await stack.preview({ ...engineOptions(reporter, options), ...(options.refresh === undefined ? {} : { refresh: options.refresh }) });
+  });
+}
+
+/** Sends the bundle's objects and its release, and waits until every proxy is active. Not `ok` when the roll-out was refused, aborted or did not end. */
+export function deploy(bundle: Bundle, target: DeployTarget, options: DeployOptions = {}): Promise<DeployReport> {
+  return operate('update', bundle, target, options, async ({ stack, reporter, place }) => {
+    await stack.up({ ...engineOptions(reporter, options), ...(options.refresh === undefined ? {} : { refresh: options.refresh }) });
+    await pruneHistory(place, target.stack);
+  });
+}
+
+/** Reads the real state into Pulumi's. The report's steps are what had drifted. */
+export function refresh(target: DeployTarget, options: DeployOptions = {}): Promise<DeployReport> {
+  return operate('refresh', null, target, options, async ({ stack, reporter }) => {
+    await stack.refresh(engineOptions(reporter, options));
+  });
+}
+
+/** Frees what a dead deployer left: locks and interrupted operations. For a start after a crash; every operation does it as well. */
+export function recover(target: DeployTarget, options: DeployOptions = {}): Promise<DeployReport> {
+  return operate('recovery', null, target, options, async () => undefined);
+}
+
+interface Operating {
+  readonly stack: Stack;
+  readonly reporter: Reporter;
+  readonly place: Place;
+}
+type Operation = 'preview' | 'update' | 'refresh' | 'recovery';
+
+async function operate(what: Operation, bundle: Bundle | null, target: DeployTarget, options: DeployOptions, run: (operating: Operating) => Promise<void>): Promise<DeployReport> {
+  const started = systemClock.monotonic();
+  const reporter = new Reporter(options.onEvent ?? (() => undefined), options.print ?? (() => undefined));
+  const finish = (...diagnostics: readonly Diagnostic[]): DeployReport => {
+    reporter.note(...diagnostics);
+    return reporter.report(systemClock.monotonic() - started);
+  };
+  if (bundle && target.trustFile !== undefined) {
+    const diagnostics = await verified(bundle, target.trustFile, what === 'preview' ? 'dry-run' : 'live');
+    if (hasErrors(diagnostics)) return finish(...diagnostics);
+  }
+  let pulumi: string;
+  try {
+    pulumi = options.pulumi ?? (await obtainPulumi());
+  } catch (error) {
+    return finish(said.toolMissing({ reason: error instanceof Error ? error.message : String(error) }));
+  }
+  const place = await preparePlace({ stateDir: target.stateDir, stack: target.stack, pulumi });
+  const lockWaitMs = options.lockWaitMs ?? 20_000;
+  const lock = await takeLock(path.join(place.root, 'deploy.lock'), target.stack, systemClock, lockWaitMs);
+  if (!lock.value) return finish(...lock.diagnostics);
+  try {
+    const locks = await breakStaleLocks(place.locks, target.stack, systemClock, lockWaitMs);
+    reporter.note(...locks);
+    if (hasErrors(locks)) return finish();
+    const folder = bundle ? await placeBundle(place, bundle) : '';
+    const program = bundle ? meshProgram({ bundle, ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }) }) : async () => ({});
+    const stack = await openStack(place, target, folder, program);
+    await repair(stack, place, target.stack, reporter);
+    if (options.diff !== undefined && options.diff !== '') reporter.write(options.diff.endsWith('\n') ? `${options.diff}\n` : `${options.diff}\n\n`);
+    await run({ stack, reporter, place });
+    return finish();
+  } catch (error) {
+    if (reporter.failed) return finish();
+    return finish(said.engineFailed({ what, reason: engineReason(error) }));
+  } finally {
+    await lock.value();
+  }
+}
+
+async function verified(bundle: Bundle, trustFile: string, purpose: Purpose): Promise<readonly Diagnostic[]> {
+  const text = await readTextIfThere(trustFile);
+  if (text === null) return [sign.trust({ reason: `there is no file \`${trustFile}\`` })];
+  const trust = parseTrust(text);
+  return trust.value ? (await verifyBundle(bundle, trust.value, purpose)).diagnostics : trust.diagnostics;
+}
+
+async function openStack(place: Place, target: DeployTarget, bundle: string, program: PulumiFn): Promise<Stack> {
+  const pulumiCommand = await PulumiCommand.get({ root: place.cliRoot, skipVersionCheck: true });
+  const envVars = { ...placeEnvironment(place), MESHWRIGHT_ADMIN: target.adminUrl, MESHWRIGHT_TOKEN_FILE: path.resolve(target.tokenFile), MESHWRIGHT_BUNDLE: bundle };
+  return LocalWorkspace.createOrSelectStack(
+    { stackName: target.stack, projectName, program },
+    {
+      workDir: place.work,
+      pulumiHome: place.home,
+      pulumiCommand,
+      envVars,
+      projectSettings: { name: projectName, runtime: 'nodejs', backend: { url: `file://${place.backend}` } },
+    },
+  );
+}
+
+/**
+ * Clears operations that an interrupted update left under way. Sending an object or a release again does no harm (both are named by their digest), so
+ * forgetting that it had begun is safe: the next update does it once more.
+ */
+async function repair(stack: Stack, place: Place, name: string, reporter: Reporter): Promise<void> {
+  const pending = pendingIn(await readJsonIfThere(place.checkpoint).catch(() => null));
+  if (pending === 0) return;
+  const exported = await stack.exportStack();
+  const deployment: unknown = exported.deployment;
+  if (typeof deployment !== 'object' || deployment === null) return;
+  await stack.importStack({ ...exported, deployment: { ...deployment, pending_operations: [] } });
+  reporter.note(said.repaired({ stack: name, operations: pending }));
+}
+
+function pendingIn(checkpoint: unknown): number {
+  let here = checkpoint;
+  for (const key of ['checkpoint', 'latest', 'pending_operations']) {
+    if (typeof here !== 'object' || here === null) return 0;
+    here = Object.fromEntries(Object.entries(here))[key];
+  }
+  return Array.isArray(here) ? here.length : 0;
+}
+
+const engineOptions = (reporter: Reporter, options: DeployOptions) => ({
+  onOutput: (text: string) => reporter.write(text),
+  onEvent: (event: EngineEvent) => reporter.take(event),
+  color: 'never' as const,
+  suppressProgress: true,
+  ...(options.signal === undefined ? {} : { signal: options.signal }),
+});
+
+/** The line of the CLI's answer that says why; its stack trace and the command line stay out. */
+function engineReason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const lines = message.split('\n').map((line) => line.trim());
+  return lines.find((line) => /^(error|panic|fatal)/i.test(line))?.slice(0, 600) ?? lines.find((line) => line !== '')?.slice(0, 600) ?? 'unknown';
+}
+
+/** For those who clean up after a target. */
+export const forget = (target: Pick<DeployTarget, 'stateDir'>): Promise<void> => fs.rm(target.stateDir, { recursive: true, force: true });
