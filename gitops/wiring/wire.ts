@@ -5,6 +5,7 @@ import type { Log } from '../../platform/log';
 import { startCompiler } from '../compile/compiler';
 import type { GitopsConfig } from '../config';
 import { defaultLimits, openStore } from '../repo/store';
+import { readAllowedSigners, verifyCommit } from '../repo/verify-commit';
 import type { LoopDeps } from '../reconcile/deps';
 import { ok } from '../reconcile/deps';
 import { controlPlane } from '../rollout/control-plane';
@@ -18,7 +19,7 @@ export interface Wired {
 
 /** Makes the real dependencies from the configuration. */
 export async function wire(config: GitopsConfig, { clock }: { readonly clock: Clock; readonly log: Log }): Promise<Wired> {
-  const { credentialsFile } = config;
+  const { credentialsFile, allowedSignersFile } = config;
   const store = await openStore({
     dir: join(config.stateDir, 'repository'),
     url: config.repositoryUrl,
@@ -43,7 +44,7 @@ export async function wire(config: GitopsConfig, { clock }: { readonly clock: Cl
     controlPlane: admin,
     deployer: directDeployer(admin),
     validate: () => Promise.resolve(ok(null)),
-    verifyCommit: null,
+    verifyCommit: allowedSignersFile === undefined ? null : async (commit) => verifyCommit(await store.readCommit(commit), commit, await readAllowedSigners(allowedSignersFile), clock.now()),
     clock,
     config: {
       repositoryUrl: config.repositoryUrl,
