@@ -11,6 +11,7 @@ import { generateKeys } from '../../compiler/sign';
 import { controlPlaneIdentity } from '../../runtime-proxy/ca/main';
 import type { Instance } from '../../runtime-proxy/inventory';
 import type { UpConfig } from './config';
+import { freePorts } from '../../platform/ports';
 import { supervise, type Supervised, type Supervisor } from './supervisor';
 
 export interface RunningMesh {
@@ -38,7 +39,6 @@ export interface RunningMesh {
 export interface Launching {
   /** Started by: node and bin/meshwright.js. */
   readonly program: { readonly program: string; readonly arguments: readonly string[] };
-  readonly freePorts: (count: number) => Promise<readonly number[]>;
   readonly say: (line: string) => void;
   readonly onExit?: (name: string, how: string) => void;
 }
@@ -59,7 +59,7 @@ export async function launchMesh(config: UpConfig, launching: Launching): Promis
   }
 }
 
-async function launchInto(config: UpConfig, { freePorts, say }: Launching, supervisor: Supervisor, at: (...parts: string[]) => string): Promise<RunningMesh> {
+async function launchInto(config: UpConfig, { say }: Launching, supervisor: Supervisor, at: (...parts: string[]) => string): Promise<RunningMesh> {
   const [caPort = 0, caAdminPort = 0, xdsPort = 0, adminPort = 0, freePort = 0] = await freePorts(5);
   const statusPort = config.statusPort ?? freePort;
   const trustFile = at('trust.json');

@@ -1,7 +1,7 @@
 /** What the demo runs where: the applications, one proxy beside each, and the gateway, all on loopback and on ports that were free a moment ago. */
-import { createServer } from 'node:net';
 import type { Address, Instance, Inventory } from '../../runtime-proxy/inventory';
 import type { WorkloadKey } from '../../core/mesh/ids';
+import { freePorts } from '../../platform/ports';
 import type { ApplicationConfig } from './applications';
 
 interface Sample {
@@ -26,27 +26,6 @@ export interface Layout {
   readonly inventory: Inventory;
   readonly applications: readonly ApplicationConfig[];
   readonly edge: Address;
-}
-
-/** Free ports from the kernel, all held at once so that no two are equal. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer();
-          server.once('error', reject);
-          server.listen(0, '127.0.0.1', () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** Lays the sample mesh out. `edgePort` is the gateway's, chosen by the user or free. */

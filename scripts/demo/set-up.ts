@@ -8,7 +8,7 @@ import { startGitServer, type GitServer } from '../../platform/git-server';
 import { silentLog } from '../../platform/log';
 import { holdIdentity } from '../../runtime-proxy/ca/client';
 import type { Identity } from './client';
-import { freePorts, layOut } from './layout';
+import { layOut } from './layout';
 import { seedPolicyRepository } from './policy-repository';
 import { createStage, type Stage } from './stage';
 
@@ -74,7 +74,6 @@ export async function setUp(options: { readonly port?: number | undefined; reado
     },
     {
       program: { program: process.execPath, arguments: ['--require', join(root, 'dist', 'cli', 'up', 'parent-guard.js'), join(root, 'bin', 'meshwright.js')] },
-      freePorts,
       say: write,
     },
   );

@@ -1,0 +1,23 @@
+import { join } from 'node:path';
+import { UsageError, type Run } from '../command';
+import { configGiven, serveUntilStopped } from '../serving';
+import { decodeUpConfig } from '../up/config';
+import { launchMesh } from '../up/launch';
+
+const installed = join(__dirname, '..', '..', '..');
+
+/** `meshwright up`: a whole mesh on this machine, each part a process of its own. */
+export const run: Run = async (context, values) => {
+  const decoded = decodeUpConfig(await configGiven(values));
+  if (typeof decoded === 'string') throw new UsageError(decoded);
+  const mesh = await launchMesh(decoded, {
+    program: { program: process.execPath, arguments: ['--require', join(__dirname, '..', 'up', 'parent-guard.js'), join(installed, 'bin', 'meshwright.js')] },
+    say: (line) => context.out.note(line),
+    onExit: (name, how) => context.out.note(`${name} ended: ${how}`),
+  });
+  return serveUntilStopped(
+    context,
+    { close: () => mesh.stop() },
+    { statusPage: mesh.statusUrl, admin: mesh.adminUrl, adminTokenFile: mesh.adminTokenFile, pushHook: mesh.hookUrl, logs: join(mesh.dir, 'logs') },
+  );
+};
