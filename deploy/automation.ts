@@ -83,7 +83,7 @@ type Operation = 'preview' | 'update' | 'refresh' | 'recovery';
 
 async function operate(what: Operation, bundle: Bundle | null, target: DeployTarget, options: DeployOptions, run: (operating: Operating) => Promise<void>): Promise<DeployReport> {
   const started = systemClock.monotonic();
-  const reporter = new Reporter(options.onEvent ?? (() => undefined), options.print ?? (() => undefined));
+  const reporter = new Reporter(options.onEvent ?? (() => undefined), options.print ?? (() => undefined), what === 'refresh' ? 'found' : 'planned');
   const finish = (...diagnostics: readonly Diagnostic[]): DeployReport => {
     reporter.note(...diagnostics);
     return reporter.report(systemClock.monotonic() - started);

@@ -42,6 +42,7 @@ export class Reporter {
   constructor(
     private readonly tell: (event: DeployEvent) => void,
     private readonly print: (text: string) => void,
+    private readonly counting: 'planned' | 'found' = 'planned',
   ) {}
 
   take(event: EngineEvent): void {
@@ -51,16 +52,14 @@ export class Reporter {
       const name = step.urn.split('::').at(-1) ?? step.urn;
       const done = event.resOutputsEvent !== undefined;
       this.tell({ kind: 'step', operation, type: step.type, name, done });
-      // A refresh says what it found only afterwards.
-      const counts = operation === 'refresh' ? false : event.resourcePreEvent !== undefined || step.op === 'refresh';
-      if (counts) this.count({ operation, type: step.type, name });
+      // The engine tells a plan before it acts, and what a refresh found only afterwards.
+      if (done === (this.counting === 'found')) this.count({ operation, type: step.type, name });
     }
     const said = event.diagnosticEvent;
     if (said) this.takeDiagnostic(said.severity, plain(said.message), said.ephemeral === true);
   }
 
-  /** A refresh's findings come as `update` or `delete` outputs. */
-  count(step: Step): void {
+  private count(step: Step): void {
     this.changes[step.operation] = (this.changes[step.operation] ?? 0) + 1;
     if (step.operation !== 'same' && step.operation !== 'read' && step.operation !== 'refresh') this.steps.push(step);
   }
