@@ -1,0 +1,1 @@
+export { typecheck, type TypecheckOptions } from './typecheck';
