@@ -43,7 +43,7 @@ function showCommit(attempt) {
   const item = make('li');
   const line = make('div');
   line.append(make('code', String(attempt.commit).slice(0, 12)), ' ', make('span', attempt.outcome || attempt.phase, kinds[attempt.outcome] || kinds[attempt.phase] || 'busy'));
-  if (attempt.message) line.append(' ', make('span', attempt.message, 'dim'));
+  if (attempt.summary) line.append(' ', make('span', attempt.summary, 'dim'));
   item.append(line);
   const times = legs.filter((leg) => attempt.legs && attempt.legs[leg] > 0).map((leg) => [leg, attempt.legs[leg]]);
   const total = times.reduce((sum, [, ms]) => sum + ms, 0);
@@ -67,13 +67,14 @@ function showCommit(attempt) {
 }
 async function ask() {
   try {
-    const answer = await fetch('/v1/status', { cache: 'no-store' });
-    if (!answer.ok) throw new Error('status ' + answer.status);
-    const status = await answer.json();
-    const mesh = status.mesh || null;
-    at('headline').textContent = 'live ' + String(status.live && status.live.commit ? status.live.commit : status.live || 'nothing yet').slice(0, 12) + (mesh ? ', ' + mesh.environment + ', ' + mesh.proxies.filter((proxy) => proxy.connected).length + ' of ' + mesh.proxies.length + ' proxies connected' : '');
+    const [status, mesh] = await Promise.all(['/v1/status', '/v1/rollout'].map(async (path) => {
+      const answer = await fetch(path, { cache: 'no-store' });
+      if (!answer.ok) throw new Error(path + ' answered ' + answer.status);
+      return answer.json();
+    }));
+    at('headline').textContent = 'live ' + (status.live ? status.live.commit.slice(0, 12) : 'nothing yet') + (mesh ? ', ' + mesh.environment + ', ' + mesh.proxies.filter((proxy) => proxy.connected).length + ' of ' + mesh.proxies.length + ' proxies connected' : '');
     showRollout(mesh);
-    at('commits').replaceChildren(...[...(status.attempts || [])].reverse().slice(0, 30).map(showCommit));
+    at('commits').replaceChildren(...(status.attempts || []).slice(0, 30).map(showCommit));
   } catch (error) {
     at('headline').textContent = 'the loop does not answer: ' + error.message;
   }
