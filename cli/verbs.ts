@@ -16,6 +16,7 @@ const target: readonly OptionSpec[] = [
   ...admin,
   { flags: '--state-dir <dir>', summary: 'where Pulumi keeps its state (default: .meshwright/pulumi)' },
   { flags: '--stack <name>', summary: 'the Pulumi stack (default: the environment)' },
+  { flags: '--trust <file>', summary: 'verify the whole bundle against this trust root first' },
 ];
 
 export const verbs: readonly Verb[] = [
@@ -182,7 +183,7 @@ export const verbs: readonly Verb[] = [
     name: 'preview',
     summary: "the semantic diff, and Pulumi's preview below it",
     arguments: [{ name: 'bundle', summary: "a signed bundle's folder", required: true }],
-    options: [...target, { flags: '--previous <dir>', summary: 'the bundle in force, for the semantic diff' }],
+    options: [...target, { flags: '--since <commit>', summary: 'print who gains or loses what since this commit' }],
     load: () => import('./commands/preview.js'),
   },
   {

@@ -1,0 +1,33 @@
+import * as path from 'node:path';
+import type { DeployTarget } from '../deploy/automation';
+import type { DeployReport } from '../deploy/report';
+import { UsageError, type CommandContext } from './command';
+import { formatText, toJson } from './findings';
+import { counted, duration } from './output';
+import type { Values } from './values';
+
+/** Where a bundle is deployed to, by the options that `preview`, `deploy` and `rollout rollback` share. */
+export function targetOf(context: CommandContext, values: Values, environment: string): DeployTarget {
+  const adminUrl = values.text('admin') ?? context.env['MESHWRIGHT_ADMIN'];
+  const tokenFile = values.text('tokenFile') ?? context.env['MESHWRIGHT_TOKEN_FILE'];
+  if (adminUrl === undefined) throw new UsageError("`--admin` is missing: give the control plane's admin address, or set MESHWRIGHT_ADMIN");
+  if (tokenFile === undefined) throw new UsageError("`--token-file` is missing: give the file with the control plane's token, or set MESHWRIGHT_TOKEN_FILE");
+  const trustFile = values.text('trust');
+  return {
+    adminUrl,
+    tokenFile: path.resolve(context.cwd, tokenFile),
+    stateDir: path.resolve(context.cwd, values.text('stateDir') ?? '.meshwright/pulumi'),
+    stack: values.text('stack') ?? environment,
+    ...(trustFile === undefined ? {} : { trustFile: path.resolve(context.cwd, trustFile) }),
+  };
+}
+
+/** Prints what a preview or an update came to. */
+export function printReport({ out }: CommandContext, report: DeployReport, what: string): 0 | 1 {
+  out.document({ ...report, diagnostics: toJson(report.diagnostics, (file) => file) });
+  if (report.diagnostics.length > 0) out.line(formatText(report.diagnostics, { show: (file) => file, style: out.style }));
+  const changes = Object.entries(report.changes).filter(([operation]) => operation !== 'same');
+  const said = changes.length === 0 ? 'nothing changes' : changes.map(([operation, count]) => `${count} ${operation}`).join(', ');
+  out.line(`${report.ok ? out.style.green(`${what} ok`) : out.style.red(`${what} failed`)}   ${said}   ${counted(report.steps.length, 'step')}   ${duration(report.durationMs)}`);
+  return report.ok ? 0 : 1;
+}

@@ -1,0 +1,49 @@
+import type { CatalogueEntry } from '../../core/diagnostics/catalogue';
+import type { DiagnosticExample } from './examples';
+
+const stageSays: Readonly<Record<string, string>> = {
+  internal: 'of the product itself or of a call',
+  source: 'while reading and type-checking the sources',
+  evaluate: 'while running the modules in the sandbox',
+  ir: 'while lowering declarations to the mesh IR',
+  analyse: 'by analysis of the whole mesh',
+  emit: "while emitting Envoy's configuration",
+  sign: 'while signing or verifying',
+  deploy: 'while deploying',
+  gitops: 'by the GitOps loop',
+  enforce: 'by the control plane and the agents',
+};
+const sentence = (text: string): string => {
+  const plain = text.replace(/\.$/, '');
+  return `${plain.charAt(0).toUpperCase()}${plain.slice(1)}.`;
+};
+
+/** The page of one code. */
+export function diagnosticPage(entry: CatalogueEntry, example: DiagnosticExample | undefined): string {
+  const lines = [`# ${entry.code} ${entry.slug}`, '', sentence(entry.summary), '', `An ${entry.severity}`.replace('An w', 'A w') + `, said ${stageSays[entry.stage] ?? entry.stage}.`];
+  if (example && example.prose !== '') lines.push('', example.prose);
+  if (example && example.bad.size > 0) {
+    lines.push('', '## For example', '', ...fence(example.bad), '', '```text', example.says, '```', '', '## Repaired', '', ...fence(example.good));
+  } else if (!example) {
+    lines.push('', 'It is about no line of a policy, so there is no example; its help line says what to do.');
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function fence(files: ReadonlyMap<string, string | null>): readonly string[] {
+  return [...files].flatMap(([file, text], index) => [...(index > 0 ? [''] : []), ...(text === null ? [`\`policies/${file}\` is not there.`] : ['```ts', `// policies/${file}`, text.trimEnd(), '```'])]);
+}
+
+/** docs/reference/diagnostics.md: all of them in one table for each stage. */
+export function diagnosticsReference(catalogue: readonly CatalogueEntry[]): string {
+  const stages = [...new Set(catalogue.map((one) => one.stage))];
+  const tables = stages.flatMap((stage) => [
+    `## Said ${stageSays[stage] ?? stage}`,
+    '',
+    '| code | name | severity | what is wrong |',
+    '|---|---|---|---|',
+    ...catalogue.filter((one) => one.stage === stage).map((one) => `| [${one.code}](../diagnostics/${one.code}.md) | ${one.slug} | ${one.severity} | ${one.summary.replaceAll('|', '\\|')} |`),
+    '',
+  ]);
+  return `# Diagnostics\n\nGenerated from \`core/diagnostics\`. \`meshwright explain CODE\` prints a page.\n\n${tables.join('\n')}`;
+}
