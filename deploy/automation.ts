@@ -2,7 +2,7 @@
  * Preview, deploy and refresh by Pulumi's real engine through its Automation API: an inline program, a file backend, and our provider as a plugin of the
  * target's own Pulumi home. Errors are diagnostics in the report; only a bug throws.
  */
-import { LocalWorkspace, PulumiCommand, type EngineEvent, type PulumiFn, type Stack } from '@pulumi/pulumi/automation';
+import { LocalWorkspace, PulumiCommand, Stack, type EngineEvent, type PulumiFn } from '@pulumi/pulumi/automation';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { verifyBundle, type Bundle } from '../core/bundle/bundle';
@@ -129,18 +129,32 @@ async function verified(bundle: Bundle, trustFile: string, purpose: Purpose): Pr
 }
 
 async function openStack(place: Place, target: DeployTarget, bundle: string, program: PulumiFn): Promise<Stack> {
-  const pulumiCommand = await PulumiCommand.get({ root: place.cliRoot, skipVersionCheck: true });
-  const envVars = { ...placeEnvironment(place), MESHWRIGHT_ADMIN: target.adminUrl, MESHWRIGHT_TOKEN_FILE: path.resolve(target.tokenFile), MESHWRIGHT_BUNDLE: bundle };
-  return LocalWorkspace.createOrSelectStack(
-    { stackName: target.stack, projectName, program },
-    {
-      workDir: place.work,
-      pulumiHome: place.home,
-      pulumiCommand,
-      envVars,
-      projectSettings: { name: projectName, runtime: 'nodejs', backend: { url: `file://${place.backend}` } },
-    },
-  );
+  const workspace = await LocalWorkspace.create({
+    program,
+    workDir: place.work,
+    pulumiHome: place.home,
+    pulumiCommand: await commandOf(place),
+    envVars: { ...placeEnvironment(place), MESHWRIGHT_ADMIN: target.adminUrl, MESHWRIGHT_TOKEN_FILE: path.resolve(target.tokenFile), MESHWRIGHT_BUNDLE: bundle },
+    projectSettings: { name: projectName, runtime: 'nodejs', backend: { url: `file://${place.backend}` } },
+  });
+  if ((await readTextIfThere(place.checkpoint)) === null) return spared(await Stack.createOrSelect(target.stack, workspace));
+  // Every command names its stack, so none needs to be selected: one process less.
+  Object.assign(workspace, { selectStack: () => Promise.resolve() });
+  return spared(await Stack.select(target.stack, workspace));
+}
+
+/** After an update the Automation API starts the CLI three more times, for outputs and history that nobody here reads. */
+const spared = (stack: Stack): Stack => Object.assign(stack, { outputs: () => Promise.resolve({}), info: () => Promise.resolve(undefined) });
+
+const commands = new Map<string, Promise<PulumiCommand>>();
+/** Asking a CLI for its version starts a process: once for each is enough. */
+async function commandOf(place: Place): Promise<PulumiCommand> {
+  const program = await fs.realpath(path.join(place.cliRoot, 'bin', 'pulumi'));
+  const key = `${place.cliRoot}\0${program}`;
+  const known = commands.get(key) ?? PulumiCommand.get({ root: place.cliRoot, skipVersionCheck: true });
+  commands.set(key, known);
+  known.catch(() => commands.delete(key));
+  return known;
 }
 
 /**

@@ -110,7 +110,8 @@ class Progress {
     const few = concerned.length <= maxProxyLines;
     for (const proxy of few ? concerned : []) this.tell(proxy, status.state === 'converged');
     const active = concerned.filter((proxy) => phaseOf(proxy) === 'candidate active').length;
-    this.awaited.show(`${[wave, `${active} of ${concerned.length} proxies active`].filter((part) => part !== '').join(', ')}${status.message === '' ? '' : `: ${status.message}`}`);
+    const counts = concerned.length === 0 ? 'no proxy is concerned' : `${active} of ${concerned.length} proxies active`;
+    this.awaited.show(`${[wave, counts].filter((part) => part !== '').join(', ')}${status.message === '' ? '' : `: ${status.message}`}`);
   }
 
   private tell(proxy: ProxyStatus, over: boolean): void {
