@@ -4,7 +4,12 @@ import * as sdk from './index';
 import { PolicyError } from './policy-error';
 import { count, entries, handleOf } from './registry';
 
-sdk.defineMesh({ trustDomain: 'acme.example', environments: ['dev', 'prod'], teams: { books: { namespaces: ['bookinfo'] } }, runs: { envoy: '1.40.0' } });
+sdk.defineMesh({
+  trustDomain: 'acme.example',
+  environments: ['dev', 'prod'],
+  teams: { books: { namespaces: ['bookinfo'] } },
+  runs: { envoy: '1.40.0' },
+});
 const space = sdk.namespace('bookinfo', { team: 'books' });
 const reviews = sdk.service(space, 'reviews', { serviceAccount: 'r', ports: { web: sdk.http(80) }, versions: ['v1', 'v2'] });
 const web = reviews.ports['web'] ?? {};
@@ -42,7 +47,13 @@ sparse.length = 3;
 const extended: unknown[] & { more?: string } = ['GET /x'];
 extended.more = 'x';
 const throwing = new Proxy({}, { ownKeys: () => { throw new Error('boo'); } }); // prettier-ignore
-const lying = new Proxy({ ...good, user: undefined }, { ownKeys: () => ['from', 'requests'], getOwnPropertyDescriptor: (_, key) => ({ value: key === 'from' ? 7 : ['GET /x'], enumerable: true, configurable: true }) });
+const lying = new Proxy(
+  { ...good, user: undefined },
+  {
+    ownKeys: () => ['from', 'requests'],
+    getOwnPropertyDescriptor: (_, key) => ({ value: key === 'from' ? 7 : ['GET /x'], enumerable: true, configurable: true }),
+  },
+);
 const { proxy: revoked, revoke } = Proxy.revocable({ ...good }, {});
 revoke();
 
@@ -93,15 +104,34 @@ test.each([
   '-5s', '7 s', '1e3s', '0x10s', '0s', '0.0ms', '.5s', '5.s', ' 5s', '5s ', '5S', '5', 's', '', '٥s', 'Infinitys', '1s\n',
 ])('the duration %j is refused', (timeout) => expect(codeOf(() => act('route', { otherwise: { to: 'v1', timeout } }))).toBe('MW2107')); // prettier-ignore
 
-test.each(['GET', 'GET/x', 'get /x', 'GET  /x', 'GET x', 'GET /a b', 'GET /{', 'GET /{}', 'GET /{a}b', 'GET /{a...}/b', 'GET /{a}/{a}', 'GET /../x', 'GET //x', 'GET /x?y', 'GET /x#y', 'GET /x;y', 'GET /ü', 'GET /x\n', 'TRACE /x', '* x'])(
-  'the request %j is refused',
-  (line) => expect(codeOf(() => allow({ ...good, requests: [line] }))).toBe('MW2117'),
-);
+test.each([
+  'GET',
+  'GET/x',
+  'get /x',
+  'GET  /x',
+  'GET x',
+  'GET /a b',
+  'GET /{',
+  'GET /{}',
+  'GET /{a}b',
+  'GET /{a...}/b',
+  'GET /{a}/{a}',
+  'GET /../x',
+  'GET //x',
+  'GET /x?y',
+  'GET /x#y',
+  'GET /x;y',
+  'GET /ü',
+  'GET /x\n',
+  'TRACE /x',
+  '* x',
+])('the request %j is refused', (line) => expect(codeOf(() => allow({ ...good, requests: [line] }))).toBe('MW2117'));
 test.each(['2027-02-29', '2027-13-01', '2027-00-10', '2027-1-1', '27-01-01', '2027-04-31'])('the day %s is refused', (until) =>
   expect(codeOf(() => sdk.waive('MW4027', { at: [reviews], because: 'x', ticket: 'B-1', until }))).toBe('MW2109'),
 );
-test.each(['10.0.0.0', '10.0.0.0/33', '256.0.0.0/8', '1.2.3/8', '::/129', ':::/8', '1::2::3/8', 'fd00::g/8', '1:2:3:4:5:6:7:8:9/8'])('the network %s is refused', (cidr) =>
-  expect(codeOf(() => sdk.network('office', [cidr]))).toBe('MW2109'),
+test.each(['10.0.0.0', '10.0.0.0/33', '256.0.0.0/8', '1.2.3/8', '::/129', ':::/8', '1::2::3/8', 'fd00::g/8', '1:2:3:4:5:6:7:8:9/8'])(
+  'the network %s is refused',
+  (cidr) => expect(codeOf(() => sdk.network('office', [cidr]))).toBe('MW2109'),
 );
 test.each(['10.0.0.0/8', '0.0.0.0/0', '::/0', 'fd00::/8', '2001:db8:0:0:0:0:0:1/128'])('the network %s is taken', (cidr) => {
   expect(madeOf(sdk.network('office', [cidr]))).toMatchObject({ kind: 'outside', network: [cidr] });
@@ -118,8 +148,14 @@ test('too many and too few arguments are refused', () => {
   expect(codeOf(() => sdk.http(80, undefined))).toBe('MW2104');
 });
 test('a second mesh is refused', () => {
-  expect(codeOf(() => sdk.defineMesh({ trustDomain: 'b.example', environments: ['dev'], teams: {}, runs: { envoy: '1.40.0' } }))).not.toBe('not refused');
-  expect(codeOf(() => sdk.defineMesh({ trustDomain: 'b.example', environments: ['dev'], teams: { a: { namespaces: [] } }, runs: { envoy: '1.40.0' } }))).toBe('MW2123');
+  expect(codeOf(() => sdk.defineMesh({ trustDomain: 'b.example', environments: ['dev'], teams: {}, runs: { envoy: '1.40.0' } }))).not.toBe(
+    'not refused',
+  );
+  expect(
+    codeOf(() =>
+      sdk.defineMesh({ trustDomain: 'b.example', environments: ['dev'], teams: { a: { namespaces: [] } }, runs: { envoy: '1.40.0' } }),
+    ),
+  ).toBe('MW2123');
 });
 test('what was handed over can be changed without changing the declaration, which is frozen all through', () => {
   const requests = ['GET /before'];
@@ -127,7 +163,8 @@ test('what was handed over can be changed without changing the declaration, whic
   requests[0] = 'GET /after';
   const entry = entries()[handleOf(handle) ?? -1];
   expect(entry?.value).toMatchObject({ requests: ['GET /before'] });
-  const frozen = (value: unknown): boolean => typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(frozen));
+  const frozen = (value: unknown): boolean =>
+    typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(frozen));
   expect(entries().every(frozen)).toBe(true);
   expect(Object.isFrozen(handle)).toBe(true);
 });
@@ -149,6 +186,8 @@ test('shared views stand for the same declaration and refuse the acts of the own
   const view = Reflect.get(shared, 'reviews') as typeof reviews;
   expect(handleOf(view)).toBe(handleOf(reviews));
   expect(codeOf(() => view.calls(web))).toBe('MW2127');
-  expect(codeOf(() => sdk.service(Reflect.get(sdk.share({ space }), 'space'), 's', { serviceAccount: 's', ports: { web: sdk.http(1) } }))).toBe('MW2127');
+  expect(
+    codeOf(() => sdk.service(Reflect.get(sdk.share({ space }), 'space'), 's', { serviceAccount: 's', ports: { web: sdk.http(1) } })),
+  ).toBe('MW2127');
   expect(codeOf(() => sdk.share({ reviews: undefined }))).toBe('MW2104');
 });

@@ -35,6 +35,6 @@ test.each(mistakes.map((one) => [one.number, one.what, one] as const))('%s %s', 
   const errors = said.get(mistake.line) ?? [];
   expect(errors.map((error) => error.text)).toEqual([expect.stringContaining(mistake.says)]);
 });
-test('this repository\'s own policies compile', async () => {
+test("this repository's own policies compile", async () => {
   expect((await checkPolicies([path.join(root, 'policies', '**', '*.ts')], root)).errors).toEqual([]);
 });

@@ -27,7 +27,11 @@ export async function checkPolicies(include: readonly string[], cwd: string): Pr
     const config = path.join(folder, 'tsconfig.json');
     await writeFile(
       config,
-      JSON.stringify({ extends: path.join(root, 'sdk', 'policy-tsconfig.json'), files: [path.join(root, 'sdk', 'types', 'lib.d.ts')], include }),
+      JSON.stringify({
+        extends: path.join(root, 'sdk', 'policy-tsconfig.json'),
+        files: [path.join(root, 'sdk', 'types', 'lib.d.ts')],
+        include,
+      }),
     );
     return parse(await run([tsc, '-p', config, '--pretty', 'false', '--extendedDiagnostics', '--checkers', '1'], cwd), cwd);
   } finally {

@@ -16,9 +16,16 @@ export interface Attempt {
   readonly help?: string;
   readonly threw?: string;
 }
-export async function runErased(source: string, resolveDir: string): Promise<{ readonly attempts: ReadonlyMap<string, Attempt>; readonly values: readonly unknown[] }> {
+export async function runErased(
+  source: string,
+  resolveDir: string,
+): Promise<{ readonly attempts: ReadonlyMap<string, Attempt>; readonly values: readonly unknown[] }> {
   const built = await build({
-    stdin: { contents: `${source}\nimport { entries } from 'meshwright/registry';\nglobalThis.__values = JSON.stringify(entries().map((one) => one.value));`, resolveDir, loader: 'ts' },
+    stdin: {
+      contents: `${source}\nimport { entries } from 'meshwright/registry';\nglobalThis.__values = JSON.stringify(entries().map((one) => one.value));`,
+      resolveDir,
+      loader: 'ts',
+    },
     bundle: true,
     write: false,
     format: 'iife',
