@@ -91,14 +91,12 @@ export async function serveGitops(config: GitopsConfig, options: GitopsOptions =
         operatorToken: secretOf(config.operatorTokenFile),
         metrics,
         ready: () => driver.ready,
-        status: () =>
-          statusOf({
+        status: async () => {
+          const mesh = await deps.rolloutStatus();
+          return statusOf({
             repository: config.repositoryUrl, branch, environment: config.environment, ready: driver.ready, state: loop.state, releases: history.list(),
-            trouble: [...journal.diagnostics, ...driver.trouble],
-          }),
-        rolloutStatus: async () => {
-          const status = await deps.rolloutStatus();
-          return status.kind === 'ok' ? status.value : null;
+            trouble: [...journal.diagnostics, ...driver.trouble], mesh: mesh.kind === 'ok' ? mesh.value : null,
+          });
         },
         pushed: () => driver.wake('push'),
         rollback: (request) => driver.rollback(request),

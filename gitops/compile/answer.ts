@@ -2,7 +2,6 @@ import { hasErrors } from '../../core/diagnostics/diagnostic';
 import { buildRelease, compile, type Compiled } from '../../compiler/pipeline';
 import { readCommit } from '../../compiler/source';
 import { formatDiff, semanticDiff } from '../../compiler/diff';
-import { sameSet } from '../rollout/in-force';
 import type { AnswerTo, CompileAnswer, CompileRequest, CompilerRequest, PlanAnswer, PlanRequest } from './protocol';
 
 /** Does what the loop asks of the compiler. */
@@ -44,7 +43,7 @@ async function planRelease(request: PlanRequest): Promise<PlanAnswer> {
     compiled: whole,
     environment,
     previous: previous && { release: previous.release, ir: previous.ir },
-    inForce: previous && !sameSet(previous.inForce, previous.release.candidate) ? 'stable' : 'candidate',
+    inForce: previous?.inForce ?? 'candidate',
     commit: compiled.commit,
     repository: request.repository,
     asOf: request.asOf,

@@ -4,7 +4,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
-import type { RolloutStatus } from '../../core/bundle/status';
 import { metricsHandler } from '../../platform/metrics';
 import type { TurnResult } from '../reconcile/loop';
 import type { GitopsStatus } from '../status/status';
@@ -23,8 +22,7 @@ export interface AppDeps {
   readonly operatorToken: () => Promise<string | null>;
   readonly metrics: LoopMetrics;
   readonly ready: () => boolean;
-  readonly status: () => GitopsStatus;
-  readonly rolloutStatus: () => Promise<RolloutStatus | null>;
+  readonly status: () => Promise<GitopsStatus>;
   readonly pushed: () => void;
   readonly rollback: (request: { readonly to?: number; readonly reason: string }) => Promise<TurnResult>;
   readonly abort: (reason: string) => Promise<readonly Diagnostic[]>;
@@ -47,8 +45,7 @@ export function createApp(deps: AppDeps, attachStatusPage?: AttachStatusPage): E
     response.status(ready ? 200 : 503).type('text').send(ready ? 'ok\n' : 'not ready\n');
   });
   app.get('/metrics', metricsHandler(deps.metrics.metrics));
-  app.get('/v1/status', (_request, response) => void response.json(deps.status()));
-  app.get('/v1/rollout', async (_request, response) => void response.json(await deps.rolloutStatus()));
+  app.get('/v1/status', async (_request, response) => void response.json(await deps.status()));
 
   const deliveries = new Deliveries();
   app.post('/hooks/push', rawBody(deps.bodyBytes), async (request, response) => {

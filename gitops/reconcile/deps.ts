@@ -1,5 +1,6 @@
 /** What the loop needs of the world. `wiring/` gives the real ones, the tests seeded ones that fail and die on command. */
-import type { MeshObject, Release, SignedObject, SignedRelease, SourceMap } from '../../core/bundle/objects';
+import type { Bundle } from '../../core/bundle/bundle';
+import type { MeshObject, Release, SignedRelease, SourceMap } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import type { MeshIr } from '../../core/ir/ir';
@@ -29,9 +30,11 @@ export interface CompiledCommit {
 export interface Previous {
   readonly release: Release;
   readonly digest: Digest;
-  /** Name -> digest of what proxies have: the candidate, or stable where the candidate was given up. */
-  readonly inForce: Release['candidate'];
-  /** null where the history on disk does not have it. */
+  /** Which of its two sets proxies have. */
+  readonly inForce: 'stable' | 'candidate';
+  /** Its candidate was given up. */
+  readonly aborted: boolean;
+  /** Of the set in force; null where the history on disk does not have it. */
   readonly ir: MeshIr | null;
 }
 export interface Plan {
@@ -41,10 +44,11 @@ export interface Plan {
   /** The whole semantic diff, as text. */
   readonly diff: string;
 }
-export interface SignedBundle {
-  readonly release: SignedRelease;
-  readonly objects: readonly SignedObject[];
-  readonly sources: SourceMap;
+/** What the next legs need to know of the plan as well. */
+export interface PreviewRequest {
+  readonly bundle: Bundle;
+  /** The semantic diff, printed above Pulumi's tree. */
+  readonly diff: string;
 }
 
 export interface LoopDeps {
@@ -55,12 +59,14 @@ export interface LoopDeps {
   plan(compiled: CompiledCommit, previous: Previous | null): Promise<LegResult<Plan>>;
   /** The target's own judgement on what it will be sent. */
   validate(compiled: CompiledCommit, previous: Previous | null): Promise<LegResult<null>>;
-  sign(release: Release, objects: readonly MeshObject[], sources: SourceMap): Promise<LegResult<SignedBundle>>;
-  preview(bundle: SignedBundle): Promise<LegResult<{ readonly summary: string }>>;
-  /** Puts the bundle out. Answers when the control plane has the release; it may wait for convergence as well. */
-  update(bundle: SignedBundle): Promise<LegResult<null>>;
+  sign(release: Release, objects: readonly MeshObject[], sources: SourceMap): Promise<LegResult<Bundle>>;
+  preview(request: PreviewRequest): Promise<LegResult<{ readonly summary: string }>>;
+  /** Puts the bundle out. Answers when the control plane has the release. */
+  update(bundle: Bundle): Promise<LegResult<null>>;
   /** Follows the roll-out until it is over. Throws the signal's reason when stopped. */
   converge(generation: number, signal: AbortSignal): Promise<LegResult<RolloutStatus>>;
+  /** Waits until nothing of the update runs any more (Pulumi writes its state down after convergence). Its trouble is a warning: the release is out. */
+  finishUpdate(): Promise<readonly Diagnostic[]>;
   /** What the control plane holds; null for nothing yet. The truth about what is live. */
   liveRelease(): Promise<LegResult<SignedRelease | null>>;
   rolloutStatus(): Promise<LegResult<RolloutStatus>>;

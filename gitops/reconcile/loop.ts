@@ -2,15 +2,15 @@
  * One turn of the loop: the newest commit of the branch, from fetch to convergence, one release at a time. Everything that matters is in the journal
  * before it happens; what is live is asked of the control plane, never remembered. `driver.ts` decides when a turn is due.
  */
-import { objectName } from '../../core/bundle/objects';
+import { objectName, type MeshObject, type ReleaseSet } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { gitops } from '../../core/diagnostics/gitops';
-import { digestOfJson, type Digest } from '../../core/lib/digest';
+import { digestOfJson } from '../../core/lib/digest';
 import type { MeshIr } from '../../core/ir/ir';
 import type { History } from '../rollout/history';
 import { inForce, sameSet } from '../rollout/in-force';
-import { ok, unavailable, type LegResult, type LoopDeps, type Previous, type SignedBundle } from './deps';
+import { ok, unavailable, type CompiledCommit, type LegResult, type LoopDeps, type Plan, type Previous } from './deps';
 import type { Journal } from './journal';
 import type { AttemptOutcome, Leg, LoopState, Trigger } from './state';
 
@@ -120,10 +120,10 @@ export class Loop {
       gitops.rolledBack({ commit: previous.release.commit, generation: target.generation, reason: request.reason }),
     ]);
     const compiled = { commit: target.commit, ir, objects: bundle.objects.map((signed) => signed.object), sources: bundle.sources };
-    if (sameSet(setOf(compiled.objects), previous.inForce)) return this.end({ outcome: 'unchanged', diagnostics: [] });
+    if (inForceAlready(previous, setOf(compiled.objects))) return this.end({ outcome: 'unchanged', diagnostics: [] });
     const planned = await this.leg('diff', () => this.deps.plan(compiled, previous));
     if (planned.kind !== 'ok') return this.end(endingOf(planned));
-    return this.end(await this.release(planned.value.release, compiled.objects, compiled.sources, ir, () => Promise.resolve(false)));
+    return this.end(await this.release(planned.value, compiled, () => Promise.resolve(false)));
   }
 
   /** Lets a commit that was held or refused be tried again. */
@@ -148,12 +148,12 @@ export class Loop {
     if (settled.kind !== 'ok') return endingOf(settled);
     const previous = settled.value;
     const wanted = setOf(compiled.objects);
-    if (previous && sameSet(wanted, previous.inForce)) {
+    if (previous && inForceAlready(previous, wanted)) {
       await this.note('changes no object', []);
       return { outcome: 'unchanged', diagnostics: [] };
     }
     // It was released before, and given up while nobody was there to note it down.
-    if (previous && trigger !== 'retry' && previous.release.commit === commit && sameSet(wanted, previous.release.candidate)) {
+    if (previous && trigger !== 'retry' && previous.aborted && previous.release.commit === commit && sameSet(wanted, previous.release.candidate)) {
       return { outcome: 'aborted', diagnostics: [gitops.rolloutAborted({ generation: previous.release.generation, reason: 'it was given up before' })] };
     }
     const planned = await this.leg('diff', () => this.deps.plan(compiled, previous));
@@ -162,25 +162,19 @@ export class Loop {
     const validated = await this.leg('validate', () => this.deps.validate(compiled, previous));
     if (validated.kind !== 'ok') return endingOf(validated);
     if (await superseded()) return { outcome: 'superseded', diagnostics: [] };
-    return this.release(planned.value.release, compiled.objects, compiled.sources, compiled.ir, superseded);
+    return this.release(planned.value, compiled, superseded);
   }
 
   /** Sign, preview, update, converge: the same for a commit and for a rollback. */
-  private async release(
-    release: SignedBundle['release']['release'],
-    objects: Parameters<LoopDeps['sign']>[1],
-    sources: SignedBundle['sources'],
-    ir: MeshIr,
-    superseded: () => Promise<boolean>,
-  ): Promise<Ending> {
-    const signed = await this.leg('sign', () => this.deps.sign(release, objects, sources));
+  private async release({ release, diff }: Plan, compiled: CompiledCommit, superseded: () => Promise<boolean>): Promise<Ending> {
+    const signed = await this.leg('sign', () => this.deps.sign(release, compiled.objects, compiled.sources));
     if (signed.kind !== 'ok') return endingOf(signed);
     const bundle = signed.value;
-    const previewed = await this.leg('preview', () => this.deps.preview(bundle));
+    const previewed = await this.leg('preview', () => this.deps.preview({ bundle, diff }));
     if (previewed.kind !== 'ok') return endingOf(previewed);
     if (await superseded()) return { outcome: 'superseded', diagnostics: [] };
 
-    await this.history.record(bundle, ir);
+    await this.history.record(bundle, compiled.ir);
     const attempt = this.state.inFlight?.id ?? 0;
     await this.journal.write({ kind: 'intent', attempt, generation: release.generation, release: bundle.release.digest });
     const updated = await this.leg('update', () => this.deps.update(bundle));
@@ -197,7 +191,12 @@ export class Loop {
   private async follow(): Promise<Ending> {
     const generation = this.state.inFlight?.intent?.generation ?? 0;
     const followed = await this.leg('converge', () => this.converge(generation));
+    const start = this.options.monotonic();
+    const left = await this.deps.finishUpdate().catch((error: unknown) => [gitops.legFailed({ leg: 'update', reason: reasonOf(error) })]);
+    await this.legDone('update', this.options.monotonic() - start);
     if (followed.kind !== 'ok') return endingOf(followed);
+    // The release is out whatever became of the rest: what the control plane says counts.
+    await this.note(null, left.map((one) => ({ ...one, severity: 'warning' as const })));
     return this.endingOfRollout(generation, followed.value);
   }
 
@@ -250,14 +249,15 @@ export class Loop {
       if (status.kind !== 'ok') return status;
     }
     await this.history.settle(release.generation, status.value.state === 'aborted' ? 'aborted' : 'live');
-    return ok({ release, digest, inForce: inForce(release, status.value), ir: await this.irInForce(release.generation, digest, release.parent, status.value) });
+    const set = inForce(status.value);
+    const ir = set === 'candidate' ? await this.history.ir(release.generation, digest) : await this.irBefore(release.generation);
+    return ok({ release, digest, inForce: set, aborted: status.value.state === 'aborted', ir });
   }
 
-  private async irInForce(generation: number, digest: Digest, parent: Digest | null, status: RolloutStatus): Promise<MeshIr | null> {
-    if (status.state !== 'aborted') return this.history.ir(generation, digest);
-    // What a given-up release stands on may itself have been given up: go down to the last one that converged.
+  /** What a given-up release stands on may itself have been given up: down to the last one that converged. */
+  private async irBefore(generation: number): Promise<MeshIr | null> {
     const before = this.history.list().find((entry) => entry.generation < generation && entry.outcome === 'live');
-    return parent && before ? this.history.ir(before.generation, before.digest) : null;
+    return before ? this.history.ir(before.generation, before.digest) : null;
   }
 
   private async leg<T>(leg: Leg, work: () => Promise<LegResult<T>>): Promise<LegResult<T>> {
@@ -288,8 +288,13 @@ export class Loop {
   }
 }
 
+/** Nothing is to be done: proxies have it, or are on the way to it (a release that no proxy could prove yet). */
+function inForceAlready({ release, inForce: set, aborted }: Previous, wanted: ReleaseSet): boolean {
+  return sameSet(wanted, release[set]) || (!aborted && sameSet(wanted, release.candidate));
+}
+
 /** Name -> digest of what a release of these objects puts in force. */
-function setOf(objects: Parameters<LoopDeps['sign']>[1]): { readonly [name: string]: Digest } {
+function setOf(objects: readonly MeshObject[]): ReleaseSet {
   return Object.fromEntries(objects.map((object) => [objectName(object), digestOfJson(object)]));
 }
 
@@ -302,6 +307,8 @@ async function guard<T, Extra extends object = object>(leg: string, work: () => 
   try {
     return await work();
   } catch (error) {
-    return unavailable(gitops.legFailed({ leg, reason: error instanceof Error ? error.message : String(error) })) as LegResult<T> & Partial<Extra>;
+    return unavailable(gitops.legFailed({ leg, reason: reasonOf(error) })) as LegResult<T> & Partial<Extra>;
   }
 }
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

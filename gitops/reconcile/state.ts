@@ -23,7 +23,7 @@ export interface Attempt {
   readonly commit: string;
   readonly trigger: Trigger;
   readonly phase: Leg | 'done';
-  /** Milliseconds of each leg that is over. */
+  /** Milliseconds of each leg that is over; `update` goes on a little after `converge`, and both parts are in it. */
   readonly legs: { readonly [leg in Leg]?: number };
   readonly diagnostics: readonly Diagnostic[];
   readonly outcome: AttemptOutcome | null;
@@ -91,7 +91,7 @@ export function apply(state: LoopState, entry: Entry): LoopState {
     }
     case 'leg': {
       const following = legs[legs.indexOf(entry.leg) + 1];
-      return inFlight(next, entry.attempt, (a) => ({ ...a, legs: { ...a.legs, [entry.leg]: entry.ms }, phase: following ?? a.phase }));
+      return inFlight(next, entry.attempt, (a) => ({ ...a, legs: { ...a.legs, [entry.leg]: (a.legs[entry.leg] ?? 0) + entry.ms }, phase: following ?? a.phase }));
     }
     case 'note':
       return inFlight(next, entry.attempt, (a) => ({

@@ -1,11 +1,12 @@
 /** The loop's view of the control plane's admin API: what is live, how far it is, abort and promote. */
+import type { Bundle } from '../../core/bundle/bundle';
 import type { SignedRelease } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { gitops } from '../../core/diagnostics/gitops';
 import { digestOfJson } from '../../core/lib/digest';
 import type { Clock } from '../../platform/clock';
-import { ok, refused, unavailable, type LegResult, type SignedBundle } from '../reconcile/deps';
+import { ok, refused, unavailable, type LegResult } from '../reconcile/deps';
 import { readSecret } from '../secrets';
 
 export interface ControlPlaneOptions {
@@ -24,7 +25,7 @@ export interface ControlPlane {
   /** Looks until the roll-out of a generation, or of a later one, is over. A control plane that is away for a while is waited for. */
   converge(generation: number, signal: AbortSignal): Promise<LegResult<RolloutStatus>>;
   /** Puts a bundle out without Pulumi: the objects it has not, then the release. */
-  put(bundle: SignedBundle): Promise<LegResult<null>>;
+  put(bundle: Bundle): Promise<LegResult<null>>;
 }
 
 const maxAnswer = 64 << 20;
@@ -81,12 +82,11 @@ export function controlPlane(options: ControlPlaneOptions): ControlPlane {
     abort: (reason) => act('abort', { reason }),
     promote: () => act('promote', {}),
     converge: async (generation, signal) => {
+      const started = clock.monotonic();
       for (let pause = 20; ; pause = Math.min(pause * 1.3, 250)) {
         signal.throwIfAborted();
         const now = await status();
-        if (now.kind === 'ok' && now.value.generation >= generation && (now.value.state === 'converged' || now.value.state === 'aborted' || now.value.state === 'unproven')) {
-          return now;
-        }
+        if (now.kind === 'ok' && now.value.generation >= generation && isOver(now.value, clock.monotonic() - started)) return now;
         await clock.sleep(pause, { signal });
       }
     },
@@ -102,6 +102,21 @@ export function controlPlane(options: ControlPlaneOptions): ControlPlane {
       return answer.kind === 'ok' ? ok(null) : answer;
     },
   };
+}
+
+/** A control plane that sees no proxy is given a moment: they may be on their way back to it. */
+function isOver(status: RolloutStatus, waitedMs: number): boolean {
+  switch (status.state) {
+    case 'converged':
+    case 'aborted':
+    case 'idle':
+      return true;
+    case 'unproven':
+      return waitedMs >= 1_500 && !status.proxies.some((proxy) => proxy.connected);
+    case 'rolling':
+    case 'holding':
+      return false;
+  }
 }
 
 function diagnosticsIn(value: unknown): readonly Diagnostic[] {

@@ -2,10 +2,10 @@
  * The releases of this environment, on disk with everything they name, so that going back needs neither Git nor the compiler. Three files a release:
  * `release-<generation>.json`, `ir-<generation>.json` and `objects-<generation>.json` with those objects that no kept release before it has.
  */
+import type { Bundle } from '../../core/bundle/bundle';
 import type { SignedObject, SourceMap } from '../../core/bundle/objects';
 import type { MeshIr } from '../../core/ir/ir';
 import type { Digest } from '../../core/lib/digest';
-import type { SignedBundle } from '../reconcile/deps';
 import type { Storage } from '../reconcile/storage';
 
 export type ReleaseOutcome = 'pending' | 'live' | 'aborted';
@@ -18,7 +18,7 @@ export interface HistoryEntry {
 interface ReleaseRecord {
   readonly format: 1;
   readonly outcome: ReleaseOutcome;
-  readonly release: SignedBundle['release'];
+  readonly release: Bundle['release'];
   /** Object digest -> the generation in whose file it lies. */
   readonly objects: { readonly [digest: string]: number };
   readonly sources: SourceMap;
@@ -27,12 +27,12 @@ export interface History {
   /** The newest first. */
   list(): readonly HistoryEntry[];
   /** Keeps a release that is about to go out; on the disk when it answers. */
-  record(bundle: SignedBundle, ir: MeshIr): Promise<void>;
+  record(bundle: Bundle, ir: MeshIr): Promise<void>;
   /** Notes how it ended. A release that is not kept is ignored. */
   settle(generation: number, outcome: ReleaseOutcome): Promise<void>;
   ir(generation: number, digest: Digest): Promise<MeshIr | null>;
   /** The whole bundle of a kept release, or null where a part of it is gone. */
-  bundle(generation: number): Promise<SignedBundle | null>;
+  bundle(generation: number): Promise<Bundle | null>;
 }
 
 const releasePattern = /^release-(\d{9})\.json$/;

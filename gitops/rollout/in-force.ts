@@ -1,9 +1,9 @@
-import type { Release, ReleaseSet } from '../../core/bundle/objects';
+import type { ReleaseSet } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
 
-/** What proxies have under a release whose roll-out is over: its candidate, or what was there before where it was given up. */
-export function inForce(release: Release, status: Pick<RolloutStatus, 'state'>): ReleaseSet {
-  return status.state === 'aborted' ? release.stable : release.candidate;
+/** Which of a release's sets is in force, and so what the next release must name as `stable`. The control plane's word, where it gives it. */
+export function inForce(status: Pick<RolloutStatus, 'state' | 'inForce'>): 'stable' | 'candidate' {
+  return status.inForce ?? (status.state === 'aborted' ? 'stable' : 'candidate');
 }
 
 /** Whether two sets put the same objects in force. */

@@ -1,4 +1,5 @@
 /** What `GET /v1/status` of the loop answers. The CLI, the status page and the demo read it. */
+import type { RolloutStatus } from '../../core/bundle/status';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import type { HistoryEntry } from '../rollout/history';
 import type { Attempt, LoopState } from '../reconcile/state';
@@ -21,6 +22,8 @@ export interface GitopsStatus {
   readonly releases: readonly HistoryEntry[];
   /** What is in the way right now; empty when nothing is. */
   readonly trouble: readonly Diagnostic[];
+  /** The control plane's own status; null when it does not answer. */
+  readonly mesh: RolloutStatus | null;
 }
 
 export interface StatusParts {
@@ -31,6 +34,7 @@ export interface StatusParts {
   readonly state: LoopState;
   readonly releases: readonly HistoryEntry[];
   readonly trouble: readonly Diagnostic[];
+  readonly mesh: RolloutStatus | null;
 }
 
 /** Puts the status together. */

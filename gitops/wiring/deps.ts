@@ -7,14 +7,10 @@ import { dayOf, type Clock } from '../../platform/clock';
 import { CompilerDied, type CompilerProcess } from '../compile/compiler';
 import type { GitStore } from '../repo/store';
 import type { ControlPlane } from '../rollout/control-plane';
-import { ok, refused, unavailable, type CompiledCommit, type LegResult, type LoopDeps, type Previous, type SignedBundle } from '../reconcile/deps';
+import { ok, refused, unavailable, type CompiledCommit, type LegResult, type LoopDeps, type Previous } from '../reconcile/deps';
 
 /** Puts a bundle out: Pulumi's engine, or the loop by itself. */
-export interface Deployer {
-  preview(bundle: SignedBundle): Promise<LegResult<{ readonly summary: string }>>;
-  update(bundle: SignedBundle): Promise<LegResult<null>>;
-  recover(): Promise<LegResult<null>>;
-}
+export type Deployer = Pick<LoopDeps, 'preview' | 'update' | 'finishUpdate' | 'recover'>;
 export type Validate = (compiled: CompiledCommit, previous: Previous | null) => Promise<LegResult<null>>;
 export type VerifyCommit = (commit: string, store: GitStore) => Promise<readonly Diagnostic[]>;
 
@@ -71,9 +67,7 @@ export function realDeps(parts: Parts): LoopDeps {
       // What the signer refuses it refuses for what it knows (floors, keys), not for what the policy says.
       return signed.value ? ok(signed.value) : unavailable(...signed.diagnostics);
     },
-    preview: (bundle) => deployer.preview(bundle),
-    update: (bundle) => deployer.update(bundle),
-    recover: () => deployer.recover(),
+    ...deployer,
     converge: (generation, signal) => controlPlane.converge(generation, signal),
     liveRelease: () => controlPlane.liveRelease(),
     rolloutStatus: () => controlPlane.status(),
@@ -90,8 +84,9 @@ function died(error: unknown): LegResult<never> {
 /** Puts releases out without Pulumi: straight to the control plane, which judges them all the same. */
 export function directDeployer(controlPlane: ControlPlane): Deployer {
   return {
-    preview: (bundle) => Promise.resolve(ok({ summary: `${bundle.objects.length} objects, release ${bundle.release.release.generation}, without Pulumi` })),
+    preview: ({ bundle }) => Promise.resolve(ok({ summary: `${bundle.objects.length} objects, release ${bundle.release.release.generation}, without Pulumi` })),
     update: (bundle) => controlPlane.put(bundle),
+    finishUpdate: () => Promise.resolve([]),
     recover: () => Promise.resolve(ok(null)),
   };
 }

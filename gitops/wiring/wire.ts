@@ -11,6 +11,7 @@ import { ok } from '../reconcile/deps';
 import { controlPlane } from '../rollout/control-plane';
 import { authorizationOf, readSecret } from '../secrets';
 import { directDeployer, realDeps } from './deps';
+import { pulumiDeployer } from './pulumi';
 
 export interface Wired {
   readonly deps: LoopDeps;
@@ -18,7 +19,8 @@ export interface Wired {
 }
 
 /** Makes the real dependencies from the configuration. */
-export async function wire(config: GitopsConfig, { clock }: { readonly clock: Clock; readonly log: Log }): Promise<Wired> {
+export async function wire(config: GitopsConfig, { clock, log }: { readonly clock: Clock; readonly log: Log }): Promise<Wired> {
+  const stopping = new AbortController();
   const { credentialsFile, allowedSignersFile } = config;
   const store = await openStore({
     dir: join(config.stateDir, 'repository'),
@@ -42,7 +44,10 @@ export async function wire(config: GitopsConfig, { clock }: { readonly clock: Cl
     compiler,
     signer: signerClient(config.signerSocket),
     controlPlane: admin,
-    deployer: directDeployer(admin),
+    deployer:
+      config.pulumi === false
+        ? directDeployer(admin)
+        : pulumiDeployer({ ...config.target, trustFile: config.trustFile }, admin, { clock, log, timeoutMs: config.convergeTimeoutMs ?? 600_000, signal: stopping.signal }),
     validate: () => Promise.resolve(ok(null)),
     verifyCommit: allowedSignersFile === undefined ? null : async (commit) => verifyCommit(await store.readCommit(commit), commit, await readAllowedSigners(allowedSignersFile), clock.now()),
     clock,
@@ -54,5 +59,12 @@ export async function wire(config: GitopsConfig, { clock }: { readonly clock: Cl
       releaseValidMs: config.releaseValidMs ?? 3_600_000,
     },
   });
-  return { deps, close: () => compiler.close() };
+  return {
+    deps,
+    close: async () => {
+      stopping.abort(new Error('the loop stops'));
+      await compiler.close();
+      await deps.finishUpdate().catch(() => undefined);
+    },
+  };
 }

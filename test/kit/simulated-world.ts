@@ -126,7 +126,7 @@ export class SimulatedWorld {
         const release: Release = {
           apiVersion: 'meshwright.dev/v1alpha1', kind: 'Release', environment: 'test', generation: (previous?.release.generation ?? 0) + 1,
           parent: previous?.digest ?? null, commit: compiled.commit, repository: 'r', compiler: '0', asOf: '2026-11-22', notAfter: '2026-11-23T00:00:00Z',
-          stable: previous?.inForce ?? {}, candidate: { 'AdmissionRules/n/p': digestOfJson(object) }, steps: [], waves: [100], holdMs: 0,
+          stable: previous ? previous.release[previous.inForce] : {}, candidate: { 'AdmissionRules/n/p': digestOfJson(object) }, steps: [], waves: [100], holdMs: 0,
         };
         return ok({ release, summary: 'differs', diff: '' });
       },
@@ -161,6 +161,10 @@ export class SimulatedWorld {
         this.finish();
         step('converged');
         return ok(this.status());
+      },
+      finishUpdate: async () => {
+        step('finish update');
+        return [];
       },
       liveRelease: async () => {
         step('live release');
