@@ -65,7 +65,7 @@ export const emit = {
     severity: 'error',
     summary: 'a route matches a cookie by regular expression, which Envoy would read over the whole header',
     message: ({ rule, cookie }) => `route rule \`${rule}\` matches cookie \`${cookie}\` by regular expression, which would read across other cookies`,
-    help: () => 'match the cookie exactly, by prefix or by presence',
+    help: () => 'match the cookie exactly, by prefix or by presence, or by a plain expression of letters, digits, classes and repetition',
   }),
   longBody: defineDiagnostic<{ rule: string; bytes: number }>({
     code: 'MW5009',
@@ -122,5 +122,29 @@ export const emit = {
     summary: 'an access rule names a host that is not exact',
     message: ({ rule, host }) => `rule \`${rule}\` names the host \`${host}\`, which is not an exact name`,
     help: () => 'name the hosts one by one',
+  }),
+  envoyRefuses: defineDiagnostic<{ object: string; words: string }>({
+    code: 'MW5020',
+    slug: 'envoy-refuses',
+    severity: 'error',
+    summary: 'Envoy itself refuses a configuration, asked before any live proxy sees it',
+    message: ({ object, words }) => `envoy refuses ${object}: ${words}`,
+    help: ({ object }) => `\`meshwright why ${object}\` prints the policy lines it comes from; a patch is the usual cause`,
+  }),
+  envoyTooSlow: defineDiagnostic<{ object: string; seconds: number }>({
+    code: 'MW5021',
+    slug: 'envoy-validation-too-slow',
+    severity: 'error',
+    summary: 'Envoy took too long to validate a configuration',
+    message: ({ object, seconds }) => `envoy did not say within ${seconds} s whether it takes ${object}`,
+    help: () => 'try again on a machine with less to do, or raise the time limit',
+  }),
+  incompleteSet: defineDiagnostic<{ object: string; missing: string }>({
+    code: 'MW5022',
+    slug: 'validation-incomplete-set',
+    severity: 'error',
+    summary: 'a proxy names a service configuration that is not among the objects',
+    message: ({ object, missing }) => `${object} names ServiceConfig \`${missing}\`, which is not among the objects`,
+    help: () => 'give all objects of the release, and the names of those that changed',
   }),
 } as const;

@@ -22,8 +22,7 @@ export function sendRaw(
     socket.setTimeout(options.timeoutMs ?? 10_000, () => socket.destroy(new Error(`no answer to ${request.method} ${request.path}`)));
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
-      const answer = parse(Buffer.concat(chunks).toString('latin1'));
-      if (answer && answer.body.length >= Number(answer.headers['content-length'] ?? Infinity)) socket.destroy(); // Envoy lingers before it closes
+      if (isWhole(Buffer.concat(chunks).toString('latin1'), request.method)) socket.destroy(); // Envoy lingers before it closes
     });
     socket.once('error', reject);
     socket.once('close', () => {
@@ -45,6 +44,12 @@ function parse(text: string): RawAnswer | null {
   const headers = Object.fromEntries(lines.map((line): [string, string] => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
   const rest = text.slice(end + 4);
   return { status: Number(status), headers, body: headers['transfer-encoding'] === 'chunked' ? unchunk(rest) : rest };
+}
+function isWhole(text: string, method: string): boolean {
+  const answer = parse(text);
+  if (!answer) return false;
+  if (answer.headers['transfer-encoding'] === 'chunked') return method === 'HEAD' || text.endsWith('\r\n0\r\n\r\n');
+  return method === 'HEAD' || answer.body.length >= Number(answer.headers['content-length'] ?? 0);
 }
 function unchunk(text: string): string {
   const size = Number.parseInt(text, 16);

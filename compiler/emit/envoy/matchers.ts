@@ -50,10 +50,10 @@ export function queryMatcher(field: FieldMatch): QueryMatcher {
   return { name: field.name, queryParameterMatchSpecifier: { case: 'stringMatch', value: stringMatcher(match) } };
 }
 
-/** Some cookie of that name matches. A pattern over the whole header, since the definitions at hand have no cookie matcher; a user's own regex is refused before. */
+/** Some cookie of that name matches. A pattern over the whole header, since the definitions at hand have no cookie matcher; a regex that `withinOneCookie` cannot carry is refused before. */
 export function cookieMatcher(field: FieldMatch): HeaderMatcher {
   const { match } = field;
-  const value = match.kind === 'exact' ? escapePattern(match.value) : match.kind === 'prefix' ? `${escapePattern(match.value)}[^;]*` : '[^;]*';
+  const value = match.kind === 'exact' ? escapePattern(match.value) : match.kind === 'prefix' ? `${escapePattern(match.value)}[^;]*` : match.kind === 'regex' ? (withinOneCookie(match.value) ?? '[^\\s\\S]') : '[^;]*';
   const pattern = `(?:.*;)?[ \\t]*${escapePattern(field.name)}[ \\t]*=[ \\t]*${value}[ \\t]*(?:;.*)?`;
   return { name: 'cookie', headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'safeRegex', value: { regex: pattern } } } } };
 }
@@ -63,3 +63,25 @@ export function hostMatcher(host: string): HeaderMatcher {
   const pattern = `(?i)${escapePattern(host)}(?::[0-9]*)?`;
   return { name: ':authority', headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'safeRegex', value: { regex: pattern } } } } };
 }
+
+/**
+ * A user's regex so that no part of it takes a `;` or white space, which no cookie's value holds (RFC 6265 section 4.1.1): else it would read on into the
+ * next cookie. null for what this does not understand; the caller refuses it.
+ */
+export function withinOneCookie(regex: string): string | null {
+  const token = /\\[dw]|\\[.*+?^${}()|[\]\\/-]|\[\^?(?:[A-Za-z0-9_.~-]|\\[dw-])+\]|\.|\(\?:|[()|*+?]|\{[0-9,]+\}|[A-Za-z0-9_~!#$%&'/:=@<>`"-]/y;
+  let made = '';
+  while (token.lastIndex < regex.length) {
+    const at = token.lastIndex;
+    const [text] = token.exec(regex) ?? [];
+    if (text === undefined) return null;
+    if (text === '$' || (text === '(' && regex[token.lastIndex] === '?')) return null;
+    if (text.startsWith('[') && !onlySimpleRanges(text)) return null;
+    made += text === '.' ? '[^;\\s]' : text.startsWith('[^') ? `[^;\\s${text.slice(2)}` : text;
+    if (token.lastIndex === at) return null;
+  }
+  return `(?:${made})`;
+}
+/** Ranges between letters of one case or digits, so that none holds a `;`. */
+const onlySimpleRanges = (cls: string): boolean =>
+  [...cls.slice(1, -1).matchAll(/(.)-(.)/g)].every(([, from = '', to = '']) => [/^[a-z]$/, /^[A-Z]$/, /^[0-9]$/].some((kind) => kind.test(from) && kind.test(to)));

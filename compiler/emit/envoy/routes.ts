@@ -14,7 +14,7 @@ import {
 } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { PreviousHostsPredicateSchema } from '../../../core/wire/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
 import { ms, pack } from './any';
-import { cookieMatcher, headerMatcher, methodMatcher, pathText, queryMatcher } from './matchers';
+import { cookieMatcher, headerMatcher, methodMatcher, pathText, queryMatcher, withinOneCookie } from './matchers';
 import { clusterName } from './names';
 
 export type Route = MessageInitShape<typeof RouteSchema>;
@@ -36,7 +36,7 @@ export function routesOf(rules: readonly RouteRule[], needs: readonly Need[], di
 function matchesOf(rule: RouteRule, diagnostics: Diagnostic[]): Match[] {
   const { match } = rule;
   if (match === null) return [everything];
-  for (const cookie of match.cookies) if (cookie.match.kind === 'regex') diagnostics.push(emit.cookieRegex({ rule: rule.id, cookie: cookie.name }));
+  for (const cookie of match.cookies) if (cookie.match.kind === 'regex' && withinOneCookie(cookie.match.value) === null) diagnostics.push(emit.cookieRegex({ rule: rule.id, cookie: cookie.name }));
   if (match.requests.length === 0) return [matchOf(null, match)];
   return [...match.requests].sort((a, b) => (a.text < b.text ? -1 : 1)).map((request) => matchOf(request, match));
 }
