@@ -1,9 +1,10 @@
 import type { Evaluated } from '../../core/declarations/declaration';
 import { hasErrors, type Diagnostic, type Outcome } from '../../core/diagnostics/diagnostic';
+import { validateDeclarations } from '../../core/declarations/validate';
 import { evaluate as said } from '../../core/diagnostics/evaluate';
 import { checkTree, type SourceTree } from '../../core/source';
 import { bundle } from './bundle';
-import { link, type Declared } from './link';
+import { link, shown, type Declared } from './link';
 import { placesOf } from './origins';
 import { createSandbox, defaultMemory, type Ran, type Sandbox } from './sandbox';
 import { verdictOf, type Limits } from './verdict';
@@ -59,6 +60,11 @@ export async function evaluate(tree: SourceTree, options: EvaluateOptions = {}):
   if (json.length > longestResult) return { diagnostics: [said.resultSize({ bytes: json.length, limit: longestResult })] };
   const linked = link(tree, JSON.parse(json) as Declared, places); // written by realm/report.ts alone
   if (hasErrors(linked.diagnostics)) return { diagnostics: linked.diagnostics };
+  const misshapen = validateDeclarations(linked.declarations.map((one) => one.value)).map(({ index, at, says }) => {
+    const id = linked.declarations[index]?.id ?? '';
+    return said.schema({ at: at === '' ? id : `${id}: ${at}`, says: shown(says) }, { span: linked.origins[id]?.span });
+  });
+  if (misshapen.length > 0) return { diagnostics: misshapen };
   return { value: { declarations: linked.declarations, origins: linked.origins, fuel: finished.fuel }, diagnostics: linked.diagnostics };
 }
 

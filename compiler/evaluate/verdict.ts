@@ -1,5 +1,6 @@
-import type { Diagnostic, DiagnosticCode } from '../../core/diagnostics/diagnostic';
+import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { evaluate } from '../../core/diagnostics/evaluate';
+import { policy } from '../../core/diagnostics/policy';
 import { shown } from './link';
 import type { Places } from './origins';
 import type { Finished, Thrown } from './protocol';
@@ -65,9 +66,8 @@ function failure(thrown: Thrown, limits: Limits, span: Diagnostic['span']): Diag
   if (thrown.is !== 'error' || !('message' in thrown)) return evaluate.thrownOther({ is: shown(thrown.is) }, where);
   const { name, code, help } = thrown;
   const message = shown(thrown.message);
-  if (code !== undefined && /^MW21\d\d$/.test(code) && help !== undefined) {
-    return { code: code as DiagnosticCode, slug: 'refused-by-sdk', severity: 'error', message, help: shown(help), ...(span ? { span } : {}) };
-  }
+  const kind = code === undefined ? undefined : Object.values(policy).find((one) => one.code === code);
+  if (kind && help !== undefined) return kind({ says: message, help: shown(help) }, where);
   if (name === 'InternalError' && message === 'out of memory') return evaluate.memory({ mebibytes: Math.round(limits.memoryBytes / 1048576) }, where);
   if ((name === 'InternalError' && message === 'stack overflow') || (name === 'RangeError' && message.includes('call stack'))) return evaluate.depth({}, where);
   if (name === 'TypeError' && frozen.test(message)) return evaluate.frozen({ says: message }, where);

@@ -182,14 +182,6 @@ export const evaluate = {
     message: (p) => `the module threw ${p.is}, which is no error`,
     help: () => 'throw an `Error` with a message, or do not throw',
   }),
-  refused: defineDiagnostic<{ code: string; says: string; help: string }>({
-    code: 'MW2032',
-    slug: 'refused-by-sdk',
-    severity: 'error',
-    summary: 'The SDK refused a value, with a code that this version does not know.',
-    message: (p) => `${p.says} (${p.code})`,
-    help: (p) => p.help,
-  }),
   exportedArray: defineDiagnostic<Named>({
     code: 'MW2040',
     slug: 'exported-array',
@@ -253,13 +245,5 @@ export const evaluate = {
     summary: 'A declaration is not of the documented form, although the SDK let it pass.',
     message: (p) => `\`${p.at}\` ${p.says}`,
     help: () => 'correct the value; if the types allow it, report it as a defect of meshwright',
-  }),
-  testThrew: defineDiagnostic<{ says: string }>({
-    code: 'MW2060',
-    slug: 'test-module-threw',
-    severity: 'error',
-    summary: 'A policy test module threw outside a test.',
-    message: (p) => `the test module threw: ${p.says}`,
-    help: () => 'put what can fail inside `test(...)`',
   }),
 } as const;

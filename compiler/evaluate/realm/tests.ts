@@ -20,7 +20,7 @@ export function runTests(collected: () => readonly Collected[], runTest: (index:
     if (!one) continue;
     for (const env of environments) {
       const { passed, message, stack } = runTest(i, env);
-      results.push({ name: one.name, env, ok: passed, message, at: stack, stack: one.stack });
+      results.push({ index: i, name: one.name, env, ok: passed, message, at: stack, stack: one.stack });
     }
   }
   doors.emit(stringify({ results }));
