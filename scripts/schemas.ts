@@ -27,9 +27,29 @@ function fromType(source: string, type: string, file: string): GeneratedSchema {
     const program = getProgramFromFiles([path.join(root, source)], compilerOptions, root);
     const schema = generateSchema(program, type, settings, []);
     if (!schema) throw new Error(`internal: no schema of \`${type}\``);
-    return `${JSON.stringify({ $id: path.basename(file), ...schema }, null, 2)}\n`;
+    return `${JSON.stringify({ $id: path.basename(file), ...eachEnvironment(schema) }, null, 2)}\n`;
   };
   return { file, source, type, generate };
+}
+
+/**
+ * The generator gives the index signature of every `PerEnv<X>` and `MostlyEnv<X>` the one definition `T`, that of whichever came last. The
+ * right one stands in `MostlyEnv<X>`, at `value`; it is put where `T` was.
+ */
+function eachEnvironment(schema: Definition): Definition {
+  const copy = JSON.parse(JSON.stringify(schema)) as Definition;
+  const definitions = copy.definitions ?? {};
+  const inside = (name: string, ...keys: readonly string[]): Record<string, unknown> | undefined =>
+    keys.reduce<unknown>((node, key) => (typeof node === 'object' && node !== null ? Reflect.get(node, key) : undefined), definitions[name]) as Record<string, unknown> | undefined;
+  for (const name of Object.keys(definitions)) {
+    const of = /^MostlyEnv<(.*)>$/.exec(name)?.[1];
+    const element = of === undefined ? undefined : inside(name, 'properties', '$mostly', 'properties', 'value');
+    for (const record of [inside(name, 'properties', '$mostly', 'properties', 'except'), inside(`PerEnv<${of}>`, 'properties', '$perEnv')]) {
+      if (element && record) record['additionalProperties'] = element;
+    }
+  }
+  delete definitions['T'];
+  return copy;
 }
 
 /** A server's configuration file, whose type stands among the server's code. */
