@@ -13,6 +13,7 @@ describe('the catalogue of diagnostics', () => {
       internal: '0',
       source: '1',
       evaluate: '2',
+      policy: '2',
       ir: '3',
       analyse: '4',
       emit: '5',
@@ -33,7 +34,7 @@ describe('the catalogue of diagnostics', () => {
     const files = fs.readdirSync(__dirname).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
     const withKinds = files.filter(
       (name) =>
-        /= defineDiagnostic[<(]|: defineDiagnostic[<(]|: (?:define|kind|error|warning)[<(]/.test(
+        /(?:=|=>)\s+defineDiagnostic[<(]|: defineDiagnostic[<(]|: (?:define|kind|error|warning)[<(]/.test(
           fs.readFileSync(path.join(__dirname, name), 'utf8'),
         ) && name !== 'diagnostic.ts',
     );

@@ -7,6 +7,7 @@ import { evaluate } from './evaluate';
 import { gitops } from './gitops';
 import { internal } from './internal';
 import { ir } from './ir';
+import { policy } from './policy';
 import { sign } from './sign';
 import { source } from './source';
 
@@ -19,7 +20,7 @@ export interface CatalogueEntry {
   readonly stage: string;
 }
 
-const stages = { internal, source, evaluate, ir, emit, sign, deploy, gitops, enforce };
+const stages = { internal, source, evaluate, policy, ir, emit, sign, deploy, gitops, enforce };
 
 export const catalogue: readonly CatalogueEntry[] = Object.entries(stages)
   .flatMap(([stage, kinds]) => Object.values(kinds).map(({ code, slug, severity, summary }) => ({ code, slug, severity, summary, stage })))

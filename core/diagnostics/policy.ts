@@ -6,7 +6,7 @@ interface Refusal {
   readonly help: string;
 }
 const refusal = (code: DiagnosticCode, slug: string, summary: string): DefinedDiagnostic<Refusal> =>
-  defineDiagnostic<Refusal>({ code, slug, severity: 'error', summary, message: (p) => p.says, help: (p) => p.help });
+  defineDiagnostic<Refusal>({ code, slug: `sdk-${slug}`, severity: 'error', summary, message: (p) => p.says, help: (p) => p.help });
 
 /** MW2101 to MW2199: what the SDK refuses while a policy module runs. The run-time twins of what the types refuse; the words are the SDK's. */
 export const policy = {
