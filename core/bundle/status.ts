@@ -37,4 +37,6 @@ export interface RolloutStatus {
   readonly updatedAt: number;
   readonly startedAt: number | null;
   readonly convergedAt: number | null;
+  /** Which set of the live release is in force, and so what the next release must name as `stable`: candidate once converged, else stable. Absent before any release. */
+  readonly inForce?: 'stable' | 'candidate';
 }

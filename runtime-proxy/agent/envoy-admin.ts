@@ -24,6 +24,11 @@ export interface EnvoyAdmin {
   get(path: string): Promise<string>;
 }
 
+class AdminRefusal extends Error {
+  constructor(readonly status: number) {
+    super(`Envoy's admin answered ${status}`);
+  }
+}
 const timeoutMs = 2_000;
 const maxBytes = 64 * 1024 * 1024;
 
@@ -39,15 +44,22 @@ export function envoyAdmin(socket: string): EnvoyAdmin {
           chunks.push(chunk);
         });
         response.on('error', reject);
-        response.on('end', () => (response.statusCode === 200 ? resolve(Buffer.concat(chunks).toString('utf8')) : reject(new Error(`Envoy's admin answered ${response.statusCode}`))));
+        response.on('end', () => (response.statusCode === 200 ? resolve(Buffer.concat(chunks).toString('utf8')) : reject(new AdminRefusal(response.statusCode ?? 0))));
       });
       call.on('timeout', () => call.destroy(new Error("Envoy's admin does not answer")));
       call.on('error', reject);
       call.end();
     });
   const json = async (path: string): Promise<Fields> => fieldsOf(JSON.parse(await request('GET', path)), path);
-  const dump = async (resource: string, mask: string): Promise<readonly Fields[]> =>
-    entries((await json(`/config_dump?resource=${resource}&mask=${mask}`))['configs']);
+  /** Envoy says 404 where it has none of a resource. */
+  const dump = async (resource: string, mask: string): Promise<readonly Fields[]> => {
+    try {
+      return entries((await json(`/config_dump?resource=${resource}&mask=${mask}`))['configs']);
+    } catch (error) {
+      if (error instanceof AdminRefusal && error.status === 404) return [];
+      throw error;
+    }
+  };
   return {
     async activity() {
       const [listeners, routes, active, warming, clusters, stats] = await Promise.all([

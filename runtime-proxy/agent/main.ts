@@ -142,7 +142,8 @@ export async function runAgent(config: AgentConfig, options: { readonly log?: Lo
       const activity = await admin.activity();
       if (state === 'LIVE') envoy.isUp();
       last = { ...about, envoyVersion: version, live: state === 'LIVE', activity };
-    } catch {
+    } catch (error) {
+      log.debug({ reason: reasonOf(error) }, 'cannot look at Envoy');
       last = { ...about, envoyVersion: '', live: false, activity: noActivity };
     }
     return last;

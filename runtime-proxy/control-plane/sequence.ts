@@ -125,12 +125,14 @@ export function noteSubscription(state: ProxyState, type: ResourceType, subscrib
   return { ...state, [type]: { ...own, opened: true, subscribed, held } };
 }
 
-/** Whether everything wanted was acknowledged and nothing unwanted is held. */
-export function isAcked(state: ProxyState, wanted: Wanted): boolean {
+/** Whether everything wanted was acknowledged, and (unless `additionsOnly`) nothing unwanted is held. */
+export function isAcked(state: ProxyState, wanted: Wanted, additionsOnly = false): boolean {
   return resourceTypes.every((type) => {
     const own = state[type];
+    // Endpoints and routes are asked for once there is something to ask for them by.
     if (!own.opened) return wanted[type].size === 0 || type === 'endpoints' || type === 'routes';
-    return own.inFlight === null && changed(own, wanted[type]).size === 0 && extra(own, wanted[type]).length === 0;
+    if (changed(own, wanted[type]).size > 0) return false;
+    return additionsOnly || (own.inFlight === null && extra(own, wanted[type]).length === 0);
   });
 }
 

@@ -1,0 +1,172 @@
+/**
+ * The wire: delta ADS for Envoys and the report stream for agents, on one port, mTLS both. A caller is what its certificate says; Envoy's node is a label.
+ * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
+ */
+import { create } from '@bufbuild/protobuf';
+import { status, type ServerDuplexStream, type ServiceError, type Server } from '@grpc/grpc-js';
+import { AggregatedDiscoveryService } from '../../core/wire/gen/envoy/service/discovery/v3/ads_pb';
+import { DeltaDiscoveryResponseSchema, type DeltaDiscoveryRequest, type DeltaDiscoveryResponse } from '../../core/wire/gen/envoy/service/discovery/v3/discovery_pb';
+import type { Log } from '../../platform/log';
+import { reportMethod, type AgentReport, type ReportAnswer } from '../agent/protocol';
+import type { PeerIdentity } from '../ca/spiffe';
+import { protobufMethod } from '../rpc/protobuf-method';
+import { peerOf } from '../rpc/server';
+import type { Plane } from './plane';
+import type { ProxyLink, SentResponse } from './proxy-link';
+import { typeUrls } from './resources';
+import { resourceTypes, type ResourceType } from './sequence';
+
+export interface WireEvents {
+  readonly onResponse: (type: ResourceType) => void;
+  readonly onRefusedPeer: () => void;
+}
+/** What both services' streams have: a caller, and an end. */
+interface CallerStream {
+  getAuthContext: Parameters<typeof peerOf>[0]['getAuthContext'];
+  emit(event: 'error', error: Partial<ServiceError>): boolean;
+}
+const typeOf = (url: string): ResourceType | undefined => resourceTypes.find((type) => typeUrls[type] === url);
+const longestTimerMs = 2 ** 31 - 1;
+const maxNames = 100_000;
+
+/** Adds both services to a server. */
+export function addWire(server: Server, plane: Plane, log: Log, now: () => number, events: WireEvents): void {
+  /** Until when each instance has proved itself, on whichever stream: Envoy's own connection outlives the certificate it was made with. */
+  const proven = new Map<string, number>();
+
+  /** Ends a stream when the caller's certificate lapses and no newer one was shown. */
+  const untilLapse = (peer: PeerIdentity, end: (error: Partial<ServiceError>) => void): (() => void) => {
+    proven.set(peer.instance, Math.max(proven.get(peer.instance) ?? 0, peer.notAfter));
+    let timer: NodeJS.Timeout;
+    const arm = (): void => {
+      const left = (proven.get(peer.instance) ?? 0) - now();
+      if (left <= 0) return end({ code: status.UNAUTHENTICATED, details: 'the certificate has lapsed' });
+      timer = setTimeout(arm, Math.min(left, longestTimerMs));
+      timer.unref();
+    };
+    arm();
+    return () => clearTimeout(timer);
+  };
+  const peerOrEnd = (stream: CallerStream): PeerIdentity | null => {
+    const peer = peerOf(stream);
+    if (peer === null || peer.notAfter <= now()) {
+      events.onRefusedPeer();
+      stream.emit('error', { code: status.UNAUTHENTICATED, details: 'show a certificate of this mesh that names one principal, workload and instance' });
+      return null;
+    }
+    return peer;
+  };
+  /** A handler that throws would end the process: a broken message ends its stream only. */
+  const guard = <T>(stream: CallerStream, run: (message: T) => void): ((message: T) => void) => (message) => {
+    try {
+      run(message);
+    } catch (error) {
+      log.error({ err: error }, 'a message could not be handled');
+      stream.emit('error', { code: status.INTERNAL, details: 'internal error' });
+    }
+  };
+
+  const deltaAggregatedResources = (raw: ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>): void => {
+    const peer = peerOrEnd(raw);
+    if (peer === null) return;
+    let link: ProxyLink | null = null;
+    let over = false;
+    const write = ({ type, nonce, added, removed }: SentResponse): void => {
+      if (over) return;
+      events.onResponse(type);
+      log.debug({ instance: peer.instance, type, added: added.map((one) => `${one.name}@${one.version}`), removed }, 'sent');
+      raw.write(
+        create(DeltaDiscoveryResponseSchema, {
+          typeUrl: typeUrls[type],
+          nonce,
+          systemVersionInfo: nonce,
+          resources: added.map((one) => ({ name: one.name, version: one.version, resource: one.any })),
+          removedResources: [...removed],
+        }),
+      );
+    };
+    const stopLapse = untilLapse(peer, (error) => raw.emit('error', error));
+    const leave = (): void => {
+      if (over) return;
+      over = true;
+      stopLapse();
+      if (link) plane.disconnect(link);
+      log.info({ instance: peer.instance }, 'a proxy left');
+    };
+    raw.on(
+      'data',
+      guard(raw, (request: DeltaDiscoveryRequest) => {
+        if (over) return;
+        const type = typeOf(request.typeUrl);
+        if (type === undefined) return; // nothing of ours: Envoy asks for what we never mentioned
+        if (request.resourceNamesSubscribe.length > maxNames) throw new Error('too many names in one request');
+        if (link === null) {
+          const version = request.node?.userAgentVersionType;
+          const build = version?.case === 'userAgentBuildVersion' ? version.value.version : undefined;
+          link = plane.connect(peer, build ? `${build.majorNumber}.${build.minorNumber}.${build.patch}` : null, write);
+          log.info({ instance: peer.instance, principal: peer.principal, workload: peer.workload }, 'a proxy connected');
+        }
+        if (request.responseNonce !== '') {
+          const error = request.errorDetail === undefined ? null : request.errorDetail.message || 'no reason given';
+          if (link.answer(type, request.responseNonce, error)) plane.nacked(peer.instance, error ?? '');
+          else plane.touch();
+        }
+        link.subscribe(type, request.resourceNamesSubscribe, request.resourceNamesUnsubscribe, Object.keys(request.initialResourceVersions));
+      }),
+    );
+    raw.on('end', () => (leave(), raw.end()));
+    raw.on('close', leave);
+    raw.on('error', leave);
+    raw.on('cancelled', leave);
+  };
+
+  const report = (raw: ServerDuplexStream<AgentReport, ReportAnswer>): void => {
+    const peer = peerOrEnd(raw);
+    if (peer === null) return;
+    let over = false;
+    let told: boolean | null = null;
+    const tell = (): void => {
+      const hurry = plane.isHurried(peer.instance);
+      if (over || hurry === told) return;
+      told = hurry;
+      raw.write({ hurry });
+    };
+    const stopLapse = untilLapse(peer, (error) => raw.emit('error', error));
+    hurryListeners.add(tell);
+    const leave = (): void => {
+      if (over) return;
+      over = true;
+      stopLapse();
+      hurryListeners.delete(tell);
+      if (current.get(peer.instance) === raw) {
+        current.delete(peer.instance);
+        plane.report(peer, null);
+      }
+    };
+    current.set(peer.instance, raw);
+    raw.on(
+      'data',
+      guard(raw, (message: AgentReport) => {
+        if (over || current.get(peer.instance) !== raw) return;
+        plane.report(peer, message);
+        tell();
+      }),
+    );
+    raw.on('end', () => (leave(), raw.end()));
+    raw.on('close', leave);
+    raw.on('error', leave);
+    raw.on('cancelled', leave);
+    tell();
+  };
+  const current = new Map<string, unknown>();
+  const hurryListeners = new Set<() => void>();
+  plane.onSent = () => {
+    for (const listener of hurryListeners) listener();
+  };
+
+  server.addService(
+    { deltaAggregatedResources: protobufMethod(AggregatedDiscoveryService.method.deltaAggregatedResources) },
+    { deltaAggregatedResources },
+  );
+  server.addService({ report: reportMethod }, { report });
+}

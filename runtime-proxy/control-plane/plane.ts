@@ -1,0 +1,392 @@
+/**
+ * The control plane's one loop: what is known (objects, release, inventory, proxies) in, what each proxy is to have out. Events mark it dirty; one
+ * turn at a time decides, writes to disk what it decided, and only then sends.
+ */
+import type { Part, ReleaseSet, SignedRelease } from '../../core/bundle/objects';
+import type { RolloutStatus } from '../../core/bundle/status';
+import { enforce } from '../../core/diagnostics/enforce';
+import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { digestOfJson } from '../../core/lib/digest';
+import { canonicalJson } from '../../core/lib/json';
+import { abortRollout, advance, assign, beginRollout, promoteRollout, type Observation, type RolloutProgress, type SetName } from '../../core/rollout/rollout';
+import type { Log } from '../../platform/log';
+import type { AgentReport } from '../agent/protocol';
+import type { PeerIdentity } from '../ca/spiffe';
+import type { Instance, Inventory } from '../inventory';
+import { ProxyLink, type Target, type WriteResponse } from './proxy-link';
+import { inRange, nothing, objectSet, ResourceMaker, type EncodedByName, type ObjectSet, type PartResources } from './resources';
+import { emptyStatus, statusOf, type KnownProxy } from './status';
+import { planOf, type Live, type Seen, type Store } from './store';
+
+/** What the plane keeps of one instance, connected or not. */
+interface Entry {
+  readonly instance: string;
+  link: ProxyLink | null;
+  report: AgentReport | null;
+  /** Envoy's own word on its version, before the agent's. */
+  envoyVersion: string | null;
+  sets: { readonly [part in Part]: SetName };
+  trouble: Diagnostic | null;
+  concerned: { readonly [part in Part]: boolean };
+  unconfigured: boolean;
+}
+export interface PlaneEvents {
+  readonly onStatus: (status: RolloutStatus) => void;
+  readonly onTurn: (seconds: number) => void;
+  readonly onNack: (instance: string) => void;
+}
+
+const bothStable = { inbound: 'stable', outbound: 'stable' } as const;
+const tickMs = 200;
+
+export class Plane {
+  readonly #entries = new Map<string, Entry>();
+  readonly #maker = new ResourceMaker();
+  readonly #draining = new Set<string>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #sets = new Map<string, ObjectSet>();
+  #inventory: Inventory = { instances: [] };
+  #byId: ReadonlyMap<string, Instance> = new Map();
+  #status: RolloutStatus;
+  #running: Promise<void> | null = null;
+  #dirty = false;
+  #closed = false;
+
+  constructor(
+    readonly environment: string,
+    readonly store: Store,
+    readonly log: Log,
+    readonly now: () => number,
+    readonly events: PlaneEvents,
+  ) {
+    this.#status = emptyStatus(environment, now());
+    this.#timer = setInterval(() => this.#tick(), tickMs);
+    this.#timer.unref();
+  }
+
+  /** Called after each turn: agents may have to look more often, or less. */
+  onSent: () => void = () => undefined;
+
+  get status(): RolloutStatus {
+    return this.#status;
+  }
+  get encodedResources(): number {
+    return this.#maker.size;
+  }
+
+  /** Another inventory: addresses may be bound anew, endpoints are. Nothing is compiled. */
+  setInventory(inventory: Inventory): void {
+    // An instance that did not change stays the same object, and what was bound for it stays good.
+    const instances = inventory.instances.map((instance) => {
+      const before = this.#byId.get(instance.id);
+      return before && canonicalJson(before) === canonicalJson(instance) ? before : instance;
+    });
+    this.#inventory = { instances };
+    this.#byId = new Map(instances.map((instance) => [instance.id, instance]));
+    for (const link of this.#links()) this.#refreshEndpoints(link);
+    this.touch();
+  }
+
+  /** A proxy connected for its configuration. A second connection of one instance takes over from the first. */
+  connect(identity: PeerIdentity, envoyVersion: string | null, write: WriteResponse): ProxyLink {
+    const entry = this.#entry(identity.instance);
+    const link = new ProxyLink(identity, write, this.now);
+    entry.link = link;
+    entry.envoyVersion = envoyVersion ?? entry.envoyVersion;
+    if (entry.report !== null) link.observe(entry.report);
+    this.#noteSeen(identity);
+    this.touch();
+    return link;
+  }
+  disconnect(link: ProxyLink): void {
+    const entry = this.#entry(link.identity.instance);
+    if (entry.link !== link) return;
+    entry.link = null;
+    this.touch();
+  }
+
+  /** What an agent says of its Envoy; null when its stream has ended. */
+  report(identity: PeerIdentity, report: AgentReport | null): void {
+    const entry = this.#entry(identity.instance);
+    entry.report = report;
+    entry.link?.observe(report);
+    this.#noteSeen(identity);
+    const draining = report?.draining ?? false;
+    if (draining !== this.#draining.has(identity.instance) && report !== null) {
+      if (draining) this.#draining.add(identity.instance);
+      else this.#draining.delete(identity.instance);
+      for (const link of this.#links()) this.#refreshEndpoints(link);
+    }
+    this.touch();
+  }
+  /** Whether an agent should look often. */
+  isHurried(instance: string): boolean {
+    const link = this.#entries.get(instance)?.link;
+    return link !== null && link !== undefined && !link.isSettled();
+  }
+  nacked(instance: string, reason: string): void {
+    this.log.error({ instance, reason }, 'a proxy rejected its configuration');
+    this.events.onNack(instance);
+    this.touch();
+  }
+
+  /** Puts a verified release in force. */
+  async begin(signed: SignedRelease): Promise<void> {
+    await this.#exclusive(async () => {
+      await this.store.setLive({ signed, progress: beginRollout(planOf(signed), this.now()) });
+      // What was candidate is stable now; nobody has anything of the new candidate.
+      for (const entry of this.#entries.values()) entry.sets = bothStable;
+    });
+    this.log.info({ generation: signed.release.generation, commit: signed.release.commit }, 'a release is in force');
+    this.touch();
+  }
+  async abort(reason: string): Promise<void> {
+    await this.#change((live) => abortRollout(live.progress, reason, this.now()));
+  }
+  async promote(): Promise<void> {
+    await this.#change((live) => promoteRollout(planOf(live.signed), live.progress));
+  }
+
+  /** What an instance is to have now, as JSON, for people. */
+  configOf(instance: string): unknown {
+    const entry = this.#entries.get(instance);
+    const target = entry?.link?.target;
+    if (!entry || !target) return null;
+    const list = (resources: EncodedByName): unknown => [...resources.values()].map(({ name, version, json }) => ({ name, version, resource: json }));
+    return {
+      instance,
+      sets: target.sets,
+      report: entry.report,
+      ...Object.fromEntries((['listeners', 'routes', 'clusters', 'endpoints'] as const).map((type) => [type, list(target.resources[type])])),
+    };
+  }
+
+  /** Marks that something changed. Many marks make one turn. */
+  touch(): void {
+    this.#dirty = true;
+    if (this.#running !== null || this.#closed) return;
+    this.#running = new Promise<void>((resolve) => setImmediate(resolve))
+      .then(() => this.#turns())
+      .catch((error: unknown) => this.log.error({ err: error }, 'a turn of the control plane failed'))
+      .finally(() => {
+        this.#running = null;
+        if (this.#dirty && !this.#closed) setTimeout(() => this.touch(), 50).unref(); // after a failure: not at once
+      });
+  }
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  async #turns(): Promise<void> {
+    while (this.#dirty && !this.#closed) {
+      this.#dirty = false;
+      const started = performance.now();
+      await this.#exclusive(() => this.#turn());
+      this.onSent();
+      this.events.onTurn((performance.now() - started) / 1000);
+    }
+  }
+
+  async #turn(): Promise<void> {
+    const live = this.store.live();
+    if (live === null) {
+      for (const entry of this.#entries.values()) this.#aim(entry, null);
+      return this.#publish(null, this.#observe(null));
+    }
+    let { progress } = live;
+    const plan = planOf(live.signed);
+    for (;;) {
+      const next = advance(plan, progress, this.#observe({ ...live, progress }), this.now());
+      if (next === progress) break;
+      progress = next;
+    }
+    const current: Live = { ...live, progress };
+    if (progress !== live.progress) {
+      await this.store.setLive(current); // decided things are on disk before anybody hears of them
+      this.log.info({ generation: live.signed.release.generation, phase: progress.phase }, 'the roll-out moved');
+    }
+    const assigned = assign(plan, progress, this.#observe(current));
+    for (const entry of this.#entries.values()) {
+      entry.sets = assigned.get(entry.instance) ?? bothStable;
+      this.#aim(entry, current);
+    }
+    this.#publish(current, this.#observe(current));
+    if (progress.phase.kind === 'converged' || progress.phase.kind === 'aborted') this.#prune();
+  }
+
+  /** Everything known of every instance that counts: connected, in the inventory, or seen and not lapsed. */
+  #observe(live: Live | null): readonly Observation[] {
+    const names = new Set([...this.#entries.keys(), ...this.#byId.keys(), ...this.store.seen().keys()]);
+    const [stable, candidate] = [this.#index(live?.signed.release.stable ?? {}), this.#index(live?.signed.release.candidate ?? {})];
+    const result: Observation[] = [];
+    for (const name of [...names].sort()) {
+      const entry = this.#entry(name);
+      const seen = this.store.seen().get(name);
+      const instance = this.#byId.get(name);
+      const presence = entry.link !== null ? 'connected' : seen && seen.notAfter > this.now() ? 'unknown' : 'absent';
+      const workload = entry.link?.identity.workload ?? seen?.workload ?? instance?.workload;
+      if (workload === undefined || (presence === 'absent' && !instance)) continue;
+      entry.concerned = live?.progress.phase.kind === 'converged' ? entry.concerned : this.#concern(instance, stable, candidate);
+      // What cannot be bound can never become active; what this Envoy is not for waits for another Envoy.
+      const stuck = entry.trouble === null ? null : entry.trouble.code === enforce.envoyOutOfRange.code ? 'none' : 'rejected';
+      const part = (which: Part): Observation['parts'][Part] => ({ concerned: entry.concerned[which], set: entry.sets[which], phase: stuck ?? entry.link?.phase(which) ?? 'none' });
+      result.push({
+        instance: name,
+        identity: `${seen?.principal ?? workload}/${name}`,
+        proxy: (candidate.proxies.get(workload) ?? stable.proxies.get(workload))?.name ?? workload,
+        presence,
+        parts: { inbound: part('inbound'), outbound: part('outbound') },
+        lastError: entry.trouble?.message ?? entry.link?.lastError ?? null,
+      });
+    }
+    return result;
+  }
+
+  #concern(instance: Instance | undefined, stable: ObjectSet, candidate: ObjectSet): { readonly [part in Part]: boolean } {
+    if (!instance) return { inbound: false, outbound: false };
+    const differs = (part: Part): boolean => {
+      const [before, after]: [Diagnostic[], Diagnostic[]] = [[], []];
+      const [old, next] = [this.#maker.part(stable, part, instance, before), this.#maker.part(candidate, part, instance, after)];
+      return old.key !== next.key || after.length > 0;
+    };
+    return { inbound: differs('inbound'), outbound: differs('outbound') };
+  }
+
+  /** Aims a link at what its instance is to have. What cannot be served is said, and the proxy keeps what it has. */
+  #aim(entry: Entry, live: Live | null): void {
+    const { link } = entry;
+    if (link === null) return;
+    const instance = this.#byId.get(link.identity.instance);
+    const into: Diagnostic[] = [];
+    const { release } = live?.signed ?? {};
+    const setOf = (part: Part): ObjectSet => this.#index(release?.[live?.progress.phase.kind === 'converged' ? 'candidate' : entry.sets[part]] ?? {});
+    const resources = (part: Part): PartResources => {
+      const set = setOf(part);
+      const config = set.proxies.get(link.identity.workload)?.config;
+      // No policy, no place in the inventory, or another identity than policy says: deny all, which is to listen on nothing.
+      if (!config || !instance || instance.workload !== link.identity.workload || config.spec.principal !== link.identity.principal) return nothing;
+      const version = entry.report?.envoyVersion || entry.envoyVersion;
+      if (version && !inRange(version, config.spec.envoyRange)) {
+        into.push(enforce.envoyOutOfRange({ instance: instance.id, version, ...config.spec.envoyRange }));
+        return nothing;
+      }
+      return this.#maker.part(set, part, instance, into);
+    };
+    const [inbound, outbound] = [resources('inbound'), resources('outbound')];
+    entry.trouble = into[0] ?? null;
+    entry.unconfigured = inbound === nothing && outbound === nothing && into.length === 0;
+    if (into.length > 0) return;
+    const selectors = [...inbound.selectors, ...outbound.selectors];
+    const endpoints = this.#maker.endpoints(selectors, this.#inventory, this.#draining);
+    const merge = (type: 'listeners' | 'routes' | 'clusters'): EncodedByName => new Map([...inbound[type], ...outbound[type]]);
+    const names = (part: PartResources): Target['names'][Part] => ({
+      listeners: new Set(part.listeners.keys()),
+      routes: new Set(part.routes.keys()),
+      clusters: new Set(part.clusters.keys()),
+      endpoints: new Set(part.selectors.map((selector) => selector.cluster)),
+    });
+    link.aim({
+      key: digestOfJson([inbound.key, outbound.key]),
+      sets: entry.sets,
+      resources: { listeners: merge('listeners'), routes: merge('routes'), clusters: merge('clusters'), endpoints: endpoints.resources },
+      names: { inbound: names(inbound), outbound: names(outbound) },
+      hosts: endpoints.hosts,
+    });
+  }
+
+  /** The fast path: only endpoints, from the selectors the proxy has already. */
+  #refreshEndpoints(link: ProxyLink): void {
+    const { target } = link;
+    if (target === null) return;
+    const entry = this.#entry(link.identity.instance);
+    const live = this.store.live();
+    if (live) this.#aim(entry, live);
+  }
+
+  #index(set: ReleaseSet): ObjectSet {
+    const key = digestOfJson(set);
+    const known = this.#sets.get(key);
+    if (known) return known;
+    const made = objectSet(set, this.store.object);
+    this.#sets.set(key, made);
+    while (this.#sets.size > 4) {
+      const oldest = this.#sets.keys().next().value;
+      if (oldest === undefined) break;
+      this.#sets.delete(oldest);
+    }
+    return made;
+  }
+
+  #publish(live: Live | null, observations: readonly Observation[]): void {
+    const known: KnownProxy[] = observations.map((observation) => {
+      const entry = this.#entry(observation.instance);
+      const seen = this.store.seen().get(observation.instance);
+      return {
+        observation,
+        workload: entry.link?.identity.workload ?? seen?.workload ?? this.#byId.get(observation.instance)?.workload ?? '',
+        principal: entry.link?.identity.principal ?? seen?.principal ?? '',
+        envoyVersion: entry.report?.envoyVersion || entry.envoyVersion,
+        responses: entry.link?.responses ?? 0,
+        unconfigured: entry.unconfigured && entry.link !== null,
+      };
+    });
+    const next = statusOf(this.environment, live, known, this.now());
+    const { updatedAt: _old, ...before } = this.#status;
+    const { updatedAt: _new, ...after } = next;
+    if (digestOfJson(before) === digestOfJson(after)) return;
+    this.#status = next;
+    this.events.onStatus(next);
+  }
+
+  #prune(): void {
+    const wanted = new Set<string>();
+    for (const link of this.#links()) {
+      for (const [type, resources] of Object.entries(link.target?.resources ?? {})) for (const { name, version } of resources.values()) wanted.add(`${type}/${name}/${version}`);
+    }
+    if (this.#maker.size > 2 * wanted.size + 1000) this.#maker.prune(wanted);
+  }
+
+  #noteSeen({ instance, workload, principal, notAfter }: PeerIdentity): void {
+    const before = this.store.seen().get(instance);
+    if (before && before.notAfter >= notAfter && before.workload === workload && before.principal === principal) return;
+    const next = new Map<string, Seen>([...this.store.seen()].filter(([, seen]) => seen.notAfter > this.now()));
+    next.set(instance, { workload, principal, notAfter });
+    void this.store.setSeen(next).catch((error: unknown) => this.log.error({ err: error }, 'cannot write whom it has seen'));
+  }
+
+  #tick(): void {
+    for (const link of this.#links()) link.push();
+    const phase = this.store.live()?.progress.phase.kind;
+    if (phase === 'rolling' || phase === 'holding' || phase === 'unproven') this.touch();
+    else if ([...this.#entries.values()].some((entry) => entry.link !== null && !entry.link.isSettled())) this.touch();
+  }
+  #entry(instance: string): Entry {
+    let entry = this.#entries.get(instance);
+    if (!entry) {
+      entry = { instance, link: null, report: null, envoyVersion: null, sets: bothStable, trouble: null, concerned: { inbound: false, outbound: false }, unconfigured: false };
+      this.#entries.set(instance, entry);
+    }
+    return entry;
+  }
+  #links(): readonly ProxyLink[] {
+    return [...this.#entries.values()].flatMap((entry) => entry.link ?? []);
+  }
+
+  #lock: Promise<unknown> = Promise.resolve();
+  #exclusive<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#lock.then(run);
+    this.#lock = done.catch(() => undefined);
+    return done;
+  }
+  async #change(make: (live: Live) => RolloutProgress): Promise<void> {
+    await this.#exclusive(async () => {
+      const live = this.store.live();
+      if (live === null) return;
+      const progress = make(live);
+      if (progress !== live.progress) await this.store.setLive({ ...live, progress });
+    });
+    this.touch();
+  }
+}

@@ -1,0 +1,177 @@
+/** One connected proxy: what it is to have, what it is known to have, what was sent, and how far each part of it came. Driven by events; sends through `write`. */
+import { randomUUID } from 'node:crypto';
+import type { Part } from '../../core/bundle/objects';
+import type { ProxyPhase } from '../../core/bundle/status';
+import type { SetName } from '../../core/rollout/rollout';
+import type { AgentReport } from '../agent/protocol';
+import type { PeerIdentity } from '../ca/spiffe';
+import type { Encoded, EncodedByName } from './resources';
+import { freshState, isAcked, nextResponses, noteAnswer, noteSent, noteSubscription, resourceTypes, type ProxyState, type ResourceType, type ToSend, type Versions, type Wanted } from './sequence';
+
+/** What one proxy is to have: everything, and which names belong to which part. */
+export interface Target {
+  /** Equal keys, equal content (endpoints apart). */
+  readonly key: string;
+  readonly sets: { readonly [part in Part]: SetName };
+  readonly resources: { readonly [type in ResourceType]: EncodedByName };
+  readonly names: { readonly [part in Part]: { readonly [type in ResourceType]: ReadonlySet<string> } };
+  /** Endpoints by cluster, as assigned. */
+  readonly hosts: ReadonlyMap<string, number>;
+}
+export interface SentResponse {
+  readonly type: ResourceType;
+  readonly nonce: string;
+  readonly added: readonly Encoded[];
+  readonly removed: readonly string[];
+}
+export type WriteResponse = (response: SentResponse) => void;
+
+/** Without an agent to ask, what was acknowledged counts as live after this. */
+const graceMs = 2_000;
+
+export class ProxyLink {
+  responses = 0;
+  lastError: string | null = null;
+  #state: ProxyState = freshState;
+  #target: Target | null = null;
+  #report: AgentReport | null = null;
+  #lastEvent: number;
+  /** Responses that were refused since the target last changed, and are not tried again until it does. */
+  readonly #refused = new Set<string>();
+  readonly #rejectedNames = new Set<string>();
+
+  constructor(
+    readonly identity: PeerIdentity,
+    readonly write: WriteResponse,
+    readonly now: () => number,
+  ) {
+    this.#lastEvent = now();
+  }
+
+  get target(): Target | null {
+    return this.#target;
+  }
+  get report(): AgentReport | null {
+    return this.#report;
+  }
+
+  /** Gives it another target. The same content is no change; other endpoints are, and are sent at once. */
+  aim(target: Target): void {
+    const changed = this.#target?.key !== target.key;
+    this.#target = target;
+    if (changed) {
+      this.#refused.clear();
+      this.#rejectedNames.clear();
+      this.#lastEvent = this.now();
+    }
+    this.push();
+  }
+
+  subscribe(type: ResourceType, subscribe: readonly string[], unsubscribe: readonly string[], initial: readonly string[]): void {
+    if (this.#state[type].opened && subscribe.length === 0 && unsubscribe.length === 0) return;
+    this.#state = noteSubscription(this.#state, type, subscribe, unsubscribe, initial);
+    this.push();
+  }
+
+  /** An ACK, or a NACK with its reason. Answers whether a response to the current target was rejected. */
+  answer(type: ResourceType, nonce: string, error: string | null): boolean {
+    const { inFlight } = this.#state[type];
+    if (inFlight === null || inFlight.nonce !== nonce) return false;
+    this.#state = noteAnswer(this.#state, type, nonce, error === null);
+    this.#lastEvent = this.now();
+    if (error !== null) {
+      this.lastError = error;
+      this.#refused.add(fingerprint({ type, added: inFlight.added, removed: inFlight.removed }));
+      for (const name of [...inFlight.added.keys(), ...inFlight.removed]) this.#rejectedNames.add(`${type}/${name}`);
+      return true;
+    }
+    this.push();
+    return false;
+  }
+
+  observe(report: AgentReport | null): void {
+    this.#report = report;
+    this.push();
+  }
+
+  /** Sends what may be sent now. Call also now and then: without an agent, time moves things on. */
+  push(): void {
+    const target = this.#target;
+    if (target === null) return;
+    const wanted = wantedOf(target);
+    for (let turn = 0; turn < 16; turn += 1) {
+      const send = nextResponses(this.#state, wanted, this.#shown(wanted)).filter((one) => !this.#refused.has(fingerprint(one)));
+      if (send.length === 0) return;
+      for (const one of send) {
+        const nonce = randomUUID();
+        this.#state = noteSent(this.#state, one, nonce);
+        this.#lastEvent = this.now();
+        this.responses += 1;
+        const added = [...one.added.keys()].flatMap((name) => target.resources[one.type].get(name) ?? []);
+        this.write({ type: one.type, nonce, added, removed: one.removed });
+      }
+    }
+  }
+
+  /** How far a part came. */
+  phase(part: Part): ProxyPhase {
+    const target = this.#target;
+    if (target === null) return 'none';
+    for (const type of resourceTypes) for (const name of target.names[part][type]) if (this.#rejectedNames.has(`${type}/${name}`)) return 'rejected';
+    // A removal or a listener that Envoy refuses concerns both parts: it has no name in the target.
+    if (this.#rejectedNames.size > 0 && ![...this.#rejectedNames].some((name) => this.#isNamed(name))) return 'rejected';
+    const wanted = wantedOf(target, part);
+    if (!isAcked(this.#state, wanted, true)) return this.responses > 0 ? 'sent' : 'none';
+    if (!isAcked(this.#state, wantedOf(target))) return 'acked';
+    return this.#isActive(part) ? 'active' : 'acked';
+  }
+
+  /** Whether everything is active: nothing to hurry for. */
+  isSettled(): boolean {
+    return this.phase('inbound') === 'active' && this.phase('outbound') === 'active';
+  }
+
+  #isNamed(name: string): boolean {
+    const [type, ...rest] = name.split('/');
+    const known = resourceTypes.find((one) => one === type);
+    return known !== undefined && (this.#target?.resources[known].has(rest.join('/')) ?? false);
+  }
+
+  #isActive(part: Part): boolean {
+    const [report, target] = [this.#report, this.#target];
+    if (report === null || target === null || !report.live) return false;
+    const { activity } = report;
+    if (activity.warming > 0 || activity.draining > 0) return false;
+    for (const type of ['listeners', 'routes', 'clusters'] as const) {
+      for (const name of target.names[part][type]) if (activity[type][name] !== target.resources[type].get(name)?.version) return false;
+      if (type === 'routes') continue;
+      for (const name of Object.keys(activity[type])) if (!target.resources[type].has(name)) return false; // an old one still serves
+    }
+    for (const cluster of target.names[part].endpoints) if ((target.hosts.get(cluster) ?? 0) > 0 && (activity.hosts[cluster] ?? 0) === 0) return false;
+    return true;
+  }
+
+  #shown(wanted: Wanted): { readonly settled: boolean; readonly drained: boolean } {
+    const report = this.#report;
+    if (report === null) {
+      const waited = this.now() - this.#lastEvent >= graceMs;
+      // The first configuration cannot break anything: it need not wait.
+      const first = this.#state.listeners.held.size === 0;
+      return { settled: waited || first, drained: waited };
+    }
+    const { activity } = report;
+    const has = (type: 'clusters' | 'listeners', versions: Versions): boolean => [...versions].every(([name, version]) => activity[type][name] === version);
+    const settled = has('clusters', wanted.clusters);
+    const oldListeners = Object.keys(activity.listeners).some((name) => !wanted.listeners.has(name));
+    const oldRoutes = [...wanted.routes].some(([name, version]) => activity.routes[name] !== undefined && activity.routes[name] !== version);
+    return { settled, drained: settled && has('listeners', wanted.listeners) && activity.draining === 0 && !oldListeners && !oldRoutes };
+  }
+}
+
+function wantedOf(target: Target, part?: Part): Wanted {
+  const of = (type: ResourceType): Versions =>
+    new Map([...target.resources[type]].filter(([name]) => part === undefined || target.names[part][type].has(name)).map(([name, { version }]) => [name, version]));
+  return { clusters: of('clusters'), endpoints: of('endpoints'), listeners: of('listeners'), routes: of('routes') };
+}
+
+const fingerprint = ({ type, added, removed }: ToSend): string => `${type} ${[...added].map(([name, version]) => `${name}=${version}`).sort().join()} ${[...removed].sort().join()}`;

@@ -1,0 +1,165 @@
+/** The resources of one proxy instance under one set, bound and encoded: what `wanted` and the wire are made of. */
+import { create, fromJsonString, toBinary, type DescMessage } from '@bufbuild/protobuf';
+import { AnySchema, type Any } from '@bufbuild/protobuf/wkt';
+import { type EndpointSelector, type EnvoyRange, type Part, type ProxyConfig, type ReleaseSet, type ServiceConfig, type SignedObject } from '../../core/bundle/objects';
+import { enforce } from '../../core/diagnostics/enforce';
+import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { digestOfJson, type Digest } from '../../core/lib/digest';
+import type { JsonObject } from '../../core/lib/json';
+import { ClusterSchema } from '../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
+import { ClusterLoadAssignmentSchema } from '../../core/wire/gen/envoy/config/endpoint/v3/endpoint_pb';
+import { ListenerSchema } from '../../core/wire/gen/envoy/config/listener/v3/listener_pb';
+import { RouteConfigurationSchema } from '../../core/wire/gen/envoy/config/route/v3/route_pb';
+import { typeUrl, wireRegistry } from '../../core/wire/registry';
+import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../bind/bind';
+import { hostsIn, loadAssignment } from '../bind/endpoints';
+import type { Instance, Inventory } from '../inventory';
+import { reasonOf } from '../rpc/decode';
+import type { ResourceType } from './sequence';
+
+/** A resource as it goes over the wire. `version` is the hash of its canonical JSON. */
+export interface Encoded {
+  readonly name: string;
+  readonly version: string;
+  readonly json: JsonObject;
+  readonly any: Any;
+}
+export type EncodedByName = ReadonlyMap<string, Encoded>;
+export interface PartResources {
+  readonly listeners: EncodedByName;
+  readonly routes: EncodedByName;
+  readonly clusters: EncodedByName;
+  readonly selectors: readonly EndpointSelector[];
+  /** Of everything but endpoints: two parts with one key are the same to the proxy. */
+  readonly key: string;
+}
+/** A set of objects, indexed by what is looked for. */
+export interface ObjectSet {
+  readonly proxies: ReadonlyMap<string, { readonly config: ProxyConfig; readonly name: string; readonly digest: Digest }>;
+  readonly services: ReadonlyMap<string, ServiceConfig>;
+}
+
+const schemas: { readonly [type in ResourceType]: DescMessage } = { clusters: ClusterSchema, endpoints: ClusterLoadAssignmentSchema, listeners: ListenerSchema, routes: RouteConfigurationSchema };
+export const typeUrls: { readonly [type in ResourceType]: string } = { clusters: typeUrl.cluster, endpoints: typeUrl.endpoints, listeners: typeUrl.listener, routes: typeUrl.route };
+
+/** Indexes a set. Objects that the store lacks are left out: `missingOf` is asked before a release is taken in. */
+export function objectSet(set: ReleaseSet, object: (digest: Digest) => SignedObject | undefined): ObjectSet {
+  const proxies = new Map<string, { config: ProxyConfig; name: string; digest: Digest }>();
+  const services = new Map<string, ServiceConfig>();
+  for (const digest of Object.values(set)) {
+    const found = object(digest)?.object;
+    if (found?.kind === 'ProxyConfig') proxies.set(found.spec.workload, { config: found, name: `${found.metadata.namespace}/${found.metadata.name}`, digest });
+    else if (found?.kind === 'ServiceConfig') services.set(`${found.metadata.namespace}/${found.metadata.name}`, found);
+  }
+  return { proxies, services };
+}
+
+export const nothing: PartResources = { listeners: new Map(), routes: new Map(), clusters: new Map(), selectors: [], key: digestOfJson({ clusters: [], listeners: [], routes: [], selectors: [] }) };
+
+/** Makes resources; remembers the encoded form of equal bytes. */
+export class ResourceMaker {
+  readonly #encoded = new Map<string, Encoded>();
+  readonly #parts = new WeakMap<ObjectSet, Map<string, { readonly instance: Instance; readonly resources: PartResources; readonly diagnostics: readonly Diagnostic[] }>>();
+
+  /** A part of a proxy under a set. Diagnostics mean that it cannot be served: there is no half of a configuration. */
+  part(set: ObjectSet, part: Part, instance: Instance, into: Diagnostic[]): PartResources {
+    let ofSet = this.#parts.get(set);
+    if (!ofSet) this.#parts.set(set, (ofSet = new Map()));
+    const key = `${part}/${instance.id}`;
+    let known = ofSet.get(key);
+    if (!known || known.instance !== instance) {
+      const diagnostics: Diagnostic[] = [];
+      known = { instance, resources: this.#make(set, part, instance, diagnostics), diagnostics };
+      ofSet.set(key, known);
+    }
+    into.push(...known.diagnostics);
+    return known.resources;
+  }
+
+  #make(set: ObjectSet, part: Part, instance: Instance, into: Diagnostic[]): PartResources {
+    const found = set.proxies.get(instance.workload);
+    if (!found) return nothing;
+    let bound: BoundProxy;
+    if (part === 'inbound') bound = bindInbound(found.config, instance, into);
+    else {
+      const services = found.config.spec.outbound.services.flatMap((name) => {
+        const service = set.services.get(name);
+        if (!service) into.push(enforce.missingObject({ name: `ServiceConfig/${name}`, digest: 'none', set: 'served' }));
+        return service ?? [];
+      });
+      bound = bindOutbound(found.config, services, instance, into);
+    }
+    if (into.length > 0) return nothing;
+    const encodeAll = (type: ResourceType, resources: readonly BoundResource[]): EncodedByName => {
+      const result = new Map<string, Encoded>();
+      for (const resource of resources) {
+        const encoded = this.#encode(type, resource.name, resource.json, instance.id, into);
+        if (encoded) result.set(resource.name, encoded);
+      }
+      return result;
+    };
+    const listeners = encodeAll('listeners', bound.listeners);
+    const routes = encodeAll('routes', bound.routes);
+    const clusters = encodeAll('clusters', bound.clusters);
+    const versions = (resources: EncodedByName): readonly string[] => [...resources.values()].map((one) => `${one.name}=${one.version}`).sort();
+    return {
+      listeners,
+      routes,
+      clusters,
+      selectors: bound.endpoints,
+      key: digestOfJson({ clusters: versions(clusters), listeners: versions(listeners), routes: versions(routes), selectors: bound.endpoints }),
+    };
+  }
+
+  /** The endpoints of the clusters of some parts. Needs no object and no compilation: the fast path. */
+  endpoints(selectors: readonly EndpointSelector[], inventory: Inventory, draining: ReadonlySet<string>): { readonly resources: EncodedByName; readonly hosts: ReadonlyMap<string, number> } {
+    const resources = new Map<string, Encoded>();
+    const hosts = new Map<string, number>();
+    for (const selector of selectors) {
+      const json = loadAssignment(selector, inventory, draining);
+      hosts.set(selector.cluster, hostsIn(json));
+      const encoded = this.#encode('endpoints', selector.cluster, json, 'the inventory', []);
+      if (encoded) resources.set(selector.cluster, encoded);
+    }
+    return { resources, hosts };
+  }
+
+  /** Forgets what nobody wants any more. */
+  prune(wanted: ReadonlySet<string>): void {
+    for (const key of this.#encoded.keys()) if (!wanted.has(key)) this.#encoded.delete(key);
+  }
+  get size(): number {
+    return this.#encoded.size;
+  }
+
+  #encode(type: ResourceType, name: string, json: JsonObject, instance: string, into: Diagnostic[]): Encoded | null {
+    const version = digestOfJson(json).slice('sha256:'.length, 'sha256:'.length + 16);
+    const key = `${type}/${name}/${version}`;
+    const known = this.#encoded.get(key);
+    if (known) return known;
+    try {
+      const message = fromJsonString(schemas[type], JSON.stringify(json), { registry: wireRegistry });
+      const any = create(AnySchema, { typeUrl: typeUrls[type], value: toBinary(schemas[type], message) });
+      const encoded = { name, version, json, any };
+      this.#encoded.set(key, encoded);
+      return encoded;
+    } catch (error) {
+      into.push(enforce.cannotEncode({ instance, resource: name, reason: reasonOf(error) }));
+      return null;
+    }
+  }
+}
+
+/** Whether an Envoy's version lies in a range: `min` included, `below` not. */
+export function inRange(version: string, { min, below }: EnvoyRange): boolean {
+  return compareVersions(version, min) >= 0 && compareVersions(version, below) < 0;
+}
+function compareVersions(a: string, b: string): number {
+  const left = a.split('.').map(Number);
+  const right = b.split('.').map(Number);
+  for (let i = 0; i < 3; i += 1) {
+    const difference = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

@@ -1,0 +1,77 @@
+/** A mesh of two: `shop/page` calls `shop/reviews`, written as IR and emitted by the product. */
+import { emitEnvoy } from '../../compiler/emit/envoy/index';
+import type { MeshObject } from '../../core/bundle/objects';
+import type { AccessRule, MeshIr, RouteTable } from '../../core/ir/ir';
+import { portKey, principalOf, workloadKey, type PortKey, type RuleId } from '../../core/mesh/ids';
+
+const id = (text: string): RuleId => text as RuleId;
+export const page = workloadKey('shop', 'page');
+export const reviews = workloadKey('shop', 'reviews');
+export const reviewsWeb: PortKey = portKey(reviews, 'web');
+export const pagePrincipal = principalOf('mesh.test', 'shop', 'page');
+export const reviewsPrincipal = principalOf('mesh.test', 'shop', 'reviews');
+
+export interface SmallMesh {
+  /** Whether `page` may call `reviews`; default true. */
+  readonly allowed?: boolean;
+  readonly timeoutMs?: number;
+  /** Weights of the versions of `reviews`; none: every endpoint. */
+  readonly split?: { readonly [version: string]: number };
+}
+
+export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMesh = {}): MeshIr {
+  const access: AccessRule[] = [
+    {
+      id: id('shop/pageReads'),
+      action: 'allow',
+      mode: 'enforce',
+      port: reviewsWeb,
+      callers: { kind: 'principals', principals: [{ principal: allowed ? pagePrincipal : principalOf('mesh.test', 'shop', 'nobody'), named: true }] },
+      requests: 'any',
+      headers: [],
+      hosts: [],
+      because: null,
+    },
+    // Keeps `page` a caller of the port, so that a revoked access is seen at the callee.
+    { id: id('shop/pagePings'), action: 'allow', mode: 'enforce', port: reviewsWeb, callers: { kind: 'principals', principals: [{ principal: pagePrincipal, named: true }] }, requests: [{ method: 'GET', path: [{ kind: 'literal', text: 'ping' }], text: 'GET /ping' }], headers: [], hosts: [], because: null },
+  ];
+  const to = split ? Object.entries(split).filter(([, weight]) => weight > 0).map(([version, weight]) => ({ port: reviewsWeb, version, weight })) : [{ port: reviewsWeb, version: null, weight: 100 }];
+  const routes: RouteTable[] = [{ id: id('shop/reviewsRoutes'), port: reviewsWeb, rules: [{ id: id('shop/reviewsRoutes.otherwise'), match: null, action: { kind: 'forward', to, timeoutMs, retry: null } }] }];
+  return {
+    version: 'meshwright.ir/1',
+    environment: 'prod',
+    trustDomain: 'mesh.test',
+    runs: { envoy: '1.40.0' },
+    teams: [{ name: 'shop', namespaces: ['shop'] }],
+    namespaces: [{ id: id('shop/shop'), name: 'shop', team: 'shop', adoption: 'enforce' }],
+    workloads: [
+      { id: id('shop/page'), key: page, kind: 'workload', team: 'shop', serviceAccount: 'page', principal: pagePrincipal, labels: [], tags: {} },
+      { id: id('shop/reviews'), key: reviews, kind: 'service', team: 'shop', serviceAccount: 'reviews', principal: reviewsPrincipal, labels: [], tags: {} },
+    ],
+    services: [
+      {
+        id: id('shop/reviews'),
+        key: reviews,
+        team: 'shop',
+        versions: ['v1', 'v2'],
+        versionLabel: 'version',
+        ports: [{ key: reviewsWeb, name: 'web', protocol: 'http', layer: 'http', number: 9080, requests: null, urls: 'rfc3986', mtls: 'strict', connections: null, eject: null }],
+      },
+    ],
+    gateways: [],
+    access,
+    routes,
+    hostRoutes: [],
+    needs: [],
+    guarantees: [],
+    patches: [],
+    rollout: { waves: [100], holdMs: 0 },
+  };
+}
+
+/** The objects of an IR; throws with the diagnostics when it cannot be emitted. */
+export function objectsOf(ir: MeshIr): readonly MeshObject[] {
+  const { value, diagnostics } = emitEnvoy(ir);
+  if (!value) throw new Error(diagnostics.map((one) => `${one.code} ${one.message}`).join('\n'));
+  return [...value.services, ...value.proxies];
+}
