@@ -67,6 +67,9 @@ function entry(tree: SourceTree, { environments }: BundleOptions): string {
 
 function lock(tests: boolean): string {
   return [
+    // Here and not in the entry alone: built code is CommonJS, which a bundle runs where its importer's body is, after all ES modules of the entry.
+    `import 'mw:host';`,
+    `import 'mw:guards';`,
     `import * as policy from 'meshwright/policy';`,
     tests ? `import * as testing from 'meshwright/testing';` : `const testing = {};`,
     `import * as registry from 'mw:registry';`,
