@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('the organisation itself, and what the types let through, compile', () => expect(elsewhere).toEqual([]));
+test('the organisation itself compiles', () => expect(elsewhere).toEqual([]));
 test('there are as many mistakes as there have been', () => {
   expect(mistakes.length).toBeGreaterThanOrEqual(64);
   expect(new Set(mistakes.map((one) => one.number)).size).toBe(mistakes.length);
