@@ -1,7 +1,9 @@
+import { objectName, type MeshObject } from '../../core/bundle/objects';
 import { hasErrors } from '../../core/diagnostics/diagnostic';
+import { digestOfJson } from '../../core/lib/digest';
 import { buildRelease, compile, type Compiled } from '../../compiler/pipeline';
 import { readCommit } from '../../compiler/source';
-import { formatDiff, semanticDiff } from '../../compiler/diff';
+import { formatDiff, semanticDiff, summary } from '../../compiler/diff';
 import type { AnswerTo, CompileAnswer, CompileRequest, CompilerRequest, PlanAnswer, PlanRequest } from './protocol';
 
 /** Does what the loop asks of the compiler. */
@@ -50,11 +52,23 @@ async function planRelease(request: PlanRequest): Promise<PlanAnswer> {
     notAfter: request.notAfter,
   });
   if (!release.value) return { diagnostics: release.diagnostics, plan: null };
-  const text = formatDiff(semanticDiff(previous?.ir ?? null, compiled.ir), 'text');
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  const summary = lines.length > 1 ? `${lines[0]?.trim()} (and ${lines.length - 1} more)` : (lines[0]?.trim() ?? 'no call changes');
-  return { diagnostics: release.diagnostics, plan: { release: release.value, summary, diff: text } };
+  const changes = semanticDiff(previous?.ir ?? null, compiled.ir, proxiesTouched(request));
+  const placeOf = (rule: string): string | undefined => {
+    const place = compiled.sources[rule];
+    return place && `${place.file}:${place.line}`;
+  };
+  return { diagnostics: release.diagnostics, plan: { release: release.value, summary: summary(changes), diff: formatDiff(changes, 'text', { placeOf }) } };
 }
+
+/** Proxies whose own object changes, or that name a service whose object does. */
+function proxiesTouched({ compiled, previous }: PlanRequest): { readonly changed: readonly string[]; readonly total: number } {
+  const before = previous?.release[previous.inForce] ?? {};
+  const isNew = (object: MeshObject): boolean => before[objectName(object)] !== digestOfJson(object);
+  const services = new Set(compiled.objects.filter((object) => object.kind === 'ServiceConfig' && isNew(object)).map(nameIn));
+  const proxies = compiled.objects.filter((object) => object.kind === 'ProxyConfig');
+  return { total: proxies.length, changed: proxies.filter((proxy) => isNew(proxy) || proxy.spec.outbound.services.some((name) => services.has(name))).map(nameIn).sort() };
+}
+const nameIn = ({ metadata }: MeshObject): string => `${metadata.namespace}/${metadata.name}`;
 
 async function warm(): Promise<null> {
   await Promise.allSettled([

@@ -12,6 +12,7 @@ import { controlPlane } from '../rollout/control-plane';
 import { authorizationOf, readSecret } from '../secrets';
 import { directDeployer, realDeps } from './deps';
 import { pulumiDeployer } from './pulumi';
+import { envoyValidation } from './validate';
 
 export interface Wired {
   readonly deps: LoopDeps;
@@ -48,7 +49,7 @@ export async function wire(config: GitopsConfig, { clock, log }: { readonly cloc
       config.pulumi === false
         ? directDeployer(admin)
         : pulumiDeployer({ ...config.target, trustFile: config.trustFile }, admin, { clock, log, timeoutMs: config.convergeTimeoutMs ?? 600_000, signal: stopping.signal }),
-    validate: () => Promise.resolve(ok(null)),
+    validate: config.envoyValidate === false ? () => Promise.resolve(ok(null)) : envoyValidation,
     verifyCommit: allowedSignersFile === undefined ? null : async (commit) => verifyCommit(await store.readCommit(commit), commit, await readAllowedSigners(allowedSignersFile), clock.now()),
     clock,
     config: {
