@@ -84,7 +84,7 @@ module.exports = {
       from: not(['^runtime-proxy/', '^deploy/provider/', '\\.test\\.ts$', '^node_modules/', '^test/']),
       to: { path: '^node_modules/@grpc/' },
     },
-    { name: 'policies-import-the-sdk-only', severity: 'error', from: { path: '^policies/' }, to: { pathNot: ['^policies/', '^sdk/'] } },
+    { name: 'policies-import-the-sdk-only', severity: 'error', from: { path: '^policies/' }, to: { pathNot: ['^policies/', '^sdk/', '^meshwright/(policy|testing|lib)$'] } },
     { name: 'no-cycles', severity: 'error', from: { pathNot: '^node_modules/' }, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
     {
       name: 'product-imports-no-tests',
