@@ -120,7 +120,11 @@ function askOf(ir: MeshIr, question: unknown): Decision {
     path,
     headers: { ...headers, host: headers['host'] ?? place.host },
   };
-  return decide(ir, request);
+  const decision = decide(ir, request);
+  // Asked about a port, what counts is whether the request gets there: a gateway's own answer (a 404, a redirect) does not.
+  const port = typeof member(to, 'host') === 'string' ? null : portOf(ir, to);
+  const arrives = port === null || decision.destinations.some((destination) => destination.port === port);
+  return arrives || decision.outcome === 'deny' ? decision : { ...decision, outcome: 'deny' };
 }
 
 /** The listener and host by which somebody outside gets to what a question is about; null where no host leads there. */

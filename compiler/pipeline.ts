@@ -28,6 +28,8 @@ export interface CompileOptions {
   /** Keeps what succeeded, by the digest of the sources and the compiler. */
   readonly cacheDir?: string;
   readonly stopAfter?: StageName;
+  /** The objects are not needed, only whether they can be made: emission that came through before for these sources is not run again. */
+  readonly verdictOnly?: boolean;
   /** Told when a stage begins. */
   readonly onStage?: (stage: StageName) => void;
   /** Told what each stage took, by its metric. */
@@ -174,6 +176,8 @@ export async function compile(tree: SourceTree, options: CompileOptions): Promis
   const begun = systemClock.monotonic();
   const cache = await openCache(options);
   const cacheKey = { tree: tree.digest, typecheck: options.typecheck !== false };
+  const emittedKey = { ...cacheKey, environments: options.environments ?? null };
+  let emittedSaid: readonly Diagnostic[] = [];
   const warm = await cache?.read('evaluated', cacheKey, isEvaluated);
   if (warm) work = { ...work, evaluated: warm.evaluated };
   if (warm) diagnostics.push(...warm.diagnostics);
@@ -183,16 +187,25 @@ export async function compile(tree: SourceTree, options: CompileOptions): Promis
   for (const together of groups(stages.slice(0, end))) {
     const inFront = together.some((stage) => frontStages.has(stage.name));
     if (warm && inFront) continue;
+    if (options.verdictOnly && together[0]?.name === 'emit') {
+      const emitted = await cache?.read('emitted', emittedKey, isDiagnosticList);
+      if (emitted) {
+        diagnostics.push(...emitted);
+        break;
+      }
+    }
     // Analysis looks at what lower could make of the environments that came through; everything else stops at the first error.
     if (hasErrors(diagnostics) && !(together[0]?.name === 'analyse' && work.irs.size > 0)) break;
     for (const result of await Promise.all(together.map((stage) => timed(stage, work, timings)))) {
       // The run-time twin of a type error says the same of the same line: the first to say it is enough.
       const said = new Set(diagnostics.filter((one) => one.severity === 'error').map(lineOf));
+      if (together[0]?.name === 'emit') emittedSaid = result.diagnostics;
       diagnostics.push(...result.diagnostics.filter((one) => !inFront || one.span === undefined || !said.has(lineOf(one))));
       work = { ...work, ...result.adds };
     }
     if (together.some((stage) => stage.name === 'evaluate') && work.evaluated && !hasErrors(diagnostics))
       await cache?.write('evaluated', cacheKey, { evaluated: work.evaluated, diagnostics });
+    if (together[0]?.name === 'emit' && !hasErrors(diagnostics)) await cache?.write('emitted', emittedKey, emittedSaid);
   }
   const { evaluated } = work;
   return {
@@ -264,6 +277,8 @@ interface Warm {
 function isEvaluated(value: unknown): value is Warm {
   return typeof value === 'object' && value !== null && 'evaluated' in value && 'diagnostics' in value && Array.isArray(value.diagnostics);
 }
+
+const isDiagnosticList = (value: unknown): value is readonly Diagnostic[] => Array.isArray(value);
 
 /** What a release is made of. */
 export interface ReleaseRequest {

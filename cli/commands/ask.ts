@@ -8,7 +8,7 @@ import { formatText, summary, toJson } from '../findings';
 import { findPort, findWorkload } from '../names';
 import { shownPlace } from '../places';
 import { compileSources, sourcesOf, type Sources } from '../policies';
-import { duration } from '../output';
+import { counted, duration } from '../output';
 import type { Values } from '../values';
 import type { Compiled } from '../../compiler/pipeline';
 
@@ -145,7 +145,7 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
         )
         .join(', ');
       const retry = decision.retry
-        ? `, at most ${decision.retry.atMost} retries of ${duration(decision.retry.perTryMs)} on ${decision.retry.on.join(', ')}`
+        ? `, at most ${counted(decision.retry.atMost, 'retry', 'retries')} of ${duration(decision.retry.perTryMs)} on ${decision.retry.on.join(', ')}`
         : '';
       out.line(`       goes to   ${to}${decision.timeoutMs === null ? '' : `   timeout ${duration(decision.timeoutMs)}`}${retry}`);
     }

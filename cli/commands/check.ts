@@ -13,7 +13,7 @@ export const run: Run = async (context, values) => {
   const { out } = context;
   const sources = await sourcesOf(context, values.text('dir'));
   const stopAfter = stageGiven(values.text('stopAfter'));
-  const compiled = await compileSources(context, values, sources, stopAfter ? { stopAfter } : {});
+  const compiled = await compileSources(context, values, sources, { verdictOnly: true, ...(stopAfter ? { stopAfter } : {}) });
   const took = systemClock.monotonic() - begun;
   const { diagnostics } = compiled;
   const ok = !hasErrors(diagnostics);

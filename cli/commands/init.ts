@@ -8,7 +8,9 @@ import { starter } from '../starter';
 export const run: Run = async (context, values) => {
   const base = path.resolve(context.cwd, values.text('dir') ?? '.');
   const files = starter();
-  for (const name of files.keys()) if (await isThere(path.join(base, name))) throw new UsageError(`${path.relative(context.cwd, path.join(base, name))} is there already: \`init\` writes over nothing`);
+  for (const name of files.keys())
+    if (await isThere(path.join(base, name)))
+      throw new UsageError(`${path.relative(context.cwd, path.join(base, name))} is there already: \`init\` writes over nothing`);
   for (const [name, text] of files) {
     await mkdir(path.dirname(path.join(base, name)), { recursive: true });
     await writeFileAtomic(path.join(base, name), text);

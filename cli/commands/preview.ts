@@ -12,7 +12,10 @@ export const run: Run = async (context, values) => {
   const since = values.text('since');
   const diff = since === undefined ? '' : await sinceCommit(context, values, since, release);
   const done = context.out.progress('previewing');
-  const report = await preview(bundle.value, targetOf(context, values, release.environment), { diff, print: (text) => context.out.text(text) });
+  const report = await preview(bundle.value, targetOf(context, values, release.environment), {
+    diff,
+    print: (text) => context.out.text(text),
+  });
   done();
   return printReport(context, report, 'preview');
 };

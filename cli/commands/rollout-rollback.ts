@@ -30,7 +30,12 @@ export const run: Run = async (context, values) => {
     steps: [],
   };
   const client = signerClient(path.resolve(context.cwd, values.need('signer')));
-  const signed = await signBundle(client, { release, objects: earlier.objects.map(({ object }) => object), sources: earlier.sources, ...(earlier.files ? { files: earlier.files } : {}) });
+  const signed = await signBundle(client, {
+    release,
+    objects: earlier.objects.map(({ object }) => object),
+    sources: earlier.sources,
+    ...(earlier.files ? { files: earlier.files } : {}),
+  });
   if (!signed.value) return printFindings(context, signed.diagnostics);
   const report = await deploy(signed.value, target, { print: (text) => context.out.text(text) });
   return printReport(context, report, 'rollback');

@@ -13,7 +13,13 @@ export const run: Run = async (context, values) => {
     const served = await serveGitops(config, {
       attachStatusPage: (app) => {
         for (const { path, type, body } of page) {
-          app.get(path, (_request, response) => void response.set({ 'content-type': type, 'content-security-policy': contentSecurityPolicy, 'cache-control': 'no-cache' }).send(body));
+          app.get(
+            path,
+            (_request, response) =>
+              void response
+                .set({ 'content-type': type, 'content-security-policy': contentSecurityPolicy, 'cache-control': 'no-cache' })
+                .send(body),
+          );
         }
       },
     });

@@ -11,13 +11,22 @@ export const run: Run = async (context, values) => {
   const decoded = decodeUpConfig(await configGiven(values));
   if (typeof decoded === 'string') throw new UsageError(decoded);
   const mesh = await launchMesh(decoded, {
-    program: { program: process.execPath, arguments: ['--require', join(__dirname, '..', 'up', 'parent-guard.js'), join(installed, 'bin', 'meshwright.js')] },
+    program: {
+      program: process.execPath,
+      arguments: ['--require', join(__dirname, '..', 'up', 'parent-guard.js'), join(installed, 'bin', 'meshwright.js')],
+    },
     say: (line) => context.out.note(line),
     onExit: (name, how) => context.out.note(`${name} ended: ${how}`),
   });
   return serveUntilStopped(
     context,
     { close: () => mesh.stop() },
-    { statusPage: mesh.statusUrl, admin: mesh.adminUrl, adminTokenFile: mesh.adminTokenFile, pushHook: mesh.hookUrl, logs: join(mesh.dir, 'logs') },
+    {
+      statusPage: mesh.statusUrl,
+      admin: mesh.adminUrl,
+      adminTokenFile: mesh.adminTokenFile,
+      pushHook: mesh.hookUrl,
+      logs: join(mesh.dir, 'logs'),
+    },
   );
 };

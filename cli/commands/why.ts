@@ -45,7 +45,7 @@ export const run: Run = async (context, values) => {
     }
     out.line(`${sources.show(place.file)}:${place.line}:${place.column}   ${out.style.bold(id)}   ${out.style.dim(because)}`);
     const text = sources.read(place.file);
-    if (text !== undefined) out.line(excerpt(text, place.line, place.column).replace(/^/gm, '    '));
+    if (text !== undefined) out.line(excerpt(text, place.line, place.column, reasons.length > 1 ? 0 : 1).replace(/^/gm, '    '));
     for (const step of place.chain) out.line(`    through ${sources.show(step.file)}:${step.line}:${step.column}`);
   }
   return 0;
