@@ -1,3 +1,8 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import * as http from 'node:http';
+import * as path from 'node:path';
+import * as tls from 'node:tls';
+import type { MeshObject } from '../../core/bundle/objects';
 import { createLog } from '../../platform/log';
 import { objectsOf, pagePrincipal, reviewsPrincipal, smallMesh } from '../kit/small-mesh';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
@@ -6,11 +11,48 @@ jest.setTimeout(120_000);
 const workloads = [
   { id: 'page-1', workload: 'shop/page', principal: pagePrincipal, ports: [] },
   { id: 'reviews-1', workload: 'shop/reviews', principal: reviewsPrincipal, version: 'v1', ports: ['web'] },
+  { id: 'reviews-2', workload: 'shop/reviews', principal: reviewsPrincipal, version: 'v2', ports: ['web'] },
 ];
 const log = process.env['MESHWRIGHT_LOG'] === undefined ? {} : { log: createLog('e2e') };
+const host = 'reviews.shop:9080';
+const keepAlive = (): http.Agent => new http.Agent({ keepAlive: true, maxSockets: 1 });
+const isConverged = (generation: number) => (status: { readonly state: string; readonly generation: number }) => status.state === 'converged' && status.generation === generation;
+const responsesOf = (status: { readonly proxies: readonly { readonly instance: string; readonly responses: number }[] }, id: string): number => status.proxies.find((proxy) => proxy.instance === id)?.responses ?? -1;
 
-describe('two real Envoys under one control plane', () => {
+/** Requests one after another until told to stop; every answer that is not 200, and every connection lost, is kept. */
+function load(mesh: RunningMesh, options: { readonly fresh?: boolean } = {}): { stop(): Promise<{ readonly sent: number; readonly bad: readonly string[] }> } {
+  const bad: string[] = [];
+  let sent = 0;
+  let running = true;
+  const agent = keepAlive();
+  const loop = (async () => {
+    while (running) {
+      sent += 1;
+      await mesh.call('page-1', host, `/load/${sent}`, options.fresh ? {} : { agent }).then(
+        ({ status, body }) => status === 200 || bad.push(`${status} ${body}`),
+        (error: Error) => bad.push(error.message),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  })();
+  return {
+    async stop() {
+      running = false;
+      await loop;
+      agent.destroy();
+      return { sent, bad };
+    },
+  };
+}
+
+describe('real Envoys under one control plane', () => {
   let mesh: RunningMesh;
+  let generation = 0;
+  const release = async (objects: readonly MeshObject[]): Promise<void> => {
+    const { status, json } = await mesh.release(objects);
+    expect([status, json]).toMatchObject([202, {}]);
+    generation += 1;
+  };
   beforeAll(async () => {
     mesh = await runMesh(workloads, log);
     await Promise.all(workloads.map(({ id }) => mesh.startAgent(id)));
@@ -18,11 +60,180 @@ describe('two real Envoys under one control plane', () => {
   afterAll(() => mesh?.stop());
 
   test('without a release every proxy denies everything; with one it becomes active and traffic flows', async () => {
-    await mesh.until('both connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 2);
-    await expect(mesh.call('page-1', 'reviews.shop:9080', '/reviews/7')).rejects.toThrow('ECONNREFUSED');
-    const { status, json } = await mesh.release(objectsOf(smallMesh()));
-    expect([status, json]).toMatchObject([202, { generation: 1 }]);
-    await mesh.until('converged', (now) => now.state === 'converged' && now.generation === 1);
-    expect(await mesh.call('page-1', 'reviews.shop:9080', '/reviews/7')).toEqual({ status: 200, body: 'reviews-1 /reviews/7' });
+    const before = await mesh.until('all connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 3);
+    expect(before.proxies.map((proxy) => proxy.lastError?.startsWith('unconfigured'))).toEqual([true, true, true]);
+    await expect(mesh.call('page-1', host, '/reviews/7')).rejects.toThrow('ECONNREFUSED');
+    await release(objectsOf(smallMesh()));
+    await mesh.until('converged', isConverged(generation));
+    expect(await mesh.call('page-1', host, '/reviews/7')).toMatchObject({ status: 200, body: expect.stringMatching(/^reviews-[12] \/reviews\/7$/) });
+  });
+
+  test('the callee takes mTLS only', async () => {
+    const port = mesh.inventory.instances.find((one) => one.id === 'reviews-1')?.inbound['web']?.port ?? 0;
+    const refusal = await new Promise<string>((resolve) => {
+      const socket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'));
+      socket.on('error', (error) => resolve(error.message));
+      socket.on('data', (data) => resolve(`answered ${data.toString()}`));
+      socket.on('close', () => resolve('closed'));
+    });
+    expect(refusal).toMatch(/certificate required|handshake|closed/);
+    expect(await new Promise((resolve) => http.get({ host: '127.0.0.1', port }, () => resolve('answered')).on('error', () => resolve('refused')))).toBe('refused');
+  });
+
+  test('an access revoked while a keep-alive connection is in use denies the very next request on it, and only who is concerned hears of it', async () => {
+    const agent = keepAlive();
+    const once = () => mesh.call('page-1', host, '/reviews/7', { agent });
+    expect((await once()).status).toBe(200);
+    const before = await mesh.status();
+    await release(objectsOf(smallMesh({ allowed: false })));
+    const after = await mesh.until('converged', isConverged(generation));
+    expect(await once()).toEqual({ status: 403, body: expect.stringContaining('reviews') });
+    expect(responsesOf(after, 'page-1')).toBe(responsesOf(before, 'page-1'));
+    await release(objectsOf(smallMesh()));
+    await mesh.until('converged', isConverged(generation));
+    expect((await once()).status).toBe(200);
+    agent.destroy();
+  });
+
+  test('the same objects again move no proxy', async () => {
+    const before = await mesh.status();
+    await release(objectsOf(smallMesh()));
+    const after = await mesh.until('converged', isConverged(generation));
+    for (const { id } of workloads) expect([id, responsesOf(after, id)]).toEqual([id, responsesOf(before, id)]);
+  });
+
+  test('new clusters come before the routes to them and old ones go after: no request fails', async () => {
+    const running = [load(mesh), load(mesh, { fresh: true })];
+    for (const split of [{ v1: 100 }, { v1: 50, v2: 50 }, { v2: 100 }]) {
+      await release(objectsOf(smallMesh({ split })));
+      await mesh.until('converged', isConverged(generation));
+    }
+    for (let i = 0; i < 4; i += 1) expect((await mesh.call('page-1', host, '/x')).body).toBe('reviews-2 /x');
+    await release(objectsOf(smallMesh()));
+    await mesh.until('converged', isConverged(generation));
+    for (const one of running) {
+      const { sent, bad } = await one.stop();
+      expect(bad).toEqual([]);
+      expect(sent).toBeGreaterThan(20);
+    }
+  });
+
+  test('an endpoint change reaches the callers by EDS alone', async () => {
+    const before = await mesh.status();
+    await mesh.writeInventory({ instances: mesh.inventory.instances.filter((one) => one.id !== 'reviews-2') });
+    const after = await mesh.until('the caller was told', (status) => responsesOf(status, 'page-1') > responsesOf(before, 'page-1'));
+    expect(responsesOf(after, 'page-1')).toBe(responsesOf(before, 'page-1') + 1);
+    await mesh.until('it is active', (status) => status.proxies.find((proxy) => proxy.instance === 'page-1')?.parts.outbound.phase === 'active');
+    for (let i = 0; i < 6; i += 1) expect((await mesh.call('page-1', host, '/x')).body).toBe('reviews-1 /x');
+    await mesh.writeInventory(mesh.inventory);
+    await mesh.until('told again', (status) => responsesOf(status, 'page-1') > responsesOf(after, 'page-1'));
+  });
+
+  test.each([
+    ['routes', (object: MeshObject): MeshObject => (object.kind === 'ServiceConfig' ? { ...object, spec: { ...object.spec, virtualHost: { ...object.spec.virtualHost, domains: ['*', '*'] } } } : object)],
+    // one good cluster and a bad one in the same response: Envoy applies the good one and rejects the response
+    ['clusters', (object: MeshObject): MeshObject => (object.kind === 'ServiceConfig' ? { ...object, spec: { ...object.spec, clusters: [{ ...object.spec.clusters[0], connectTimeout: '3s' }, { name: 'bad', type: 'EDS', connectTimeout: '1s' }] } } : object)],
+  ])('what Envoy rejects (%s) is brought back to stable everywhere, and the status says what happened', async (_what, spoil) => {
+    const running = load(mesh);
+    await release(objectsOf(smallMesh()).map(spoil));
+    const status = await mesh.until('aborted', (now) => now.state === 'aborted' && now.generation === generation);
+    expect(status.message).toContain('`page-1` rejected its outbound configuration');
+    await mesh.until('back to stable', (now) => now.proxies.every((proxy) => proxy.parts.outbound.phase === 'active' && proxy.parts.outbound.set === 'stable'));
+    const config = await mesh.admin('GET', '/v1/proxies/page-1/config');
+    expect(JSON.stringify(config.json)).not.toContain('"bad"');
+    const { bad } = await running.stop();
+    expect(bad).toEqual([]);
+    await release(objectsOf(smallMesh()));
+    await mesh.until('a good release after it converges', isConverged(generation));
+  });
+
+  test('what does not verify, follow or exist is refused with a diagnostic', async () => {
+    const { signed } = await mesh.release(objectsOf(smallMesh()));
+    generation += 1;
+    await mesh.until('converged', isConverged(generation));
+    const put = (change: object) => mesh.admin('PUT', '/v1/release', { ...signed, ...change });
+    expect(await put({ jws: `${signed.jws.slice(0, -4)}AAAA` })).toMatchObject({ status: 422, json: { diagnostics: [{ code: expect.stringMatching(/^MW60/) }] } });
+    expect(await put({ release: { ...signed.release, commit: 'd'.repeat(40) } })).toMatchObject({ status: 422 });
+    expect(await mesh.release(objectsOf(smallMesh()), { generation: 1 })).toMatchObject({ status: 422 });
+    expect(await mesh.release([], { candidate: { 'ProxyConfig/shop/page': `sha256:${'0'.repeat(64)}` } as never })).toMatchObject({ status: 422, json: { diagnostics: [{ code: 'MW9003' }] } });
+    const digest = Object.values(signed.release.candidate)[0];
+    expect(await mesh.admin('DELETE', `/v1/objects/${digest}`)).toMatchObject({ status: 409, json: { diagnostics: [{ code: 'MW9004' }] } });
+    expect(await mesh.admin('PUT', `/v1/objects/sha256:${'0'.repeat(64)}`, {})).toMatchObject({ status: 422 });
+    expect(await put({})).toMatchObject({ status: 202 });
+  });
+
+  test('twenty rotations of every certificate under load fail no request', async () => {
+    const running = [load(mesh), load(mesh, { fresh: true })];
+    for (let i = 0; i < 20; i += 1) await Promise.all([...mesh.agents.values()].map((agent) => agent.rotate()));
+    const results = await Promise.all(running.map((one) => one.stop()));
+    expect(results.flatMap(({ bad }) => bad)).toEqual([]);
+    expect(results.reduce((sum, { sent }) => sum + sent, 0)).toBeGreaterThan(50);
+  });
+});
+
+describe('servers that are killed', () => {
+  const main = path.join(__dirname, '../../dist/runtime-proxy');
+  const start = (module: string, entry: string, config: unknown): ChildProcess =>
+    spawn(process.execPath, ['-e', `require(${JSON.stringify(path.join(main, module))}).${entry}(JSON.parse(process.argv[1])).catch((error) => { console.error(error); process.exit(2); })`, JSON.stringify(config)], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, MESHWRIGHT_LOG: 'error' },
+    });
+  const kill = (child: ChildProcess): Promise<void> =>
+    new Promise((resolve) => {
+      child.once('exit', () => resolve());
+      child.kill('SIGKILL');
+    });
+
+  test('the control plane, at any moment of a roll-out: traffic goes on, and the release ends converged', async () => {
+    const mesh = await runMesh(workloads, { ...log, external: true });
+    let controlPlane = start('control-plane/main', 'serveControlPlane', mesh.controlPlaneConfig);
+    try {
+      await mesh.until('up', () => true);
+      await Promise.all(workloads.map(({ id }) => mesh.startAgent(id)));
+      await mesh.release(objectsOf(smallMesh()));
+      await mesh.until('converged', isConverged(1));
+      const running = load(mesh);
+      for (let turn = 0; turn < 6; turn += 1) {
+        const { status } = await mesh.release(objectsOf(smallMesh({ split: turn % 2 === 0 ? { v1: 100 } : { v1: 50, v2: 50 } })), { waves: [50, 100], holdMs: 40 });
+        expect(status).toBe(202);
+        await new Promise((resolve) => setTimeout(resolve, 25 * turn));
+        await kill(controlPlane);
+        controlPlane = start('control-plane/main', 'serveControlPlane', mesh.controlPlaneConfig);
+        await mesh.until(`converged after kill ${turn}`, isConverged(2 + turn));
+      }
+      expect((await running.stop()).bad).toEqual([]);
+    } finally {
+      await kill(controlPlane);
+      await mesh.stop();
+    }
+  });
+
+  test('an agent: its Envoy serves on, and a new agent ends that orphan and only that', async () => {
+    const mesh = await runMesh(workloads, log);
+    let agent: ChildProcess | null = null;
+    try {
+      await mesh.startAgent('reviews-1');
+      await mesh.startAgent('reviews-2');
+      agent = start('agent/main', 'runAgent', await mesh.agentConfig('page-1'));
+      await mesh.until('all connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 3);
+      await mesh.release(objectsOf(smallMesh()));
+      await mesh.until('converged', isConverged(1));
+      await kill(agent);
+      for (let i = 0; i < 20; i += 1) expect((await mesh.call('page-1', host, '/x')).status).toBe(200);
+      const others = [...mesh.agents.values()].map((one) => one.envoyPid());
+      agent = start('agent/main', 'runAgent', await mesh.agentConfig('page-1'));
+      await mesh.until('active again', (status) => status.proxies.some((proxy) => proxy.instance === 'page-1' && proxy.connected && proxy.parts.outbound.phase === 'active' && proxy.responses >= 4));
+      expect((await mesh.call('page-1', host, '/x')).status).toBe(200);
+      expect([...mesh.agents.values()].map((one) => one.envoyPid())).toEqual(others);
+    } finally {
+      if (agent) {
+        agent.kill('SIGTERM');
+        await kill(agent);
+        // the agent was killed: its Envoy is an orphan, which the pid file names
+        const { endOrphan } = await import('../../platform/process');
+        await endOrphan(path.join(mesh.folder, 'run-page-1', 'envoy.pid'));
+      }
+      await mesh.stop();
+    }
   });
 });
