@@ -236,9 +236,12 @@ async function ready(url: string, what: string, server: Supervised): Promise<voi
   throw new Error(`${what} did not come up: ${lastWords(server.tail())}`);
 }
 
-/** The last line a server wrote, without the wrapping of a structured log. */
+/** What a server said last that people can use: its own one line, or the last record of its log, without the stack below it. */
 export function lastWords(tail: string): string {
-  const line = tail.split('\n').filter((one) => one.trim() !== '').pop() ?? 'it wrote nothing';
+  const lines = tail.split('\n').filter((one) => one.trim() !== '');
+  const own = lines.filter((line) => line.startsWith('meshwright: ')).pop();
+  if (own !== undefined) return own.slice('meshwright: '.length);
+  const line = lines.filter((one) => !/^\s+at /.test(one)).pop() ?? 'it wrote nothing';
   try {
     const entry = JSON.parse(line) as { msg?: unknown; err?: { message?: unknown } };
     return [entry.msg, entry.err?.message].filter((part) => typeof part === 'string').join(': ') || line;

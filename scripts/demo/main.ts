@@ -1,5 +1,5 @@
 /** The whole path on one machine, told as a story that checks itself: `npm run demo`. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +26,9 @@ async function portFree(port: number): Promise<void> {
   });
 }
 
+/** Logs of a run that did not go well are kept. */
+let wentWell = false;
+
 async function main(options: Options, cleanup: Cleanup): Promise<boolean> {
   const write = (line: string): void => void (options.json ? process.stderr : process.stdout).write(`${line}\n`);
   const tell = teller(write, !options.json && process.stdout.isTTY === true && !process.env['NO_COLOR']);
@@ -40,12 +43,17 @@ async function main(options: Options, cleanup: Cleanup): Promise<boolean> {
   process.env['MESHWRIGHT_ENVOY'] = envoy;
 
   const scratch = await mkdtemp(join(tmpdir(), 'mw-'));
-  cleanup.add(() => rm(scratch, { recursive: true, force: true }));
+  cleanup.add(async () => {
+    if (!wentWell) {
+      const kept = join(tmpdir(), `meshwright-demo-${process.pid}-logs`);
+      await cp(join(scratch, 'mesh', 'logs'), kept, { recursive: true }).then(() => process.stderr.write(`logs are kept in ${kept}\n`), () => undefined);
+    }
+    await rm(scratch, { recursive: true, force: true });
+  });
   const { mesh, stage, firstCommit, gitUrl } = await setUp(options, scratch, write, cleanup);
 
   const told = (letter: string): boolean => options.steps.includes(letter);
   await tell.step('a', 'the mesh comes up', (step) => comesUp(stage, step, firstCommit));
-  if (!tell.reports.every((report) => report.ok)) write(`\nlogs: ${join(scratch, 'mesh', 'logs')}`);
   if (told('b')) await tell.step('b', 'a push shifts half the traffic to v3', (step) => shiftsTraffic(stage, step));
   if (told('c')) await tell.step('c', 'bad commits are refused', (step) => refusesBadCommits(stage, step));
   if (told('d')) await tell.step('d', 'access is revoked under an open connection', (step) => revokesAccess(stage, step));
@@ -53,12 +61,13 @@ async function main(options: Options, cleanup: Cleanup): Promise<boolean> {
   if (told('f')) await tell.step('f', 'a comment moves nothing', (step) => ignoresComments(stage, step));
   if (told('g')) await tell.step('g', 'trouble is one clear line', (step) => meetsTrouble(root, scratch, step));
 
+  wentWell = tell.reports.every((report) => report.ok);
   close(options, tell, mesh, stage, gitUrl, write);
   if (options.keep) {
     write('\neverything keeps running; Ctrl-C ends it');
     await new Promise(() => setInterval(() => undefined, 1 << 30));
   }
-  return tell.reports.every((report) => report.ok);
+  return wentWell;
 }
 
 function close(options: Options, tell: Teller, mesh: RunningMesh, stage: Stage, gitUrl: string, write: (line: string) => void): void {
