@@ -1,4 +1,5 @@
 import { createRegistry, type Registry } from '@bufbuild/protobuf';
+import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { ExpressionFilterSchema } from './gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb';
 import { StdoutAccessLogSchema } from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb';
 import { RBACPerRouteSchema, RBACSchema } from './gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
@@ -34,6 +35,7 @@ export const wireRegistry: Registry = createRegistry(
   UpstreamTlsContextSchema,
   StdoutAccessLogSchema,
   ExpressionFilterSchema,
+  StringValueSchema,
   HttpProtocolOptionsSchema,
   PreviousHostsPredicateSchema,
 );

@@ -68,7 +68,7 @@ async function active(envoy: RunningEnvoy, listeners: readonly string[]): Promis
 
 async function differs(ir: MeshIr, mesh: WholeMesh, request: MeshRequest): Promise<string | null> {
   const answer = await askEnvoy(ir, mesh, request).catch((error: unknown) => error);
-  return answer instanceof Error ? answer.message : difference(mesh, decide(ir, request), answer as Awaited<ReturnType<typeof askEnvoy>>); // what is no error is an answer
+  return answer instanceof Error ? answer.message : difference(ir, mesh, request, answer as Awaited<ReturnType<typeof askEnvoy>>); // what is no error is an answer
 }
 
 /** The same request with less in it, as long as it still differs. */

@@ -1,6 +1,5 @@
 /** Three allowed and three denied requests, through a caller's and a destination's real Envoy with nothing but the objects' own configuration. */
 import { emitEnvoy } from '../../compiler/emit/envoy';
-import { decide } from '../../core/semantics/decide';
 import type { MeshRequest } from '../../core/semantics/decision';
 import { freePorts } from '../../platform/ports';
 import { staticBootstrap } from '../../runtime-proxy/validate/static-bootstrap';
@@ -35,7 +34,7 @@ const outside = (host: string, path: string, headers: MeshRequest['headers'] = {
 
 async function both(request: MeshRequest): Promise<RawAnswer> {
   const answer = await askEnvoy(ir, mesh, request);
-  expect(difference(mesh, decide(ir, request), answer)).toBeNull();
+  expect(difference(ir, mesh, request, answer)).toBeNull();
   return answer;
 }
 

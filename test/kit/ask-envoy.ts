@@ -1,7 +1,9 @@
 /** The question of `decide`, asked of real Envoys, and what counts as the same answer. */
-import type { MeshIr } from '../../core/ir/ir';
-import { nameOf, nameOfPort, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
-import type { Decision, MeshRequest } from '../../core/semantics/decision';
+import type { MeshIr, ServicePort } from '../../core/ir/ir';
+import { nameOf, nameOfPort, namespaceOf, type PortKey, serviceOfPort } from '../../core/mesh/ids';
+import { isCanonicalPath } from '../../core/semantics/canonical';
+import { decide } from '../../core/semantics/decide';
+import type { MeshRequest } from '../../core/semantics/decision';
 import type { Address } from '../../runtime-proxy/inventory';
 import { type RawAnswer, sendRaw } from './raw-http';
 import type { WholeMesh } from './whole-mesh';
@@ -20,21 +22,29 @@ export function askEnvoy(ir: MeshIr, mesh: WholeMesh, request: MeshRequest): Pro
   return sendRaw(address, { ...raw, host: request.headers['host'] ?? hostOf(ir, request.to) });
 }
 
-function hostOf(ir: MeshIr, to: NonNullable<MeshRequest['to']>): string {
-  const key = serviceOfPort(to);
-  const port = ir.services.find((service) => service.key === key)?.ports.find((known) => known.name === nameOfPort(to));
-  if (!port) throw new Error(`no port ${to}`);
-  return `${nameOf(key)}.${namespaceOf(key)}:${port.number}`;
-}
-
 /** null when Envoy's answer is one that the decision gives; else a sentence that says what is different. */
-export function difference(mesh: WholeMesh, decision: Decision, answer: RawAnswer): string | null {
+export function difference(ir: MeshIr, mesh: WholeMesh, request: MeshRequest, answer: RawAnswer): string | null {
+  const decision = decide(ir, request);
   const app = answer.headers['x-app'];
   const reached = app === undefined ? undefined : mesh.apps.get(Number(app));
-  const said = `decided ${decision.outcome} at ${decision.stage} with ${decision.status ?? 'the application'} (${decision.says}); envoy answered ${answer.status}${reached ? ` from ${reached.port}|${reached.version ?? ''}` : ` ${JSON.stringify(answer.body.slice(0, 120))}`}`;
-  if (decision.status !== null) return answer.status === decision.status && !reached ? null : said;
-  const lets = decision.destinations.filter((destination) => destination.access === 'allow');
-  if (reached && answer.status === 200) return lets.some(({ port, version }) => port === reached.port && (version === null || version === reached.version)) ? null : said;
-  // of several destinations some refuse: by rule, or because the path is not in their form
-  return decision.outcome === 'mixed' && (answer.status === 403 || answer.status === 400) ? null : said;
+  const from = reached ? ` from ${reached.port}|${reached.version ?? ''}` : ` ${JSON.stringify(answer.body.slice(0, 120))}`;
+  const said = `decided ${decision.outcome} at ${decision.stage} with ${decision.status ?? 'the application'} (${decision.says}); envoy answered ${answer.status}${from}`;
+  if (decision.destinations.length === 0) return answer.status === decision.status && !reached ? null : said;
+  // one of the destinations got it: each answers for itself, by rule or because the path is not in its form
+  const fits = decision.destinations.some(({ port, version, access }) =>
+    access === 'allow'
+      ? reached?.port === port && (version === null || version === reached.version) && answer.status === 200
+      : !reached && answer.status === (isCanonicalPath(request.path, portOf(ir, port).urls) ? 403 : 400),
+  );
+  return fits ? null : said;
+}
+
+function hostOf(ir: MeshIr, to: PortKey): string {
+  const key = serviceOfPort(to);
+  return `${nameOf(key)}.${namespaceOf(key)}:${portOf(ir, to).number}`;
+}
+function portOf(ir: MeshIr, key: PortKey): ServicePort {
+  const port = ir.services.find((service) => service.key === serviceOfPort(key))?.ports.find((known) => known.name === nameOfPort(key));
+  if (!port) throw new Error(`no port ${key}`);
+  return port;
 }

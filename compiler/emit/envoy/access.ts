@@ -24,39 +24,36 @@ const canonical = (urls: UrlDialect): Permission => ({
   },
 });
 
-/** The first filter of every HTTP listener: what is not canonical is refused before routing and before any rule. */
-export function guardConfig(urls: UrlDialect): Any {
-  return pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [notCanonical]: refuseUncanonical(urls) } } });
-}
 const refuseUncanonical = (urls: UrlDialect): Policy => ({
   permissions: [{ rule: { case: 'notRule', value: canonical(urls) } }],
   principals: [{ identifier: { case: 'any', value: true } }],
 });
 
+const guard = (urls: UrlDialect): Any => pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [notCanonical]: refuseUncanonical(urls) } } });
+
+/** The first filter of every HTTP listener: what is not canonical is refused before routing and before any rule. */
+export const guardConfig: { readonly [urls in UrlDialect]: Any } = { rfc3986: guard('rfc3986'), servlet: guard('servlet'), 'case-insensitive': guard('case-insensitive') };
+
 /** The guard of what a caller may not call: everything is refused, the path first. */
-export function notCallableConfig(): { [filter: string]: Any } {
-  return {
-    [guardFilter]: pack(RBACPerRouteSchema, {
-      rbac: {
-        rules: {
-          action: RBAC_Action.DENY,
-          policies: {
-            [notCanonical]: refuseUncanonical('rfc3986'),
-            [notCallable]: { permissions: [canonical('rfc3986')], principals: [{ identifier: { case: 'any', value: true } }] },
-          },
+export const notCallableConfig: { [filter: string]: Any } = {
+  [guardFilter]: pack(RBACPerRouteSchema, {
+    rbac: {
+      rules: {
+        action: RBAC_Action.DENY,
+        policies: {
+          [notCanonical]: refuseUncanonical('rfc3986'),
+          [notCallable]: { permissions: [canonical('rfc3986')], principals: [{ identifier: { case: 'any', value: true } }] },
         },
       },
-    }),
-  };
-}
+    },
+  }),
+};
 
 /** Before the routes have come nobody comes in: what the listener holds; the rules themselves travel with the routes. */
-export function baseAccess(): readonly { readonly name: string; readonly config: Any }[] {
-  return [
-    { name: denyFilter, config: pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [noRulesYet]: anything } } }) },
-    { name: allowFilter, config: pack(RBACSchema, { rules: { action: RBAC_Action.ALLOW } }) },
-  ];
-}
+export const baseAccess: readonly { readonly name: string; readonly config: Any }[] = [
+  { name: denyFilter, config: pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [noRulesYet]: anything } } }) },
+  { name: allowFilter, config: pack(RBACSchema, { rules: { action: RBAC_Action.ALLOW } }) },
+];
 
 /** The rules of one port, as the routes carry them. */
 export function accessPerRoute(rules: readonly AccessRule[]): { [filter: string]: Any } {

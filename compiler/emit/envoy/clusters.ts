@@ -9,7 +9,7 @@ import { ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_s
 import { HttpProtocolOptionsSchema } from '../../../core/wire/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
 import { pack, seconds } from './any';
 import type { IrIndex, PortFacts } from './index-of';
-import { appCluster, bindAddress, clusterName } from './names';
+import { appCluster, bindAddress } from './names';
 import { meshClient } from './tls';
 
 export type Cluster = MessageInitShape<typeof ClusterSchema>;
@@ -23,12 +23,16 @@ export const http2 = pack(HttpProtocolOptionsSchema, {
 });
 const http1 = pack(HttpProtocolOptionsSchema, { upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } } } });
 
-/** How a caller reaches a port. */
-export function upstreamCluster(index: IrIndex, { service, port, workload }: PortFacts, version: string | null, diagnostics: Diagnostic[]): Cluster {
-  const name = clusterName(port.key, version);
-  const budgets = index.budgets.get(name) ?? [];
+/** The retry budget of a port's endpoints as their owner and the gateways have it: the smallest that is asked for, since Envoy keeps one. */
+export function ownBudget(index: IrIndex, cluster: string, diagnostics: Diagnostic[]): number | undefined {
+  const budgets = index.budgets.get(cluster) ?? [];
   const [budget] = budgets;
-  if (budget !== undefined && budgets.length > 1) diagnostics.push(emit.sharedBudget({ cluster: name, budgets: budgets.map((percent) => `${percent}%`).join(', '), used: budget }));
+  if (budget !== undefined && budgets.length > 1) diagnostics.push(emit.sharedBudget({ cluster, budgets: budgets.map((percent) => `${percent}%`).join(', '), used: budget }));
+  return budget;
+}
+
+/** How a caller reaches a port. */
+export function upstreamCluster(name: string, { service, port, workload }: PortFacts, budget: number | undefined): Cluster {
   const { connections, eject } = port;
   return {
     name,

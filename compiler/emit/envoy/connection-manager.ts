@@ -31,7 +31,7 @@ interface Parts {
 }
 
 export function connectionManager(parts: Parts): ConnectionManager {
-  const filters = [{ name: guardFilter, config: guardConfig(parts.urls) }, ...parts.access, { name: 'envoy.filters.http.router', config: router }];
+  const filters = [{ name: guardFilter, config: guardConfig[parts.urls] }, ...parts.access, { name: 'envoy.filters.http.router', config: router }];
   return {
     statPrefix: parts.side,
     codecType: HttpConnectionManager_CodecType.AUTO,

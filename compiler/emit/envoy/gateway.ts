@@ -11,7 +11,7 @@ import type { IrIndex } from './index-of';
 import { gatewayReplies } from './local-reply';
 import { gatewayListener, gatewayRoutes } from './names';
 import type { VirtualHost } from './outbound';
-import { type Route, routesOf } from './routes';
+import { asTheOwner, type Route, routesOf } from './routes';
 import { edgeServer } from './tls';
 
 /** Every host that a listener serves or somebody routes there, sorted. */
@@ -58,7 +58,7 @@ export function gatewayRoutesOf(index: IrIndex, gateway: Gateway, listener: Gate
 }
 
 function hostOf(host: string, table: HostRoutes | undefined, diagnostics: Diagnostic[]): VirtualHost {
-  return { name: host, domains: [host], routes: table ? routesOf(table.rules, [], diagnostics) : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')] };
+  return { name: host, domains: [host], routes: table ? routesOf(table.rules, asTheOwner, diagnostics) : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')] };
 }
 
 const answer = (name: string, status: number, body: string): Route => ({

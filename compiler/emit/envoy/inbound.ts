@@ -67,7 +67,7 @@ function httpFilter({ port }: PortFacts): Filter {
     'envoy.filters.network.http_connection_manager',
     pack(
       HttpConnectionManagerSchema,
-      connectionManager({ side: 'inbound', routes: name, urls: port.urls, access: baseAccess(), localReply: inboundReplies(port.key), accessLog: accessLogs(name, port.key) }),
+      connectionManager({ side: 'inbound', routes: name, urls: port.urls, access: baseAccess, localReply: inboundReplies(port.key), accessLog: accessLogs(name, port.key) }),
     ),
   );
 }

@@ -2,7 +2,6 @@
 import { callableByWorkload } from '../../../core/ir/edges';
 import type { AccessRule, MeshIr, Patch, RouteTable, Service, ServicePort, Workload } from '../../../core/ir/ir';
 import type { PortKey, WorkloadKey } from '../../../core/mesh/ids';
-import { strictNeeds, stricter } from '../../../core/semantics/variant';
 import { clusterName } from './names';
 
 export interface PortFacts {
@@ -52,24 +51,13 @@ export function indexIr(ir: MeshIr): IrIndex {
   };
 }
 
-/** A cluster is shared by all rules that go to it, and Envoy keeps the budget there. The owner's, the gateways', and what callers asked for. */
+/** A cluster is shared by all rules that go to it, and Envoy keeps the budget there. A caller that asks for a smaller one gets a cluster of its own. */
 function budgetsOf(ir: MeshIr): ReadonlyMap<string, readonly number[]> {
   const found = new Map<string, Set<number>>();
   for (const table of [...ir.routes, ...ir.hostRoutes]) {
     for (const rule of table.rules) {
       if (rule.action.kind !== 'forward' || rule.action.retry === null) continue;
       for (const target of rule.action.to) entry(found, clusterName(target.port, target.version), () => new Set<number>()).add(rule.action.retry.budgetPercent);
-    }
-  }
-  const tables = new Map(ir.routes.map((table) => [table.port, table]));
-  for (const need of ir.needs) {
-    if (need.retry === null || need.retry === 'none') continue;
-    for (const port of need.targets) {
-      for (const rule of tables.get(port)?.rules ?? []) {
-        if (rule.action.kind !== 'forward') continue;
-        const { retry } = stricter(rule.action, strictNeeds(ir, need.caller, port));
-        if (retry) for (const target of rule.action.to) entry(found, clusterName(target.port, target.version), () => new Set<number>()).add(retry.budgetPercent);
-      }
     }
   }
   return new Map([...found].map(([name, budgets]) => [name, [...budgets].sort((a, b) => a - b)]));

@@ -7,6 +7,8 @@ export const gatewayListener = (listener: string): string => `gateway/${listener
 export const gatewayRoutes = (listener: string, host: string): string => `gateway/${listener}/${host}`;
 export const appCluster = (port: PortKey): string => `app/${nameOfPort(port)}`;
 export const clusterName = (port: PortKey, version: string | null): string => (version === null ? port : `${port}|${version}`);
+/** The cluster of a caller whose retry budget is smaller than the owner's. */
+export const variantCluster = (cluster: string, caller: WorkloadKey): string => `${cluster}+${namespaceOf(caller)}.${nameOf(caller)}`;
 /** `reviews.web`, or `reviews.web+bookinfo.productpage` for a caller that is stricter than the owner. */
 export const serviceConfigName = (port: PortKey, variantFor: WorkloadKey | null): string =>
   `${nameOf(serviceOfPort(port))}.${nameOfPort(port)}${variantFor === null ? '' : `+${namespaceOf(variantFor)}.${nameOf(variantFor)}`}`;

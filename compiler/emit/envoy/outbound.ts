@@ -41,7 +41,7 @@ export function catchAllOf(caller: WorkloadKey): VirtualHost {
   return {
     name: notCallable,
     domains: ['*'],
-    typedPerFilterConfig: notCallableConfig(),
+    typedPerFilterConfig: notCallableConfig,
     routes: [
       {
         name: notCallable,

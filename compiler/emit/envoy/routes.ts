@@ -2,7 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { emit } from '../../../core/diagnostics/emit';
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
-import type { FieldMatch, Need, RequestClass, Retry, RouteAction, RouteMatch, RouteRule } from '../../../core/ir/ir';
+import type { FieldMatch, Need, RequestClass, Retry, RouteAction, RouteMatch, RouteRule, WeightedTarget } from '../../../core/ir/ir';
 import { assertNever } from '../../../core/lib/brand';
 import { canonicalJson } from '../../../core/lib/json';
 import { stricter } from '../../../core/semantics/variant';
@@ -25,10 +25,17 @@ type RetryPolicy = MessageInitShape<typeof RetryPolicySchema>;
 const longestBody = 4096;
 const retryWords = new Set(['5xx', 'gateway-error', 'connect-failure', 'reset', 'unavailable', 'resource-exhausted', 'retriable-4xx', 'refused-stream', 'cancelled', 'deadline-exceeded', 'internal']);
 
-/** Routes of a list of rules, in its order; `needs` are those by which one caller is stricter. */
-export function routesOf(rules: readonly RouteRule[], needs: readonly Need[], diagnostics: Diagnostic[]): Route[] {
+/** How one caller is stricter than the owner, and the clusters it has of its own for that (by the owner's name). */
+export interface Variant {
+  readonly needs: readonly Need[];
+  readonly clusters: ReadonlyMap<string, string>;
+}
+export const asTheOwner: Variant = { needs: [], clusters: new Map() };
+
+/** Routes of a list of rules, in its order. */
+export function routesOf(rules: readonly RouteRule[], variant: Variant, diagnostics: Diagnostic[]): Route[] {
   return rules.flatMap((rule) => {
-    const action = actionOf(rule, needs, diagnostics);
+    const action = actionOf(rule, variant, diagnostics);
     return matchesOf(rule, diagnostics).map((match): Route => ({ name: rule.id, match, action }));
   });
 }
@@ -59,11 +66,11 @@ function pathSpecifier(request: RequestClass): PathSpecifier {
   return 'exact' in path ? { case: 'path', value: path.exact } : { case: 'safeRegex', value: { regex: path.pattern } };
 }
 
-function actionOf(rule: RouteRule, needs: readonly Need[], diagnostics: Diagnostic[]): NonNullable<Route['action']> {
+function actionOf(rule: RouteRule, variant: Variant, diagnostics: Diagnostic[]): NonNullable<Route['action']> {
   const { action } = rule;
   switch (action.kind) {
     case 'forward':
-      return { case: 'route', value: forward(rule.id, action, needs, diagnostics) };
+      return { case: 'route', value: forward(rule.id, action, variant, diagnostics) };
     case 'respond': {
       const bytes = Buffer.byteLength(action.body ?? '');
       if (bytes > longestBody) diagnostics.push(emit.longBody({ rule: rule.id, bytes }));
@@ -90,14 +97,18 @@ const redirectCode = {
 } as const;
 
 type RouteActionInit = Extract<NonNullable<Route['action']>, { case: 'route' }>['value'];
-function forward(rule: string, action: Extract<RouteAction, { kind: 'forward' }>, needs: readonly Need[], diagnostics: Diagnostic[]): RouteActionInit {
-  const { timeoutMs, retry } = stricter(action, needs);
+function forward(rule: string, action: Extract<RouteAction, { kind: 'forward' }>, variant: Variant, diagnostics: Diagnostic[]): RouteActionInit {
+  const { timeoutMs, retry } = stricter(action, variant.needs);
+  const clusterOf = ({ port, version }: WeightedTarget): string => {
+    const name = clusterName(port, version);
+    return variant.clusters.get(name) ?? name;
+  };
   for (const word of retry?.on ?? []) if (!retryWords.has(word)) diagnostics.push(emit.retryWord({ rule, word }));
   const [only] = action.to;
   const clusterSpecifier: RouteActionInit['clusterSpecifier'] =
     only && action.to.length === 1
-      ? { case: 'cluster', value: clusterName(only.port, only.version) }
-      : { case: 'weightedClusters', value: { clusters: action.to.map((target) => ({ name: clusterName(target.port, target.version), weight: target.weight })).sort((a, b) => (a.name < b.name ? -1 : 1)) } };
+      ? { case: 'cluster', value: clusterOf(only) }
+      : { case: 'weightedClusters', value: { clusters: action.to.map((target) => ({ name: clusterOf(target), weight: target.weight })).sort((a, b) => (a.name < b.name ? -1 : 1)) } };
   return { clusterSpecifier, timeout: ms(timeoutMs), ...(retry && retry.atMost > 0 ? { retryPolicy: retryPolicy(retry) } : {}) };
 }
 

@@ -2,40 +2,48 @@
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import type { EndpointSelector, ServiceConfig } from '../../../core/bundle/objects';
 import { apiVersion } from '../../../core/bundle/objects';
-import type { Need, Service, ServicePort } from '../../../core/ir/ir';
+import type { Need, RouteRule, Service, ServicePort } from '../../../core/ir/ir';
 import type { JsonObject } from '../../../core/lib/json';
 import { namespaceOf, type PortKey, type WorkloadKey } from '../../../core/mesh/ids';
 import { hostsOfPort } from '../../../core/semantics/address';
+import { stricter } from '../../../core/semantics/variant';
 import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { jsonOf } from './any';
-import { upstreamCluster } from './clusters';
+import { ownBudget, upstreamCluster } from './clusters';
 import { entry, type IrIndex } from './index-of';
-import { clusterName, serviceConfigName } from './names';
+import { clusterName, serviceConfigName, variantCluster } from './names';
 import { patchedCluster } from './patch';
-import { routesOf } from './routes';
+import { asTheOwner, routesOf } from './routes';
 import { supportedEnvoy } from './version';
 
 export type ClusterCache = Map<string, JsonObject>;
 
+export interface Stricter {
+  readonly caller: WorkloadKey;
+  readonly needs: readonly Need[];
+}
+/** An endpoint selector, and what its cluster allows for retries. */
+interface Destination extends EndpointSelector {
+  readonly budget: number | undefined;
+}
+
 /** `variantFor` with the needs by which that caller is stricter; null for everybody else's. */
-export function serviceConfigOf(
-  index: IrIndex,
-  service: Service,
-  port: ServicePort,
-  variantFor: { readonly caller: WorkloadKey; readonly needs: readonly Need[] } | null,
-  clusters: ClusterCache,
-  diagnostics: Diagnostic[],
-): ServiceConfig {
+export function serviceConfigOf(index: IrIndex, service: Service, port: ServicePort, variantFor: Stricter | null, cache: ClusterCache, diagnostics: Diagnostic[]): ServiceConfig {
   const rules = index.tables.get(port.key)?.rules ?? [];
-  const targets = new Map<string, EndpointSelector>();
+  const own = variantFor === null ? new Map<string, number>() : stricterBudgets(index, rules, variantFor);
+  const destinations = new Map<string, Destination>();
+  const names = new Map<string, string>();
   const add = (target: { readonly port: PortKey; readonly version: string | null }): void => {
     const cluster = clusterName(target.port, target.version);
-    targets.set(cluster, { cluster, port: target.port, version: target.version });
+    const budget = own.get(cluster);
+    const name = variantFor === null || budget === undefined ? cluster : variantCluster(cluster, variantFor.caller);
+    names.set(cluster, name);
+    destinations.set(name, { cluster: name, port: target.port, version: target.version, budget });
   };
   for (const rule of rules) if (rule.action.kind === 'forward') rule.action.to.forEach(add);
-  for (const version of index.fromGateways.get(port.key) ?? []) add({ port: port.key, version });
-  const endpoints = [...targets.values()].sort((a, b) => (a.cluster < b.cluster ? -1 : 1));
+  if (variantFor === null) for (const version of index.fromGateways.get(port.key) ?? []) add({ port: port.key, version });
+  const sorted = [...destinations.values()].sort((a, b) => (a.cluster < b.cluster ? -1 : 1));
   return {
     apiVersion,
     kind: 'ServiceConfig',
@@ -46,16 +54,33 @@ export function serviceConfigOf(
       virtualHost: jsonOf(VirtualHostSchema, {
         name: port.key,
         domains: [...hostsOfPort(service, port, namespaceOf(service.key))].sort(),
-        routes: routesOf(rules, variantFor?.needs ?? [], diagnostics),
+        routes: routesOf(rules, variantFor === null ? asTheOwner : { needs: variantFor.needs, clusters: names }, diagnostics),
       }),
-      clusters: endpoints.map((selector) => entry(clusters, selector.cluster, () => clusterJson(index, selector, diagnostics))),
-      endpoints,
+      clusters: sorted.map((destination) => entry(cache, destination.cluster, () => clusterJson(index, destination, diagnostics))),
+      endpoints: sorted.map(({ cluster, port: target, version }) => ({ cluster, port: target, version })),
     },
   };
 }
 
-function clusterJson(index: IrIndex, selector: EndpointSelector, diagnostics: Diagnostic[]): JsonObject {
-  const facts = index.ports.get(selector.port);
-  if (!facts) throw new Error(`internal: a route to ${selector.port}, which the mesh does not have`);
-  return patchedCluster(jsonOf(ClusterSchema, upstreamCluster(index, facts, selector.version, diagnostics)), index.patches.get(selector.port) ?? [], diagnostics);
+/** The budgets of a caller where they are smaller than the owner's, by the owner's cluster. */
+function stricterBudgets(index: IrIndex, rules: readonly RouteRule[], { needs }: Stricter): ReadonlyMap<string, number> {
+  const smaller = new Map<string, number>();
+  for (const { action } of rules) {
+    if (action.kind !== 'forward') continue;
+    const { retry } = stricter(action, needs);
+    if (retry === null) continue;
+    for (const target of action.to) {
+      const cluster = clusterName(target.port, target.version);
+      const least = Math.min(retry.budgetPercent, smaller.get(cluster) ?? Infinity);
+      if (least < (index.budgets.get(cluster)?.[0] ?? Infinity)) smaller.set(cluster, least);
+    }
+  }
+  return smaller;
+}
+
+function clusterJson(index: IrIndex, { cluster, port, budget }: Destination, diagnostics: Diagnostic[]): JsonObject {
+  const facts = index.ports.get(port);
+  if (!facts) throw new Error(`internal: a route to ${port}, which the mesh does not have`);
+  const message = upstreamCluster(cluster, facts, budget ?? ownBudget(index, cluster, diagnostics));
+  return patchedCluster(jsonOf(ClusterSchema, message), index.patches.get(port) ?? [], diagnostics);
 }

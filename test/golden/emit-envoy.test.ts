@@ -1,0 +1,70 @@
+/** What is emitted for Envoy, object by object, as files to review. `UPDATE_GOLDEN=1 npx jest test/golden/emit-envoy` writes them and removes stale ones. */
+import * as path from 'node:path';
+import { emitEnvoy } from '../../compiler/emit/envoy';
+import { objectName } from '../../core/bundle/objects';
+import type { MeshIr } from '../../core/ir/ir';
+import { canonicalJson } from '../../core/lib/json';
+import { listFiles, readTextIfThere, replaceFolder } from '../../platform/files';
+import { features } from '../kit/features-ir';
+import { generateMesh } from '../kit/mesh-generator';
+import { seeded } from '../kit/random';
+
+const folder = path.join(__dirname, 'emit-envoy');
+
+function emitted(ir: MeshIr): ReadonlyMap<string, string> {
+  const { value, diagnostics } = emitEnvoy(ir);
+  if (!value) throw new Error(diagnostics.map((d) => `${d.code} ${d.message}`).join('\n'));
+  return new Map([...value.services, ...value.proxies].map((object) => [`${objectName(object)}.json`, `${JSON.stringify(JSON.parse(canonicalJson(object)), null, 1)}\n`]));
+}
+
+/** The same meaning in another order: lists whose order means nothing, and the keys of every object. */
+function shuffled(ir: MeshIr, seed: number): MeshIr {
+  const random = seeded(seed);
+  const mix = <T>(list: readonly T[]): readonly T[] => {
+    const left = [...list];
+    return list.flatMap(() => left.splice(random.below(left.length), 1));
+  };
+  const keys = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(keys);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(mix(Object.entries(value)).map(([key, inner]) => [key, keys(inner)]));
+  };
+  const mixed: MeshIr = {
+    ...ir,
+    workloads: mix(ir.workloads),
+    services: mix(ir.services).map((service) => ({ ...service, ports: mix(service.ports) })),
+    gateways: mix(ir.gateways).map((gateway) => ({ ...gateway, listeners: mix(gateway.listeners).map((listener) => ({ ...listener, hosts: mix(listener.hosts) })) })),
+    access: mix(ir.access).map((rule) => ({
+      ...rule,
+      callers: rule.callers.kind === 'anyone' ? { ...rule.callers, except: mix(rule.callers.except) } : { ...rule.callers, principals: mix(rule.callers.principals) },
+      requests: rule.requests === 'any' ? 'any' : mix(rule.requests),
+      headers: mix(rule.headers),
+      hosts: mix(rule.hosts),
+    })),
+    routes: mix(ir.routes).map((table) => ({ ...table, rules: table.rules.map((rule) => ({ ...rule, match: rule.match && { ...rule.match, requests: mix(rule.match.requests), headers: mix(rule.match.headers), cookies: mix(rule.match.cookies), query: mix(rule.match.query) } })) })),
+    hostRoutes: mix(ir.hostRoutes),
+    needs: mix(ir.needs),
+    patches: mix(ir.patches),
+  };
+  return keys(mixed) as MeshIr; // the same value with its keys in another order
+}
+
+test('the objects of the feature mesh are the golden ones', async () => {
+  const now = emitted(features());
+  if (process.env['UPDATE_GOLDEN'] === '1') {
+    if (process.env['CI'] !== undefined) throw new Error('golden files are not written in CI');
+    await replaceFolder(folder, now);
+  }
+  const files = await listFiles(folder);
+  expect(files).toEqual([...now.keys()].sort());
+  for (const file of files) expect([file, await readTextIfThere(path.join(folder, file))]).toEqual([file, now.get(file)]);
+});
+
+test('bytes depend on meaning only: a shuffled mesh gives equal ones', () => {
+  const plain = new Map([...emitted(features())].sort());
+  for (let seed = 1; seed <= 5; seed += 1) expect(new Map([...emitted(shuffled(features(), seed))].sort())).toEqual(plain);
+  for (let seed = 1; seed <= 10; seed += 1) {
+    const ir = generateMesh(seed, 8);
+    expect([seed, [...emitted(shuffled(ir, seed))].sort()]).toEqual([seed, [...emitted(ir)].sort()]);
+  }
+});
