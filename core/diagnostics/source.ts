@@ -316,6 +316,14 @@ export const source = {
     message: (p) => `\`${p.name}\` is a reserved name`,
     help: () => 'use another name',
   }),
+  bigInteger: defineDiagnostic<{ text: string }>({
+    code: 'MW1046',
+    slug: 'big-integer',
+    severity: 'error',
+    summary: 'A big integer is written: they are not part of the policy language, and their arithmetic cannot be counted.',
+    message: (p) => `\`${p.text}\` is a big integer`,
+    help: () => 'write a plain number',
+  }),
 
   syntax: defineDiagnostic<{ says: string }>({
     code: 'MW1101',

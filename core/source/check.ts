@@ -79,6 +79,8 @@ function checkWord(file: string, site: WordSite, span: Span): Diagnostic | null 
       return source.globalAugmentation({}, { span });
     case 'declare-module':
       return site.word === 'register' && file === rootModule ? null : source.moduleAugmentation({}, { span });
+    case 'big-integer':
+      return source.bigInteger({ text: site.word }, { span });
     case 'reserved':
       return source.reservedName({ name: site.word }, { span });
   }

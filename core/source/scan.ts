@@ -14,7 +14,7 @@ export interface ImportSite {
 }
 /** A word that policies may not use, or an ambient declaration. */
 export interface WordSite {
-  readonly kind: 'dynamic-import' | 'require' | 'declare-global' | 'declare-module' | 'declare' | 'reserved';
+  readonly kind: 'dynamic-import' | 'require' | 'declare-global' | 'declare-module' | 'declare' | 'reserved' | 'big-integer';
   readonly word: string;
   readonly start: number;
   readonly end: number;
@@ -25,7 +25,8 @@ export interface ModuleScan {
   readonly stopped?: { readonly at: number; readonly what: string };
 }
 
-const reserved = /^__meshwright/;
+/** The sandbox's own names, and the one property name that changes what an object is. */
+const reserved = /^__meshwright|^__proto__$/;
 
 /** Finds the imports of a module and the few words that matter before anything runs. */
 export function scanModule(text: string): ModuleScan {
@@ -68,6 +69,7 @@ export function scanModule(text: string): ModuleScan {
     const token = at(i);
     if (token?.kind !== 'word' || isSign(i - 1, '.') || isSign(i - 1, '?.')) {
       if (token?.kind === 'word' && reserved.test(token.value)) word('reserved', token);
+      if (token?.kind === 'number' && token.value.endsWith('n')) word('big-integer', token);
       continue;
     }
     const next = at(i + 1);

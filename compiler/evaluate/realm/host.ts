@@ -20,7 +20,8 @@ const descriptor = Object.getOwnPropertyDescriptor(globalThis, key);
 Reflect.deleteProperty(globalThis, key);
 export const doors: Doors = descriptor?.value as Doors;
 
-const { stringify } = JSON;
+/** As the engine has it: what leaves by the doors is neither charged nor capped here, but by the host. */
+export const { stringify } = JSON;
 const { getOwnPropertyDescriptor } = Object;
 const RealError = Error;
 

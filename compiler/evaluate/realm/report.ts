@@ -1,4 +1,5 @@
 /** The last thing that runs: everything made and everything exported, as one text. */
+import { stringify } from './host';
 import { allMarks } from './marks';
 import { notPlain, type NotPlain } from './plain';
 import { walkExports, type Found, type Problem, type Sdk } from './walk';
@@ -9,7 +10,6 @@ interface Made {
   readonly stack: string;
   readonly parts?: readonly { readonly path: string; readonly stack: string }[];
 }
-const { stringify } = JSON;
 
 /** `modules` are the policy modules with their namespaces, in order of path; `say` is the door that the text leaves by. */
 export function report(sdk: Sdk & { entries(): readonly Made[] }, modules: readonly (readonly [file: string, namespace: object])[], say: (json: string) => unknown): void {

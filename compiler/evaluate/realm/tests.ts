@@ -1,5 +1,5 @@
 /** Runs the policy tests once for each environment. Questions go out by a global that the SDK's testing module looks for. */
-import { doors } from './host';
+import { doors, stringify } from './host';
 
 interface Collected {
   readonly name: string;
@@ -10,7 +10,6 @@ interface Result {
   readonly message?: string;
   readonly stack?: string;
 }
-const { stringify } = JSON;
 
 export function runTests(collected: () => readonly Collected[], runTest: (index: number, environment: string) => Result, environments: readonly string[]): void {
   const tests = collected();
