@@ -1,6 +1,8 @@
 /** Source is run as it is: swc strips the types, `tsc -b` checks them. Suites that start the product run its compiled form in dist/. */
 module.exports = {
   testEnvironment: 'node',
+  // A limit against hanging, not a measurement: the machine may be busy.
+  testTimeout: 30_000,
   roots: ['core', 'platform', 'sdk', 'compiler', 'runtime-proxy', 'deploy', 'gitops', 'cli', 'test'].map((folder) => `<rootDir>/${folder}`),
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '\\.policy\\.test\\.ts$'],

@@ -25,10 +25,10 @@ declare module 'meshwright/policy' {
     ],
     [
       'policies/shop/services.policy.ts',
-      `import { http, namespace, service } from 'meshwright/policy';
+      `import { http, namespace, service, workload } from 'meshwright/policy';
 
 export const shop = namespace('shop', { team: 'shop' });
-export const web = service(shop, 'web', { serviceAccount: 'shop-web', ports: { http: http(8080) } });
+export const web = workload(shop, 'web', { serviceAccount: 'shop-web' }); // calls, and is not called
 export const cart = service(shop, 'cart', {
   serviceAccount: 'shop-cart',
   ports: { http: http(8080, { requests: ['GET /cart/{id}', 'POST /cart'] }) },

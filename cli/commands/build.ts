@@ -8,7 +8,7 @@ import { UsageError, type CommandContext, type Run } from '../command';
 import { bundleAt, printFindings } from '../bundles';
 import { formatText, summary, toJson } from '../findings';
 import { counted } from '../output';
-import { compileSources, dayGiven, sourcesOf, sourcesOfCommit } from '../policies';
+import { compileSources, dayGiven, policyFolder, sourcesOf, sourcesOfCommit } from '../policies';
 import type { Values } from '../values';
 
 const day = 24 * 60 * 60 * 1000;
@@ -33,7 +33,7 @@ export const run: Run = async (context, values) => {
     compiled,
     environment,
     previous,
-    commit: committed?.oid ?? (await headOf(context)),
+    commit: committed?.oid ?? (await headOf((await policyFolder(context, values.text('dir'))) ?? context.cwd)),
     repository: values.text('repository') ?? 'local',
     asOf: dayGiven(values),
     notAfter: values.text('notAfter') ?? new Date(systemClock.now() + day).toISOString(),
@@ -92,7 +92,7 @@ async function previousGiven(context: CommandContext, values: Values): Promise<P
 }
 
 /** The commit that is checked out, or zeros where there is no repository: a bundle of a working tree names no commit that holds it. */
-async function headOf(context: CommandContext): Promise<string> {
+async function headOf(folder: string): Promise<string> {
   const { expandRevision } = await import('../revision.js');
-  return (await expandRevision(context.cwd, 'HEAD'))?.oid ?? '0'.repeat(40);
+  return (await expandRevision(folder, 'HEAD'))?.oid ?? '0'.repeat(40);
 }

@@ -1,0 +1,197 @@
+/** The command line as a script uses it: the built program, its exit codes, its one JSON document. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { listFiles, temporaryFolder } from '../../platform/files';
+import { runCommand, stopGroup } from '../../platform/process';
+
+const root = path.resolve(__dirname, '..', '..');
+const program = path.join(root, 'bin', 'meshwright.js');
+const policies = path.join(root, 'policies');
+
+jest.setTimeout(120_000);
+let folder: string;
+beforeAll(async () => (folder = await temporaryFolder('cli-test')));
+afterAll(() => fs.rm(folder, { recursive: true, force: true }));
+
+const environment = (more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv => ({ ...process.env, XDG_CACHE_HOME: path.join(folder, 'cache'), NO_COLOR: '', FORCE_COLOR: '', ...more });
+const meshwright = (args: readonly string[], options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {}) =>
+  runCommand(process.execPath, [program, ...args], { cwd: options.cwd ?? folder, env: environment(options.env), timeoutMs: 60_000 });
+const json = async (...args: readonly string[]): Promise<{ code: number | null; document: ReturnType<typeof JSON.parse> }> => {
+  const { code, stdout } = await meshwright([...args, '--json']);
+  return { code, document: JSON.parse(stdout) };
+};
+
+describe('check', () => {
+  it('finds nothing in the example mesh, the second time from the cache', async () => {
+    const first = await json('check', policies, '--as-of', '2026-11-22');
+    expect(first).toMatchObject({ code: 0, document: { ok: true, environments: ['dev', 'staging', 'prod'] } });
+    const second = await json('check', policies, '--as-of', '2026-11-22');
+    expect(second).toMatchObject({ code: 0, document: { ok: true, cached: true } });
+    expect(second.document.diagnostics).toEqual(first.document.diagnostics);
+  });
+  it('says file, line, code and what to do, exits 1, and keeps nothing of a failure', async () => {
+    const broken = path.join(folder, 'broken');
+    await fs.cp(policies, broken, { recursive: true });
+    const file = path.join(broken, 'books', 'access.policy.ts');
+    await fs.writeFile(file, (await fs.readFile(file, 'utf8')).replace('ratings.ports.web.allow', 'ratings.ports.wbe.allow'));
+    for (let turn = 0; turn < 2; turn += 1) {
+      const { code, document } = await json('check', broken);
+      expect(code).toBe(1);
+      expect(document).toMatchObject({ ok: false, cached: false });
+      expect(document.diagnostics[0]).toMatchObject({ severity: 'error', code: expect.stringMatching(/^MW1\d{3}$/), span: { file: expect.stringContaining('books/access.policy.ts'), line: 9 } });
+    }
+    const text = await meshwright(['check', broken]);
+    expect(text.stdout).toMatch(/access\.policy\.ts:9:\d+ +error MW1\d{3} {2}/);
+    const github = await meshwright(['check', broken, '--format', 'github']);
+    expect(github.stdout).toMatch(/^::error file=.*access\.policy\.ts,line=9,col=\d+,title=MW1/m);
+    const sarif = JSON.parse((await meshwright(['check', broken, '--format', 'sarif'])).stdout);
+    expect(sarif.runs[0].results[0].locations[0].physicalLocation.region.startLine).toBe(9);
+  });
+  it('exits 2 for a wrong call, with one line', async () => {
+    expect(await meshwright(['check', '--stop-after', 'lunch'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/^meshwright: there is no stage `lunch`[^\n]*\n$/) });
+    expect((await meshwright(['frobnicate'])).code).toBe(2);
+    expect(await json('check', path.join(folder, 'nowhere'))).toMatchObject({ code: 1, document: { ok: false, diagnostics: [{ code: 'MW0003' }] } });
+  });
+});
+
+describe('ask', () => {
+  const ask = (...args: readonly string[]) => json('ask', policies, ...args);
+  it.each([
+    ['productpage', 'reviews:9080', '/reviews/7', 'allow', 'books/pageReadsReviews'],
+    ['productpage', 'details.bookinfo:9080', '/details/7', 'allow', 'books/pageReadsDetails'],
+    ['bookinfo/reviews', 'bookinfo/ratings.web', '/ratings/7', 'allow', 'books/reviewsReadRatings'],
+    ['productpage', 'ratings:9080', '/ratings/7', 'deny', null],
+    ['productpage', 'reviews:9080', '/reviews/7/secret', 'deny', null],
+    ['details', 'reviews:9080', '/reviews/7', 'deny', null],
+  ])('%s to %s, %s: %s', async (from, to, at, outcome, rule) => {
+    const { code, document } = await ask('--from', from, '--to', to, '--path', at, '--env', 'prod');
+    expect(code).toBe(0);
+    expect(document.answers.prod.decision.outcome).toBe(outcome);
+    expect(document.answers.prod.decision.because).toEqual(rule === null ? [] : [rule]);
+    if (rule !== null) expect(document.answers.prod.places[rule]).toMatch(/access\.policy\.ts:\d+:\d+$/);
+  });
+  it('answers for the second hop alone', async () => {
+    const { document } = await ask('--from', 'productpage', '--to', 'ratings:9080', '--path', '/ratings/7', '--inbound');
+    expect(document.answers.prod.decision).toMatchObject({ outcome: 'deny', stage: 'inbound', status: 403 });
+  });
+  it('answers for somebody outside, by host', async () => {
+    const { document } = await ask('--from', 'edge', '--host', 'shop.acme.example', '--path', '/productpage');
+    expect(document.answers.prod.decision).toMatchObject({ outcome: 'allow', because: ['books/publicPage'] });
+  });
+  it('names the near miss', async () => {
+    expect(await meshwright(['ask', policies, '--from', 'productpag', '--to', 'reviews:9080'])).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean `productpage`?') });
+  });
+});
+
+describe('why', () => {
+  it.each([
+    ['books/pageReadsReviews', 'books/pageReadsReviews'],
+    ['bookinfo/ratings.web/default-deny', 'books/reviewsReadRatings'],
+    ['ProxyConfig/bookinfo/bookinfo-reviews', 'books/reviews'],
+    ['inbound/bookinfo/ratings.web', 'books/ratings'],
+    ['bookinfo/reviews.web|v1', 'books/reviewsRoutes'],
+  ])('%s leads to the line of %s', async (name, rule) => {
+    const { code, document } = await json('why', name, policies);
+    expect(code).toBe(0);
+    const reason = document.reasons.find((one: { id: string }) => one.id === rule);
+    expect(reason.place).toMatchObject({ file: expect.stringContaining('policy.ts'), line: expect.any(Number) });
+  });
+});
+
+describe('test', () => {
+  it('runs the policy tests in every environment and reports what no test decided', async () => {
+    const report = path.join(folder, 'junit.xml');
+    const { code, document } = await json('test', policies, '--junit', report);
+    expect(code).toBe(0);
+    expect(document.tests.length).toBeGreaterThan(4);
+    expect(document.coverage.rules).toBe(document.coverage.decided + document.coverage.undecided.length);
+    expect(await fs.readFile(report, 'utf8')).toContain(`tests="${document.tests.length}" failures="0"`);
+  });
+  it('fails with the line of an expectation that does not hold', async () => {
+    const wrong = path.join(folder, 'wrong');
+    await fs.cp(policies, wrong, { recursive: true });
+    const file = path.join(wrong, 'books', 'access.policy.test.ts');
+    await fs.writeFile(file, (await fs.readFile(file, 'utf8')).replace('v2: 100', 'v2: 99'));
+    const { code, document } = await json('test', wrong);
+    expect(code).toBe(1);
+    expect(document.tests.filter((test: { ok: boolean }) => !test.ok)).toMatchObject([{ name: 'jason sees v2', failures: [{ environment: null, span: { file: 'books/access.policy.test.ts' } }] }]);
+  });
+});
+
+describe('diff', () => {
+  it('says who is rerouted, and nothing for a comment', async () => {
+    const changed = path.join(folder, 'changed');
+    await fs.cp(policies, changed, { recursive: true });
+    const file = path.join(changed, 'books', 'traffic.policy.ts');
+    const before = await fs.readFile(file, 'utf8');
+    await fs.writeFile(file, `// a word\n${before}`);
+    const { document: same } = await json('diff', policies, changed);
+    expect(same.environments.prod).toMatchObject({ calls: [], proxies: { changed: [], bytes: 0 } });
+    await fs.writeFile(file, before.replace("to: 'v1',", 'to: { v1: 50, v3: 50 },'));
+    const { code, document } = await json('diff', policies, changed);
+    expect(code).toBe(0);
+    expect(document.environments.prod).toMatchObject({ calls: [{ kind: 'rerouted', after: 'v1 50 %, v3 50 %' }], proxies: { changed: ['bookinfo/bookinfo-productpage'] } });
+  });
+});
+
+describe('init', () => {
+  it('writes a repository that checks, tests and builds as it stands, and writes over nothing', async () => {
+    expect((await meshwright(['init', 'fresh'])).code).toBe(0);
+    const cwd = path.join(folder, 'fresh');
+    const checked = await meshwright(['check', '--json'], { cwd });
+    expect(JSON.parse(checked.stdout)).toMatchObject({ ok: true, diagnostics: [] });
+    expect((await meshwright(['test'], { cwd })).code).toBe(0);
+    expect((await meshwright(['build', '--env', 'prod'], { cwd })).code).toBe(0);
+    expect(await meshwright(['init', 'fresh'])).toMatchObject({ code: 2, stderr: expect.stringContaining('writes over nothing') });
+  });
+});
+
+describe('build, keys and verify', () => {
+  const build = (out: string, ...more: readonly string[]): readonly string[] => ['build', policies, '--env', 'prod', '--as-of', '2026-11-22', '--not-after', '2026-11-23T00:00:00.000Z', '--no-cache', '--out', out, ...more];
+  let signer: ChildProcess;
+  beforeAll(async () => {
+    expect((await meshwright(['keys', 'generate', '--env', 'prod'])).code).toBe(0);
+    await fs.writeFile(path.join(folder, 'signer.json'), JSON.stringify({ keyFile: path.join(folder, 'keys.json'), socketPath: path.join(folder, 's', 'sock'), stateFile: path.join(folder, 'floors.json') }));
+    signer = spawn(process.execPath, [program, 'serve', 'signer', '--config', 'signer.json'], { cwd: folder, env: environment(), detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+    const ready = await new Promise<string>((resolve, reject) => {
+      signer.stdout?.once('data', (data) => resolve(String(data)));
+      signer.once('exit', () => reject(new Error('the signer ended')));
+    });
+    expect(JSON.parse(ready)).toMatchObject({ ready: true });
+  });
+  afterAll(() => stopGroup(signer));
+
+  it('gives the same bytes in another time zone, language, umask and folder', async () => {
+    expect((await meshwright(build('one'), { env: { TZ: 'UTC', LANG: 'C', LC_ALL: 'C' } })).code).toBe(0);
+    const elsewhere = await runCommand('/bin/sh', ['-c', 'umask 077 && exec "$0" "$@"', process.execPath, program, ...build(path.join(folder, 'two'))], { cwd: '/', env: environment({ TZ: 'Asia/Kathmandu', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' }) });
+    expect(elsewhere.code).toBe(0);
+    const [one, two] = [path.join(folder, 'one'), path.join(folder, 'two')];
+    const names = await listFiles(one);
+    expect(names.length).toBeGreaterThan(8);
+    expect(await listFiles(two)).toEqual(names);
+    for (const name of names) expect(await fs.readFile(path.join(two, name), 'utf8')).toBe(await fs.readFile(path.join(one, name), 'utf8'));
+  });
+  it('verifies what the signer signed, and refuses it with any one byte changed', async () => {
+    expect((await meshwright(build('signed', '--signer', 's/sock'))).code).toBe(0);
+    expect(await json('verify', 'signed')).toMatchObject({ code: 0, document: { ok: true, environment: 'prod' } });
+    for (const name of await listFiles(path.join(folder, 'signed'))) {
+      const file = path.join(folder, 'signed', name);
+      const bytes = await fs.readFile(file);
+      const changed = Buffer.from(bytes);
+      const at = Math.floor(bytes.length / 2);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      await fs.writeFile(file, changed);
+      const { code, document } = await json('verify', 'signed');
+      expect([name, code, document.ok]).toEqual([name, 1, false]);
+      await fs.writeFile(file, bytes);
+    }
+    expect((await meshwright(['verify', 'signed'])).code).toBe(0);
+  });
+  it('accepts nothing that is not signed', async () => {
+    expect((await meshwright(build('unsigned'))).code).toBe(0);
+    const { code, document } = await json('verify', 'unsigned');
+    expect(code).toBe(1);
+    expect(document.diagnostics[0].code).toBe('MW6002');
+  });
+});
