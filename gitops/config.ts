@@ -43,7 +43,13 @@ export interface GitopsConfig {
   readonly releaseValidMs?: number;
   /** Default 127.0.0.1 and a free port. */
   readonly listen?: { readonly host?: string; readonly port?: number };
-  readonly limits?: { readonly packBytes?: number; readonly timeoutMs?: number; readonly webhookBytes?: number; readonly compilerMb?: number; readonly compileMs?: number };
+  readonly limits?: {
+    readonly packBytes?: number;
+    readonly timeoutMs?: number;
+    readonly webhookBytes?: number;
+    readonly compilerMb?: number;
+    readonly compileMs?: number;
+  };
 }
 
 const required = ['repositoryUrl', 'environment', 'stateDir', 'signerSocket', 'trustFile'] as const;
@@ -55,13 +61,15 @@ export function checkConfig(config: GitopsConfig): Outcome<GitopsConfig> {
   for (const field of ['adminUrl', 'tokenFile', 'stateDir', 'stack'] as const) {
     if (!isText(config.target?.[field])) diagnostics.push(gitops.configInvalid({ field: `target.${field}`, reason: 'is missing' }));
   }
-  if (isText(config.repositoryUrl) && !isRepositoryUrl(config.repositoryUrl)) diagnostics.push(gitops.urlUnsupported({ url: withoutCredentials(config.repositoryUrl) }));
+  if (isText(config.repositoryUrl) && !isRepositoryUrl(config.repositoryUrl))
+    diagnostics.push(gitops.urlUnsupported({ url: withoutCredentials(config.repositoryUrl) }));
   if (config.branch !== undefined && !/^(?!.*(\.\.|\/\/|@\{))[A-Za-z0-9][A-Za-z0-9._/-]{0,200}$/.test(config.branch)) {
     diagnostics.push(gitops.configInvalid({ field: 'branch', reason: 'is not the name of a branch' }));
   }
   for (const field of ['pollMs', 'convergeTimeoutMs', 'releaseValidMs'] as const) {
     const value = config[field];
-    if (value !== undefined && !(Number.isFinite(value) && value >= 100)) diagnostics.push(gitops.configInvalid({ field, reason: 'is not a time of at least 100 ms' }));
+    if (value !== undefined && !(Number.isFinite(value) && value >= 100))
+      diagnostics.push(gitops.configInvalid({ field, reason: 'is not a time of at least 100 ms' }));
   }
   return diagnostics.length > 0 ? { diagnostics } : { value: config, diagnostics };
 }

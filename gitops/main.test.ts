@@ -35,8 +35,14 @@ async function setUp(options: { readonly pollMs?: number } = {}): Promise<Fixtur
   undo.push(() => rm(dir, { recursive: true, force: true }));
   const world = new SimulatedWorld();
   const config: GitopsConfig = {
-    repositoryUrl: repository.server.url, environment: 'test', stateDir: join(dir, 'state'), signerSocket: '/none', trustFile: '/none', pollMs: options.pollMs ?? 3_600_000,
-    webhookSecretFile: await secretFile(dir, 'webhook', webhookSecret), operatorTokenFile: await secretFile(dir, 'operator', operatorToken),
+    repositoryUrl: repository.server.url,
+    environment: 'test',
+    stateDir: join(dir, 'state'),
+    signerSocket: '/none',
+    trustFile: '/none',
+    pollMs: options.pollMs ?? 3_600_000,
+    webhookSecretFile: await secretFile(dir, 'webhook', webhookSecret),
+    operatorTokenFile: await secretFile(dir, 'operator', operatorToken),
     target: { adminUrl: 'http://127.0.0.1:1', tokenFile: '/none', stateDir: dir, stack: 'test' },
     limits: { webhookBytes: 4_096 },
   };
@@ -48,7 +54,13 @@ async function setUp(options: { readonly pollMs?: number } = {}): Promise<Fixtur
         throw error;
       },
       wire: async (given) => {
-        const store = await openStore({ dir: join(given.stateDir, 'repository'), url: given.repositoryUrl, branch: 'main', authorization: () => Promise.resolve(null), limits: defaultLimits });
+        const store = await openStore({
+          dir: join(given.stateDir, 'repository'),
+          url: given.repositoryUrl,
+          branch: 'main',
+          authorization: () => Promise.resolve(null),
+          limits: defaultLimits,
+        });
         const simulated = world.dependencies();
         const deps: LoopDeps = {
           ...simulated,
@@ -77,9 +89,12 @@ interface Fixture {
 }
 
 /** The file that says what the simulated world makes of the commit. */
-const policy = (text: string, fate?: 'refused'): Record<string, string> => ({ 'policies/a.policy.ts': JSON.stringify({ text, ...(fate ? { fate } : {}) }) });
+const policy = (text: string, fate?: 'refused'): Record<string, string> => ({
+  'policies/a.policy.ts': JSON.stringify({ text, ...(fate ? { fate } : {}) }),
+});
 
-const statusOf = async (loop: RunningGitops): Promise<GitopsStatus> => (await (await fetch(`${loop.url}/v1/status`)).json()) as GitopsStatus;
+const statusOf = async (loop: RunningGitops): Promise<GitopsStatus> =>
+  (await (await fetch(`${loop.url}/v1/status`)).json()) as GitopsStatus;
 async function until(loop: RunningGitops, holds: (status: GitopsStatus) => boolean): Promise<GitopsStatus> {
   for (;;) {
     const status = await statusOf(loop);
@@ -87,15 +102,21 @@ async function until(loop: RunningGitops, holds: (status: GitopsStatus) => boole
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
-const settledAt = (commit: string) => (status: GitopsStatus): boolean => status.attempts.some((a) => a.commit === commit && a.outcome !== null);
+const settledAt =
+  (commit: string) =>
+  (status: GitopsStatus): boolean =>
+    status.attempts.some((a) => a.commit === commit && a.outcome !== null);
 
 function deliver(loop: RunningGitops, body: string, headers: Record<string, string> = {}, secret = webhookSecret): Promise<Response> {
   return fetch(`${loop.url}/hooks/push`, {
     method: 'POST',
     body,
     headers: {
-      'content-type': 'application/json', 'x-github-event': 'push', 'x-github-delivery': randomUUID(),
-      'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`, ...headers,
+      'content-type': 'application/json',
+      'x-github-event': 'push',
+      'x-github-delivery': randomUUID(),
+      'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+      ...headers,
     },
   });
 }
@@ -108,7 +129,12 @@ test('a plain git push reaches the proxies, and only its change does', async () 
     const commit = await repository.work.push(policy(text, fate));
     return until(loop, settledAt(commit));
   };
-  expect(await pushed('A')).toMatchObject({ ready: true, live: { generation: 1 }, attempts: [{ outcome: 'live', trigger: 'push' }], trouble: [] });
+  expect(await pushed('A')).toMatchObject({
+    ready: true,
+    live: { generation: 1 },
+    attempts: [{ outcome: 'live', trigger: 'push' }],
+    trouble: [],
+  });
   expect((await pushed('A')).attempts[0]?.outcome).toBe('unchanged');
   const refused = await pushed('B', 'refused');
   expect(refused.attempts[0]).toMatchObject({ outcome: 'refused', phase: 'compile', diagnostics: [{ code: 'MW7152' }] });
@@ -132,7 +158,11 @@ test('deliveries: good, missing, bad, malformed, of another branch, repeated, hu
   for (const header of ['', 'sha256=', 'sha1=abc', `sha256=${'0'.repeat(64)}`, `sha256=${'0'.repeat(63)}`]) {
     expect(await code(deliver(loop, body, { 'x-hub-signature-256': header }))).toBe(401);
   }
-  expect(await code(deliver(loop, `${body} `, { 'x-hub-signature-256': `sha256=${createHmac('sha256', webhookSecret).update(body).digest('hex')}` }))).toBe(401);
+  expect(
+    await code(
+      deliver(loop, `${body} `, { 'x-hub-signature-256': `sha256=${createHmac('sha256', webhookSecret).update(body).digest('hex')}` }),
+    ),
+  ).toBe(401);
   expect(await code(deliver(loop, '{'))).toBe(400);
   expect(await code(deliver(loop, '[]'))).toBe(400);
   expect(await (await deliver(loop, body.replace('heads/main', 'heads/other'))).json()).toEqual({ ignored: 'another branch' });
@@ -186,12 +216,15 @@ test('closed in the middle of a roll-out, the next start takes it up', async () 
   const commit = await repository.work.push(policy('A'));
   let reached = (): void => undefined;
   const rolling = new Promise<void>((resolve) => (reached = resolve));
-  const first = await start({}, {
-    converge: (_generation, signal) => {
-      reached();
-      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
+  const first = await start(
+    {},
+    {
+      converge: (_generation, signal) => {
+        reached();
+        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
+      },
     },
-  });
+  );
   await rolling;
   await first.close();
   const second = await start();
@@ -208,7 +241,11 @@ test('the operator rolls back, retries, and needs the token for it', async () =>
     await until(loop, settledAt(await repository.work.push(policy(text))));
   }
   const call = (path: string, body: object, token = operatorToken): Promise<Response> =>
-    fetch(`${loop.url}/v1/${path}`, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` } });
+    fetch(`${loop.url}/v1/${path}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    });
   expect((await call('rollout/rollback', {}, 'other')).status).toBe(401);
   expect((await call('rollout/rollback', { to: 'x' })).status).toBe(400);
   const rolled = await call('rollout/rollback', { reason: 'too slow' });
@@ -217,7 +254,11 @@ test('the operator rolls back, retries, and needs the token for it', async () =>
   const held = await statusOf(loop);
   expect(held.quarantined).toMatchObject([{ commit: held.head, outcome: 'aborted' }]);
   expect((await call('reconcile', { retry: held.head })).status).toBe(202);
-  await until(loop, (status) => status.quarantined.length === 0 && status.attempts.filter((a) => a.commit === held.head && a.outcome === 'live').length === 2);
+  await until(
+    loop,
+    (status) =>
+      status.quarantined.length === 0 && status.attempts.filter((a) => a.commit === held.head && a.outcome === 'live').length === 2,
+  );
   expect(world.inForce()).toBe('B');
   expect((await call('rollout/rollback', { to: 99 })).status).toBe(409);
 });
@@ -225,7 +266,10 @@ test('the operator rolls back, retries, and needs the token for it', async () =>
 test('refuses to start: secrets that others read, a taken port, a state directory in use', async () => {
   const { config, dir, start } = await setUp();
   const code = (more: Partial<GitopsConfig>): Promise<string | undefined> =>
-    start(more).then(() => 'started', (error: unknown) => (error instanceof GitopsRefused ? error.diagnostics[0]?.code : String(error)));
+    start(more).then(
+      () => 'started',
+      (error: unknown) => (error instanceof GitopsRefused ? error.diagnostics[0]?.code : String(error)),
+    );
   const open = await secretFile(dir, 'open', 'x');
   await chmod(open, 0o644);
   expect(await code({ webhookSecretFile: open })).toBe('MW7150');

@@ -47,7 +47,8 @@ export class GitopsRefused extends Error {
 /** Starts the loop and its server. Rejects with `GitopsRefused`; trouble of the world outside is no reason to, it is in the status. */
 export async function serveGitops(config: GitopsConfig, options: GitopsOptions = {}): Promise<RunningGitops> {
   demand(checkConfig(config));
-  for (const file of [config.webhookSecretFile, config.operatorTokenFile, config.credentialsFile]) if (file !== undefined) demand(await readSecret(file));
+  for (const file of [config.webhookSecretFile, config.operatorTokenFile, config.credentialsFile])
+    if (file !== undefined) demand(await readSecret(file));
   const log = options.log ?? createLog('gitops');
   const clock = options.clock ?? systemClock;
   const branch = config.branch ?? 'main';
@@ -65,9 +66,16 @@ export async function serveGitops(config: GitopsConfig, options: GitopsOptions =
     undo.push(() => wired.close());
     const deps: LoopDeps = wired.deps;
 
-    const metrics = loopMetrics(() => ({ generation: journal.state.live?.generation ?? 0, quarantined: Object.keys(journal.state.quarantined).length, ready: driver.ready }));
+    const metrics = loopMetrics(() => ({
+      generation: journal.state.live?.generation ?? 0,
+      quarantined: Object.keys(journal.state.quarantined).length,
+      ready: driver.ready,
+    }));
     const loop = new Loop(deps, journal, history, {
-      monotonic: () => clock.monotonic(), convergeTimeoutMs: config.convergeTimeoutMs ?? 600_000, onLeg: metrics.leg, onOutcome: metrics.outcome,
+      monotonic: () => clock.monotonic(),
+      convergeTimeoutMs: config.convergeTimeoutMs ?? 600_000,
+      onLeg: metrics.leg,
+      onOutcome: metrics.outcome,
     });
     const driver = new Driver(loop, {
       clock,
@@ -94,8 +102,14 @@ export async function serveGitops(config: GitopsConfig, options: GitopsOptions =
         status: async () => {
           const mesh = await deps.rolloutStatus();
           return statusOf({
-            repository: config.repositoryUrl, branch, environment: config.environment, ready: driver.ready, state: loop.state, releases: history.list(),
-            trouble: [...journal.diagnostics, ...driver.trouble], mesh: mesh.kind === 'ok' ? mesh.value : null,
+            repository: config.repositoryUrl,
+            branch,
+            environment: config.environment,
+            ready: driver.ready,
+            state: loop.state,
+            releases: history.list(),
+            trouble: [...journal.diagnostics, ...driver.trouble],
+            mesh: mesh.kind === 'ok' ? mesh.value : null,
           });
         },
         pushed: () => driver.wake('push'),
@@ -132,15 +146,18 @@ function demand<T>(outcome: Outcome<T>): T {
   return outcome.value;
 }
 
-const secretOf = (file: string | undefined) => async (): Promise<string | null> => (file === undefined ? null : ((await readSecret(file)).value ?? null));
+const secretOf = (file: string | undefined) => async (): Promise<string | null> =>
+  file === undefined ? null : ((await readSecret(file)).value ?? null);
 
-const refusals = (result: { readonly kind: string; readonly diagnostics: readonly Diagnostic[] }): readonly Diagnostic[] => (result.kind === 'ok' ? [] : result.diagnostics);
+const refusals = (result: { readonly kind: string; readonly diagnostics: readonly Diagnostic[] }): readonly Diagnostic[] =>
+  result.kind === 'ok' ? [] : result.diagnostics;
 
 function logTurn(log: Log, loop: Loop, result: TurnResult): void {
   if (result.kind === 'idle') return;
   const attempt = loop.state.attempts[0];
   const fields = { commit: attempt?.commit, legs: attempt?.legs, summary: attempt?.summary };
-  if (result.kind === 'ended') log.info({ ...fields, outcome: result.outcome }, `commit ${attempt?.commit.slice(0, 12)}: ${result.outcome}`);
+  if (result.kind === 'ended')
+    log.info({ ...fields, outcome: result.outcome }, `commit ${attempt?.commit.slice(0, 12)}: ${result.outcome}`);
   for (const one of result.diagnostics) log.warn({ code: one.code, span: one.span }, one.message);
 }
 
@@ -148,7 +165,8 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
   try {
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
   } catch (error) {
-    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'EADDRINUSE') throw new GitopsRefused([gitops.portTaken({ host, port })]);
+    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'EADDRINUSE')
+      throw new GitopsRefused([gitops.portTaken({ host, port })]);
     throw error;
   }
   const address = server.address();

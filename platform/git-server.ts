@@ -189,7 +189,12 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
 
 async function readRefs(bare: string): Promise<ReadonlyMap<string, string>> {
   const text = await runGit(['for-each-ref', '--format=%(objectname) %(refname)'], { cwd: bare });
-  return new Map(text.split('\n').filter(Boolean).map((line) => [line.slice(41), line.slice(0, 40)] as const));
+  return new Map(
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => [line.slice(41), line.slice(0, 40)] as const),
+  );
 }
 
 /** The user's name, '' where no credentials are asked for (push is allowed there by http.receivepack), or null. */

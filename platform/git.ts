@@ -52,7 +52,12 @@ export function runGit(args: readonly string[], options: GitOptions = {}): Promi
     execFile(
       options.git ?? 'git',
       [...args],
-      { ...(options.cwd ? { cwd: options.cwd } : {}), env: gitEnvironment(options.env), timeout: options.timeoutMs ?? 60_000, maxBuffer: 64 << 20 },
+      {
+        ...(options.cwd ? { cwd: options.cwd } : {}),
+        env: gitEnvironment(options.env),
+        timeout: options.timeoutMs ?? 60_000,
+        maxBuffer: 64 << 20,
+      },
       (error, stdout, stderr) => {
         if (error) reject(new GitError(args, stderr || error.message, error.code ?? null));
         else resolve(stdout);
@@ -77,7 +82,9 @@ export async function checkGit(git = 'git'): Promise<Outcome<{ readonly version:
     await runGit(['http-backend'], { git, timeoutMs: 10_000 });
   } catch (error) {
     if (error instanceof GitError && /is not a git command|cannot run|not found/.test(error.stderr)) {
-      return { diagnostics: [gitops.gitMissing({ command: `${git} http-backend`, reason: 'this git was installed without its HTTP server' })] };
+      return {
+        diagnostics: [gitops.gitMissing({ command: `${git} http-backend`, reason: 'this git was installed without its HTTP server' })],
+      };
     }
   }
   return { value: { version: version[0] }, diagnostics: [] };
@@ -94,6 +101,6 @@ function older(found: string, needed: string): boolean {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof GitError) return error.code === 'ENOENT' ? 'it is not on PATH' : error.stderr.trim().split('\n')[0] ?? 'unknown';
+  if (error instanceof GitError) return error.code === 'ENOENT' ? 'it is not on PATH' : (error.stderr.trim().split('\n')[0] ?? 'unknown');
   return error instanceof Error ? error.message : String(error);
 }

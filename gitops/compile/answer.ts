@@ -38,8 +38,12 @@ async function compileCommit(request: CompileRequest): Promise<CompileAnswer> {
 async function planRelease(request: PlanRequest): Promise<PlanAnswer> {
   const { compiled, previous, environment } = request;
   const whole: Compiled = {
-    diagnostics: [], irs: new Map([[environment, compiled.ir]]), objects: new Map([[environment, compiled.objects]]), sources: compiled.sources,
-    timings: {}, cached: false,
+    diagnostics: [],
+    irs: new Map([[environment, compiled.ir]]),
+    objects: new Map([[environment, compiled.objects]]),
+    sources: compiled.sources,
+    timings: {},
+    cached: false,
   };
   const release = await buildRelease({
     compiled: whole,
@@ -57,7 +61,10 @@ async function planRelease(request: PlanRequest): Promise<PlanAnswer> {
     const place = compiled.sources[rule];
     return place && `${place.file}:${place.line}`;
   };
-  return { diagnostics: release.diagnostics, plan: { release: release.value, summary: summary(changes), diff: formatDiff(changes, 'text', { placeOf }) } };
+  return {
+    diagnostics: release.diagnostics,
+    plan: { release: release.value, summary: summary(changes), diff: formatDiff(changes, 'text', { placeOf }) },
+  };
 }
 
 /** Proxies whose own object changes, or that name a service whose object does. */
@@ -66,14 +73,24 @@ function proxiesTouched({ compiled, previous }: PlanRequest): { readonly changed
   const isNew = (object: MeshObject): boolean => before[objectName(object)] !== digestOfJson(object);
   const services = new Set(compiled.objects.filter((object) => object.kind === 'ServiceConfig' && isNew(object)).map(nameIn));
   const proxies = compiled.objects.filter((object) => object.kind === 'ProxyConfig');
-  return { total: proxies.length, changed: proxies.filter((proxy) => isNew(proxy) || proxy.spec.outbound.services.some((name) => services.has(name))).map(nameIn).sort() };
+  return {
+    total: proxies.length,
+    changed: proxies
+      .filter((proxy) => isNew(proxy) || proxy.spec.outbound.services.some((name) => services.has(name)))
+      .map(nameIn)
+      .sort(),
+  };
 }
 const nameIn = ({ metadata }: MeshObject): string => `${metadata.namespace}/${metadata.name}`;
 
 async function warm(): Promise<null> {
   await Promise.allSettled([
-    import('../../compiler/typecheck/index.js'), import('../../compiler/evaluate/index.js'), import('../../compiler/lower/index.js'),
-    import('../../compiler/analyse/index.js'), import('../../compiler/analyse/order.js'), import('../../compiler/emit/envoy/index.js'),
+    import('../../compiler/typecheck/index.js'),
+    import('../../compiler/evaluate/index.js'),
+    import('../../compiler/lower/index.js'),
+    import('../../compiler/analyse/index.js'),
+    import('../../compiler/analyse/order.js'),
+    import('../../compiler/emit/envoy/index.js'),
   ]);
   return null;
 }

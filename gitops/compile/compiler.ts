@@ -50,7 +50,8 @@ export function startCompiler(options: CompilerProcessOptions): CompilerProcess 
         settle();
       };
       const onMessage = (message: unknown): void => done(() => resolve(message));
-      const onExit = (code: number | null, signal: string | null): void => done(() => reject(new CompilerDied(signal ? `signal ${signal}` : `exit code ${code}`)));
+      const onExit = (code: number | null, signal: string | null): void =>
+        done(() => reject(new CompilerDied(signal ? `signal ${signal}` : `exit code ${code}`)));
       const onError = (error: Error): void => done(() => reject(new CompilerDied(error.message)));
       const timer = setTimeout(() => {
         done(() => reject(new CompilerDied(`no answer within ${options.timeoutMs} ms`)));

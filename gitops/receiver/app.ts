@@ -42,7 +42,10 @@ export function createApp(deps: AppDeps, attachStatusPage?: AttachStatusPage): E
   app.get('/healthz', (_request, response) => void response.type('text').send('ok\n'));
   app.get('/readyz', (_request, response) => {
     const ready = deps.ready();
-    response.status(ready ? 200 : 503).type('text').send(ready ? 'ok\n' : 'not ready\n');
+    response
+      .status(ready ? 200 : 503)
+      .type('text')
+      .send(ready ? 'ok\n' : 'not ready\n');
   });
   app.get('/metrics', metricsHandler(deps.metrics.metrics));
   app.get('/v1/status', async (_request, response) => void response.json(await deps.status()));
@@ -107,7 +110,8 @@ export function createApp(deps: AppDeps, attachStatusPage?: AttachStatusPage): E
   attachStatusPage?.(app);
   app.use((_request, response) => void response.status(404).json({ error: 'there is nothing here' }));
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
-    const status = typeof error === 'object' && error !== null && 'status' in error && typeof error.status === 'number' ? error.status : 500;
+    const status =
+      typeof error === 'object' && error !== null && 'status' in error && typeof error.status === 'number' ? error.status : 500;
     if (response.headersSent) return;
     response.status(status).json({ error: status < 500 ? 'the request cannot be read' : 'internal error' });
   });

@@ -15,14 +15,20 @@ export function rawBody(limit: number): RequestHandler {
         return;
       }
       request.off('data', onData).off('end', onEnd).pause();
-      response.status(413).set('connection', 'close').json({ error: `the body is larger than ${limit} bytes` });
+      response
+        .status(413)
+        .set('connection', 'close')
+        .json({ error: `the body is larger than ${limit} bytes` });
       response.once('finish', () => request.socket.destroy());
     };
     const onEnd = (): void => {
       response.locals['body'] = Buffer.concat(chunks);
       next();
     };
-    request.on('data', onData).once('end', onEnd).once('error', () => request.socket.destroy());
+    request
+      .on('data', onData)
+      .once('end', onEnd)
+      .once('error', () => request.socket.destroy());
   };
 }
 

@@ -28,7 +28,13 @@ async function start(random = 0.5): Promise<{ world: SimulatedWorld; driver: Dri
   const { loop } = await world.life();
   const clock = new PausedClock();
   const fatal: unknown[] = [];
-  const driver = new Driver(loop, { clock, random: () => random, pollMs: 1_000, backoffMs: { first: 100, longest: 900 }, onFatal: (error) => fatal.push(error) });
+  const driver = new Driver(loop, {
+    clock,
+    random: () => random,
+    pollMs: 1_000,
+    backoffMs: { first: 100, longest: 900 },
+    onFatal: (error) => fatal.push(error),
+  });
   return { world, driver, clock, fatal };
 }
 
@@ -50,7 +56,10 @@ test('pauses grow after trouble up to the longest, and end with success', async 
 });
 
 test('the poll is moved by up to a tenth each way', async () => {
-  for (const [random, pause] of [[0, 900], [1, 1_100]] as const) {
+  for (const [random, pause] of [
+    [0, 900],
+    [1, 1_100],
+  ] as const) {
     const { driver, clock } = await start(random);
     driver.start();
     await breathe();

@@ -11,7 +11,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-const open = async (snapshotEvery = 500): ReturnType<typeof openJournal> => openJournal(await openStorage(dir), { now: () => 7, snapshotEvery });
+const open = async (snapshotEvery = 500): ReturnType<typeof openJournal> =>
+  openJournal(await openStorage(dir), { now: () => 7, snapshotEvery });
 const entries: readonly EntryBody[] = [
   { kind: 'head', commit: 'a' },
   { kind: 'begin', attempt: 1, commit: 'a', trigger: 'push' },
@@ -27,7 +28,14 @@ test.each([1, 2, 3, 500])('what was written is there after the next start, with 
   first.close();
   const second = await open(every);
   expect(second.state).toEqual(first.state);
-  expect(second.state).toMatchObject({ seq: 6, head: 'b', settled: 'a', live: { generation: 4, commit: 'a' }, nextAttempt: 2, inFlight: null });
+  expect(second.state).toMatchObject({
+    seq: 6,
+    head: 'b',
+    settled: 'a',
+    live: { generation: 4, commit: 'a' },
+    nextAttempt: 2,
+    inFlight: null,
+  });
   expect(second.diagnostics).toEqual([]);
 });
 

@@ -15,7 +15,16 @@ async function fresh(...commits: readonly (readonly [string, SimulatedCommit])[]
 test('a commit goes all the way, with a time for each leg', async () => {
   const { world, loop } = await fresh(['a', { text: 'A' }]);
   expect(await loop.turn('push')).toMatchObject({ kind: 'ended', outcome: 'live' });
-  expect(Object.keys(loop.state.attempts[0]?.legs ?? {})).toEqual(['fetch', 'compile', 'diff', 'validate', 'sign', 'preview', 'update', 'converge']);
+  expect(Object.keys(loop.state.attempts[0]?.legs ?? {})).toEqual([
+    'fetch',
+    'compile',
+    'diff',
+    'validate',
+    'sign',
+    'preview',
+    'update',
+    'converge',
+  ]);
   expect(world.inForce()).toBe('A');
   expect(await loop.turn('poll')).toEqual({ kind: 'idle' });
 });
@@ -177,7 +186,10 @@ test('killed at many steps in a row, with pushes and outside trouble between', a
     fc.asyncProperty(
       fc.array(fc.integer({ min: 1, max: 70 }), { maxLength: 12 }),
       fc.array(fc.constantFrom('fetch', 'compile', 'sign', 'update', 'update answer', 'converge'), { maxLength: 4 }),
-      fc.array(fc.record({ text: fc.constantFrom('A', 'B', 'C', 'D'), fate: fc.constantFrom(undefined, undefined, 'refused', 'invalid') }), { minLength: 1, maxLength: 5 }),
+      fc.array(
+        fc.record({ text: fc.constantFrom('A', 'B', 'C', 'D'), fate: fc.constantFrom(undefined, undefined, 'refused', 'invalid') }),
+        { minLength: 1, maxLength: 5 },
+      ),
       async (deaths, trouble, pushes) => {
         const world = new SimulatedWorld();
         world.trouble.push(...trouble);

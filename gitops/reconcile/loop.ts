@@ -73,9 +73,10 @@ export class Loop {
     const live = await guard('recover', () => this.deps.liveRelease());
     if (live.kind !== 'ok') return { kind: 'retry', diagnostics: live.diagnostics };
     if (live.value?.digest === attempt.intent.release) return this.end(await this.follow());
-    const foreign = live.value && live.value.release.generation >= attempt.intent.generation
-      ? [gitops.releaseForeign({ ours: attempt.intent.generation, live: live.value.release.generation })]
-      : [];
+    const foreign =
+      live.value && live.value.release.generation >= attempt.intent.generation
+        ? [gitops.releaseForeign({ ours: attempt.intent.generation, live: live.value.release.generation })]
+        : [];
     return this.end({ outcome: 'interrupted', diagnostics: foreign });
   }
 
@@ -104,15 +105,23 @@ export class Loop {
     const previous = settled.value;
     const converged = this.history.list().filter((entry) => entry.outcome === 'live');
     const target = converged.find((entry) =>
-      request.to === undefined ? previous !== null && entry.generation < previous.release.generation && entry.commit !== previous.release.commit : entry.generation === request.to,
+      request.to === undefined
+        ? previous !== null && entry.generation < previous.release.generation && entry.commit !== previous.release.commit
+        : entry.generation === request.to,
     );
     const bundle = target && (await this.history.bundle(target.generation));
     const ir = target && (await this.history.ir(target.generation, target.digest));
     if (!previous || !target || !bundle || !ir) {
       const wanted = request.to === undefined ? 'no earlier release is kept' : `release ${request.to} is not kept whole`;
-      return { kind: 'ended', outcome: 'refused', diagnostics: [gitops.noRollback({ wanted, known: converged.map((entry) => entry.generation).join(', ') || 'none' })] };
+      return {
+        kind: 'ended',
+        outcome: 'refused',
+        diagnostics: [gitops.noRollback({ wanted, known: converged.map((entry) => entry.generation).join(', ') || 'none' })],
+      };
     }
-    const held = new Set([previous.release.commit, ...(this.state.head ? [this.state.head] : [])].filter((commit) => commit !== target.commit));
+    const held = new Set(
+      [previous.release.commit, ...(this.state.head ? [this.state.head] : [])].filter((commit) => commit !== target.commit),
+    );
     const id = this.state.nextAttempt;
     await this.journal.write({ kind: 'begin', attempt: id, commit: target.commit, trigger: 'rollback' });
     for (const commit of held) await this.journal.write({ kind: 'hold', commit, attempt: id });
@@ -153,8 +162,17 @@ export class Loop {
       return { outcome: 'unchanged', diagnostics: [] };
     }
     // It was released before, and given up while nobody was there to note it down.
-    if (previous && trigger !== 'retry' && previous.aborted && previous.release.commit === commit && sameSet(wanted, previous.release.candidate)) {
-      return { outcome: 'aborted', diagnostics: [gitops.rolloutAborted({ generation: previous.release.generation, reason: 'it was given up before' })] };
+    if (
+      previous &&
+      trigger !== 'retry' &&
+      previous.aborted &&
+      previous.release.commit === commit &&
+      sameSet(wanted, previous.release.candidate)
+    ) {
+      return {
+        outcome: 'aborted',
+        diagnostics: [gitops.rolloutAborted({ generation: previous.release.generation, reason: 'it was given up before' })],
+      };
     }
     const planned = await this.leg('diff', () => this.deps.plan(compiled, previous));
     if (planned.kind !== 'ok') return endingOf(planned);
@@ -182,7 +200,10 @@ export class Loop {
       // Whatever went wrong on the way, only the control plane knows whether the release arrived.
       const live = await guard('update', () => this.deps.liveRelease());
       if (live.kind !== 'ok' || live.value?.digest !== bundle.release.digest) return endingOf(updated);
-      await this.note(null, updated.diagnostics.map((diagnostic) => ({ ...diagnostic, severity: 'warning' as const })));
+      await this.note(
+        null,
+        updated.diagnostics.map((diagnostic) => ({ ...diagnostic, severity: 'warning' as const })),
+      );
     }
     return this.follow();
   }
@@ -196,7 +217,10 @@ export class Loop {
     await this.legDone('update', this.options.monotonic() - start);
     if (followed.kind !== 'ok') return endingOf(followed);
     // The release is out whatever became of the rest: what the control plane says counts.
-    await this.note(null, left.map((one) => ({ ...one, severity: 'warning' as const })));
+    await this.note(
+      null,
+      left.map((one) => ({ ...one, severity: 'warning' as const })),
+    );
     return this.endingOfRollout(generation, followed.value);
   }
 
@@ -220,7 +244,11 @@ export class Loop {
     const aborted = await this.deps.abort(`it did not converge within ${limit} ms: ${waiting}`);
     if (aborted.kind !== 'ok') return { kind: 'unavailable', diagnostics: [late, ...aborted.diagnostics] };
     const second = await this.within(limit, (signal) => this.deps.converge(generation, signal));
-    return second === 'late' ? unavailable(late) : second.kind === 'ok' ? { ...second, diagnostics: [late, ...second.diagnostics] } : second;
+    return second === 'late'
+      ? unavailable(late)
+      : second.kind === 'ok'
+        ? { ...second, diagnostics: [late, ...second.diagnostics] }
+        : second;
   }
 
   private async within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T | 'late'> {
@@ -303,7 +331,10 @@ function endingOf(result: { readonly kind: 'refused' | 'unavailable'; readonly d
 }
 
 /** A throw out of a leg is trouble outside the commit, never a verdict on it. */
-async function guard<T, Extra extends object = object>(leg: string, work: () => Promise<LegResult<T> & Extra>): Promise<LegResult<T> & Partial<Extra>> {
+async function guard<T, Extra extends object = object>(
+  leg: string,
+  work: () => Promise<LegResult<T> & Extra>,
+): Promise<LegResult<T> & Partial<Extra>> {
   try {
     return await work();
   } catch (error) {

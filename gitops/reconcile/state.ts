@@ -73,7 +73,14 @@ export const keptAttempts = 50;
 const keptQuarantined = 1_000;
 
 export const emptyState: LoopState = {
-  seq: 0, head: null, nextAttempt: 1, inFlight: null, attempts: [], quarantined: {}, settled: null, live: null,
+  seq: 0,
+  head: null,
+  nextAttempt: 1,
+  inFlight: null,
+  attempts: [],
+  quarantined: {},
+  settled: null,
+  live: null,
 };
 
 /** The state after one more entry. Entries that are not next in number are an error of the caller. */
@@ -84,18 +91,33 @@ export function apply(state: LoopState, entry: Entry): LoopState {
       return { ...next, head: entry.commit };
     case 'begin': {
       const attempt: Attempt = {
-        id: entry.attempt, commit: entry.commit, trigger: entry.trigger, phase: 'fetch', legs: {}, diagnostics: [], outcome: null, intent: null,
-        summary: null, startedAt: entry.at, endedAt: null,
+        id: entry.attempt,
+        commit: entry.commit,
+        trigger: entry.trigger,
+        phase: 'fetch',
+        legs: {},
+        diagnostics: [],
+        outcome: null,
+        intent: null,
+        summary: null,
+        startedAt: entry.at,
+        endedAt: null,
       };
       return { ...next, nextAttempt: entry.attempt + 1, inFlight: attempt };
     }
     case 'leg': {
       const following = legs[legs.indexOf(entry.leg) + 1];
-      return inFlight(next, entry.attempt, (a) => ({ ...a, legs: { ...a.legs, [entry.leg]: (a.legs[entry.leg] ?? 0) + entry.ms }, phase: following ?? a.phase }));
+      return inFlight(next, entry.attempt, (a) => ({
+        ...a,
+        legs: { ...a.legs, [entry.leg]: (a.legs[entry.leg] ?? 0) + entry.ms },
+        phase: following ?? a.phase,
+      }));
     }
     case 'note':
       return inFlight(next, entry.attempt, (a) => ({
-        ...a, summary: entry.summary ?? a.summary, diagnostics: [...a.diagnostics, ...entry.diagnostics],
+        ...a,
+        summary: entry.summary ?? a.summary,
+        diagnostics: [...a.diagnostics, ...entry.diagnostics],
       }));
     case 'intent':
       return inFlight(next, entry.attempt, (a) => ({ ...a, intent: { generation: entry.generation, release: entry.release } }));
@@ -119,7 +141,13 @@ function inFlight(state: LoopState, id: number, change: (attempt: Attempt) => At
 function end(state: LoopState, entry: Extract<Entry, { kind: 'end' }>): LoopState {
   const attempt = state.inFlight;
   if (attempt?.id !== entry.attempt) return state;
-  const done: Attempt = { ...attempt, outcome: entry.outcome, diagnostics: [...attempt.diagnostics, ...entry.diagnostics], endedAt: entry.at, phase: entry.outcome === 'live' || entry.outcome === 'unchanged' ? 'done' : attempt.phase };
+  const done: Attempt = {
+    ...attempt,
+    outcome: entry.outcome,
+    diagnostics: [...attempt.diagnostics, ...entry.diagnostics],
+    endedAt: entry.at,
+    phase: entry.outcome === 'live' || entry.outcome === 'unchanged' ? 'done' : attempt.phase,
+  };
   const closed: LoopState = {
     ...state,
     inFlight: null,
@@ -138,7 +166,9 @@ function end(state: LoopState, entry: Extract<Entry, { kind: 'end' }>): LoopStat
     case 'refused':
     case 'aborted':
       // A rollback that is given up says nothing about the commit it went back to.
-      return attempt.trigger === 'rollback' ? closed : quarantine(closed, attempt.commit, { attempt: attempt.id, at: entry.at, outcome: entry.outcome });
+      return attempt.trigger === 'rollback'
+        ? closed
+        : quarantine(closed, attempt.commit, { attempt: attempt.id, at: entry.at, outcome: entry.outcome });
     case 'interrupted':
     case 'superseded':
     case 'failed':

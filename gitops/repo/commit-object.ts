@@ -52,8 +52,10 @@ export function parseCommit(bytes: Uint8Array, oid: string): SignedCommit {
   for (const { name, value } of seen) {
     const place = headerOrder.findIndex((known) => known === name);
     if (place < 0) throw new MalformedCommit(`it has a header \`${printable(name)}\` that is not known`);
-    if (place < last || (place === last && name !== 'parent' && seen.filter((other) => other.name === name).length > 1)) throw new MalformedCommit(`header \`${name}\` is there twice or out of order`);
-    if ((name === 'tree' || name === 'parent') && !oidPattern.test(value)) throw new MalformedCommit(`header \`${name}\` is not an object id`);
+    if (place < last || (place === last && name !== 'parent' && seen.filter((other) => other.name === name).length > 1))
+      throw new MalformedCommit(`header \`${name}\` is there twice or out of order`);
+    if ((name === 'tree' || name === 'parent') && !oidPattern.test(value))
+      throw new MalformedCommit(`header \`${name}\` is not an object id`);
     if (name !== 'gpgsig' && value.includes('\n')) throw new MalformedCommit(`header \`${name}\` has more than one line`);
     last = place;
   }

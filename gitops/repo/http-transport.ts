@@ -76,7 +76,11 @@ function send(url: URL, options: GitHttpRequest, body: Buffer | null, secret: st
     const make = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const request = make(url, {
       method: options.method ?? 'GET',
-      headers: { ...options.headers, ...(body ? { 'content-length': String(body.length) } : {}), ...(secret ? { authorization: secret } : {}) },
+      headers: {
+        ...options.headers,
+        ...(body ? { 'content-length': String(body.length) } : {}),
+        ...(secret ? { authorization: secret } : {}),
+      },
       signal: AbortSignal.timeout(timeoutMs),
     });
     request.once('response', resolve);
@@ -85,7 +89,12 @@ function send(url: URL, options: GitHttpRequest, body: Buffer | null, secret: st
   });
 }
 
-async function* capped(response: IncomingMessage, limits: TransportLimits, started: number, failed: (error: TransportError) => TransportError): AsyncIterableIterator<Uint8Array> {
+async function* capped(
+  response: IncomingMessage,
+  limits: TransportLimits,
+  started: number,
+  failed: (error: TransportError) => TransportError,
+): AsyncIterableIterator<Uint8Array> {
   let size = 0;
   const timer = setTimeout(
     () => response.destroy(new TransportError('timeout', `no end after ${limits.timeoutMs} ms`)),

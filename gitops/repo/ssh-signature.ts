@@ -39,11 +39,20 @@ export function verifySshSignature(armoured: string, message: Uint8Array, namesp
   signature.end();
 
   const signed = Buffer.concat([
-    Buffer.from('SSHSIG'), framed(Buffer.from(namespace)), framed(reserved), framed(Buffer.from(hash)), framed(createHash(hash).update(message).digest()),
+    Buffer.from('SSHSIG'),
+    framed(Buffer.from(namespace)),
+    framed(reserved),
+    framed(Buffer.from(hash)),
+    framed(createHash(hash).update(message).digest()),
   ]);
   const { key, type } = readKey(publicKey);
   if (!good(key, type, algorithm, signed, bytes)) throw new BadSignature('it does not match the content');
-  return { publicKey: publicKey.toString('base64'), keyType: type, fingerprint: `SHA256:${createHash('sha256').update(publicKey).digest('base64').replace(/=+$/, '')}`, namespace };
+  return {
+    publicKey: publicKey.toString('base64'),
+    keyType: type,
+    fingerprint: `SHA256:${createHash('sha256').update(publicKey).digest('base64').replace(/=+$/, '')}`,
+    namespace,
+  };
 }
 
 function good(key: KeyObject, type: string, algorithm: string, signed: Buffer, bytes: Buffer): boolean {
@@ -90,7 +99,9 @@ function keyParts(type: string, reader: Reader): { [field: string]: string } {
 }
 
 function unarmour(text: string): Buffer {
-  const body = /^-----BEGIN SSH SIGNATURE-----\n((?:[A-Za-z0-9+/=]{1,100}\n)+)-----END SSH SIGNATURE-----\n?$/.exec(text.slice(0, maxLength))?.[1];
+  const body = /^-----BEGIN SSH SIGNATURE-----\n((?:[A-Za-z0-9+/=]{1,100}\n)+)-----END SSH SIGNATURE-----\n?$/.exec(
+    text.slice(0, maxLength),
+  )?.[1];
   if (body === undefined) throw new BadSignature('it is not an SSH signature in its usual armour');
   return Buffer.from(body.replaceAll('\n', ''), 'base64');
 }

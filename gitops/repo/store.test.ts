@@ -20,7 +20,14 @@ async function repository(options: Parameters<typeof startRepository>[0] = {}): 
 async function store(url: string, options: Partial<StoreOptions> = {}): Promise<GitStore & { dir: string }> {
   const dir = await mkdtemp(join(tmpdir(), 'meshwright-store-'));
   undo.push(() => rm(dir, { recursive: true, force: true }));
-  const opened = await openStore({ dir, url, branch: 'main', authorization: () => Promise.resolve(null), limits: defaultLimits, ...options });
+  const opened = await openStore({
+    dir,
+    url,
+    branch: 'main',
+    authorization: () => Promise.resolve(null),
+    limits: defaultLimits,
+    ...options,
+  });
   return { ...opened, dir };
 }
 const text = async (from: GitStore, oid: string, filepath: string): Promise<string> =>
@@ -64,7 +71,12 @@ test('credentials: none, wrong, right, as password and as bearer', async () => {
   const { server, work } = await repository({ auth: { user: 'git', password: 'pw-1', bearer: 'tok-1' } });
   const oid = await work.push({ 'policies/a.policy.ts': 'one' });
   const basic = (value: string): string => `Basic ${Buffer.from(value).toString('base64')}`;
-  for (const [header, expected] of [[null, 'MW7102'], [basic('git:pw-2'), 'MW7102'], [basic('git:pw-1'), oid], ['Bearer tok-1', oid]] as const) {
+  for (const [header, expected] of [
+    [null, 'MW7102'],
+    [basic('git:pw-2'), 'MW7102'],
+    [basic('git:pw-1'), oid],
+    ['Bearer tok-1', oid],
+  ] as const) {
     const result = await (await store(server.url, { authorization: () => Promise.resolve(header) })).fetch();
     expect(result.kind === 'ok' ? result.value : result.diagnostics[0]?.code).toBe(expected);
   }
@@ -73,7 +85,8 @@ test('credentials: none, wrong, right, as password and as bearer', async () => {
 test('a missing branch, a pack that is too large, nobody listening', async () => {
   const { server, work } = await repository();
   await work.push({ 'big.bin': Buffer.from(Array.from({ length: 60_000 }, (_, i) => (i * 7919) % 251)).toString('base64') });
-  const code = async (url: string, options: Partial<StoreOptions> = {}): Promise<string | undefined> => (await (await store(url, options)).fetch()).diagnostics[0]?.code;
+  const code = async (url: string, options: Partial<StoreOptions> = {}): Promise<string | undefined> =>
+    (await (await store(url, options)).fetch()).diagnostics[0]?.code;
   expect(await code(server.url, { branch: 'prod' })).toBe('MW7103');
   expect(await code(server.url, { limits: { ...defaultLimits, packBytes: 1_000 } })).toBe('MW7104');
   await server.close();
@@ -85,7 +98,8 @@ test('a redirect is not followed and a server that never ends is given up', asyn
   const server = createServer((request, response) => {
     seen.push(`${request.url} ${request.headers.authorization}`);
     if (request.url?.startsWith('/moved')) response.writeHead(302, { location: '/elsewhere' }).end();
-    else response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-advertisement' }).write('001e# service=git-upload-pack\n');
+    else
+      response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-advertisement' }).write('001e# service=git-upload-pack\n');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   undo.push(() => new Promise((resolve) => (server.closeAllConnections(), server.close(() => resolve()))));
@@ -93,6 +107,9 @@ test('a redirect is not followed and a server that never ends is given up', asyn
   const base = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
   const authorization = (): Promise<string> => Promise.resolve('Bearer t');
   expect((await (await store(`${base}/moved.git`, { authorization })).fetch()).diagnostics[0]?.code).toBe('MW7107');
-  expect((await (await store(`${base}/endless.git`, { authorization, limits: { ...defaultLimits, timeoutMs: 300 } })).fetch()).diagnostics[0]?.code).toBe('MW7105');
+  expect(
+    (await (await store(`${base}/endless.git`, { authorization, limits: { ...defaultLimits, timeoutMs: 300 } })).fetch()).diagnostics[0]
+      ?.code,
+  ).toBe('MW7105');
   expect(seen.some((line) => line.startsWith('/elsewhere'))).toBe(false);
 });

@@ -43,15 +43,25 @@ export async function openStore(options: StoreOptions): Promise<GitStore> {
   const http = httpTransport(options.limits, options.authorization);
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
   // What a kill left half made.
-  for (const entry of await readdir(options.dir)) if (entry !== 'repository.git') await rm(join(options.dir, entry), { recursive: true, force: true });
+  for (const entry of await readdir(options.dir))
+    if (entry !== 'repository.git') await rm(join(options.dir, entry), { recursive: true, force: true });
   let fetches = 0;
 
   const into = async (dir: string): Promise<string> => {
     http.takeFailure();
     const result = await git
       .fetch({
-        fs, http, gitdir: dir, url: options.url, remote: 'origin', ref: options.branch, remoteRef: options.branch, singleBranch: true, depth: 1,
-        tags: false, cache: {},
+        fs,
+        http,
+        gitdir: dir,
+        url: options.url,
+        remote: 'origin',
+        ref: options.branch,
+        remoteRef: options.branch,
+        singleBranch: true,
+        depth: 1,
+        tags: false,
+        cache: {},
       })
       .catch((error: unknown) => {
         throw http.takeFailure() ?? error;
@@ -122,7 +132,8 @@ async function whole(gitdir: string, oid: string): Promise<void> {
 }
 
 async function staleness(gitdir: string, options: StoreOptions, fetches: number): Promise<string | null> {
-  if ((await git.getConfig({ fs, gitdir, path: 'remote.origin.url' }).catch(() => null)) !== options.url) return 'the address of the repository changed';
+  if ((await git.getConfig({ fs, gitdir, path: 'remote.origin.url' }).catch(() => null)) !== options.url)
+    return 'the address of the repository changed';
   if (fetches >= options.limits.fetches) return `it had ${fetches} fetches`;
   const packs = join(gitdir, 'objects', 'pack');
   let bytes = 0;
@@ -130,7 +141,8 @@ async function staleness(gitdir: string, options: StoreOptions, fetches: number)
   return bytes > options.limits.storeBytes ? `it holds ${bytes} bytes` : null;
 }
 
-const isMissingBranch = (error: unknown): boolean => error instanceof git.Errors.NotFoundError || error instanceof git.Errors.NoRefspecError;
+const isMissingBranch = (error: unknown): boolean =>
+  error instanceof git.Errors.NotFoundError || error instanceof git.Errors.NoRefspecError;
 
 function diagnose(error: unknown, { url, branch, limits }: StoreOptions): Diagnostic {
   if (error instanceof TransportError) {

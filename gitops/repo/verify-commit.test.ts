@@ -22,12 +22,16 @@ async function signed(type: readonly string[], options = ''): Promise<{ bytes: B
   const key = join(dir, `key-${type.join('-')}`);
   await rm(key, { force: true });
   execFileSync('ssh-keygen', ['-q', '-N', '', '-C', 'x', '-t', ...type, '-f', key]);
-  await runGit(['-c', 'gpg.format=ssh', '-c', `user.signingkey=${key}`, 'commit', '--quiet', '--allow-empty', '-S', '-m', 'a change\n\nwith a body'], { cwd: dir });
+  await runGit(
+    ['-c', 'gpg.format=ssh', '-c', `user.signingkey=${key}`, 'commit', '--quiet', '--allow-empty', '-S', '-m', 'a change\n\nwith a body'],
+    { cwd: dir },
+  );
   const oid = (await runGit(['rev-parse', 'HEAD'], { cwd: dir })).trim();
   const bytes = execFileSync('git', ['cat-file', 'commit', oid], { cwd: dir });
   return { bytes, oid, signers: `*@localhost ${options} ${(await readFile(`${key}.pub`, 'utf8')).trim()}\n` };
 }
-const codes = (bytes: Uint8Array, oid: string, signers: string, at = now): string[] => verifyCommit(bytes, oid, parseAllowedSigners(signers), at).map((d) => d.code);
+const codes = (bytes: Uint8Array, oid: string, signers: string, at = now): string[] =>
+  verifyCommit(bytes, oid, parseAllowedSigners(signers), at).map((d) => d.code);
 
 const hasSshKeygen = ((): boolean => {
   try {
@@ -39,19 +43,22 @@ const hasSshKeygen = ((): boolean => {
 })();
 const withSsh = hasSshKeygen ? test : test.skip;
 
-withSsh.each([[['ed25519']], [['ecdsa', '-b', '256']], [['ecdsa', '-b', '521']], [['rsa', '-b', '2048']]])('a commit that git signed with %s', async (type) => {
-  const { bytes, oid, signers } = await signed(type);
-  expect(codes(bytes, oid, signers)).toEqual([]);
-  expect(codes(bytes, oid, '')).toEqual(['MW7112']);
-  expect(codes(bytes, oid, signers.replace('*@localhost', 'boss@localhost'))).toEqual(['MW7112']);
-  // Every changed byte of the message, of the tree and of the signature is noticed.
-  for (const place of [7, bytes.indexOf('a change'), bytes.indexOf('SIGNATURE-----') + 40, bytes.length - 2]) {
-    const changed = Buffer.from(bytes);
-    changed[place] = changed[place] === 65 ? 66 : 65;
-    expect(codes(changed, idOf(changed), signers)).toHaveLength(1);
-    expect(codes(changed, oid, signers)).toEqual(['MW7113']);
-  }
-});
+withSsh.each([[['ed25519']], [['ecdsa', '-b', '256']], [['ecdsa', '-b', '521']], [['rsa', '-b', '2048']]])(
+  'a commit that git signed with %s',
+  async (type) => {
+    const { bytes, oid, signers } = await signed(type);
+    expect(codes(bytes, oid, signers)).toEqual([]);
+    expect(codes(bytes, oid, '')).toEqual(['MW7112']);
+    expect(codes(bytes, oid, signers.replace('*@localhost', 'boss@localhost'))).toEqual(['MW7112']);
+    // Every changed byte of the message, of the tree and of the signature is noticed.
+    for (const place of [7, bytes.indexOf('a change'), bytes.indexOf('SIGNATURE-----') + 40, bytes.length - 2]) {
+      const changed = Buffer.from(bytes);
+      changed[place] = changed[place] === 65 ? 66 : 65;
+      expect(codes(changed, idOf(changed), signers)).toHaveLength(1);
+      expect(codes(changed, oid, signers)).toEqual(['MW7113']);
+    }
+  },
+);
 
 withSsh('keys have their time and purpose, by our clock', async () => {
   const { bytes, oid, signers } = await signed(['ed25519'], 'namespaces="git",valid-after="20260101",valid-before="20270101Z"');

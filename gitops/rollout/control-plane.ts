@@ -52,7 +52,10 @@ export function controlPlane(options: ControlPlaneOptions): ControlPlane {
       const value: unknown = text === '' ? null : JSON.parse(text);
       if (response.ok) return ok(value);
       const said = diagnosticsIn(value);
-      if (response.status === 422 || response.status === 409) return refused(...(said.length > 0 ? said : [gitops.controlPlaneUnreachable({ url: adminUrl, reason: `HTTP ${response.status}` })]));
+      if (response.status === 422 || response.status === 409)
+        return refused(
+          ...(said.length > 0 ? said : [gitops.controlPlaneUnreachable({ url: adminUrl, reason: `HTTP ${response.status}` })]),
+        );
       return away(`HTTP ${response.status}`);
     } catch (error) {
       return away(reasonOf(error));
@@ -66,7 +69,8 @@ export function controlPlane(options: ControlPlaneOptions): ControlPlane {
   const act = async (verb: 'abort' | 'promote', body: unknown): Promise<LegResult<null>> => {
     const now = await status();
     if (now.kind !== 'ok') return now;
-    if (now.value.state !== 'rolling' && now.value.state !== 'holding') return refused(gitops.nothingRolls({ verb, state: now.value.state }));
+    if (now.value.state !== 'rolling' && now.value.state !== 'holding')
+      return refused(gitops.nothingRolls({ verb, state: now.value.state }));
     const answer = await ask('POST', `/v1/rollout/${verb}`, body);
     return answer.kind === 'ok' ? ok(null) : answer;
   };
@@ -122,17 +126,32 @@ function isOver(status: RolloutStatus, waitedMs: number): boolean {
 function diagnosticsIn(value: unknown): readonly Diagnostic[] {
   if (typeof value !== 'object' || value === null || !('diagnostics' in value) || !Array.isArray(value.diagnostics)) return [];
   return value.diagnostics.filter(
-    (one: unknown): one is Diagnostic => typeof one === 'object' && one !== null && 'code' in one && 'message' in one && typeof one.message === 'string',
+    (one: unknown): one is Diagnostic =>
+      typeof one === 'object' && one !== null && 'code' in one && 'message' in one && typeof one.message === 'string',
   );
 }
 
 function isStatus(value: unknown): value is RolloutStatus {
-  return typeof value === 'object' && value !== null && 'state' in value && typeof value.state === 'string' && 'generation' in value && typeof value.generation === 'number';
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'state' in value &&
+    typeof value.state === 'string' &&
+    'generation' in value &&
+    typeof value.generation === 'number'
+  );
 }
 
 /** Its signature was verified by the control plane when it took it; here the digest is made anew, so that `parent` is right. */
 function isSignedRelease(value: unknown): value is SignedRelease {
-  return typeof value === 'object' && value !== null && 'release' in value && 'digest' in value && 'jws' in value && value.digest === digestOfJson(value.release);
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'release' in value &&
+    'digest' in value &&
+    'jws' in value &&
+    value.digest === digestOfJson(value.release)
+  );
 }
 
 function reasonOf(error: unknown): string {

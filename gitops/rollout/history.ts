@@ -67,7 +67,10 @@ export async function openHistory(storage: Storage, keep = 20): Promise<History>
   return {
     list: () =>
       newestFirst().map(([generation, record]) => ({
-        generation, digest: record.release.digest, commit: record.release.release.commit, outcome: record.outcome,
+        generation,
+        digest: record.release.digest,
+        commit: record.release.release.commit,
+        outcome: record.outcome,
       })),
     record: async (bundle, ir) => {
       const { generation } = bundle.release.release;
@@ -92,12 +95,14 @@ export async function openHistory(storage: Storage, keep = 20): Promise<History>
       await storage.write(name('release', generation), JSON.stringify(settled));
       records.set(generation, settled);
     },
-    ir: async (generation, digest) => (records.get(generation)?.release.digest === digest ? decode<MeshIr>(await storage.read(name('ir', generation))) : null),
+    ir: async (generation, digest) =>
+      records.get(generation)?.release.digest === digest ? decode<MeshIr>(await storage.read(name('ir', generation))) : null,
     bundle: async (generation) => {
       const record = records.get(generation);
       if (!record) return null;
       const found = new Map<string, SignedObject>();
-      for (const holder of new Set(Object.values(record.objects))) for (const object of await objectsIn(holder)) found.set(object.digest, object);
+      for (const holder of new Set(Object.values(record.objects)))
+        for (const object of await objectsIn(holder)) found.set(object.digest, object);
       const objects = Object.keys(record.objects).map((digest) => found.get(digest));
       if (!objects.every((object) => object !== undefined)) return null;
       return { release: record.release, objects, sources: record.sources };

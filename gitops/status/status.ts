@@ -17,7 +17,12 @@ export interface GitopsStatus {
   /** The newest first; the one in flight is the first. */
   readonly attempts: readonly Attempt[];
   /** Commits that are not tried again, with the attempt that tells why. */
-  readonly quarantined: readonly { readonly commit: string; readonly outcome: 'refused' | 'aborted'; readonly attempt: number; readonly at: number }[];
+  readonly quarantined: readonly {
+    readonly commit: string;
+    readonly outcome: 'refused' | 'aborted';
+    readonly attempt: number;
+    readonly at: number;
+  }[];
   /** Releases on disk, the newest first: what a rollback can go back to. */
   readonly releases: readonly HistoryEntry[];
   /** What is in the way right now; empty when nothing is. */

@@ -24,7 +24,13 @@ export interface Parts {
   /** null: commits need no signature. */
   readonly verifyCommit: VerifyCommit | null;
   readonly clock: Clock;
-  readonly config: { readonly repositoryUrl: string; readonly policiesDir: string; readonly environment: string; readonly cacheDir: string | null; readonly releaseValidMs: number };
+  readonly config: {
+    readonly repositoryUrl: string;
+    readonly policiesDir: string;
+    readonly environment: string;
+    readonly cacheDir: string | null;
+    readonly releaseValidMs: number;
+  };
 }
 
 /** Binds the parts to what the loop asks for. */
@@ -36,12 +42,20 @@ export function realDeps(parts: Parts): LoopDeps {
       const fetched = await store.fetch();
       if (fetched.kind !== 'ok' || !parts.verifyCommit) return fetched;
       const problems = await parts.verifyCommit(fetched.value, store);
-      return hasErrors(problems) ? { ...refused(...problems), commit: fetched.value } : { ...fetched, diagnostics: [...fetched.diagnostics, ...problems] };
+      return hasErrors(problems)
+        ? { ...refused(...problems), commit: fetched.value }
+        : { ...fetched, diagnostics: [...fetched.diagnostics, ...problems] };
     },
     compile: async (commit) => {
       try {
         const { compiled, diagnostics } = await compiler.ask({
-          kind: 'compile', gitdir: store.gitdir, commit, dir: config.policiesDir, environment: config.environment, asOf: asOf(), cacheDir: config.cacheDir,
+          kind: 'compile',
+          gitdir: store.gitdir,
+          commit,
+          dir: config.policiesDir,
+          environment: config.environment,
+          asOf: asOf(),
+          cacheDir: config.cacheDir,
         });
         return compiled ? ok({ commit, ...compiled }, diagnostics) : refused(...diagnostics);
       } catch (error) {
@@ -51,7 +65,12 @@ export function realDeps(parts: Parts): LoopDeps {
     plan: async (compiled, previous) => {
       try {
         const { plan, diagnostics } = await compiler.ask({
-          kind: 'plan', compiled, previous, environment: config.environment, repository: config.repositoryUrl, asOf: asOf(),
+          kind: 'plan',
+          compiled,
+          previous,
+          environment: config.environment,
+          repository: config.repositoryUrl,
+          asOf: asOf(),
           notAfter: new Date(clock.now() + config.releaseValidMs).toISOString(),
         });
         if (!plan) return refused(...diagnostics);
@@ -84,7 +103,8 @@ function died(error: unknown): LegResult<never> {
 /** Puts releases out without Pulumi: straight to the control plane, which judges them all the same. */
 export function directDeployer(controlPlane: ControlPlane): Deployer {
   return {
-    preview: ({ bundle }) => Promise.resolve(ok({ summary: `${bundle.objects.length} objects, release ${bundle.release.release.generation}, without Pulumi` })),
+    preview: ({ bundle }) =>
+      Promise.resolve(ok({ summary: `${bundle.objects.length} objects, release ${bundle.release.release.generation}, without Pulumi` })),
     update: (bundle) => controlPlane.put(bundle),
     finishUpdate: () => Promise.resolve([]),
     recover: () => Promise.resolve(ok(null)),

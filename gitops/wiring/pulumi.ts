@@ -13,7 +13,11 @@ import type { Deployer } from './deps';
 const forGood = new Set(['MW6001', 'MW6002', 'MW6003', 'MW6006', 'MW6007', 'MW7012']);
 
 /** A deployer on a target of its own. `timeoutMs`: how long Pulumi waits for convergence; `signal` ends what runs, so that nothing is left behind. */
-export function pulumiDeployer(target: DeployTarget, controlPlane: ControlPlane, parts: { readonly clock: Clock; readonly log: Log; readonly timeoutMs: number; readonly signal: AbortSignal }): Deployer {
+export function pulumiDeployer(
+  target: DeployTarget,
+  controlPlane: ControlPlane,
+  parts: { readonly clock: Clock; readonly log: Log; readonly timeoutMs: number; readonly signal: AbortSignal },
+): Deployer {
   const { clock, log, timeoutMs, signal } = parts;
   let running: Promise<DeployReport> | null = null;
   const onEvent: NonNullable<Parameters<typeof deploy>[2]>['onEvent'] = (event) => {
@@ -61,7 +65,9 @@ export function pulumiDeployer(target: DeployTarget, controlPlane: ControlPlane,
 
 function failure(report: DeployReport): LegResult<never> {
   const errors = report.diagnostics.filter((one) => one.severity === 'error');
-  return errors.length > 0 && errors.every((one) => forGood.has(one.code)) ? refused(...report.diagnostics) : unavailable(...report.diagnostics);
+  return errors.length > 0 && errors.every((one) => forGood.has(one.code))
+    ? refused(...report.diagnostics)
+    : unavailable(...report.diagnostics);
 }
 
 const quiet = (diagnostics: readonly Diagnostic[]): readonly Diagnostic[] => diagnostics.filter((one) => one.severity !== 'error');

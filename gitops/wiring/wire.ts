@@ -48,9 +48,17 @@ export async function wire(config: GitopsConfig, { clock, log }: { readonly cloc
     deployer:
       config.pulumi === false
         ? directDeployer(admin)
-        : pulumiDeployer({ ...config.target, trustFile: config.trustFile }, admin, { clock, log, timeoutMs: config.convergeTimeoutMs ?? 600_000, signal: stopping.signal }),
+        : pulumiDeployer({ ...config.target, trustFile: config.trustFile }, admin, {
+            clock,
+            log,
+            timeoutMs: config.convergeTimeoutMs ?? 600_000,
+            signal: stopping.signal,
+          }),
     validate: config.envoyValidate === false ? () => Promise.resolve(ok(null)) : envoyValidation,
-    verifyCommit: allowedSignersFile === undefined ? null : async (commit) => verifyCommit(await store.readCommit(commit), commit, await readAllowedSigners(allowedSignersFile), clock.now()),
+    verifyCommit:
+      allowedSignersFile === undefined
+        ? null
+        : async (commit) => verifyCommit(await store.readCommit(commit), commit, await readAllowedSigners(allowedSignersFile), clock.now()),
     clock,
     config: {
       repositoryUrl: config.repositoryUrl,

@@ -27,24 +27,42 @@ beforeAll(async () => {
   undo.push(repository.close);
   work = repository.work;
   cpSync(join(root, 'policies'), join(work.dir, 'policies'), { recursive: true });
-  writeFileSync(join(work.dir, 'package.json'), JSON.stringify({ name: 'acme-mesh', private: true, imports: { '#*': './policies/*/public.ts' } }));
+  writeFileSync(
+    join(work.dir, 'package.json'),
+    JSON.stringify({ name: 'acme-mesh', private: true, imports: { '#*': './policies/*/public.ts' } }),
+  );
   await work.push({}, { message: 'the mesh' });
 
   const instances: Instance[] = [];
   const ports = [...(await freePorts(9))];
   const address = (): { host: string; port: number } => ({ host: '127.0.0.1', port: ports.pop() ?? 0 });
-  for (const [id, workload, version] of [['productpage-1', 'productpage', null], ['reviews-v1-1', 'reviews', 'v1'], ['reviews-v3-1', 'reviews', 'v3']] as const) {
+  for (const [id, workload, version] of [
+    ['productpage-1', 'productpage', null],
+    ['reviews-v1-1', 'reviews', 'v1'],
+    ['reviews-v3-1', 'reviews', 'v3'],
+  ] as const) {
     const app = address();
     const server = http.createServer((_request, response) => response.end(version ?? 'page'));
     await new Promise<void>((resolve) => server.listen(app.port, app.host, resolve));
     undo.push(() => new Promise((resolve) => (server.closeAllConnections(), server.close(() => resolve()))));
-    instances.push({ id, workload: `bookinfo/${workload}` as WorkloadKey, app: { web: app }, inbound: { web: address() }, outbound: address(), ...(version ? { version } : {}) });
+    instances.push({
+      id,
+      workload: `bookinfo/${workload}` as WorkloadKey,
+      app: { web: app },
+      inbound: { web: address() },
+      outbound: address(),
+      ...(version ? { version } : {}),
+    });
   }
   const dir = await mkdtemp(join(tmpdir(), 'mw-'));
   undo.push(() => rm(dir, { recursive: true, force: true }));
   mesh = await launchMesh(
     {
-      dir, trustDomain: 'acme.example', environment: 'prod', inventory: { instances }, repositoryUrl: repository.server.url,
+      dir,
+      trustDomain: 'acme.example',
+      environment: 'prod',
+      inventory: { instances },
+      repositoryUrl: repository.server.url,
       accounts: { 'bookinfo/productpage': 'bookinfo/bookinfo-productpage', 'bookinfo/reviews': 'bookinfo/bookinfo-reviews' },
     },
     { program: { program: process.execPath, arguments: [join(root, 'bin', 'meshwright.js')] }, say: () => undefined },
@@ -54,11 +72,14 @@ beforeAll(async () => {
   const outbound = instances[0]?.outbound;
   ask = () =>
     new Promise((resolve) => {
-      const request = http.get({ host: outbound?.host, port: outbound?.port, path: '/reviews/7', headers: { host: 'reviews:9080' }, agent: false }, (response) => {
-        let body = '';
-        response.on('data', (chunk: Buffer) => (body += chunk.toString()));
-        response.on('end', () => resolve(response.statusCode === 200 ? body : `${response.statusCode} ${body.trim()}`));
-      });
+      const request = http.get(
+        { host: outbound?.host, port: outbound?.port, path: '/reviews/7', headers: { host: 'reviews:9080' }, agent: false },
+        (response) => {
+          let body = '';
+          response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+          response.on('end', () => resolve(response.statusCode === 200 ? body : `${response.statusCode} ${body.trim()}`));
+        },
+      );
       request.on('error', (error) => resolve(error.message));
     });
   await settled(await head());
@@ -80,12 +101,16 @@ async function until(holds: (status: GitopsStatus) => boolean, limitMs = 60_000)
   throw new Error(`the loop did not get there: ${JSON.stringify(last, null, 1)?.slice(0, 6_000)}`);
 }
 const settled = (commit: string): Promise<GitopsStatus> =>
-  until((status) => status.attempts.some((a) => a.commit === commit && a.outcome !== null && !['failed', 'interrupted', 'superseded'].includes(a.outcome)));
+  until((status) =>
+    status.attempts.some((a) => a.commit === commit && a.outcome !== null && !['failed', 'interrupted', 'superseded'].includes(a.outcome)),
+  );
 
 async function routes(to: string, extra = ''): Promise<string> {
   const file = join('policies', 'books', 'traffic.policy.ts');
   const before = await readFile(join(work.dir, file), 'utf8');
-  return work.push({ [file]: `${before.replace(/otherwise: \{\n {4}to: .*,\n/, `otherwise: {\n    to: ${to},\n`).replace(/\/\/ note.*\n/g, '')}${extra}` });
+  return work.push({
+    [file]: `${before.replace(/otherwise: \{\n {4}to: .*,\n/, `otherwise: {\n    to: ${to},\n`).replace(/\/\/ note.*\n/g, '')}${extra}`,
+  });
 }
 /** Asks all the time; answers what came back that was none of `good`. */
 function traffic(good: readonly string[]): () => Promise<readonly string[]> {
@@ -110,7 +135,16 @@ test('a push is live, with a time for each leg', async () => {
   const [attempt] = status.attempts;
   expect(attempt).toMatchObject({ outcome: 'live', trigger: 'push', diagnostics: [] });
   expect(attempt?.summary).toContain('nobody gains a call, nobody loses one');
-  expect(Object.keys(attempt?.legs ?? {}).sort()).toEqual(['compile', 'converge', 'diff', 'fetch', 'preview', 'sign', 'update', 'validate']);
+  expect(Object.keys(attempt?.legs ?? {}).sort()).toEqual([
+    'compile',
+    'converge',
+    'diff',
+    'fetch',
+    'preview',
+    'sign',
+    'update',
+    'validate',
+  ]);
   expect(await ask()).toBe('v3');
   console.info(JSON.stringify(attempt?.legs));
 });
@@ -127,7 +161,10 @@ test('a bad commit is refused with its place, is not tried again, and the next o
   const bad = await routes("'v9'");
   const status = await settled(bad);
   expect(status.attempts[0]).toMatchObject({ outcome: 'refused', phase: 'compile' });
-  expect(status.attempts[0]?.diagnostics[0]).toMatchObject({ severity: 'error', span: { file: 'books/traffic.policy.ts', line: expect.any(Number) } });
+  expect(status.attempts[0]?.diagnostics[0]).toMatchObject({
+    severity: 'error',
+    span: { file: 'books/traffic.policy.ts', line: expect.any(Number) },
+  });
   expect(status.quarantined.map((one) => one.commit)).toContain(bad);
   expect(await ask()).toBe('v3');
   expect((await settled(await routes("'v1'"))).attempts[0]?.outcome).toBe('live');
@@ -139,7 +176,9 @@ test('a rollback is a higher release of what was there, and holds the branch', a
   const before = await mesh.rollout();
   const token = (await readFile(mesh.operatorTokenFile, 'utf8')).trim();
   const answer = await fetch(`${mesh.statusUrl}/v1/rollout/rollback`, {
-    method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify({ reason: 'v3 is slow' }),
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ reason: 'v3 is slow' }),
   });
   expect([answer.status, await answer.json()]).toMatchObject([200, { outcome: 'live' }]);
   expect((await mesh.rollout()).generation).toBe(before.generation + 1);
@@ -156,7 +195,9 @@ test('killed at any moment the loop comes back and ends at the newest commit; no
   for (const [index, leg] of ['compile', 'update', 'converge', 'compile', 'update', 'converge'].entries()) {
     const before = loop?.pid();
     const commit = await routes(index % 2 === 0 ? "'v1'" : "'v3'");
-    const seen = await until((status) => status.inFlight?.phase === leg || status.attempts.some((a) => a.commit === commit && a.outcome !== null));
+    const seen = await until(
+      (status) => status.inFlight?.phase === leg || status.attempts.some((a) => a.commit === commit && a.outcome !== null),
+    );
     killedAt.push(seen.inFlight?.phase ?? 'done');
     if (before) process.kill(before, 'SIGKILL');
     await until(() => loop?.pid() !== before);

@@ -21,7 +21,9 @@ export interface PushOptions {
 }
 
 /** A server with an empty repository in a temporary folder, and a working copy of it. `close` removes everything. */
-export async function startRepository(options: Partial<GitServerOptions> = {}): Promise<{ server: GitServer; work: WorkingCopy; close(): Promise<void> }> {
+export async function startRepository(
+  options: Partial<GitServerOptions> = {},
+): Promise<{ server: GitServer; work: WorkingCopy; close(): Promise<void> }> {
   const dir = await mkdtemp(join(tmpdir(), 'meshwright-git-'));
   const server = await start({ dir, ...options });
   const work = join(dir, 'work');
@@ -47,7 +49,10 @@ export async function startRepository(options: Partial<GitServerOptions> = {}): 
           }
         }
         await git('add', '--all');
-        await runGit(['commit', '--quiet', '--allow-empty', '-m', how.message ?? 'change'], { cwd: work, ...(how.env ? { env: how.env } : {}) });
+        await runGit(['commit', '--quiet', '--allow-empty', '-m', how.message ?? 'change'], {
+          cwd: work,
+          ...(how.env ? { env: how.env } : {}),
+        });
         await git('push', '--quiet', ...(how.force ? ['--force'] : []), 'origin', `HEAD:${how.branch ?? 'main'}`);
         return (await git('rev-parse', 'HEAD')).trim();
       },

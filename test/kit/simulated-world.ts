@@ -124,15 +124,29 @@ export class SimulatedWorld {
         step('plan');
         const [object] = compiled.objects;
         const release: Release = {
-          apiVersion: 'meshwright.dev/v1alpha1', kind: 'Release', environment: 'test', generation: (previous?.release.generation ?? 0) + 1,
-          parent: previous?.digest ?? null, commit: compiled.commit, repository: 'r', compiler: '0', asOf: '2026-11-22', notAfter: '2026-11-23T00:00:00Z',
-          stable: previous ? previous.release[previous.inForce] : {}, candidate: { 'AdmissionRules/n/p': digestOfJson(object) }, steps: [], waves: [100], holdMs: 0,
+          apiVersion: 'meshwright.dev/v1alpha1',
+          kind: 'Release',
+          environment: 'test',
+          generation: (previous?.release.generation ?? 0) + 1,
+          parent: previous?.digest ?? null,
+          commit: compiled.commit,
+          repository: 'r',
+          compiler: '0',
+          asOf: '2026-11-22',
+          notAfter: '2026-11-23T00:00:00Z',
+          stable: previous ? previous.release[previous.inForce] : {},
+          candidate: { 'AdmissionRules/n/p': digestOfJson(object) },
+          steps: [],
+          waves: [100],
+          holdMs: 0,
         };
         return ok({ release, summary: 'differs', diff: '' });
       },
       validate: async (compiled) => {
         step('validate');
-        return this.content(compiled.commit).fate === 'invalid' ? refused(gitops.configInvalid({ field: 'x', reason: 'is rejected' })) : ok(null);
+        return this.content(compiled.commit).fate === 'invalid'
+          ? refused(gitops.configInvalid({ field: 'x', reason: 'is rejected' }))
+          : ok(null);
       },
       sign: async (release, objects, sources) => {
         step('sign');
@@ -211,8 +225,19 @@ export class SimulatedWorld {
 
   status(): RolloutStatus {
     return {
-      environment: 'test', generation: this.live?.release.generation ?? 0, release: this.live?.digest ?? null, commit: this.live?.release.commit ?? null,
-      state: this.state, step: null, steps: 0, wave: null, message: this.state, proxies: [], updatedAt: 0, startedAt: null, convergedAt: null,
+      environment: 'test',
+      generation: this.live?.release.generation ?? 0,
+      release: this.live?.digest ?? null,
+      commit: this.live?.release.commit ?? null,
+      state: this.state,
+      step: null,
+      steps: 0,
+      wave: null,
+      message: this.state,
+      proxies: [],
+      updatedAt: 0,
+      startedAt: null,
+      convergedAt: null,
     };
   }
 
@@ -226,9 +251,26 @@ export class SimulatedWorld {
 
 // A bad commit's objects are its own: what comes back after an abort is told from it.
 const objectOf = (content: SimulatedCommit): MeshObject => ({
-  apiVersion: 'meshwright.dev/v1alpha1', kind: 'AdmissionRules', metadata: { namespace: 'n', name: 'p' }, spec: { text: content.text },
+  apiVersion: 'meshwright.dev/v1alpha1',
+  kind: 'AdmissionRules',
+  metadata: { namespace: 'n', name: 'p' },
+  spec: { text: content.text },
 });
 const irOf = (text: string): MeshIr => ({
-  version: 'meshwright.ir/1', environment: 'test', trustDomain: text, runs: { envoy: '1.40' }, teams: [], namespaces: [], workloads: [], services: [],
-  gateways: [], access: [], routes: [], hostRoutes: [], needs: [], guarantees: [], patches: [], rollout: { waves: [100], holdMs: 0 },
+  version: 'meshwright.ir/1',
+  environment: 'test',
+  trustDomain: text,
+  runs: { envoy: '1.40' },
+  teams: [],
+  namespaces: [],
+  workloads: [],
+  services: [],
+  gateways: [],
+  access: [],
+  routes: [],
+  hostRoutes: [],
+  needs: [],
+  guarantees: [],
+  patches: [],
+  rollout: { waves: [100], holdMs: 0 },
 });
