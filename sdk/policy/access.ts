@@ -4,8 +4,7 @@ import { suggest } from './did-you-mean';
 import { make } from './made';
 import type { MadePort } from './made';
 import { onlyIn } from './mesh-names';
-import type { Plain } from './plain';
-import { type Place, refuse } from './policy-error';
+import { refuse } from './policy-error';
 import { type Reader, list, record, saying, show, word } from './read';
 import { register } from './registry';
 import { callers, callersOrAnyone, madeAs } from './subjects';
@@ -44,21 +43,27 @@ const httpOnly = (port: MadePort): { readonly [key: string]: string } => {
 
 type Access = Extract<DeclarationValue, { readonly kind: 'access' }>;
 
-function readAllow(port: MadePort, given: Plain, at: Place): Access | Extract<DeclarationValue, { readonly kind: 'unsupported' }> {
+type Unsupported = Extract<DeclarationValue, { readonly kind: 'unsupported' }>;
+
+function allowReader(port: MadePort): Reader<Access | Unsupported> {
   if (port.layer === 'http') {
-    const rule = record(
-      { from: callers, requests: requestsOf(port) },
-      { user, headers: headerFields, hosts: list(host, { unique: 'host' }), ...common },
-      httpOnly(port),
-    )(given, at);
-    if (rule.user) return unsupported('end users (`user`) in an allow');
-    return allowed(port, rule.from, rule.requests, rule);
+    const optional = { user, headers: headerFields, hosts: list(host, { unique: 'host' }), ...common };
+    const rule = record({ from: callers, requests: requestsOf(port) }, optional, httpOnly(port));
+    return (given, at) => {
+      const read = rule(given, at);
+      return read.user ? unsupported('end users (`user`) in an allow') : allowed(port, read.from, read.requests, read);
+    };
   }
-  if (port.layer === 'grpc')
-    record({ from: callers, methods: requestsOf(port) }, { user, ...common }, { requests: 'write `methods`' })(given, at);
-  else if (port.layer === 'tls') record({ from: callers }, { sni: list(host), ...common }, httpOnly(port))(given, at);
-  else record({ from: callers }, { networks: list(cidr), ...common }, httpOnly(port))(given, at);
-  return unsupported(`access on a ${port.protocol} port`);
+  const rule: Reader<unknown> =
+    port.layer === 'grpc'
+      ? record({ from: callers, methods: requestsOf(port) }, { user, ...common }, { requests: 'write `methods`' })
+      : port.layer === 'tls'
+        ? record({ from: callers }, { sni: list(host), ...common }, httpOnly(port))
+        : record({ from: callers }, { networks: list(cidr), ...common }, httpOnly(port));
+  return (given, at) => {
+    rule(given, at);
+    return unsupported(`access on a ${port.protocol} port`);
+  };
 }
 function allowed(
   port: MadePort,
@@ -85,12 +90,15 @@ function allowed(
 }
 const notInForce = (port: MadePort): string | null => port.unsupported ?? (port.atGateway ? 'access rules at a gateway host' : null);
 
-export const allowMethod = (port: MadePort): ((...given: unknown[]) => object) =>
-  verb(`${port.owner}.allow`, ['spec'], 1, (given) => {
-    const value = readAllow(port, given.take(0), given.at(0));
-    const missing = notInForce(port);
+export const allowMethod = (port: MadePort): ((...given: unknown[]) => object) => {
+  let reader: Reader<Access | Unsupported> | undefined;
+  const missing = notInForce(port);
+  return verb(`${port.owner}.allow`, ['spec'], 1, (given) => {
+    reader ??= allowReader(port);
+    const value = reader(given.take(0), given.at(0));
     return make({}, { kind: 'access', entry: register(missing === null ? value : unsupported(missing), given.call) });
   });
+};
 
 const denial = record(
   { from: callersOrAnyone, because: saying },

@@ -4,13 +4,13 @@ import { suggest } from './did-you-mean';
 import { freeze, hasOwn, isArray, keysOf } from './intrinsics';
 import { make, madeOf } from './made';
 import { whenNamesAreKnown } from './mesh-names';
-import { type Place, refuse, under } from './policy-error';
+import { type Place, argument, pathOf, refuse, under } from './policy-error';
 import { type Reader, recordOf } from './read';
 import { verb } from './verb';
 
 export const per = verb('per', ['values'], 1, (given) => {
   const values = recordOf(given.take(0), given.at(0));
-  const at = { call: given.call, path: '' };
+  const at = argument(given.call, '');
   checkNames(keysOf(values), at);
   whenNamesAreKnown((known) => {
     for (const name of known.environments) {
@@ -30,7 +30,7 @@ export const mostly = verb('mostly', ['value', 'except'], 2, (given) => {
   const except = recordOf(given.take(1), given.at(1));
   if (keysOf(except).length === 0)
     return refuse(given.at(1), 'MW2106', 'no exception', 'name at least one environment, or write the value plainly');
-  checkNames(keysOf(except), { call: given.call, path: '' });
+  checkNames(keysOf(except), argument(given.call, ''));
   return make({}, { kind: 'mostlyEnv', value: given.take(0), except, stack: given.call.stack });
 });
 
@@ -49,7 +49,7 @@ export const orPerEnv =
   (value, at) => {
     const made = madeOf(value);
     if (made?.kind !== 'perEnv' && made?.kind !== 'mostlyEnv') return reader(value, at);
-    at.call.parts.push(freeze({ path: at.path, stack: made.stack }));
+    at.call.parts.push(freeze({ path: pathOf(at), stack: made.stack }));
     const each = (values: { readonly [environment: string]: unknown }): { readonly [environment: string]: T } => {
       const read: Record<string, T> = {};
       for (const name of keysOf(values))

@@ -1,4 +1,4 @@
-import { RawError, getOwnPropertyDescriptor, defineProperty, indexOfText, matches, sliceText, splitText } from './intrinsics';
+import { RawError, defineProperty, getOwnPropertyDescriptor, indexOfText, matches, sliceText } from './intrinsics';
 
 /** Codes of what the SDK refuses while a module runs: the run-time twins of what the types refuse. The catalogue is core/diagnostics/policy.ts. */
 export type PolicyCode = `MW21${number}`;
@@ -21,12 +21,16 @@ export class PolicyError extends RawError {
 
 /** The frames of the present call, without the header line that some engines put first. */
 export function framesHere(): string {
-  const error = new RawError();
-  const stack = getOwnPropertyDescriptor(error, 'stack');
-  const text = typeof stack?.value === 'string' ? stack.value : typeof error.stack === 'string' ? error.stack : '';
-  const first = splitText(text, '\n')[0] ?? '';
-  return matches(/^\s*at /, first) ? text : sliceText(text, indexOfText(text, '\n') + 1);
+  const text = stackOf(new RawError());
+  return headed ? sliceText(text, indexOfText(text, '\n') + 1) : text;
 }
+function stackOf(error: Error): string {
+  const own = getOwnPropertyDescriptor(error, 'stack');
+  const text: unknown = own && 'value' in own ? own.value : error.stack;
+  return typeof text === 'string' ? text : '';
+}
+/** Whether this engine starts a stack with `Error`. */
+const headed = !matches(/^\s*at /, stackOf(new RawError()));
 
 /** One call of the SDK by a policy module: what was called and where, and the places of the values it was handed. */
 export interface Call {
@@ -37,10 +41,19 @@ export interface Call {
 /** A place inside the arguments of a call: `spec.ports.web`. */
 export interface Place {
   readonly call: Call;
-  readonly path: string;
+  readonly key: string | number;
+  readonly outer?: Place;
 }
-export const under = (at: Place, key: string | number): Place => ({ call: at.call, path: at.path === '' ? `${key}` : `${at.path}.${key}` });
+export const under = (at: Place, key: string | number): Place => ({ call: at.call, key, outer: at });
+/** Where a call's argument begins; an empty name stands for the call itself. */
+export const argument = (call: Call, name: string): Place => ({ call, key: name });
+/** The path in words: made only when it is told. */
+export function pathOf(at: Place): string {
+  const outer = at.outer ? pathOf(at.outer) : '';
+  return outer === '' ? `${at.key}` : `${outer}.${at.key}`;
+}
 
 export function refuse(at: Place, code: PolicyCode, message: string, help: string): never {
-  throw new PolicyError(code, `${message}${at.path === '' ? '' : `, in \`${at.path}\``} of \`${at.call.what}\``, help, at.call.stack);
+  const path = pathOf(at);
+  throw new PolicyError(code, `${message}${path === '' ? '' : `, in \`${path}\``} of \`${at.call.what}\``, help, at.call.stack);
 }

@@ -91,32 +91,33 @@ export function recordOf(value: Plain, at: Place): PlainRecord {
 }
 
 /** A record with these keys and no others. `teach` says more about a key that belongs to something else. */
-export const record =
-  <R extends Readers, O extends Readers>(
-    required: R,
-    optional: O,
-    teach: { readonly [key: string]: string } = {},
-  ): Reader<Answers<R> & Partial<Answers<O>>> =>
-  (value, at) => {
+export const record = <R extends Readers, O extends Readers>(
+  required: R,
+  optional: O,
+  teach: { readonly [key: string]: string } = {},
+): Reader<Answers<R> & Partial<Answers<O>>> => {
+  const [mandatory, voluntary] = [keysOf(required), keysOf(optional)];
+  const keys = [...mandatory, ...voluntary];
+  return (value, at) => {
     const given = recordOf(value, at);
-    const keys = [...keysOf(required), ...keysOf(optional)];
     for (const key of keysOf(given)) {
       if (keys.includes(key)) continue;
       const said = hasOwn(teach, key) ? teach[key] : undefined;
       return refuse(at, 'MW2103', `unknown key \`${key.slice(0, 80)}\``, said ?? suggest(key, keys, 'key'));
     }
     const read: Record<string, unknown> = {};
-    for (const key of keysOf(required)) {
+    for (const key of mandatory) {
       const one = given[key];
       if (one === undefined) return refuse(at, 'MW2102', `\`${key}\` is missing`, `say \`${key}\`: it is never assumed`);
       read[key] = required[key]?.(one, under(at, key));
     }
-    for (const key of keysOf(optional)) {
+    for (const key of voluntary) {
       const one = given[key];
       if (one !== undefined) read[key] = optional[key]?.(one, under(at, key));
     }
     return freeze(read) as Answers<R> & Partial<Answers<O>>; // each key was read by its own reader
   };
+};
 
 /** The same, where at least one key must be given: an empty one would mean everything, or nothing. */
 export const atLeastOne =

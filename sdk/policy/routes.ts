@@ -7,7 +7,7 @@ import { type MadePort, describeMade, madeOf, make } from './made';
 import { onlyIn } from './mesh-names';
 import { orPerEnv } from './per-environment';
 import type { Plain } from './plain';
-import { type Place, refuse, under } from './policy-error';
+import { type Place, pathOf, refuse, under } from './policy-error';
 import { type Reader, atLeastOne, list, named, oneOrMore, record, recordOf, show, text, whole } from './read';
 import { register } from './registry';
 import { retries, timeout } from './settings';
@@ -84,7 +84,7 @@ const destinationOf =
   (value, at) => {
     const made = madeOf(value);
     if (made?.kind === 'action') {
-      at.call.parts.push(freeze({ path: at.path, stack: made.stack }));
+      at.call.parts.push(freeze({ path: pathOf(at), stack: made.stack }));
       return made.to;
     }
     if (made?.kind === 'canary') {
@@ -164,14 +164,15 @@ function inForce(read: Else & { readonly [key: string]: unknown }, alsoMissing?:
   };
 }
 
-function httpRoutes(port: MadePort, given: Plain, at: Place): DeclarationValue {
+function httpRoutes(port: MadePort): Reader<DeclarationValue> {
   const { required, optional } = elseFields(port);
   const conditions = atLeastOne(
     record({}, { request: oneOrMore(requestOf(port)), headers: headerFields, query: textFields, cookies: textFields, from: callers, user }),
     'a condition',
   );
+  const ruleFields = record({ ...required, when: conditions }, { ...optional, only: onlyIn });
   const rule: Reader<WireRouteRule> = (value, place) => {
-    const { when, only, ...rest } = record({ ...required, when: conditions }, { ...optional, only: onlyIn })(value, place);
+    const { when, only, ...rest } = ruleFields(value, place);
     const { from, user: endUser, ...held } = when;
     const missing = from
       ? 'a condition on the caller (`from`) in a route'
@@ -180,14 +181,17 @@ function httpRoutes(port: MadePort, given: Plain, at: Place): DeclarationValue {
         : undefined;
     return { ...inForce(rest, missing), when: held satisfies WireConditions, ...(only ? { only } : {}) };
   };
-  const otherwise: Reader<WireRouteElse> = (value, place) =>
-    inForce(record(required, optional, { when: '`otherwise` takes what no rule matched: a condition belongs into `rules`' })(value, place));
-  const routes = record({ otherwise }, { rules: list(rule, { empty: 'allowed' }) })(given, at);
-  return { kind: 'route', on: port.ref, rules: routes.rules ?? [], otherwise: routes.otherwise };
+  const elseFieldsRead = record(required, optional, { when: '`otherwise` takes what no rule matched: a condition belongs into `rules`' });
+  const otherwise: Reader<WireRouteElse> = (value, place) => inForce(elseFieldsRead(value, place));
+  const routes = record({ otherwise }, { rules: list(rule, { empty: 'allowed' }) });
+  return (given, at) => {
+    const read = routes(given, at);
+    return { kind: 'route', on: port.ref, rules: read.rules ?? [], otherwise: read.otherwise };
+  };
 }
 
 /** Reads and refuses as the types do; not in force in this version. */
-function otherRoutes(port: MadePort, given: Plain, at: Place): DeclarationValue {
+function otherRoutes(port: MadePort): Reader<DeclarationValue> {
   const { required, optional } = tcpFields(port);
   const grpcElse = { timeout, retry: retries };
   const when =
@@ -199,13 +203,18 @@ function otherRoutes(port: MadePort, given: Plain, at: Place): DeclarationValue 
   const more = port.layer === 'grpc' ? { ...grpcElse, only: onlyIn } : optional;
   const rule: Reader<unknown> = record({ ...required, when }, more, wrongLayer(port));
   const otherwise: Reader<unknown> = record(required, port.layer === 'grpc' ? grpcElse : optional, wrongLayer(port));
-  record({ otherwise }, { rules: list(rule, { empty: 'allowed' }) })(given, at);
-  return unsupported(`routes of a ${port.protocol} port`);
+  const routes = record({ otherwise }, { rules: list(rule, { empty: 'allowed' }) });
+  return (given, at) => {
+    routes(given, at);
+    return unsupported(`routes of a ${port.protocol} port`);
+  };
 }
 
-export const routeMethod = (port: MadePort): ((...given: unknown[]) => object) =>
-  verb(`${port.owner}.route`, ['spec'], 1, (given) => {
-    const read = port.layer === 'http' ? httpRoutes : otherRoutes;
-    const value = read(port, given.take(0), given.at(0));
+export const routeMethod = (port: MadePort): ((...given: unknown[]) => object) => {
+  let reader: Reader<DeclarationValue> | undefined;
+  return verb(`${port.owner}.route`, ['spec'], 1, (given) => {
+    reader ??= port.layer === 'http' ? httpRoutes(port) : otherRoutes(port);
+    const value = reader(given.take(0), given.at(0));
     return make({}, { kind: 'route', entry: register(port.unsupported === null ? value : unsupported(port.unsupported), given.call) });
   });
+};

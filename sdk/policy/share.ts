@@ -1,7 +1,7 @@
 /** `share`: the same things without the acts of their owner, for a team's public.ts. */
 import { madeOf, make, hidden } from './made';
 import { freeze, getOwnPropertyDescriptor, getProperty, ownKeys } from './intrinsics';
-import { type Place, framesHere, refuse } from './policy-error';
+import { type Place, argument, framesHere, refuse } from './policy-error';
 import { handles, refusals, sharedPort } from './ports';
 
 /**
@@ -9,7 +9,7 @@ import { handles, refusals, sharedPort } from './ports';
  * @throws PolicyError MW2104 for a name without a value (an import cycle), MW2101 for what is no record.
  */
 export const share = freeze((own: unknown): object => {
-  const at: Place = { call: { what: 'share', stack: framesHere(), parts: [] }, path: '' };
+  const at: Place = argument({ what: 'share', stack: framesHere(), parts: [] }, '');
   if (typeof own !== 'object' || own === null || madeOf(own))
     return refuse(at, 'MW2101', 'no record of things to share', "write `import * as own from './services.policy'` and `share(own)`");
   const shared: Record<string, unknown> = {};

@@ -29,7 +29,7 @@ export function snapshot(value: unknown, at: Place): Plain {
   }
 }
 
-function copy(value: unknown, at: Place, budget: { left: number }, above: readonly object[]): Plain {
+function copy(value: unknown, at: Place, budget: { left: number }, above: object[]): Plain {
   budget.left -= 1;
   if (budget.left < 0) return refuse(at, 'MW2105', `more than ${limits.values} values in one call`, 'split it into several declarations');
   switch (typeof value) {
@@ -56,12 +56,18 @@ function copy(value: unknown, at: Place, budget: { left: number }, above: readon
   }
 }
 
-function copyObject(value: object, at: Place, budget: { left: number }, above: readonly object[]): Plain {
+function copyObject(value: object, at: Place, budget: { left: number }, above: object[]): Plain {
   if (madeOf(value)) return value;
   if (above.length >= limits.depth) return refuse(at, 'MW2105', `a value nested more than ${limits.depth} deep`, 'write it flatter');
   for (const outer of above)
     if (outer === value) return refuse(at, 'MW2105', 'a value that contains itself', 'write plain data without cycles');
-  const inside = [...above, value];
+  above.push(value);
+  const copied = copyInside(value, at, budget, above);
+  above.pop();
+  return copied;
+}
+
+function copyInside(value: object, at: Place, budget: { left: number }, inside: object[]): Plain {
   const prototype = getPrototypeOf(value);
   if (isArray(value)) {
     if (prototype !== arrayPrototype) return refuse(at, 'MW2105', 'an instance of a class', 'write a plain list');
@@ -80,12 +86,12 @@ function copyObject(value: object, at: Place, budget: { left: number }, above: r
     if (typeof key === 'symbol') return refuse(at, 'MW2105', 'a key that is a symbol', 'write keys as plain names');
     if (key === '__proto__') return refuse(at, 'MW2105', 'the key `__proto__`', 'choose another name');
     const inner = under(at, key);
-    put(copied, key, copy(dataOf(value, key, inner), inner, budget, inside));
+    copied[key] = copy(dataOf(value, key, inner), inner, budget, inside); // it has no prototype, so no setter either
   }
   return freeze(copied);
 }
 
-function copyList(value: readonly unknown[], at: Place, budget: { left: number }, inside: readonly object[]): Plain {
+function copyList(value: readonly unknown[], at: Place, budget: { left: number }, inside: object[]): Plain {
   const length = value.length;
   if (length > limits.list) return refuse(at, 'MW2105', `a list of ${length}`, `keep a list under ${limits.list}`);
   for (const key of ownKeys(value)) {

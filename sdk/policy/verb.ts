@@ -1,7 +1,7 @@
 /** Every function and method that a policy module can call goes through here: arguments are counted, taken apart once, and the place is kept. */
 import { freeze } from './intrinsics';
 import type { Plain } from './plain';
-import { type Call, type Place, framesHere, refuse } from './policy-error';
+import { type Call, type Place, argument, framesHere, refuse } from './policy-error';
 import { snapshot } from './snapshot';
 
 /** What a verb's body is handed: plain arguments by name; an optional one that was not written is absent. */
@@ -31,13 +31,10 @@ export function verb<R>(
     const call: Call = { what, stack: framesHere(), parts: [] };
     const at = (index: number): Place => {
       const parameter = parameters[Math.min(index, parameters.length - 1)] ?? '';
-      return {
-        call,
-        path:
-          parameter === 'spec' ? '' : rest && index >= parameters.length - 1 ? `${parameter}.${index - parameters.length + 1}` : parameter,
-      };
+      if (parameter === 'spec') return argument(call, '');
+      return argument(call, rest && index >= parameters.length - 1 ? `${parameter}.${index - parameters.length + 1}` : parameter);
     };
-    const whole: Place = { call, path: '' };
+    const whole = argument(call, '');
     if (given.length < required)
       return refuse(
         whole,
