@@ -1,0 +1,92 @@
+import type { DeclarationValue } from '../../core/declarations/declaration';
+import { proxyNameOf } from '../../core/ir/proxy-name';
+import type { MeshIr } from '../../core/ir/ir';
+import { lower } from '../lower';
+import { allow, evaluatedWith, named, route, service } from '../../test/kit/declarations';
+import { generateMesh } from '../../test/kit/mesh-generator';
+import { planSteps } from './order';
+
+type More = { readonly [id: string]: DeclarationValue | null };
+function ir(more: More = {}): MeshIr {
+  const { value, diagnostics } = lower(evaluatedWith(more), 'prod');
+  if (!value) throw new Error(JSON.stringify(diagnostics));
+  return value;
+}
+const plan = (before: More, after: More) => planSteps(ir(before), ir(after), proxyNameOf);
+const parts = (before: More, after: More) =>
+  plan(before, after).value?.map((step) => step.parts.map((part) => `${part.part} ${part.proxy}`));
+
+test('nothing in force before, or nothing changed, needs no order', () => {
+  expect(planSteps(null, ir(), proxyNameOf)).toEqual({ value: [], diagnostics: [] });
+  expect(parts({}, {})).toEqual([]);
+});
+test('gained access opens at the callee before its caller uses it', () => {
+  const gained = { 'books/a': allow('books/details', [named('books/reviews')], { requests: ['GET /details/{id}'] }) };
+  expect(parts({}, gained)).toEqual([['inbound bookinfo/sa-details'], ['outbound bookinfo/sa-reviews']]);
+});
+test('lost access is taken from the caller first', () => {
+  expect(parts({}, { 'books/pageReadsDetails': null })).toEqual([['outbound bookinfo/sa-productpage'], ['inbound bookinfo/sa-details']]);
+});
+test('a shift of weights needs no order', () => {
+  expect(parts({}, { 'books/reviewsRoutes': route('books/reviews', { otherwise: { to: { kind: 'version', version: 'v1' } } }) })).toEqual(
+    [],
+  );
+});
+
+const two: More = {
+  'books/x': service('books/bookinfo', 'x'),
+  'books/y': service('books/bookinfo', 'y'),
+  'books/p': service('books/bookinfo', 'p'),
+  'books/q': service('books/bookinfo', 'q'),
+};
+const to = (ref: string): DeclarationValue['kind'] extends never ? never : Extract<DeclarationValue, { kind: 'route' }>['otherwise'] => ({
+  to: { kind: 'target', to: { ref, port: 'web' } },
+});
+test('a move from one service to another opens the new one, moves the caller, then closes the old one', () => {
+  const before = {
+    ...two,
+    'books/route': route('books/p', { otherwise: to('books/x') }),
+    'books/a': allow('books/x', [named('books/reviews')]),
+    'books/b': allow('books/p', [named('books/reviews')]),
+  };
+  const after = {
+    ...before,
+    'books/route': route('books/p', { otherwise: to('books/y') }),
+    'books/a': allow('books/y', [named('books/reviews')]),
+  };
+  expect(parts(before, after)).toEqual([['inbound bookinfo/sa-y'], ['outbound bookinfo/sa-reviews'], ['inbound bookinfo/sa-x']]);
+});
+test('two callers that change places cannot be rolled out, and are told how to split', () => {
+  const common = { ...two, 'books/r1': allow('books/p', [named('books/reviews')]), 'books/r2': allow('books/q', [named('books/ratings')]) };
+  const world = (first: string, second: string): More => ({
+    ...common,
+    'books/route1': route('books/p', { otherwise: to(first) }),
+    'books/route2': route('books/q', { otherwise: to(second) }),
+    'books/a': allow(first, [named('books/reviews')]),
+    'books/b': allow(second, [named('books/ratings')]),
+  });
+  const outcome = plan(world('books/x', 'books/y'), world('books/y', 'books/x'));
+  expect(outcome.value).toBeUndefined();
+  expect(outcome.diagnostics).toMatchObject([
+    {
+      code: 'MW4060',
+      help: expect.stringMatching(/^split it into two commits: first what opens \(.* lets .*\), then what closes \(.* shuts out .*\)$/),
+    },
+  ]);
+  const between: More = {
+    ...world('books/x', 'books/y'),
+    'books/a2': allow('books/y', [named('books/reviews')]),
+    'books/b2': allow('books/x', [named('books/ratings')]),
+  };
+  expect(plan(world('books/x', 'books/y'), between).value).toBeDefined();
+  expect(plan(between, world('books/y', 'books/x')).value).toBeDefined();
+});
+test('a part moves once, and every plan is in order or refused', () => {
+  for (let seed = 0; seed < 40; seed++) {
+    const [before, after] = [generateMesh(seed, 4), generateMesh(seed + 1, 4)];
+    const { value, diagnostics } = planSteps(before, after, proxyNameOf);
+    if (!value) expect(diagnostics.map((d) => d.code)).toEqual(['MW4060']);
+    const moved = (value ?? []).flatMap((step) => step.parts.map((part) => `${part.part} ${part.proxy}`));
+    expect(new Set(moved).size).toBe(moved.length);
+  }
+});

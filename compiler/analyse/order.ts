@@ -1,0 +1,178 @@
+/**
+ * The order in which a change reaches the proxies. A proxy moves in two parts: `inbound` (whom it lets in) and `outbound` (what it sends). A request
+ * that is legal before and after must be served at every moment between, whichever parts have moved:
+ *  - where it goes afterwards must let it in before its caller sends it there (the callee's inbound first)
+ *  - where it went before must go on letting it in until its caller has stopped (the caller's outbound first)
+ * Beyond that, access that is gained opens at the callee before the caller uses it, and access that is lost is taken from the caller first.
+ */
+import { analyse as messages } from '../../core/diagnostics/analyse';
+import type { Outcome } from '../../core/diagnostics/diagnostic';
+import type { Part, RolloutStep } from '../../core/bundle/objects';
+import type { MeshIr } from '../../core/ir/ir';
+import { sortedUnique } from '../../core/lib/order';
+import { serviceOfPort } from '../../core/mesh/ids';
+import type { PortKey, Principal, WorkloadKey } from '../../core/mesh/ids';
+import { compareCalls } from '../../core/semantics/compare';
+import type { Comparison } from '../../core/semantics/compare';
+import { decideInbound } from '../../core/semantics/decide';
+import type { Decision } from '../../core/semantics/decision';
+
+type Node = string;
+/** `first` before `then`. `hard`: else a request that is legal on both sides is refused. */
+interface Edge {
+  readonly first: Node;
+  readonly then: Node;
+  readonly hard: boolean;
+  readonly why: string;
+}
+
+/** The steps in which a change rolls out; none where nothing needs an order. Refused, with the two commits to split it into, when no order serves all. */
+export function planSteps(
+  before: MeshIr | null,
+  after: MeshIr,
+  proxyNameOf: (ir: MeshIr, workload: WorkloadKey) => string,
+): Outcome<readonly RolloutStep[]> {
+  if (before === null) return { value: [], diagnostics: [] };
+  const edges = new Map<string, Edge>();
+  for (const comparison of compareCalls(before, after)) {
+    for (const edge of edgesOf(before, after, comparison, proxyNameOf)) {
+      const key = `${edge.first} ${edge.then}`;
+      const known = edges.get(key);
+      if (!known || (edge.hard && !known.hard)) edges.set(key, edge);
+    }
+  }
+  const hard = [...edges.values()].filter((edge) => edge.hard);
+  const cycle = findCycle(hard);
+  if (cycle) {
+    const opening = sortedUnique(cycle.flatMap((edge) => (edge.first.startsWith('inbound ') ? [edge.why] : [])));
+    const closing = sortedUnique(cycle.flatMap((edge) => (edge.first.startsWith('outbound ') ? [edge.why] : [])));
+    return { diagnostics: [messages.noOrder({ opening, closing })] };
+  }
+  // An order that is only better is kept as long as it contradicts nothing.
+  const kept = [...hard];
+  for (const edge of [...edges.values()].filter((candidate) => !candidate.hard)) if (!reaches(kept, edge.then, edge.first)) kept.push(edge);
+  return { value: stepsOf(kept), diagnostics: [] };
+}
+
+function* edgesOf(
+  before: MeshIr,
+  after: MeshIr,
+  comparison: Comparison,
+  proxyNameOf: (ir: MeshIr, workload: WorkloadKey) => string,
+): Generator<Edge> {
+  const { caller, probe } = comparison;
+  const [was, is] = [reached(comparison.before), reached(comparison.after)];
+  const callerIr = has(after, caller) ? after : before;
+  const outbound = `outbound ${proxyNameOf(callerIr, caller)}`;
+  const inbound = (ir: MeshIr, port: PortKey): Node => `inbound ${proxyNameOf(ir, serviceOfPort(port))}`;
+  const legal = comparison.before?.outcome === 'allow' && comparison.after?.outcome === 'allow' && was.size > 0 && is.size > 0;
+  for (const port of is) {
+    if (!has(before, serviceOfPort(port)) || lets(before, comparison, port)) continue;
+    yield { first: inbound(after, port), then: outbound, hard: legal, why: `${port} lets ${caller} in with ${probe.text}` };
+  }
+  for (const port of was) {
+    if (!has(after, serviceOfPort(port)) || lets(after, comparison, port)) continue;
+    yield { first: outbound, then: inbound(before, port), hard: legal, why: `${port} shuts out ${caller} with ${probe.text}` };
+  }
+}
+
+function reached(decision: Decision | null): ReadonlySet<PortKey> {
+  return new Set(
+    (decision?.destinations ?? []).filter((destination) => destination.access === 'allow').map((destination) => destination.port),
+  );
+}
+const has = (ir: MeshIr, workload: WorkloadKey): boolean => ir.workloads.some((known) => known.key === workload);
+const principalOf = (ir: MeshIr, workload: WorkloadKey): Principal | undefined =>
+  ir.workloads.find((known) => known.key === workload)?.principal;
+
+/** Whether a port's inbound part of that side would let the compared request in. */
+function lets(ir: MeshIr, { caller, probe, host, port: addressed }: Comparison, port: PortKey): boolean {
+  const principal = principalOf(ir, caller);
+  if (principal === undefined || !ir.services.some((service) => service.ports.some((known) => known.key === port))) return false;
+  const service = addressed === null ? undefined : ir.services.find((known) => known.key === serviceOfPort(addressed));
+  const [namespace, name] = (service?.key ?? '/').split('/');
+  const authority = probe.headers['host'] ?? (host ? host.host.replace('*', 'any') : `${name}.${namespace}`);
+  return (
+    decideInbound(ir, { principal, port, method: probe.method, path: probe.path, headers: probe.headers, host: authority }).access ===
+    'allow'
+  );
+}
+
+/** A cycle among edges, in order; null when there is none. The first by node name, so that equal input gives equal words. */
+function findCycle(edges: readonly Edge[]): readonly Edge[] | null {
+  const from = new Map<Node, Edge[]>();
+  for (const edge of edges) from.set(edge.first, [...(from.get(edge.first) ?? []), edge]);
+  const done = new Set<Node>();
+  for (const start of [...from.keys()].sort()) {
+    const path: Edge[] = [];
+    const open = new Set<Node>();
+    const visit = (node: Node): readonly Edge[] | null => {
+      if (open.has(node)) return path.slice(path.findIndex((edge) => edge.first === node));
+      if (done.has(node)) return null;
+      open.add(node);
+      for (const edge of from.get(node) ?? []) {
+        path.push(edge);
+        const found = visit(edge.then);
+        if (found) return found;
+        path.pop();
+      }
+      open.delete(node);
+      done.add(node);
+      return null;
+    };
+    const found = visit(start);
+    if (found) return found;
+  }
+  return null;
+}
+
+function reaches(edges: readonly Edge[], from: Node, to: Node): boolean {
+  const seen = new Set<Node>([from]);
+  const queue = [from];
+  for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+    if (node === to) return true;
+    for (const edge of edges) {
+      if (edge.first !== node || seen.has(edge.then)) continue;
+      seen.add(edge.then);
+      queue.push(edge.then);
+    }
+  }
+  return false;
+}
+
+/** Each part moves in the first step that all its edges allow. */
+function stepsOf(edges: readonly Edge[]): readonly RolloutStep[] {
+  const depth = new Map<Node, number>();
+  for (const edge of edges) for (const node of [edge.first, edge.then]) depth.set(node, 0);
+  // Longest path in a graph without cycles: at most as many rounds as nodes.
+  for (let round = 0, moved = true; moved && round <= depth.size; round++) {
+    moved = false;
+    for (const { first, then } of edges) {
+      const least = (depth.get(first) ?? 0) + 1;
+      if ((depth.get(then) ?? 0) < least) {
+        depth.set(then, least);
+        moved = true;
+      }
+    }
+  }
+  const steps: RolloutStep[] = [];
+  const last = Math.max(-1, ...depth.values());
+  for (let step = 0; step <= last; step++) {
+    const nodes = [...depth]
+      .filter(([, at]) => at === step)
+      .map(([node]) => node)
+      .sort();
+    const parts = nodes.map((node) => {
+      const space = node.indexOf(' ');
+      const part: Part = node.slice(0, space) === 'inbound' ? 'inbound' : 'outbound';
+      return { proxy: node.slice(space + 1), part };
+    });
+    const reasons = sortedUnique(edges.filter((edge) => nodes.includes(edge.first)).map((edge) => edge.why));
+    const why =
+      reasons.length === 0
+        ? 'what waited for the steps before'
+        : `${reasons[0]}${reasons.length > 1 ? ` and ${reasons.length - 1} more` : ''}`;
+    steps.push({ parts, why });
+  }
+  return steps;
+}

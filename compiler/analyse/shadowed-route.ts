@@ -1,0 +1,61 @@
+import { analyse as messages } from '../../core/diagnostics/analyse';
+import type { FieldMatch, PathTemplate, RequestClass, RouteMatch, RouteRule, TextMatch } from '../../core/ir/ir';
+import { matchesText } from '../../core/semantics/match';
+import type { Analyser, AnalyserInput, Finding } from './finding';
+
+/** A route rule that can never match: each of its request classes is taken by one rule before it. */
+export const shadowedRoute: Analyser = {
+  name: 'shadowed-route',
+  inputs: ['routes', 'hostRoutes'],
+  *run(input) {
+    for (const table of input.ir.routes) if (table.id !== null) yield* shadowedIn(input, table.rules, table.id);
+    for (const table of input.ir.hostRoutes) yield* shadowedIn(input, table.rules, table.id);
+  },
+};
+
+function* shadowedIn({ spanOf }: AnalyserInput, rules: readonly RouteRule[], table: string): Generator<Finding> {
+  for (const [index, rule] of rules.entries()) {
+    const { match } = rule;
+    if (!match) continue;
+    const earlier = rules.slice(0, index);
+    const classes: readonly (RequestClass | null)[] = match.requests.length > 0 ? match.requests : [null];
+    const takers = classes.map((cls) => earlier.find((before) => takes(before.match, match, cls)));
+    const [first] = takers;
+    if (!first || takers.includes(undefined)) continue;
+    const span = spanOf(first.id);
+    const related = span ? [{ message: 'this rule takes them', span }] : [];
+    yield { diagnostic: messages.neverMatches({ rule: rule.id, by: first.id }, { span: spanOf(rule.id), related }), subjects: [table] };
+  }
+}
+
+/** Whether `before` takes every request of class `cls` (null: any) that meets the conditions of `match`. */
+function takes(before: RouteMatch | null, match: RouteMatch, cls: RequestClass | null): boolean {
+  if (before === null) return true;
+  const path =
+    before.requests.length === 0 ||
+    (cls !== null &&
+      before.requests.some((other) => (other.method === '*' || other.method === cls.method) && coversTemplate(other.path, cls.path)));
+  return path && implied(match.headers, before.headers) && implied(match.query, before.query) && implied(match.cookies, before.cookies);
+}
+
+/** Whether whoever meets `given` meets all of `wanted`. */
+function implied(given: readonly FieldMatch[], wanted: readonly FieldMatch[]): boolean {
+  return wanted.every((want) => given.some((have) => have.name === want.name && implies(have.match, want.match)));
+}
+function implies(have: TextMatch, want: TextMatch): boolean {
+  if (want.kind === 'present') return true;
+  if (have.kind === 'exact') return matchesText(want, have.value);
+  if (have.kind === 'prefix') return want.kind === 'prefix' && have.value.startsWith(want.value);
+  return have.kind === 'regex' && want.kind === 'regex' && have.value === want.value;
+}
+
+/** Whether every path of `narrow` is one of `wide`. */
+export function coversTemplate(wide: PathTemplate, narrow: PathTemplate): boolean {
+  const [first, ...more] = wide;
+  const [other, ...others] = narrow;
+  if (first === undefined || other === undefined) return wide.length === narrow.length;
+  if (first.kind === 'rest') return narrow.length > 1 || other.kind !== 'literal' || other.text !== '';
+  if (other.kind === 'rest') return false;
+  const covers = first.kind === 'one' ? other.kind === 'one' || other.text !== '' : other.kind === 'literal' && other.text === first.text;
+  return covers && coversTemplate(more, others);
+}

@@ -1,0 +1,132 @@
+import { canonicalJson } from '../../core/lib/json';
+import { nameOf } from '../../core/mesh/ids';
+import type { WorkloadKey } from '../../core/mesh/ids';
+import type { CallChange, CallChangeKind, MeshDiff } from './diff';
+import { isEmptyDiff } from './diff';
+
+export type DiffFormat = 'text' | 'markdown' | 'json';
+export interface FormatOptions {
+  /** `books/traffic.policy.ts:9` for a rule id, where known. */
+  readonly placeOf?: (rule: string) => string | undefined;
+  /** Lines shown of each kind before `and n more`. Default 50. */
+  readonly most?: number;
+}
+
+/** A diff for a terminal, a pull request, or a program. */
+export function formatDiff(diff: MeshDiff, format: DiffFormat, options: FormatOptions = {}): string {
+  if (format === 'json') return canonicalJson(diff);
+  return format === 'markdown' ? markdown(diff, options) : text(diff, options);
+}
+
+const verbs: { readonly [kind in CallChangeKind]: string } = { gained: 'gains', lost: 'loses', rerouted: 'reroutes', changed: 'changes' };
+
+function text(diff: MeshDiff, options: FormatOptions): string {
+  const rows = diff.calls
+    .slice(0, options.most ?? 50)
+    .map((call) => [
+      verbs[call.kind],
+      `${call.caller} -> ${call.target}`,
+      shown(call),
+      `${call.before}  ->  ${call.after}`,
+      placeText(call, options),
+    ]);
+  const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
+  const indent = ' '.repeat(diff.environment.length + 2);
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => (column < 4 ? cell.padEnd(widths[column] ?? 0) : cell))
+      .join('   ')
+      .trimEnd(),
+  );
+  if (diff.calls.length > rows.length) lines.push(`and ${diff.calls.length - rows.length} more`);
+  for (const port of diff.ports) lines.push(`${port.port}: ${port.field} ${port.before}  ->  ${port.after}`);
+  for (const { host, listener, gateway, change } of diff.exposure) lines.push(`${change} ${host} at ${gateway} (${listener})`);
+  if (diff.added.length > 0) lines.push(`new: ${diff.added.join(', ')}`);
+  if (diff.removed.length > 0) lines.push(`gone: ${diff.removed.join(', ')}`);
+  lines.push(summary(diff));
+  return `${diff.environment}  ${lines.join(`\n${indent}`)}\n`;
+}
+
+/** One line: who gains, who loses, what stays. */
+export function summary(diff: MeshDiff): string {
+  if (diff.first)
+    return `the first release: ${count(diff.added.length, 'workload')}, ${count(diff.calls.length, 'call path')}, ${count(diff.exposure.length, 'host')} open to the outside`;
+  const of = (kind: CallChangeKind): number => diff.calls.filter((call) => call.kind === kind).length;
+  const calls =
+    of('gained') + of('lost') === 0 ? 'nobody gains a call, nobody loses one' : `${count(of('gained'), 'call')} gained, ${of('lost')} lost`;
+  const proxies = diff.proxies
+    ? [
+        `${diff.proxies.changed.length} of ${count(diff.proxies.total, 'proxy', 'proxies')} get new config${diff.proxies.bytes === undefined ? '' : ` (${bytesText(diff.proxies.bytes)})`}`,
+      ]
+    : [];
+  return [calls, ...proxies, unchanged(diff)].filter((part) => part !== '').join('; ');
+}
+
+function unchanged(diff: MeshDiff): string {
+  if (isEmptyDiff(diff)) return 'every request is answered as before';
+  const same = [
+    diff.ports.some((port) => port.field === 'mtls') ? '' : 'mTLS',
+    diff.calls.some((call) => call.kind === 'changed') ? '' : 'timeouts',
+    diff.exposure.length > 0 ? '' : 'exposure',
+  ].filter((part) => part !== '');
+  return same.length > 0 ? `${same.join(', ')} unchanged` : '';
+}
+
+function markdown(diff: MeshDiff, options: FormatOptions): string {
+  const of = (kind: CallChangeKind): number => diff.calls.filter((call) => call.kind === kind).length;
+  const changed = (value: number | boolean): string => (value ? `**${value === true ? 'changed' : value}**` : value === 0 ? '0' : 'same');
+  const lines = [
+    `### meshwright: ${title(diff)}`,
+    `| | ${diff.environment} |`,
+    '|---|---|',
+    `| calls gained / lost | ${changed(of('gained'))} / ${changed(of('lost'))} |`,
+    `| rerouted | ${changed(of('rerouted'))} |`,
+    `| exposed to the internet, mTLS, timeouts | ${[diff.exposure.length > 0, diff.ports.some((port) => port.field === 'mtls'), of('changed') > 0].map(changed).join(' / ')} |`,
+    ...(diff.proxies
+      ? [
+          `| proxies with new config | ${diff.proxies.changed.length} of ${diff.proxies.total}${diff.proxies.bytes === undefined ? '' : ` (${bytesText(diff.proxies.bytes)})`} |`,
+        ]
+      : []),
+    '',
+  ];
+  const shownCalls = diff.calls.slice(0, options.most ?? 50);
+  if (shownCalls.length > 0) {
+    lines.push('| | caller → target | request, for example | before | after | because |', '|---|---|---|---|---|---|');
+    for (const call of shownCalls) {
+      lines.push(
+        `| ${verbs[call.kind]} | ${cell(`${nameOf(call.caller as WorkloadKey)} → ${call.target}`)} | ${code(shown(call))} | ${cell(call.before)} | **${cell(call.after)}** | ${cell(placeText(call, options))} |`,
+      );
+    }
+    if (diff.calls.length > shownCalls.length) lines.push(`| | and ${diff.calls.length - shownCalls.length} more | | | | |`);
+    lines.push('');
+  }
+  for (const port of diff.ports) lines.push(`- ${code(port.port)}: ${port.field} ${code(port.before)} → ${code(port.after)}`);
+  for (const { host, listener, gateway, change } of diff.exposure)
+    lines.push(`- ${change} ${code(host)} at ${code(gateway)} (${cell(listener)})`);
+  if (diff.added.length > 0) lines.push(`- new: ${diff.added.map(code).join(', ')}`);
+  if (diff.removed.length > 0) lines.push(`- gone: ${diff.removed.map(code).join(', ')}`);
+  return `${lines.join('\n').trimEnd()}\n`;
+}
+
+function title(diff: MeshDiff): string {
+  return isEmptyDiff(diff) ? 'nothing that a request could notice changes' : summary(diff).replaceAll('; ', ' · ');
+}
+
+/** The class where the change is about one, with the example where it takes headers or more. */
+function shown(call: CallChange): string {
+  const headers = Object.entries(call.example.headers).map(([name, value]) => ` ${name}: ${value}`);
+  const more = call.requests.length > 1 ? ` and ${call.requests.length - 1} more` : '';
+  return `${call.requests[0] ?? ''}${headers.length > 0 ? ` with${headers.join(',')}` : ''}${more}`;
+}
+function placeText(call: CallChange, { placeOf }: FormatOptions): string {
+  return call.because.map((rule) => placeOf?.(rule) ?? rule).join(', ');
+}
+const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+function bytesText(bytes: number): string {
+  const sign = bytes < 0 ? '-' : '+';
+  const size = Math.abs(bytes);
+  return size < 1000 ? `${sign}${size} B` : `${sign}${(size / 1000).toFixed(1)} KB`;
+}
+/** User text in a table's cell must not break out of it. */
+const cell = (value: string): string => value.replace(/[\\|<>[\]`*_]/g, '\\$&').replace(/\s+/g, ' ');
+const code = (value: string): string => `\`${value.replace(/`/g, "'").replace(/\|/g, '\\|').replace(/\s+/g, ' ')}\``;

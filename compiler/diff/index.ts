@@ -1,0 +1,4 @@
+export { isEmptyDiff, semanticDiff } from './diff';
+export type { CallChange, CallChangeKind, MeshDiff, PortChange, ProxyCount } from './diff';
+export { formatDiff, summary } from './format';
+export type { DiffFormat, FormatOptions } from './format';

@@ -1,0 +1,173 @@
+/**
+ * Requests that stand for all requests: one for each way in which the rules of a port tell requests apart. Paths by template, by the meeting of two
+ * templates, and one that no rule names; conditions none, each rule's own, and all together. What cannot be shown by an example (an expression that no
+ * text was found for) is left out, so a comparison by probes says what it found and never that there is nothing more.
+ */
+import type { AccessRule, FieldMatch, MeshIr, PathTemplate, RequestClass, RouteRule } from '../ir/ir';
+import { targetsOfRules } from '../ir/edges';
+import type { PortKey } from '../mesh/ids';
+import { sortedBy } from '../lib/order';
+import { exampleText } from './example-text';
+import { isCanonicalPath } from './canonical';
+
+export interface Probe {
+  /** `GET /reviews/{id}`: the class it stands for, for people. */
+  readonly text: string;
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: { readonly [name: string]: string };
+}
+
+/** What tells requests apart: rules of a route list and the access rules of where it leads. */
+export interface Deciders {
+  readonly rules: readonly RouteRule[];
+  readonly access: readonly AccessRule[];
+}
+
+export function decidersOf(ir: MeshIr, rules: readonly RouteRule[], port: PortKey | null): Deciders {
+  const ports = new Set([...targetsOfRules(rules), ...(port === null ? [] : [port])]);
+  return { rules, access: ir.access.filter((rule) => ports.has(rule.port) && rule.mode === 'enforce') };
+}
+
+const mostPaths = 400;
+const mostProbes = 2000;
+
+/** Probes for all of these deciders together (those of before and after, for a comparison). In order of text, path and headers. */
+export function probesFor(deciders: readonly Deciders[]): readonly Probe[] {
+  const rules = deciders.flatMap((d) => d.rules);
+  const access = deciders.flatMap((d) => d.access);
+  const classes = new Map<string, RequestClass>();
+  for (const cls of [
+    ...access.flatMap((rule) => (rule.requests === 'any' ? [] : rule.requests)),
+    ...rules.flatMap((rule) => rule.match?.requests ?? []),
+  ])
+    classes.set(cls.text, cls);
+  const lines = linesOf([...classes.values()]);
+  const probes = new Map<string, Probe>();
+  for (const conditions of conditionsOf(rules, access)) {
+    for (const line of lines) {
+      const probe = { ...line, path: `${line.path}${conditions.query}`, headers: conditions.headers };
+      if (probes.size < mostProbes) probes.set(JSON.stringify([probe.method, probe.path, probe.headers]), probe);
+    }
+  }
+  return sortedBy(
+    probes.values(),
+    (p) => p.text,
+    (p) => p.path,
+    (p) => JSON.stringify(p.headers),
+  );
+}
+
+interface Line {
+  readonly text: string;
+  readonly method: string;
+  readonly path: string;
+}
+function linesOf(classes: readonly RequestClass[]): readonly Line[] {
+  const templates = new Map<string, PathTemplate>();
+  const add = (template: PathTemplate): void => {
+    if (templates.size < mostPaths) templates.set(templateText(template), template);
+  };
+  for (const cls of classes) add(cls.path);
+  for (const [index, a] of classes.entries()) {
+    for (const b of classes.slice(index + 1)) {
+      const meeting = meet(a.path, b.path);
+      if (meeting) add(meeting);
+    }
+  }
+  const methods = new Set(['GET', 'POST']);
+  for (const { method } of classes) if (method !== '*') methods.add(method);
+  const named = classes.some((cls) => cls.method !== '*');
+  const lines: Line[] = [];
+  for (const method of [...methods, ...(named ? ['OPTIONS'] : [])].sort()) {
+    for (const [text, template] of templates) lines.push({ text: `${method} ${text}`, method, path: examplePath(template) });
+    lines.push({ text: `${method} (any other path)`, method, path: '/meshwright-other/path' });
+  }
+  return lines.filter((line) => isCanonicalPath(line.path, 'rfc3986'));
+}
+
+/** The template of the paths that both take; null when none does. */
+export function meet(a: PathTemplate, b: PathTemplate): PathTemplate | null {
+  const [first, ...more] = a;
+  const [other, ...others] = b;
+  if (first === undefined || other === undefined) return a.length === b.length ? [] : null;
+  if (first.kind === 'rest') return b.length > 1 || isWhole(other) ? b : null;
+  if (other.kind === 'rest') return a.length > 1 || isWhole(first) ? a : null;
+  const segment = first.kind === 'literal' ? first : other;
+  if (first.kind === 'literal' && other.kind === 'literal' && first.text !== other.text) return null;
+  if (segment.kind === 'literal' && segment.text === '' && (first.kind === 'one' || other.kind === 'one')) return null;
+  const tail = more.length === 0 && others.length === 0 ? [] : more.length === 0 || others.length === 0 ? null : meet(more, others);
+  return tail && [segment, ...tail];
+}
+const isWhole = (segment: PathTemplate[number]): boolean => segment.kind !== 'literal' || segment.text !== '';
+
+/** A path of the template. */
+export function examplePath(template: PathTemplate): string {
+  if (template.length === 0) return '/';
+  return template.map((segment) => (segment.kind === 'literal' ? `/${segment.text}` : segment.kind === 'one' ? '/7' : '/x/y')).join('');
+}
+function templateText(template: PathTemplate): string {
+  if (template.length === 0) return '/';
+  return template
+    .map((segment) =>
+      segment.kind === 'literal' ? `/${segment.text}` : segment.kind === 'one' ? `/{${segment.name}}` : `/{${segment.name}...}`,
+    )
+    .join('');
+}
+
+interface Conditions {
+  readonly headers: { readonly [name: string]: string };
+  /** With its `?`, or empty. */
+  readonly query: string;
+}
+function conditionsOf(rules: readonly RouteRule[], access: readonly AccessRule[]): readonly Conditions[] {
+  const sets = new Map<string, Conditions>();
+  const add = (
+    headers: readonly FieldMatch[],
+    query: readonly FieldMatch[],
+    cookies: readonly FieldMatch[],
+    hosts: readonly string[],
+  ): void => {
+    const conditions = meetConditions(headers, query, cookies, hosts);
+    if (conditions) sets.set(JSON.stringify(conditions), conditions);
+  };
+  add([], [], [], []);
+  for (const { match } of rules) if (match) add(match.headers, match.query, match.cookies, []);
+  for (const rule of access) add(rule.headers, [], [], rule.hosts);
+  const matches = rules.flatMap((rule) => (rule.match ? [rule.match] : []));
+  const first = <T extends FieldMatch>(fields: readonly T[]): readonly T[] => [
+    ...new Map([...fields].reverse().map((field) => [field.name, field])).values(),
+  ];
+  add(
+    first([...matches.flatMap((m) => m.headers), ...access.flatMap((rule) => rule.headers)]),
+    first(matches.flatMap((m) => m.query)),
+    first(matches.flatMap((m) => m.cookies)),
+    [],
+  );
+  // What a route rule asks for together with what an access rule asks for: only both let a request through.
+  for (const match of matches.slice(0, 20))
+    for (const rule of access.slice(0, 20))
+      if (rule.headers.length > 0) add(first([...rule.headers, ...match.headers]), match.query, match.cookies, rule.hosts);
+  return [...sets.values()];
+}
+
+function meetConditions(
+  headers: readonly FieldMatch[],
+  query: readonly FieldMatch[],
+  cookies: readonly FieldMatch[],
+  hosts: readonly string[],
+): Conditions | null {
+  const values = (fields: readonly FieldMatch[]): readonly (readonly [string, string])[] | null => {
+    const pairs = fields.map(({ name, match }) => [name, exampleText(match)] as const);
+    return pairs.some(([, value]) => value === undefined)
+      ? null
+      : pairs.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+  };
+  const [h, q, c] = [values(headers), values(query), values(cookies)];
+  if (!h || !q || !c) return null;
+  const all: { [name: string]: string } = Object.fromEntries(h);
+  if (c.length > 0) all['cookie'] = c.map((pair) => pair.join('=')).join('; ');
+  if (hosts[0] !== undefined) all['host'] = hosts[0];
+  return { headers: all, query: q.length > 0 ? `?${q.map((pair) => pair.join('=')).join('&')}` : '' };
+}
