@@ -55,6 +55,8 @@ export function startCompiler(options: CompilerProcessOptions): CompilerProcess 
       const onError = (error: Error): void => done(() => reject(new CompilerDied(error.message)));
       const timer = setTimeout(() => {
         done(() => reject(new CompilerDied(`no answer within ${options.timeoutMs} ms`)));
+        // It may take a moment to go; the next request must not be given to it.
+        if (child === process) child = null;
         process.kill('SIGKILL');
       }, options.timeoutMs);
       process.once('message', onMessage);
