@@ -24,6 +24,7 @@ export function features(): MeshIr {
     access: [
       ...base.access,
       allow('anyoneButReviews', [], 'details', 'any', { callers: { kind: 'anyone', except: [base.workloads[3]!.principal] }, headers: [{ name: 'x-probe', match: { kind: 'present' } }] }),
+      allow('tenantPage', ['edge'], 'productpage', ['GET /tenant'], { headers: [{ name: 'x-tenant', match: { kind: 'exact', value: 'a' } }, { name: 'x-zone', match: { kind: 'prefix', value: 'eu-' } }] }),
       allow('later', ['reviews'], 'ratings', ['POST /ratings/{id}'], { mode: 'shadow' }),
       allow('neverDelete', ['productpage', 'reviews'], 'ratings', ['DELETE /{rest...}'], { action: 'deny' }),
       { ...allow('feed', ['reviews'], 'ratings', 'any'), port: queue },

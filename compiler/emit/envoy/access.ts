@@ -7,6 +7,7 @@ import { canonicalPathPattern, type UrlDialect } from '../../../core/semantics/c
 import { type PermissionSchema, type PolicySchema, type PrincipalSchema, RBAC_Action, type RBACSchema as RulesSchema } from '../../../core/wire/gen/envoy/config/rbac/v3/rbac_pb';
 import { RBACPerRouteSchema, RBACSchema } from '../../../core/wire/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
 import { pack } from './any';
+import { joinedHeaders } from './condition';
 import { headerMatcher, hostMatcher, methodMatcher, pathText } from './matchers';
 import { allowFilter, denyFilter, guardFilter, noRulesYet, notCallable, notCanonical } from './names';
 
@@ -81,7 +82,9 @@ function policies(rules: readonly AccessRule[]): { [name: string]: Policy } {
   for (const rule of ordered(rules)) {
     let name: string = rule.id;
     for (let part = 2; named[name]; part += 1) name = `${rule.id}#${part}`; // one rule may take several policies
-    named[name] = { permissions: [permissionOf(rule)], principals: [principalOf(rule.callers)] };
+    // of a repeated header one value that matches is enough to deny; to allow, the whole must match
+    const condition = rule.action === 'allow' ? joinedHeaders(ordered(rule.headers)) : null;
+    named[name] = { permissions: [permissionOf(rule)], principals: [principalOf(rule.callers)], ...(condition === null ? {} : { condition }) };
   }
   return named;
 }

@@ -1,9 +1,11 @@
 /** What a service's proxy lets in: one listener for each port, the access rules in its routes, the application behind. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
+import type { AccessRule } from '../../../core/ir/ir';
+import type { Principal } from '../../../core/mesh/ids';
+import { coversPrincipal } from '../../../core/semantics/decide';
 import type { RouteConfigurationSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_pb';
-import { type FilterChainSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
-import type { FilterSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
+import type { FilterChainSchema, FilterSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
 import type { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
 import { TlsInspectorSchema } from '../../../core/wire/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
 import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
@@ -37,9 +39,10 @@ export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
   const { port } = facts;
   const name = inboundListener(port.key);
   const filters = isHttp(port.layer) ? [httpFilter(facts)] : connectionFilters(index, facts);
-  const encrypted: FilterChain = { name: 'mtls', filters, transportSocket: meshServer(isHttp(port.layer) ? ['h2', 'http/1.1'] : []) };
+  const encrypted: FilterChain = { name: 'mtls', filters, transportSocket: isHttp(port.layer) ? meshServer(['h2', 'http/1.1'], null) : meshServer([], connectionCallers(index, facts)) };
+  const isPlaintextUseful = isHttp(port.layer) || isOpenToAnyone(index.access.get(port.key) ?? []);
   const chains: FilterChain[] =
-    port.mtls === 'strict'
+    port.mtls === 'strict' || !isPlaintextUseful
       ? [encrypted]
       : [
           { ...encrypted, filterChainMatch: { transportProtocol: 'tls' } },
@@ -48,7 +51,7 @@ export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
   return {
     name,
     address: boundAddress(`inbound/${port.name}`),
-    ...(port.mtls === 'strict' ? {} : { listenerFilters: [tlsInspector], listenerFiltersTimeout: seconds(5) }),
+    ...(chains.length === 1 ? {} : { listenerFilters: [tlsInspector], listenerFiltersTimeout: seconds(5) }),
     filterChains: chains,
     ...socket,
   };
@@ -70,6 +73,23 @@ function httpFilter({ port }: PortFacts): Filter {
       connectionManager({ side: 'inbound', routes: name, urls: port.urls, access: baseAccess, localReply: inboundReplies(port.key), accessLog: accessLogs(name, port.key) }),
     ),
   );
+}
+
+/**
+ * Whom the handshake lets in where the protocol is not HTTP. The RBAC filter judges at the first byte from the caller, and in a protocol where the
+ * server speaks first there may be none: without this, whoever is denied hears the greeting. null: everybody of the mesh.
+ */
+function connectionCallers(index: IrIndex, { port }: PortFacts): readonly string[] | null {
+  const rules = (index.access.get(port.key) ?? []).filter((rule) => rule.mode === 'enforce');
+  if (isOpenToAnyone(rules)) return null;
+  const covers = (action: AccessRule['action'], principal: Principal): boolean => rules.some((rule) => rule.action === action && coversPrincipal(rule.callers, principal));
+  const principals = [...new Set(index.ir.workloads.map((workload) => workload.principal))].sort();
+  return principals.filter((principal) => covers('allow', principal) && !covers('deny', principal));
+}
+/** Some rule allows whoever it may be, and none denies anybody. */
+function isOpenToAnyone(rules: readonly AccessRule[]): boolean {
+  const enforced = rules.filter((rule) => rule.mode === 'enforce');
+  return enforced.some((rule) => rule.action === 'allow' && rule.callers.kind === 'anyone' && rule.callers.except.length === 0) && enforced.every((rule) => rule.action === 'allow');
 }
 
 /** Connections that are not HTTP: the rules are about the caller alone, and stand in the listener. */

@@ -12,20 +12,19 @@ type TransportSocket = MessageInitShape<typeof TransportSocketSchema>;
 type CommonTls = MessageInitShape<typeof CommonTlsContextSchema>;
 type SanMatcher = MessageInitShape<typeof SubjectAltNameMatcherSchema>;
 
-/** The inbound side of a mesh connection: the peer must prove an identity of the mesh; which one, the access rules judge. */
-export function meshServer(alpn: readonly string[]): TransportSocket {
+/** The inbound side of a mesh connection: the peer must prove an identity of the mesh, one of `callers` unless that is null; what it may ask, the access rules judge. */
+export function meshServer(alpn: readonly string[], callers: readonly string[] | null): TransportSocket {
   return {
     name: 'envoy.transport_sockets.tls',
-    configType: { case: 'typedConfig', value: pack(DownstreamTlsContextSchema, { requireClientCertificate: true, sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true }, disableStatefulSessionResumption: true, commonTlsContext: meshTls(alpn, []) }) },
+    configType: { case: 'typedConfig', value: pack(DownstreamTlsContextSchema, { requireClientCertificate: true, sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true }, disableStatefulSessionResumption: true, commonTlsContext: meshTls(alpn, callers === null ? [] : (callers.length > 0 ? callers : ['meshwright:nobody']).map(exactly)) }) },
   };
 }
 
 /** The outbound side: the server must prove that it is `principal`, exactly. */
 export function meshClient(principal: string, alpn: readonly string[], sni: string): TransportSocket {
-  const exact: SanMatcher = { sanType: SubjectAltNameMatcher_SanType.URI, matcher: { matchPattern: { case: 'exact', value: principal } } };
   return {
     name: 'envoy.transport_sockets.tls',
-    configType: { case: 'typedConfig', value: pack(UpstreamTlsContextSchema, { sni, maxSessionKeys: 0, commonTlsContext: meshTls(alpn, [exact]) }) },
+    configType: { case: 'typedConfig', value: pack(UpstreamTlsContextSchema, { sni, maxSessionKeys: 0, commonTlsContext: meshTls(alpn, [exactly(principal)]) }) },
   };
 }
 
@@ -45,6 +44,8 @@ export function edgeServer(certificate: string): TransportSocket {
     },
   };
 }
+
+const exactly = (principal: string): SanMatcher => ({ sanType: SubjectAltNameMatcher_SanType.URI, matcher: { matchPattern: { case: 'exact', value: principal } } });
 
 function meshTls(alpn: readonly string[], sans: readonly SanMatcher[]): CommonTls {
   return {
