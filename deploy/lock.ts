@@ -23,7 +23,7 @@ export async function takeLock(file: string, stack: string, clock: Clock, waitMs
         await fs.link(mine, file); // fails when it is there: taking is one step
         return { value: () => fs.rm(file, { force: true }), diagnostics: [] };
       } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+        if (!(typeof error === 'object' && error !== null && 'code' in error && error.code === 'EEXIST')) throw error;
       }
       const owner = await readPidFile(file);
       if (owner === null) await removeStale(file);
@@ -72,7 +72,7 @@ export async function breakStaleLocks(folder: string, stack: string, clock: Cloc
       }
       const owner = `process ${lock.pid} on ${lock.hostname}`;
       if (lock.hostname === os.hostname() && !(await isOwnerAlive(lock))) {
-        await fs.rm(file, { force: true });
+        for (const part of [file, `${file}.attrs`]) await fs.rm(part, { force: true });
         diagnostics.push(deploy.staleLock({ stack, owner }));
         break;
       }

@@ -1,4 +1,5 @@
 /** Pulumi's real engine, our provider process as it is shipped (dist/), and a control plane's admin API in memory. */
+import { fork } from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Bundle } from '../../core/bundle/bundle';
@@ -6,6 +7,7 @@ import { apiVersion, type MeshObject, type Release } from '../../core/bundle/obj
 import { formatTrust } from '../../core/bundle/trust';
 import { deploy, preview, recover, refresh, type DeployTarget } from '../../deploy/automation';
 import type { DeployEvent } from '../../deploy/report';
+import { writeBundleFolder } from '../../platform/bundle-folder';
 import { temporaryFolder } from '../../platform/files';
 import { obtainPulumi } from '../../platform/tools/pulumi';
 import { proxyStatus, startAdminApi, type AdminApi } from '../kit/admin-api';
@@ -164,6 +166,31 @@ describe('pulumi', () => {
     state.checkpoint.latest.pending_operations = [{ resource: release, type: 'updating' }];
     await fs.writeFile(checkpoint, JSON.stringify(state));
     expect(codes(await recover(target, options()))).toEqual(['MW7009']);
+    expect(await preview(two, target, options())).toMatchObject({ ok: true, empty: true, diagnostics: [] });
+  });
+
+  test('killed while proxies are being waited for: the next run breaks the lock, repairs, and ends well', async () => {
+    await deploy(await bundleOf(one, 'one'), target, options());
+    const two = await bundleOf(testReleaseAfter(one, [rules('two')]), 'two');
+    await writeBundleFolder(path.join(folder, 'bundle'), two);
+    const root = path.resolve(__dirname, '..', '..', 'dist');
+    const script = path.join(folder, 'child.js');
+    await fs.writeFile(
+      script,
+      `const { deploy } = require(${JSON.stringify(path.join(root, 'deploy', 'automation.js'))});
+       const { readBundleFolder } = require(${JSON.stringify(path.join(root, 'platform', 'bundle-folder.js'))});
+       readBundleFolder(${JSON.stringify(path.join(folder, 'bundle'))}).then(({ value }) => deploy(value, ${JSON.stringify(target)}, ${JSON.stringify(options())}));`,
+    );
+    api.script = [{ state: 'rolling', message: 'waiting', proxies: [proxyStatus('reviews', 'candidate', 'sent')] }];
+    const child = fork(script, { stdio: 'ignore' });
+    while (api.release?.release.generation !== 2 && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+    api.script = [{ state: 'converged', message: '' }];
+    const next = await deploy(two, target, options());
+    expect(next.ok).toBe(true);
+    expect(codes(next)).toEqual(['MW7008', 'MW7009']);
     expect(await preview(two, target, options())).toMatchObject({ ok: true, empty: true, diagnostics: [] });
   });
 });
