@@ -2,7 +2,7 @@
 export function closest(typed: string, words: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(1, Math.floor(Math.min(typed.length, 60) / 3)) + 1;
-  if (typed.length > 60) return undefined;
+  if (typed === '' || typed.length > 60) return undefined;
   for (const word of words) {
     if (Math.abs(word.length - typed.length) >= least) continue;
     const distance = editDistance(typed.toLowerCase(), word.toLowerCase());

@@ -21,15 +21,11 @@ export const RawProxy = Proxy;
 
 export const sliceText = uncurried(String.prototype.slice);
 export const splitText = uncurried<string, [by: string], string[]>(String.prototype.split);
-export const startsWith = uncurried(String.prototype.startsWith);
-export const endsWith = uncurried(String.prototype.endsWith);
 export const indexOfText = uncurried(String.prototype.indexOf);
-export const lowerCase = uncurried(String.prototype.toLowerCase);
 const exec = uncurried(RegExp.prototype.exec);
 export const matches = (pattern: RegExp, text: string): boolean => exec(pattern, text) !== null;
 export const groupsOf = (pattern: RegExp, text: string): RegExpExecArray | null => exec(pattern, text);
 export const toNumber = Number;
-export const toText = String;
 
 /** A WeakMap whose methods cannot be swapped from outside. */
 export interface Secrets<K extends object, V> {

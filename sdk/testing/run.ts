@@ -21,7 +21,7 @@ export class TestFailure extends Error {
   override readonly name = 'TestFailure';
 }
 
-/** The tests there are, in the order they were written. */
+/** The tests there are, in the order they were written. @public: imported by the generated entry of the sandbox. */
 export const collected = (): readonly CollectedTest[] => tests.map(({ name, stack }) => ({ name, stack }));
 
 /** Runs one test in one environment. Never throws. */
