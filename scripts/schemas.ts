@@ -40,11 +40,17 @@ function eachEnvironment(schema: Definition): Definition {
   const copy = JSON.parse(JSON.stringify(schema)) as Definition;
   const definitions = copy.definitions ?? {};
   const inside = (name: string, ...keys: readonly string[]): Record<string, unknown> | undefined =>
-    keys.reduce<unknown>((node, key) => (typeof node === 'object' && node !== null ? Reflect.get(node, key) : undefined), definitions[name]) as Record<string, unknown> | undefined;
+    keys.reduce<unknown>(
+      (node, key) => (typeof node === 'object' && node !== null ? Reflect.get(node, key) : undefined),
+      definitions[name],
+    ) as Record<string, unknown> | undefined;
   for (const name of Object.keys(definitions)) {
     const of = /^MostlyEnv<(.*)>$/.exec(name)?.[1];
     const element = of === undefined ? undefined : inside(name, 'properties', '$mostly', 'properties', 'value');
-    for (const record of [inside(name, 'properties', '$mostly', 'properties', 'except'), inside(`PerEnv<${of}>`, 'properties', '$perEnv')]) {
+    for (const record of [
+      inside(name, 'properties', '$mostly', 'properties', 'except'),
+      inside(`PerEnv<${of}>`, 'properties', '$perEnv'),
+    ]) {
       if (element && record) record['additionalProperties'] = element;
     }
   }
@@ -56,7 +62,11 @@ function eachEnvironment(schema: Definition): Definition {
 function fromConfig(source: string, type: string, name: string): GeneratedSchema {
   const file = `cli/schemas/${name}.schema.json`;
   const generate = (root: string): string => {
-    const program = getProgramFromFiles([path.join(root, source)], { ...compilerOptions, types: ['node'], module: 'node16', moduleResolution: 'node16', esModuleInterop: true }, root);
+    const program = getProgramFromFiles(
+      [path.join(root, source)],
+      { ...compilerOptions, types: ['node'], module: 'node16', moduleResolution: 'node16', esModuleInterop: true },
+      root,
+    );
     const schema = generateSchema(program, type, { ...settings, ref: false, ignoreErrors: true }, []);
     if (!schema) throw new Error(`internal: no schema of \`${type}\``);
     return `${JSON.stringify({ $id: path.basename(file), ...unbranded(schema) }, null, 2)}\n`;

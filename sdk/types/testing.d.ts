@@ -9,7 +9,7 @@ export interface Question {
   readonly env?: Env;
 }
 export interface Answer {
-  readonly decision: 'allow' | 'deny';
+  readonly decision: 'allow' | 'deny' | 'mixed';
   readonly because: readonly string[];
 }
 export declare function ask(question: Question): Answer;
