@@ -8,7 +8,7 @@ import type { Places } from './origins';
 export interface Declared {
   readonly marks: readonly { readonly file: string; readonly before: number }[];
   readonly found: readonly { readonly file: string; readonly path: readonly string[]; readonly n: number }[];
-  readonly problems: readonly { readonly kind: 'array' | 'undefined' | 'accessor' | 'too-deep' | 'promise'; readonly file: string; readonly path: readonly string[] }[];
+  readonly problems: readonly { readonly kind: 'array' | 'undefined' | 'accessor' | 'too-deep' | 'promise'; readonly file: string; readonly path: readonly string[]; readonly held?: readonly number[] }[];
   readonly odd: readonly { readonly n: number; readonly at: string; readonly what: string }[];
   readonly entries: readonly { readonly n: number; readonly value: DeclarationValue; readonly stack: string; readonly parts?: readonly { readonly path: string; readonly stack: string }[] }[];
 }
@@ -34,6 +34,7 @@ export function link(tree: SourceTree, declared: Declared, places: Places): Link
     else diagnostics.push(evaluate.tooDeep({ at: name }, { span }));
   }
 
+  const excused = new Set(declared.problems.flatMap((problem) => problem.held ?? []));
   const exported = new Map<number, Declared['found'][number]>();
   for (const found of declared.found) {
     const known = exported.get(found.n);
@@ -61,21 +62,22 @@ export function link(tree: SourceTree, declared: Declared, places: Places): Link
   for (const entry of declared.entries) {
     const frames = places.framesOf(entry.stack);
     const maker = makerOf(declared, entry.n);
-    const outermost = frames.at(-1);
+    // The module's own statement: its outermost frame. Outside it are only the modules that import it; what a module can forge stands inside.
+    const own = frames.findLastIndex((frame) => frame.file === maker);
+    const statement = frames[own];
     const found = exported.get(entry.n);
     const wrong = odd.get(entry.n);
     if (wrong) {
       const place = { span: frames[0] };
       diagnostics.push(wrong.what === 'undefined' ? evaluate.undefinedKey({ at: shown(wrong.at) }, place) : evaluate.notJson(wrong, place));
     }
-    // The last frame is the running module's own statement: what a module can forge of a stack comes before it.
-    if (!outermost || outermost.file !== maker) {
+    if (!statement) {
       diagnostics.push(evaluate.forgedOrigin({ what: 'this module' }, { span: maker === undefined ? undefined : { file: maker, line: 1, column: 1 } }));
-    } else if (!found) diagnostics.push(evaluate.unreachable({ kind: entry.value.kind }, { span: outermost }));
+    } else if (!found && !excused.has(entry.n)) diagnostics.push(evaluate.unreachable({ kind: entry.value.kind }, { span: statement }));
     const id = ids.get(entry.n);
-    if (id === undefined || !found || !outermost) continue;
+    if (id === undefined || !found || !statement) continue;
     declarations.push({ id, team: teamOfFile(found.file), value: resolveRefs(entry.value, ids) });
-    origins[id] = originOf(frames, outermost, entry.parts ?? [], places);
+    origins[id] = originOf(frames.slice(0, own), statement, entry.parts ?? [], places);
   }
   declarations.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   return { declarations, origins: inOrder(origins), ids, diagnostics };
@@ -104,11 +106,11 @@ function isName(part: string, first: boolean): boolean {
   return first ? /^[A-Za-z_$][A-Za-z0-9_$]*$/.test(part) : /^[A-Za-z0-9_][A-Za-z0-9_-]*$/.test(part);
 }
 
-function originOf(frames: readonly Span[], span: Span, parts: readonly { readonly path: string; readonly stack: string }[], places: Places): Origin {
-  const chain = frames.slice(0, -1).reverse().slice(0, 16);
+function originOf(inner: readonly Span[], span: Span, parts: readonly { readonly path: string; readonly stack: string }[], places: Places): Origin {
+  const chain = inner.toReversed().slice(0, 16);
   const spans: Record<string, Span> = {};
   for (const part of parts) {
-    const place = places.framesOf(part.stack).at(-1);
+    const place = places.framesOf(part.stack).findLast((frame) => frame.file === span.file);
     if (place) spans[part.path] = place;
   }
   return { span, chain, ...(Object.keys(spans).length > 0 ? { parts: inOrder(spans) } : {}) };

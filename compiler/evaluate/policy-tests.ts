@@ -115,7 +115,7 @@ function decidersOf(answer: unknown): readonly string[] {
 function gather(results: Results['results'], places: Places): readonly PolicyTest[] {
   const tests = new Map<number, { name: string; file: string; span?: Span; environments: string[]; failures: TestFailure[] }>();
   for (const result of results) {
-    const span = places.framesOf(result.stack).at(-1);
+    const span = places.framesOf(result.stack).findLast((frame) => isTestFile(frame.file));
     let one = tests.get(result.index);
     if (!one) tests.set(result.index, (one = { name: shown(result.name), file: span?.file ?? '', environments: [], failures: [], ...(span ? { span } : {}) }));
     one.environments.push(result.env);

@@ -21,6 +21,8 @@ export interface Finished {
   readonly fuel: number;
   readonly ticks: number;
   readonly charged: number;
+  /** How large the engine's memory has grown; it never shrinks. */
+  readonly heapBytes: number;
   /** Something was left for later. */
   readonly pending: boolean;
 }

@@ -20,7 +20,7 @@ export interface Sandbox {
 }
 
 const megabyte = 1024 * 1024;
-const stackBytes = 512 * 1024;
+const stackBytes = 256 * 1024;
 
 /** Makes a sandbox. No thread is started before `warm` or the first run. */
 export function createSandbox(): Sandbox & { warm(): void } {

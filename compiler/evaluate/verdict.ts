@@ -25,6 +25,8 @@ export function verdictOf(finished: Finished, limits: Limits, places: Places): r
     if (finished.charged > finished.ticks) return [evaluate.amplification({ what: 'large texts or lists, again and again' }, { span })];
     return [evaluate.fuel({ fuel: limits.fuel }, { span })];
   }
+  // Where there is no memory left for an error, the engine throws null.
+  if (thrown.is === 'null' && finished.heapBytes >= limits.memoryBytes * 0.9) return [evaluate.memory({ mebibytes: Math.round(limits.memoryBytes / 1048576) })];
   return [failure(thrown, limits, span)];
 }
 
@@ -68,6 +70,7 @@ function failure(thrown: Thrown, limits: Limits, span: Diagnostic['span']): Diag
   const message = shown(thrown.message);
   const kind = code === undefined ? undefined : Object.values(policy).find((one) => one.code === code);
   if (kind && help !== undefined) return kind({ says: message, help: shown(help) }, where);
+  if (name === 'InternalError' && /^string too long/.test(message)) return evaluate.amplification({ what: 'a text that is too long' }, where);
   if (name === 'InternalError' && message === 'out of memory') return evaluate.memory({ mebibytes: Math.round(limits.memoryBytes / 1048576) }, where);
   if ((name === 'InternalError' && message === 'stack overflow') || (name === 'RangeError' && message.includes('call stack'))) return evaluate.depth({}, where);
   if (name === 'TypeError' && frozen.test(message)) return evaluate.frozen({ says: message }, where);

@@ -61,7 +61,7 @@ async function run(job: Job): Promise<Finished> {
     runtime.setMemoryLimit(job.memoryBytes + 16 * megabyte);
     thrown = describe(context, describer, result.error);
   }
-  const finished: Finished = { json: emitted, thrown, refused, fuel: fuel(), ticks, charged, pending: runtime.hasPendingJob() };
+  const finished: Finished = { json: emitted, thrown, refused, fuel: fuel(), ticks, charged, heapBytes: quickjs.getWasmMemory().buffer.byteLength, pending: runtime.hasPendingJob() };
   // A failed run leaves the engine in whatever state it is in: the host drops the whole thread then, and frees nothing.
   if (thrown === null && refused.length === 0) {
     result.dispose();

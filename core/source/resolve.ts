@@ -21,7 +21,7 @@ export function resolveImport(tree: SourceTree, from: string, specifier: string)
   if (specifier === 'meshwright/testing') return isTestFile(from) ? { kind: 'sdk', name: specifier } : refused('testing');
   if (specifier.startsWith('node:') || nodeModules.has(specifier)) return refused('node');
   if (/^[a-zA-Z][a-zA-Z0-9+.-]*:/.test(specifier) || specifier.startsWith('//')) return refused(/^[a-zA-Z]:[\\/]/.test(specifier) ? 'absolute' : 'url');
-  if (specifier.startsWith('/') || specifier.startsWith('\\')) return refused('absolute');
+  if (specifier.startsWith('/') || specifier.startsWith('\\\\')) return refused('absolute');
   if (specifier.startsWith('#')) {
     const target = byName(tree.imports, specifier);
     if (target === null) return refused('not-found', specifier);

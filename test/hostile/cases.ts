@@ -6,7 +6,7 @@ export interface HostileCase {
   /** Other files, or the same one whole. */
   readonly files?: { readonly [path: string]: string };
   readonly code: string;
-  readonly limits?: { readonly fuel?: number; readonly memoryBytes?: number; readonly wallMs?: number };
+  readonly limits?: { readonly fuel?: number; readonly memoryBytes?: number; readonly wallMs?: number; readonly resultLength?: number };
 }
 const evil = 'books/evil.policy.ts';
 const whole = (text: string): HostileCase['files'] => ({ [evil]: text });
@@ -23,7 +23,7 @@ export const sources: readonly HostileCase[] = [
   },
   { name: 'a module that imports itself', code: 'MW1030', files: whole("import * as me from './evil.policy';\nexport const x = me;\n") },
   { name: 'a path out of the policy directory', code: 'MW1021', files: whole("import { x } from '../../../../etc/passwd';\nexport const y = x;\n") },
-  { name: "another team's folder", code: 'MW1022', files: { ...whole("import { x } from '../orders/inner';\nexport const y = x;\n"), 'orders/inner.ts': 'export const x = 1;\n' } },
+  { name: "another team's folder", code: 'MW1022', files: { ...whole("import { x } from '../orders/inner.policy';\nexport const y = x;\n"), 'orders/inner.policy.ts': 'export const x = 1;\n' } },
   { name: 'a file system module', code: 'MW1023', files: whole("import { readFileSync } from 'node:fs';\nexport const y = readFileSync;\n") },
   { name: 'a module of Node.js without its prefix', code: 'MW1023', files: whole("import child from 'child_process';\nexport const y = child;\n") },
   { name: 'a package', code: 'MW1024', files: whole("import x from 'lodash';\nexport const y = x;\n") },
@@ -63,18 +63,20 @@ export const work: readonly HostileCase[] = [
   { name: 'an endless loop', code: 'MW2001', body: 'for (;;) {}', limits: { fuel: 300 } },
   { name: 'an endless loop that catches', code: 'MW2001', body: 'for (;;) { try { for (;;) {} } catch {} finally { continue; } }', limits: { fuel: 300 } },
   { name: 'an endless loop in a callback', code: 'MW2001', body: '[1].forEach(() => { while (true); });', limits: { fuel: 300 } },
-  { name: 'recursion that catches itself', code: 'MW2001', body: 'function f() { try { f(); } finally { f(); } } f();', limits: { fuel: 300 } },
+  { name: 'recursion that catches itself', code: 'MW2006', body: 'function f() { try { f(); } finally { f(); } } f();', limits: { wallMs: 1500 } },
   { name: 'a generator without end', code: 'MW2001', body: 'function* g() { for (;;) yield 1; } for (const x of g()) void x;', limits: { fuel: 300 } },
   { name: 'memory caught again and again', code: 'MW2001', body: "for (;;) { try { const a = []; for (;;) a.push({ a: [1, 2, 3] }); } catch {} }", limits: { fuel: 2000, memoryBytes: 16 << 20 } },
   { name: 'a long text', code: 'MW2002', body: "export const y = 'x'.repeat(5e6);" },
   { name: 'long texts, again and again', code: 'MW2002', body: "for (;;) 'x'.repeat(1e6);", limits: { fuel: 500 } },
   { name: 'long texts in pieces', code: 'MW2002', body: "const x = 'x'.repeat(1e6); for (;;) x.split('x');", limits: { fuel: 500 } },
   { name: 'padding', code: 'MW2002', body: "'x'.padStart(1e9);" },
-  { name: 'padding by an object that changes its mind', code: 'MW2002', body: "let n = 0; const o: any = { valueOf() { return n++ === 0 ? 1 : 1e9; }, toString() { return '1000000000'; } }; 'x'.padStart(o); 'x'.padStart(1e9);" },
+  { name: 'padding by an object that changes its mind', code: 'MW2002', body: "let n = 0; const o: any = { valueOf() { return n++ === 0 ? 1 : 1e9; }, toString() { return '1000000000'; } }; 'x'.padStart(o); 'x'.padStart(o);" },
   { name: 'replacing by much', code: 'MW2002', body: "const x = 'x'.repeat(1e4); x.replaceAll('x', x);" },
   { name: 'joining much', code: 'MW2002', body: "const x = 'x'.repeat(1e5); new Array(1000).fill(x).join(x);" },
   { name: 'concatenating much', code: 'MW2002', body: "let x = 'x'.repeat(1e6); x = x.concat(x);" },
   { name: 'a template of much', code: 'MW2002', body: "let x = 'x'.repeat(1e6); x = `${x}${x}`;" },
+  { name: 'lists that say they are longer', code: 'MW2002', body: '[1].concat({ length: 2 ** 40, [Symbol.isConcatSpreadable]: true } as any);' },
+  { name: 'flattening lists full of holes', code: 'MW2002', body: 'const a: unknown[] = []; a.length = 4e9; [[a]].flat(2);' },
   { name: 'a huge list', code: 'MW2002', body: 'new Array(1e9).fill(0);' },
   { name: 'a huge list full of holes', code: 'MW2002', body: 'const a: number[] = []; a.length = 4e9; a.indexOf(3);' },
   { name: 'a list that is none', code: 'MW2002', body: 'Array.prototype.fill.call({ length: 2 ** 53 - 1 }, 0);' },
@@ -85,14 +87,14 @@ export const work: readonly HostileCase[] = [
   { name: 'a regular expression that backtracks', code: 'MW2003', body: "/(a+)+$/.test('a'.repeat(60) + 'b');", limits: { fuel: 300 } },
   { name: 'a regular expression in replace', code: 'MW2003', body: "('a'.repeat(60) + 'b').replace(/(a|a)*$/, '');", limits: { fuel: 300 } },
   { name: 'memory', code: 'MW2004', body: 'const a: unknown[] = []; for (;;) a.push({ a: [1, 2, 3] });', limits: { memoryBytes: 24 << 20 } },
-  { name: 'a text that doubles', code: 'MW2004', body: "let s = 'x'; for (;;) s += s;", limits: { memoryBytes: 24 << 20 } },
+  { name: 'a text that doubles', code: 'MW2002', body: "let s = 'x'; for (;;) s += s;", limits: { memoryBytes: 24 << 20 } },
   { name: 'a generator spread without end', code: 'MW2004', body: 'function* g() { for (;;) yield {}; } const a = [...g()];', limits: { memoryBytes: 24 << 20 } },
   { name: 'recursion', code: 'MW2005', body: 'function f(): number { return f() + 1; } f();' },
   { name: 'recursion through a conversion', code: 'MW2005', body: "const o: any = { toString() { return '' + o; } }; '' + o;" },
   { name: 'recursion through an accessor', code: 'MW2005', body: 'const o: any = { get x() { return o.x; } }; o.x;' },
   { name: 'JSON of a very deep list', code: 'MW2005', body: 'let a: unknown = []; for (let i = 0; i < 1e5; i += 1) a = [a]; JSON.stringify(a);' },
   { name: 'work that nothing counts', code: 'MW2006', body: "let s = 'x'.repeat(1e6); for (let i = 0; i < 5; i += 1) s += s; let t = ''; for (;;) t = s + 'x';", limits: { wallMs: 1500 } },
-  { name: 'a very large result', code: 'MW2008', body: "import { namespace } from 'meshwright/policy';\nconst all: { [k: string]: unknown } = {}; for (let i = 0; i < 120_000; i += 1) all['n' + i] = bookinfo.standard({ for: bookinfo, defaults: { timeout: '1s' } });\nexport const big = all;", limits: { fuel: 400_000, memoryBytes: 2000 << 20, wallMs: 60_000 } },
+  { name: 'a very large result', code: 'MW2008', body: "const all: { [k: string]: unknown } = {}; for (let i = 0; i < 200; i += 1) all['n' + i] = reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] });\nexport const big = all;", limits: { resultLength: 50_000 } },
 ];
 
 /** What a policy has not. */
@@ -148,7 +150,7 @@ export const tampering: readonly HostileCase[] = [
       ['the prototype of lists', 'Object.setPrototypeOf(Array.prototype, { evil: 1 });', 'MW2020'],
       ['taking a built-in away', 'delete (Array.prototype as any).map;', 'MW2020'],
       ['a new global', '(globalThis as any).evil = 1;', 'MW2020'],
-      ['Function.prototype.call', '(Function.prototype as any).call = () => 1;', 'MW2020'],
+      ['Function.prototype.call', 'Object.getPrototypeOf(() => 1).call = () => 1;', 'MW2020'],
       ['WeakMap.prototype.get', '(WeakMap.prototype as any).get = () => ({});', 'MW2020'],
       ['a declaration after it was made', "(reviews as any).name = 'ratings';", 'MW2020'],
       ['a port after it was made', '(reviews.ports as any).web = null;', 'MW2020'],
@@ -183,7 +185,7 @@ export const results: readonly HostileCase[] = [
   { name: 'a rule that is made and not exported', code: 'MW2042', body: "reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] });" },
   { name: 'a rule in a Map', code: 'MW2042', body: "export const all = new Map([['a', reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] })]]);" },
   { name: 'a rule in an instance', code: 'MW2042', body: "class Box { rule = reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] }); } export const box = new Box();" },
-  { name: 'a rule under a name that changes the prototype', code: 'MW2042', body: "const rule = reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] });\nexport { rule as '__proto__' };" },
+  { name: 'a rule under a name that changes the prototype', code: 'MW2043', body: "const rule = reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] });\nexport { rule as '__proto__' };" },
   { name: 'a default export', code: 'MW2043', body: "export default reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] });" },
   { name: 'an export with a blank in its name', code: 'MW2043', body: "const rule = reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] });\nexport { rule as 'a b' };" },
   { name: 'a key with a dot', code: 'MW2043', body: "export const all = { 'a.b': reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] }) };" },
@@ -197,11 +199,11 @@ export const results: readonly HostileCase[] = [
 
 /** What `any` lets through: each refused by the SDK's run-time twin of the type. */
 export const nonsense: readonly HostileCase[] = [
-  { name: 'a service in nothing', code: 'MW2119', body: "export const y = (service as any)(null, 'x', {});" },
+  { name: 'a service in nothing', code: 'MW2101', body: "export const y = (service as any)(null, 'x', { serviceAccount: 'a', ports: { web: http(80) } });" },
   { name: 'a service named by a number', code: 'MW2101', body: "export const y = (service as any)(bookinfo, 42, { serviceAccount: 'a', ports: {} });" },
-  { name: 'a caller that is a text', code: 'MW2119', body: "export const y = (reviews as any).ports.web.allow({ from: 'details', requests: ['GET /reviews'] });" },
+  { name: 'a caller that is a text', code: 'MW2101', body: "export const y = (reviews as any).ports.web.allow({ from: 'details', requests: ['GET /reviews'] });" },
   { name: 'a caller written by hand', code: 'MW2119', body: "export const y = (reviews as any).ports.web.allow({ from: { kind: 'ref', to: { ref: '#0' } }, requests: ['GET /reviews'] });" },
-  { name: 'a caller that is a copy', code: 'MW2119', body: "export const y = (reviews as any).ports.web.allow({ from: { ...details }, requests: ['GET /reviews'] });" },
+  { name: 'a caller that is a copy', code: 'MW2101', body: "export const y = (reviews as any).ports.web.allow({ from: { ...details }, requests: ['GET /reviews'] });" },
   { name: 'a value with an accessor', code: 'MW2105', body: "export const y = (reviews as any).ports.web.allow({ from: details, get requests() { for (;;) {} } });" },
   { name: 'a text that is an object', code: 'MW2101', body: "export const y = (reviews as any).ports.web.allow({ from: details, requests: [{ toString() { throw 1; } }] });" },
   { name: 'no callers at all', code: 'MW2106', body: "export const y = (reviews as any).ports.web.allow({ from: [], requests: ['GET /reviews'] });" },

@@ -10,7 +10,7 @@ const good: { readonly [path: string]: string } = {
   'books/access.policy.ts':
     "import { details, reviews } from './services.policy';\nexport const page = reviews.ports.web.allow({ from: details, requests: ['GET /reviews/{id}'] });\n",
 };
-const imports = "import { anyone, service } from 'meshwright/policy';\nimport { bookinfo, details, reviews } from './services.policy';\nvoid [anyone, service, bookinfo, details, reviews];\n";
+const imports = "import { anyone, http, service } from 'meshwright/policy';\nimport { bookinfo, details, reviews } from './services.policy';\nvoid [anyone, http, service, bookinfo, details, reviews];\n";
 const treeOf = ({ body, files = {} }: Pick<HostileCase, 'body' | 'files'>): SourceTree =>
   sourceTree(Object.entries({ ...good, ...(body === undefined ? {} : { 'books/evil.policy.ts': `${imports}${body}\n` }), ...files }));
 

@@ -50,12 +50,13 @@ for (const key of ownKeys(String.prototype)) {
   if (key === 'constructor' || key === 'length' || key === 'toString' || key === 'valueOf' || key === 'charCodeAt' || key === 'charAt' || key === 'at' || key === 'codePointAt' || key === 'concat') continue;
   const size = typeof key === 'string' ? made[key] : undefined;
   const name = text(key);
+  const counted = name === 'repeat' || name === 'padStart' || name === 'padEnd';
   wrap(String.prototype, key, (native) =>
     size
       ? function (this: unknown, ...args) {
           // Read once: an object that changes its mind between the reckoning and the work gets nothing by it.
           const subject = typeof this === 'string' ? this : text(this);
-          const plain = args.map((arg) => (typeof arg === 'object' && arg !== null && !(arg instanceof RegExp) ? text(arg) : arg));
+          const plain = args.map((arg, i) => (i === 0 && counted ? Number(arg) : typeof arg === 'object' && arg !== null && !(arg instanceof RegExp) ? text(arg) : arg));
           charge(size(subject, plain), name);
           return apply(native, subject, plain);
         }
@@ -89,16 +90,40 @@ for (const key of ownKeys(Array.prototype)) {
       if (key === 'join' || key === 'toString' || key === 'concat') {
         let size = 0;
         for (let i = 0; i < this.length; i += 1) size += lengthOf(this[i]) + lengthOf(args[0]);
-        for (let i = 0; i < args.length; i += 1) size += lengthOf(args[i]);
+        for (let i = 0; i < args.length; i += 1) {
+          const arg = args[i];
+          if (typeof arg === 'object' && arg !== null && !isArray(arg) && Symbol.isConcatSpreadable in arg) refuse('amplification', '`concat` of something that is no list');
+          size += lengthOf(arg);
+        }
         if (size > 256) charge(size, key);
       }
-      const result = apply(native, this, args);
-      if (key === 'flat' && isArray(result) && result.length > 64) charge(result.length, key);
-      return result;
+      if (key === 'flat') charge(weight(this, 0), key);
+      return apply(native, this, args);
     },
   );
 }
-// `from` in the open: each element is a loop turn that the engine counts.
+// `flatMap` and `from` in the open: each element is a loop turn that the engine counts.
+defineProperty(Array.prototype, 'flatMap', {
+  value: function flatMap(this: unknown[], make: (value: unknown, index: number, list: unknown[]) => unknown, self?: unknown): unknown[] {
+    if (!isArray(this)) refuse('amplification', '`flatMap` on something that is no list');
+    const out: unknown[] = [];
+    for (let i = 0; i < this.length; i += 1) {
+      const value = apply(make, self, [this[i], i, this]);
+      if (isArray(value)) for (let j = 0; j < value.length; j += 1) out[out.length] = value[j] as unknown;
+      else out[out.length] = value;
+    }
+    return out;
+  },
+  writable: true,
+  configurable: true,
+});
+/** Elements in a list and the lists in it. */
+function weight(list: readonly unknown[], depth: number): number {
+  let sum = list.length;
+  if (sum > longest || depth > 8) return sum;
+  for (let i = 0; i < list.length; i += 1) if (isArray(list[i])) sum += weight(list[i] as readonly unknown[], depth + 1);
+  return sum;
+}
 defineProperty(Array, 'from', {
   value: function from(source: ArrayLike<unknown> | Iterable<unknown>, map?: (value: unknown, index: number) => unknown): unknown[] {
     const out: unknown[] = [];

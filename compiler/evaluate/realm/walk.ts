@@ -15,6 +15,8 @@ export interface Problem {
   readonly kind: 'array' | 'undefined' | 'accessor' | 'too-deep' | 'promise';
   readonly file: string;
   readonly path: readonly string[];
+  /** Declarations inside, which are not to be told a second time as unreachable. */
+  readonly held?: readonly number[];
 }
 export interface Sdk {
   handleOf(value: unknown): number | undefined;
@@ -28,10 +30,15 @@ export function walkExports(sdk: Sdk, file: string, namespace: object, found: Fo
   const open: unknown[] = [];
   const say = (kind: Problem['kind'], path: readonly string[]): void => void problems.push({ kind, file, path });
 
-  const holdsMade = (value: unknown, depth: number): boolean => {
+  /** Whether the SDK's things lie in a value; declarations among them are added to `held`. */
+  const holdsMade = (value: unknown, held: number[], depth: number): boolean => {
     if (typeof value !== 'object' || value === null || depth > deepest) return false;
-    if (sdk.handleOf(value) !== undefined || sdk.isMade?.(value) === true) return true;
-    return ownKeys(value).some((key) => holdsMade(getOwnPropertyDescriptor(value, key)?.value, depth + 1));
+    const n = sdk.handleOf(value);
+    if (n !== undefined) held.push(n);
+    if (n !== undefined || sdk.isMade?.(value) === true) return true;
+    let some = false;
+    for (const key of ownKeys(value)) some = holdsMade(getOwnPropertyDescriptor(value, key)?.value, held, depth + 1) || some;
+    return some;
   };
   const walk = (value: unknown, path: readonly string[]): void => {
     if (value === undefined) return say('undefined', path);
@@ -42,7 +49,8 @@ export function walkExports(sdk: Sdk, file: string, namespace: object, found: Fo
     const proto = getPrototypeOf(value) as unknown;
     if (proto === PromisePrototype) return say('promise', path);
     if (isArray(value)) {
-      if (path.length === 1 || holdsMade(value, 0)) say('array', path);
+      const held: number[] = [];
+      if (holdsMade(value, held, 0) || path.length === 1) problems.push({ kind: 'array', file, path, held });
       return;
     }
     if (proto !== plain && proto !== null) return;
@@ -55,5 +63,5 @@ export function walkExports(sdk: Sdk, file: string, namespace: object, found: Fo
     }
     open.pop();
   };
-  for (const name of ownKeys(namespace).filter((key) => typeof key === 'string').sort()) walk((namespace as { [name: string]: unknown })[name], [name]);
+  for (const name of ownKeys(namespace).filter((key): key is string => typeof key === 'string' && key !== '__esModule').sort()) walk((namespace as { [name: string]: unknown })[name], [name]);
 }
