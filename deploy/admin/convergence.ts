@@ -91,9 +91,10 @@ function endingOf(status: RolloutStatus, { digest, generation }: Awaited, waited
 }
 
 function abortReason(status: RolloutStatus): string {
+  const message = status.message.replace(/^aborted\b[,:]? */, '');
   const rejected = status.proxies.find((proxy) => proxy.lastError !== null);
-  if (!rejected || status.message.includes(rejected.instance)) return status.message;
-  return `${status.message} (${rejected.instance}: ${rejected.lastError})`;
+  if (!rejected || message.includes(rejected.instance)) return message;
+  return `${message} (${rejected.instance}: ${rejected.lastError})`;
 }
 
 class Progress {

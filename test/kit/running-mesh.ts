@@ -39,6 +39,8 @@ export interface RunningMesh {
   readonly inventory: Inventory;
   readonly agents: ReadonlyMap<string, RunningAgent>;
   readonly controlPlaneConfig: ControlPlaneConfig;
+  /** Whom the control plane trusts: for bundles that reach it another way than by `release`. */
+  readonly signer: TestSigner;
   adminUrl: string;
   admin(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly json: unknown }>;
   status(): Promise<RolloutStatus>;
@@ -122,6 +124,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
     inventory,
     agents,
     controlPlaneConfig,
+    signer,
     adminUrl: `http://127.0.0.1:${adminPort}`,
     mint,
     writeInventory,
