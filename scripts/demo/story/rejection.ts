@@ -8,7 +8,7 @@ import type { Step } from '../report';
  */
 const tooLarge: readonly Edit[] = [
   { file: 'policies/books/traffic.policy.ts', replace: ["import { per, respond }", 'import { pattern, per, respond }'] },
-  { file: 'policies/books/traffic.policy.ts', replace: ["'end-user': 'jason'", "'end-user': pattern('\\\\p{L}+')"] },
+  { file: 'policies/books/traffic.policy.ts', replace: ["'end-user': 'jason'", "'end-user': pattern('\\\\p{L}{1,20}')"] },
 ];
 
 /** e) What this Envoy rejects is caught before any live proxy; forced past that, the rejection is followed by a return to stable. */
