@@ -8,8 +8,7 @@ export const emit = {
     severity: 'error',
     summary: 'a patch sets a field that Envoy does not have there',
     message: ({ rule, field, direction }) => `patch \`${rule}\` sets \`${field}\`, which no ${direction} message of Envoy has`,
-    help: ({ direction }) =>
-      direction === 'inbound' ? 'use a field of HttpConnectionManager or Listener' : 'use a field of Cluster',
+    help: ({ direction }) => (direction === 'inbound' ? 'use a field of HttpConnectionManager or Listener' : 'use a field of Cluster'),
   }),
   patchValue: defineDiagnostic<{ rule: string; field: string; words: string }>({
     code: 'MW5002',
@@ -32,7 +31,8 @@ export const emit = {
     slug: 'patch-unproved',
     severity: 'warning',
     summary: 'a patch sets a field outside the allow-list, so nothing is proved about the proxy any more',
-    message: ({ rule, field, port }) => `patch \`${rule}\` sets \`${field}\` of ${port}, which is not on the list of safe fields: guarantees about it no longer hold`,
+    message: ({ rule, field, port }) =>
+      `patch \`${rule}\` sets \`${field}\` of ${port}, which is not on the list of safe fields: guarantees about it no longer hold`,
     help: () => 'keep to timeouts, buffers and socket options',
   }),
   patchVersion: defineDiagnostic<{ rule: string; range: string; runs: string }>({
@@ -56,7 +56,8 @@ export const emit = {
     slug: 'deny-by-regex',
     severity: 'error',
     summary: 'a denial looks at a header by regular expression, which a byte outside UTF-8 slips past',
-    message: ({ rule, header }) => `rule \`${rule}\` denies by a regular expression on header \`${header}\`, which a byte outside UTF-8 slips past`,
+    message: ({ rule, header }) =>
+      `rule \`${rule}\` denies by a regular expression on header \`${header}\`, which a byte outside UTF-8 slips past`,
     help: () => 'deny by an exact value, a prefix or presence, or allow only what is wanted',
   }),
   cookieRegex: defineDiagnostic<{ rule: string; cookie: string }>({
@@ -64,7 +65,8 @@ export const emit = {
     slug: 'cookie-by-regex',
     severity: 'error',
     summary: 'a route matches a cookie by regular expression, which Envoy would read over the whole header',
-    message: ({ rule, cookie }) => `route rule \`${rule}\` matches cookie \`${cookie}\` by regular expression, which would read across other cookies`,
+    message: ({ rule, cookie }) =>
+      `route rule \`${rule}\` matches cookie \`${cookie}\` by regular expression, which would read across other cookies`,
     help: () => 'match the cookie exactly, by prefix or by presence, or by a plain expression of letters, digits, classes and repetition',
   }),
   longBody: defineDiagnostic<{ rule: string; bytes: number }>({
@@ -88,14 +90,15 @@ export const emit = {
     slug: 'shared-retry-budget',
     severity: 'warning',
     summary: 'rules with different retry budgets go to one destination, where Envoy keeps one budget',
-    message: ({ cluster, budgets, used }) => `rules that go to ${cluster} have the retry budgets ${budgets}, and Envoy keeps one for each destination: ${used}% is used`,
+    message: ({ cluster, budgets, used }) =>
+      `rules that go to ${cluster} have the retry budgets ${budgets}, and Envoy keeps one for each destination: ${used}% is used`,
     help: () => 'give the rules of one destination one budget',
   }),
   noOutbound: defineDiagnostic<{ port: string; layer: string }>({
     code: 'MW5012',
     slug: 'no-outbound-path',
     severity: 'warning',
-    summary: "callers have no way to a port through their own proxy, since it is not HTTP",
+    summary: 'callers have no way to a port through their own proxy, since it is not HTTP',
     message: ({ port, layer }) => `${port} is ${layer}: it is guarded where it listens, and callers' proxies open no way to it yet`,
     help: () => 'have the caller connect to the port by mTLS itself, or use an http port',
   }),
@@ -112,7 +115,8 @@ export const emit = {
     slug: 'adoption-not-emitted',
     severity: 'error',
     summary: 'an adoption mode that the Envoy target does not carry',
-    message: ({ namespace, adoption }) => `namespace ${namespace} is adopted as \`${adoption}\`, and Envoy configuration is emitted for \`enforce\` only`,
+    message: ({ namespace, adoption }) =>
+      `namespace ${namespace} is adopted as \`${adoption}\`, and Envoy configuration is emitted for \`enforce\` only`,
     help: () => 'put single rules in shadow mode, or leave the namespace out of the mesh until it is enforced',
   }),
   hostMatch: defineDiagnostic<{ rule: string; host: string }>({

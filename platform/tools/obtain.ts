@@ -87,12 +87,13 @@ export async function expectSha256(file: string, sha256: string | null, tool: Pi
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer); // a file stream without an encoding gives Buffers
   const found = hash.digest('hex');
-  if (found !== sha256) throw new ToolUnavailable(`${tool.name} ${tool.version}`, `what was downloaded has sha256 ${found} and not ${sha256}`, tool.repair);
+  if (found !== sha256)
+    throw new ToolUnavailable(`${tool.name} ${tool.version}`, `what was downloaded has sha256 ${found} and not ${sha256}`, tool.repair);
 }
 
 /** A lock file that holds its owner's pid; one whose owner is gone is taken over. */
 async function lock(file: string, tool: Tool, say: Say, deadline: number): Promise<() => Promise<void>> {
-  for (let told = false; ; ) {
+  for (let told = false; ;) {
     try {
       await fs.writeFile(file, String(process.pid), { flag: 'wx' });
       return () => fs.rm(file, { force: true });
@@ -104,7 +105,12 @@ async function lock(file: string, tool: Tool, say: Say, deadline: number): Promi
       await fs.rm(file, { force: true });
       continue;
     }
-    if (Date.now() > deadline) throw new ToolUnavailable(`${tool.name} ${tool.version}`, `process ${owner} has been making it for too long`, `end that process, or remove ${file}`);
+    if (Date.now() > deadline)
+      throw new ToolUnavailable(
+        `${tool.name} ${tool.version}`,
+        `process ${owner} has been making it for too long`,
+        `end that process, or remove ${file}`,
+      );
     if (!told) say(`waiting for ${tool.name} ${tool.version}, which process ${owner} is obtaining`);
     told = true;
     await sleep(200);
@@ -130,6 +136,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const isCode = (error: unknown, code: string): boolean => typeof error === 'object' && error !== null && 'code' in error && error.code === code;
+const isCode = (error: unknown, code: string): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 const isExists = (error: unknown): boolean => isCode(error, 'EEXIST');
 export const oneLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';

@@ -40,7 +40,11 @@ const mostRefusals = 10;
  */
 export async function validateProxies(request: ValidateRequest): Promise<Outcome<Validated>> {
   const diagnostics: Diagnostic[] = [];
-  const services = new Map(request.objects.flatMap((object): [string, ServiceConfig][] => (object.kind === 'ServiceConfig' ? [[`${object.metadata.namespace}/${object.metadata.name}`, object]] : [])));
+  const services = new Map(
+    request.objects.flatMap((object): [string, ServiceConfig][] =>
+      object.kind === 'ServiceConfig' ? [[`${object.metadata.namespace}/${object.metadata.name}`, object]] : [],
+    ),
+  );
   const proxies = representatives(request);
   const shapes: Shape[] = [];
   const ports = portNumbers();
@@ -76,10 +80,16 @@ interface Shape {
 }
 const tooSlow = '';
 const refusal = (request: ValidateRequest, shape: Shape, words: string): Diagnostic =>
-  words === tooSlow ? emit.envoyTooSlow({ object: shape.name, seconds: (request.timeoutMs ?? 30_000) / 1000 }) : emit.envoyRefuses({ object: shape.name, words });
+  words === tooSlow
+    ? emit.envoyTooSlow({ object: shape.name, seconds: (request.timeoutMs ?? 30_000) / 1000 })
+    : emit.envoyRefuses({ object: shape.name, words });
 
 /** Which of a refused batch are refused, by halving. */
-async function findRefused(batch: readonly Shape[], ask: (batch: readonly Shape[]) => Promise<string | null>, found: (shape: Shape, words: string) => number): Promise<number> {
+async function findRefused(
+  batch: readonly Shape[],
+  ask: (batch: readonly Shape[]) => Promise<string | null>,
+  found: (shape: Shape, words: string) => number,
+): Promise<number> {
   const half = Math.ceil(batch.length / 2);
   let count = 0;
   for (const part of [batch.slice(0, half), batch.slice(half)]) {
@@ -106,7 +116,12 @@ function representatives({ objects, changed }: ValidateRequest): readonly ProxyC
 }
 
 /** Binds every symbol to an address that nobody listens on; validation does not bind. */
-function boundForNobody(proxy: ProxyConfig, services: readonly ServiceConfig[], next: () => Address, diagnostics: Diagnostic[]): BoundProxy {
+function boundForNobody(
+  proxy: ProxyConfig,
+  services: readonly ServiceConfig[],
+  next: () => Address,
+  diagnostics: Diagnostic[],
+): BoundProxy {
   const named: { [kind: string]: { [name: string]: Address } } = { app: {}, inbound: {}, listener: {} };
   for (const symbol of symbolsIn([...proxy.spec.inbound.listeners, ...proxy.spec.inbound.clusters, ...proxy.spec.outbound.listeners])) {
     const slash = symbol.indexOf('/');
@@ -136,7 +151,10 @@ async function askEnvoy(request: ValidateRequest, folder: string, run: number, b
   const file = path.join(folder, `${run}.json`);
   const bootstrap = staticBootstrap({ proxies: batch.map((shape) => shape.bound), adminPort: null, secrets: null, assignments: null });
   await fs.writeFile(file, JSON.stringify(bootstrap), { mode: 0o600 });
-  const result = await runCommand(request.envoyPath, ['--mode', 'validate', '-c', file, '-l', 'error'], { timeoutMs: request.timeoutMs ?? 30_000, maxOutput: 256 * 1024 });
+  const result = await runCommand(request.envoyPath, ['--mode', 'validate', '-c', file, '-l', 'error'], {
+    timeoutMs: request.timeoutMs ?? 30_000,
+    maxOutput: 256 * 1024,
+  });
   await fs.rm(file, { force: true });
   if (result.timedOut) return tooSlow;
   return result.code === 0 ? null : ownWords(`${result.stderr}\n${result.stdout}`, file);
@@ -144,7 +162,10 @@ async function askEnvoy(request: ValidateRequest, folder: string, run: number, b
 
 /** The line that says why, without time stamps, our file's name and protobuf's dump of the whole message. */
 function ownWords(said: string, file: string): string {
-  const line = said.split('\n').findLast((text) => /error|invalid|unable|fail|not |unknown/i.test(text) && !text.startsWith('\tat')) ?? said.trim().split('\n').at(-1) ?? '';
+  const line =
+    said.split('\n').findLast((text) => /error|invalid|unable|fail|not |unknown/i.test(text) && !text.startsWith('\tat')) ??
+    said.trim().split('\n').at(-1) ??
+    '';
   const words = line
     .replace(/^\[[^\]]*\](\[[^\]]*\])* /, '')
     .replace(/\[source\/[^\]]*\] /, '')

@@ -32,11 +32,23 @@ export function staticBootstrap(parts: StaticParts): JsonObject {
     ...(parts.adminPort === null ? {} : { admin: { address: loopback(parts.adminPort) } }),
     staticResources: {
       listeners,
-      clusters: [...clusters.values(), ...(needsAds ? [serverCluster('control-plane')] : []), ...(parts.secrets === null ? [serverCluster('agent')] : [])],
+      clusters: [
+        ...clusters.values(),
+        ...(needsAds ? [serverCluster('control-plane')] : []),
+        ...(parts.secrets === null ? [serverCluster('agent')] : []),
+      ],
       ...(parts.secrets === null ? {} : { secrets: parts.secrets }),
     },
     ...(needsAds
-      ? { dynamicResources: { adsConfig: { apiType: 'DELTA_GRPC', transportApiVersion: 'V3', grpcServices: [{ envoyGrpc: { clusterName: 'control-plane' } }] } } }
+      ? {
+          dynamicResources: {
+            adsConfig: {
+              apiType: 'DELTA_GRPC',
+              transportApiVersion: 'V3',
+              grpcServices: [{ envoyGrpc: { clusterName: 'control-plane' } }],
+            },
+          },
+        }
       : {}),
   };
 }
@@ -49,7 +61,10 @@ function selfContained(listener: BoundResource, routes: ReadonlyMap<string, Json
     const entries = Object.entries(value).flatMap(([key, inner]): [string, Json][] => {
       if (key === 'rds' && isRecord(inner)) {
         const config = routes.get(String(inner['routeConfigName']));
-        if (!config) throw new Error(`internal: listener ${listener.name} names route configuration ${String(inner['routeConfigName'])}, which is not there`);
+        if (!config)
+          throw new Error(
+            `internal: listener ${listener.name} names route configuration ${String(inner['routeConfigName'])}, which is not there`,
+          );
         return [['routeConfig', config]];
       }
       if (key === 'sdsConfig' && staticSecrets) return [];
@@ -69,12 +84,20 @@ function withEndpoints(cluster: BoundResource, parts: StaticParts): JsonObject {
 
 /** Names of one proxy's own things, made its own: `outbound` and `app/web` are in every proxy. */
 function ownNames(proxy: BoundProxy, number: number): (json: JsonObject) => JsonObject {
-  const own = new Set([...proxy.listeners.map((listener) => listener.name), ...proxy.clusters.map((cluster) => cluster.name).filter((name) => name.startsWith('app/'))]);
+  const own = new Set([
+    ...proxy.listeners.map((listener) => listener.name),
+    ...proxy.clusters.map((cluster) => cluster.name).filter((name) => name.startsWith('app/')),
+  ]);
   const rename = (value: Json): Json => {
     if (isList(value)) return value.map(rename);
     if (!isRecord(value)) return value;
     return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => [key, typeof inner === 'string' && own.has(inner) && (key === 'name' || key === 'cluster' || key === 'clusterName') ? `${number}:${inner}` : rename(inner)]),
+      Object.entries(value).map(([key, inner]) => [
+        key,
+        typeof inner === 'string' && own.has(inner) && (key === 'name' || key === 'cluster' || key === 'clusterName')
+          ? `${number}:${inner}`
+          : rename(inner),
+      ]),
     );
   };
   return (json) => record(rename(json));

@@ -32,7 +32,12 @@ test('what Envoy refuses is told by the object, in its own words, and the others
   const { value, diagnostics } = await validateProxies({ objects: bad, envoyPath });
   expect(value).toBeUndefined();
   expect(diagnostics).toHaveLength(1);
-  expect(diagnostics[0]).toMatchObject({ code: 'MW5020', message: expect.stringMatching(/^envoy refuses ProxyConfig\/bookinfo\/bookinfo-ratings: .*(perConnectionBufferLimitBytes|per_connection_buffer_limit_bytes)/) });
+  expect(diagnostics[0]).toMatchObject({
+    code: 'MW5020',
+    message: expect.stringMatching(
+      /^envoy refuses ProxyConfig\/bookinfo\/bookinfo-ratings: .*(perConnectionBufferLimitBytes|per_connection_buffer_limit_bytes)/,
+    ),
+  });
 }, 60_000);
 
 test('a value that parses and that Envoy will not run is refused too', async () => {

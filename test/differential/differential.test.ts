@@ -33,7 +33,10 @@ beforeAll(async () => {
   ads.set('client', nothing);
   ads.set('server', nothing);
   const [clientAdmin = 0, serverAdmin = 0] = await freePorts(2);
-  [client, server] = await Promise.all([startEnvoy(adsBootstrap('client', clientAdmin, ads.port), clientAdmin), startEnvoy(adsBootstrap('server', serverAdmin, ads.port), serverAdmin)]);
+  [client, server] = await Promise.all([
+    startEnvoy(adsBootstrap('client', clientAdmin, ads.port), clientAdmin),
+    startEnvoy(adsBootstrap('server', serverAdmin, ads.port), serverAdmin),
+  ]);
 }, 600_000);
 afterAll(async () => {
   await Promise.all([client?.stop(), server?.stop(), apps.close()]);
@@ -48,10 +51,12 @@ async function putInForce(ir: MeshIr, prefix: string): Promise<WholeMesh> {
   await apps.listen(mesh.apps.keys());
   ads.set('server', snapshotOf(mesh.server));
   ads.set('client', snapshotOf(mesh.client));
-  await Promise.all([
-    [server, mesh.server.proxy.listeners.map((listener) => listener.name)] as const,
-    [client, mesh.client.proxy.listeners.map((listener) => listener.name)] as const,
-  ].map(([envoy, names]) => active(envoy, names)));
+  await Promise.all(
+    [
+      [server, mesh.server.proxy.listeners.map((listener) => listener.name)] as const,
+      [client, mesh.client.proxy.listeners.map((listener) => listener.name)] as const,
+    ].map(([envoy, names]) => active(envoy, names)),
+  );
   return mesh;
 }
 
@@ -73,7 +78,7 @@ async function differs(ir: MeshIr, mesh: WholeMesh, request: MeshRequest): Promi
 
 /** The same request with less in it, as long as it still differs. */
 async function shrink(ir: MeshIr, mesh: WholeMesh, request: MeshRequest): Promise<MeshRequest> {
-  for (let smaller = true; smaller; ) {
+  for (let smaller = true; smaller;) {
     smaller = false;
     for (const candidate of simpler(request)) {
       if ((await differs(ir, mesh, candidate)) === null) continue;
@@ -85,7 +90,8 @@ async function shrink(ir: MeshIr, mesh: WholeMesh, request: MeshRequest): Promis
   return request;
 }
 function* simpler(request: MeshRequest): Generator<MeshRequest> {
-  for (const name of Object.keys(request.headers)) yield { ...request, headers: Object.fromEntries(Object.entries(request.headers).filter(([other]) => other !== name)) };
+  for (const name of Object.keys(request.headers))
+    yield { ...request, headers: Object.fromEntries(Object.entries(request.headers).filter(([other]) => other !== name)) };
   const query = request.path.indexOf('?');
   if (query >= 0) yield { ...request, path: request.path.slice(0, query) };
   const slash = request.path.lastIndexOf('/');
@@ -112,6 +118,13 @@ test(`${meshes * requestsEach} generated requests over ${meshes} generated meshe
   expect(ads.refusals).toEqual([]);
   // the run is worth something only when every way of answering came up
   const seen = (prefix: string): boolean => [...outcomes.keys()].some((kind) => kind.startsWith(prefix));
-  expect(['allow inbound', 'allow route', 'deny canonical', 'deny outbound', 'deny inbound', 'deny route'].filter((prefix) => !seen(prefix))).toEqual([]);
-  process.stdout.write(`differential: seeds ${firstSeed} to ${firstSeed + meshes - 1}, ${[...outcomes].sort().map(([kind, count]) => `${kind}: ${count}`).join(', ')}\n`);
+  expect(
+    ['allow inbound', 'allow route', 'deny canonical', 'deny outbound', 'deny inbound', 'deny route'].filter((prefix) => !seen(prefix)),
+  ).toEqual([]);
+  process.stdout.write(
+    `differential: seeds ${firstSeed} to ${firstSeed + meshes - 1}, ${[...outcomes]
+      .sort()
+      .map(([kind, count]) => `${kind}: ${count}`)
+      .join(', ')}\n`,
+  );
 }, 900_000);

@@ -14,6 +14,7 @@ import { type RunningEnvoy, startEnvoy } from '../kit/envoy';
 import { features } from '../kit/features-ir';
 import { type RawAnswer, sendRaw, testApps } from '../kit/raw-http';
 import { layOut, wholeMesh, type WholeMesh } from '../kit/whole-mesh';
+import { present } from '../kit/present';
 
 const ir = features();
 const apps = testApps();
@@ -28,21 +29,25 @@ beforeAll(async () => {
   if (!emitted.value) throw new Error(emitted.diagnostics.map((d) => d.message).join('\n'));
   authority = await testAuthority(ir.trustDomain);
   mesh = await wholeMesh(ir, emitted.value, await layOut(ir), authority);
-  const queue = mesh.instanceOf(key('ratings')).app['queue']!.port;
+  const queue = present(mesh.instanceOf(key('ratings')).app['queue']).port;
   await apps.listen([...mesh.apps.keys()].filter((port) => port !== queue));
   echo = net.createServer((socket) => void socket.on('error', () => undefined).write('hello\n'));
   await new Promise<void>((resolve) => echo.listen(queue, '127.0.0.1', resolve));
   const [clientAdmin = 0, serverAdmin = 0] = await freePorts(2);
-  const bootstrap = (side: WholeMesh['client'], adminPort: number) => staticBootstrap({ proxies: [side.proxy], adminPort, secrets: side.secrets, assignments: side.assignments });
-  [client, server] = await Promise.all([startEnvoy(bootstrap(mesh.client, clientAdmin), clientAdmin), startEnvoy(bootstrap(mesh.server, serverAdmin), serverAdmin)]);
+  const bootstrap = (side: WholeMesh['client'], adminPort: number) =>
+    staticBootstrap({ proxies: [side.proxy], adminPort, secrets: side.secrets, assignments: side.assignments });
+  [client, server] = await Promise.all([
+    startEnvoy(bootstrap(mesh.client, clientAdmin), clientAdmin),
+    startEnvoy(bootstrap(mesh.server, serverAdmin), serverAdmin),
+  ]);
 }, 120_000);
 afterAll(async () => {
   await Promise.all([client?.stop(), server?.stop(), apps.close()]);
   echo?.close();
 });
 
-const inbound = (name: string, port: string): Address => mesh.instanceOf(key(name)).inbound[port]!;
-const principal = (name: string): Principal => ir.workloads.find((workload) => workload.key.endsWith(`/${name}`))!.principal;
+const inbound = (name: string, port: string): Address => present(mesh.instanceOf(key(name)).inbound[port]);
+const principal = (name: string): Principal => present(ir.workloads.find((workload) => workload.key.endsWith(`/${name}`))).principal;
 async function both(from: string, to: string, method: string, path: string, headers: MeshRequest['headers'] = {}): Promise<RawAnswer> {
   const request: MeshRequest = { from: { kind: 'workload', workload: key(from) }, to: web(to), method, path, headers };
   const answer = await askEnvoy(ir, mesh, request);
@@ -55,7 +60,15 @@ async function connectAs(name: string, to: Address, alpn: readonly string[], wri
   const svid = await authority.svid(principal(name), key(name));
   return new Promise((resolve) => {
     const chunks: string[] = [];
-    const socket = tls.connect({ host: to.host, port: to.port, key: svid.key, cert: svid.chain, ca: authority.trust, checkServerIdentity: () => undefined, ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}) });
+    const socket = tls.connect({
+      host: to.host,
+      port: to.port,
+      key: svid.key,
+      cert: svid.chain,
+      ca: authority.trust,
+      checkServerIdentity: () => undefined,
+      ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
+    });
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk.toString('latin1'));
       socket.end();
@@ -69,13 +82,24 @@ async function connectAs(name: string, to: Address, alpn: readonly string[], wri
 
 describe('where mTLS is permissive', () => {
   test('a caller without an identity is nobody: only what anyone may do is open to it', async () => {
-    const plain = (headers: MeshRequest['headers']): Promise<RawAnswer> => sendRaw(inbound('details', 'web'), { method: 'GET', path: '/details/0', host: 'details', headers });
+    const plain = (headers: MeshRequest['headers']): Promise<RawAnswer> =>
+      sendRaw(inbound('details', 'web'), { method: 'GET', path: '/details/0', host: 'details', headers });
     expect((await plain({ 'x-probe': '1' })).status).toBe(200);
-    expect(await plain({})).toMatchObject({ status: 403, body: 'meshwright: - may not call bookinfo/details.web: bookinfo/details.web/default-deny\n' });
+    expect(await plain({})).toMatchObject({
+      status: 403,
+      body: 'meshwright: - may not call bookinfo/details.web: bookinfo/details.web/default-deny\n',
+    });
   });
   test('a caller with one is still itself', async () => {
     expect((await both('productpage', 'details', 'GET', '/details/0')).status).toBe(200);
-    expect(await connectAs('reviews', inbound('details', 'web'), ['http/1.1'], 'GET /details/0 HTTP/1.1\r\nhost: details\r\nx-probe: 1\r\nconnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 403/);
+    expect(
+      await connectAs(
+        'reviews',
+        inbound('details', 'web'),
+        ['http/1.1'],
+        'GET /details/0 HTTP/1.1\r\nhost: details\r\nx-probe: 1\r\nconnection: close\r\n\r\n',
+      ),
+    ).toMatch(/^HTTP\/1\.1 403/);
   });
 });
 
@@ -89,7 +113,12 @@ describe('connections that are not HTTP', () => {
 
 describe('several headers of one name', () => {
   const status = async (path: string, lines: readonly string[]): Promise<string | undefined> => {
-    const answer = await connectAs('edge', inbound('productpage', 'web'), ['http/1.1'], [`GET ${path} HTTP/1.1`, 'host: x', ...lines, 'connection: close', '', ''].join('\r\n'));
+    const answer = await connectAs(
+      'edge',
+      inbound('productpage', 'web'),
+      ['http/1.1'],
+      [`GET ${path} HTTP/1.1`, 'host: x', ...lines, 'connection: close', '', ''].join('\r\n'),
+    );
     return answer.split(' ')[1];
   };
   test('do not carry one of them past a denial', async () => {
@@ -112,10 +141,12 @@ describe('several headers of one name', () => {
   });
 });
 
-test("each URL dialect refuses at the destination what its application would read differently", async () => {
+test('each URL dialect refuses at the destination what its application would read differently', async () => {
   expect((await both('productpage', 'details', 'GET', '/Details/0')).status).toBe(400);
   expect((await both('productpage', 'details', 'GET', '/old/x', { 'x-tenant': 'a.b', cookie: 'x=1; user=j.a' })).status).toBe(403);
-  expect((await both('productpage', 'details', 'GET', '/old/x?q=abc', { 'x-tenant': 'a.b', cookie: 'x=1; user=j.a' })).headers['location']).toBe('http://old.example/moved?q=abc');
+  expect(
+    (await both('productpage', 'details', 'GET', '/old/x?q=abc', { 'x-tenant': 'a.b', cookie: 'x=1; user=j.a' })).headers['location'],
+  ).toBe('http://old.example/moved?q=abc');
 });
 
 test('a shadow rule decides nothing and is counted', async () => {

@@ -9,8 +9,10 @@ import { testAuthority } from '../kit/certificates';
 import { type RunningEnvoy, startEnvoy } from '../kit/envoy';
 import { type RawAnswer, sendRaw, testApps } from '../kit/raw-http';
 import { layOut, wholeMesh, type WholeMesh } from '../kit/whole-mesh';
+import { present } from '../kit/present';
 
 const ir = bookinfo();
+const edge = present(ir.gateways[0]).key;
 const apps = testApps();
 let mesh: WholeMesh;
 let client: RunningEnvoy;
@@ -22,15 +24,31 @@ beforeAll(async () => {
   mesh = await wholeMesh(ir, emitted.value, await layOut(ir), await testAuthority(ir.trustDomain));
   await apps.listen(mesh.apps.keys());
   const [clientAdmin = 0, serverAdmin = 0] = await freePorts(2);
-  const bootstrap = (side: WholeMesh['client'], adminPort: number) => staticBootstrap({ proxies: [side.proxy], adminPort, secrets: side.secrets, assignments: side.assignments });
-  [client, server] = await Promise.all([startEnvoy(bootstrap(mesh.client, clientAdmin), clientAdmin), startEnvoy(bootstrap(mesh.server, serverAdmin), serverAdmin)]);
+  const bootstrap = (side: WholeMesh['client'], adminPort: number) =>
+    staticBootstrap({ proxies: [side.proxy], adminPort, secrets: side.secrets, assignments: side.assignments });
+  [client, server] = await Promise.all([
+    startEnvoy(bootstrap(mesh.client, clientAdmin), clientAdmin),
+    startEnvoy(bootstrap(mesh.server, serverAdmin), serverAdmin),
+  ]);
 }, 120_000);
 afterAll(async () => {
   await Promise.all([client?.stop(), server?.stop(), apps.close()]);
 });
 
-const inside = (from: string, to: string, method: string, path: string, headers: MeshRequest['headers'] = {}): MeshRequest => ({ from: { kind: 'workload', workload: key(from) }, to: web(to), method, path, headers });
-const outside = (host: string, path: string, headers: MeshRequest['headers'] = {}): MeshRequest => ({ from: { kind: 'outside', gateway: ir.gateways[0]!.key, listener: 'web', host }, to: null, method: 'GET', path, headers });
+const inside = (from: string, to: string, method: string, path: string, headers: MeshRequest['headers'] = {}): MeshRequest => ({
+  from: { kind: 'workload', workload: key(from) },
+  to: web(to),
+  method,
+  path,
+  headers,
+});
+const outside = (host: string, path: string, headers: MeshRequest['headers'] = {}): MeshRequest => ({
+  from: { kind: 'outside', gateway: edge, listener: 'web', host },
+  to: null,
+  method: 'GET',
+  path,
+  headers,
+});
 
 async function both(request: MeshRequest): Promise<RawAnswer> {
   const answer = await askEnvoy(ir, mesh, request);
@@ -39,8 +57,10 @@ async function both(request: MeshRequest): Promise<RawAnswer> {
 }
 
 describe('the six answers', () => {
-  test('the product page reads a review', async () => expect((await both(inside('productpage', 'reviews', 'GET', '/reviews/7'))).status).toBe(200));
-  test('the product page reads details', async () => expect((await both(inside('productpage', 'details', 'GET', '/details/0?full=1'))).status).toBe(200));
+  test('the product page reads a review', async () =>
+    expect((await both(inside('productpage', 'reviews', 'GET', '/reviews/7'))).status).toBe(200));
+  test('the product page reads details', async () =>
+    expect((await both(inside('productpage', 'details', 'GET', '/details/0?full=1'))).status).toBe(200));
   test('the outside reads the product page', async () => expect((await both(outside('shop.example', '/productpage'))).status).toBe(200));
   test('the product page may not call ratings, and is told which pair', async () => {
     const answer = await both(inside('productpage', 'ratings', 'GET', '/ratings/7'));
@@ -48,17 +68,33 @@ describe('the six answers', () => {
   });
   test('the product page may not delete a review, and is told what decided', async () => {
     const answer = await both(inside('productpage', 'reviews', 'DELETE', '/reviews/7'));
-    expect(answer).toMatchObject({ status: 403, body: 'meshwright: spiffe://shop.example/ns/bookinfo/sa/bookinfo-productpage may not call bookinfo/reviews.web: bookinfo/reviews.web/default-deny\n' });
+    expect(answer).toMatchObject({
+      status: 403,
+      body: 'meshwright: spiffe://shop.example/ns/bookinfo/sa/bookinfo-productpage may not call bookinfo/reviews.web: bookinfo/reviews.web/default-deny\n',
+    });
   });
   test('a bot from outside is denied by the rule that says so', async () => {
     const answer = await both(outside('shop.example', '/productpage', { 'x-client': 'bot' }));
-    expect(answer).toMatchObject({ status: 403, body: 'meshwright: spiffe://shop.example/ns/platform/sa/edge may not call bookinfo/productpage.web: rbac_access_denied_matched_policy[books/noBots]\n' });
+    expect(answer).toMatchObject({
+      status: 403,
+      body: 'meshwright: spiffe://shop.example/ns/platform/sa/edge may not call bookinfo/productpage.web: rbac_access_denied_matched_policy[books/noBots]\n',
+    });
   });
 });
 
 describe('and around them', () => {
   test('a path that is not canonical answers 400 at either hop, and the query is left alone', async () => {
-    for (const path of ['//reviews/7', '/x/../reviews/7', '/reviews/7;a=b', '/reviews/%37', '/reviews%2F7', '/reviews/./7', '/reviews\\7', '/....//reviews', '/reviews/%252e']) {
+    for (const path of [
+      '//reviews/7',
+      '/x/../reviews/7',
+      '/reviews/7;a=b',
+      '/reviews/%37',
+      '/reviews%2F7',
+      '/reviews/./7',
+      '/reviews\\7',
+      '/....//reviews',
+      '/reviews/%252e',
+    ]) {
       expect((await both(inside('productpage', 'reviews', 'GET', path))).status).toBe(400);
     }
     expect((await both(inside('productpage', 'reviews', 'GET', '/reviews/7?next=/../;%2e//'))).status).toBe(200);
@@ -78,28 +114,55 @@ describe('and around them', () => {
     expect((await both(outside('shop.example', '/admin/x'))).status).toBe(403);
   });
   test('a host nobody listens for is not even served a certificate', async () => {
-    await expect(sendRaw(mesh.instanceOf(ir.gateways[0]!.key).listeners!['web']!, { method: 'GET', path: '/', host: 'other.example', headers: {} }, { sni: 'other.example' })).rejects.toThrow();
+    await expect(
+      sendRaw(
+        present(mesh.instanceOf(edge).listeners?.['web']),
+        { method: 'GET', path: '/', host: 'other.example', headers: {} },
+        { sni: 'other.example' },
+      ),
+    ).rejects.toThrow();
   });
   test('what only Envoy may say is not taken from a client', async () => {
-    const answer = await both(inside('productpage', 'details', 'GET', '/details/0', { 'x-envoy-upstream-rq-timeout-ms': '1', 'x-envoy-original-path': '/admin', 'x-forwarded-client-cert': 'URI=spiffe://shop.example/ns/x/sa/y' }));
+    const answer = await both(
+      inside('productpage', 'details', 'GET', '/details/0', {
+        'x-envoy-upstream-rq-timeout-ms': '1',
+        'x-envoy-original-path': '/admin',
+        'x-forwarded-client-cert': 'URI=spiffe://shop.example/ns/x/sa/y',
+      }),
+    );
     const seen = JSON.parse(answer.body) as { headers: { [name: string]: string } };
     expect(Object.keys(seen.headers).filter((name) => name.startsWith('x-envoy-'))).toEqual([]);
     expect(seen.headers['x-forwarded-client-cert']).toContain('spiffe://shop.example/ns/bookinfo/sa/bookinfo-productpage');
     expect(seen.headers['x-forwarded-client-cert']).not.toContain('/sa/y');
   });
   test('without a certificate of the mesh nobody gets an answer', async () => {
-    const address = mesh.instanceOf(key('ratings')).inbound['web']!;
+    const address = present(mesh.instanceOf(key('ratings')).inbound['web']);
     await expect(sendRaw(address, { method: 'GET', path: '/ratings/7', host: 'ratings', headers: {} })).rejects.toThrow();
-    await expect(sendRaw(address, { method: 'GET', path: '/ratings/7', host: 'ratings', headers: {} }, { sni: 'ratings' })).rejects.toThrow();
+    await expect(
+      sendRaw(address, { method: 'GET', path: '/ratings/7', host: 'ratings', headers: {} }, { sni: 'ratings' }),
+    ).rejects.toThrow();
   });
   test('the access log names the pair and the rule', async () => {
     await both(inside('productpage', 'reviews', 'PUT', '/reviews/9?secret=1'));
     await new Promise((resolve) => setTimeout(resolve, 400));
     const lines = server.accessLog();
     const denied = lines.find((line) => line['method'] === 'PUT');
-    expect(denied).toMatchObject({ listener: 'inbound/bookinfo/reviews.web', port: 'bookinfo/reviews.web', caller: 'spiffe://shop.example/ns/bookinfo/sa/bookinfo-productpage', path: '/reviews/9', status: 403, rule: 'bookinfo/reviews.web/default-deny' });
-    expect(lines.find((line) => line['status'] === 200 && line['port'] === 'bookinfo/reviews.web')).toMatchObject({ rule: 'books/pageReadsReviews' });
-    expect(lines.find((line) => line['port'] === 'bookinfo/productpage.web' && line['status'] === 403)).toMatchObject({ rule: expect.stringMatching(/books\/noBots|default-deny/) });
-    expect(client.accessLog().find((line) => line['status'] === 403 && line['host'] === 'ratings.bookinfo:9080')).toMatchObject({ rule: 'meshwright.not-callable' });
+    expect(denied).toMatchObject({
+      listener: 'inbound/bookinfo/reviews.web',
+      port: 'bookinfo/reviews.web',
+      caller: 'spiffe://shop.example/ns/bookinfo/sa/bookinfo-productpage',
+      path: '/reviews/9',
+      status: 403,
+      rule: 'bookinfo/reviews.web/default-deny',
+    });
+    expect(lines.find((line) => line['status'] === 200 && line['port'] === 'bookinfo/reviews.web')).toMatchObject({
+      rule: 'books/pageReadsReviews',
+    });
+    expect(lines.find((line) => line['port'] === 'bookinfo/productpage.web' && line['status'] === 403)).toMatchObject({
+      rule: expect.stringMatching(/books\/noBots|default-deny/),
+    });
+    expect(client.accessLog().find((line) => line['status'] === 403 && line['host'] === 'ratings.bookinfo:9080')).toMatchObject({
+      rule: 'meshwright.not-callable',
+    });
   });
 });

@@ -9,7 +9,12 @@ import { ClusterLoadAssignmentSchema } from '../../core/wire/gen/envoy/config/en
 import { ListenerSchema } from '../../core/wire/gen/envoy/config/listener/v3/listener_pb';
 import { RouteConfigurationSchema } from '../../core/wire/gen/envoy/config/route/v3/route_pb';
 import { SecretSchema } from '../../core/wire/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb';
-import { type DeltaDiscoveryRequest, DeltaDiscoveryRequestSchema, type DeltaDiscoveryResponse, DeltaDiscoveryResponseSchema } from '../../core/wire/gen/envoy/service/discovery/v3/discovery_pb';
+import {
+  type DeltaDiscoveryRequest,
+  DeltaDiscoveryRequestSchema,
+  type DeltaDiscoveryResponse,
+  DeltaDiscoveryResponseSchema,
+} from '../../core/wire/gen/envoy/service/discovery/v3/discovery_pb';
 import { typeUrl, wireRegistry } from '../../core/wire/registry';
 
 /** Resources by name, in protobuf's JSON form. */
@@ -71,7 +76,9 @@ export async function startAdsServer(): Promise<AdsServer> {
     },
     { DeltaAggregatedResources: handler },
   );
-  const port = await new Promise<number>((resolve, reject) => server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))));
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))),
+  );
   return {
     port,
     refusals,

@@ -23,19 +23,64 @@ export function requestClass(text: string): RequestClass {
 }
 
 const workload = (name: string, kind: Workload['kind'] = 'service'): Workload => ({
-  id: id(`books/${name}`), key: key(name), kind, team: 'books', serviceAccount: account(name), principal: principal(name), labels: [`app=${name}`], tags: {},
+  id: id(`books/${name}`),
+  key: key(name),
+  kind,
+  team: 'books',
+  serviceAccount: account(name),
+  principal: principal(name),
+  labels: [`app=${name}`],
+  tags: {},
 });
 const service = (name: string, versions: readonly string[] = []): Service => ({
-  id: id(`books/${name}`), key: key(name), team: 'books', versions, versionLabel: 'version',
-  ports: [{ key: web(name), name: 'web', protocol: 'http', layer: 'http', number: 9080, requests: null, urls: 'rfc3986', mtls: 'strict', connections: null, eject: null }],
+  id: id(`books/${name}`),
+  key: key(name),
+  team: 'books',
+  versions,
+  versionLabel: 'version',
+  ports: [
+    {
+      key: web(name),
+      name: 'web',
+      protocol: 'http',
+      layer: 'http',
+      number: 9080,
+      requests: null,
+      urls: 'rfc3986',
+      mtls: 'strict',
+      connections: null,
+      eject: null,
+    },
+  ],
 });
-export const allow = (name: string, from: readonly string[], to: string, requests: readonly string[] | 'any', over: Partial<AccessRule> = {}): AccessRule => ({
-  id: id(`books/${name}`), action: 'allow', mode: 'enforce', port: web(to),
-  callers: { kind: 'principals', principals: from.map((caller) => ({ principal: caller === 'edge' ? principalOf(trustDomain, 'platform', 'edge') : principal(caller), named: true })) },
-  requests: requests === 'any' ? 'any' : requests.map(requestClass), headers: [], hosts: [], because: null, ...over,
+export const allow = (
+  name: string,
+  from: readonly string[],
+  to: string,
+  requests: readonly string[] | 'any',
+  over: Partial<AccessRule> = {},
+): AccessRule => ({
+  id: id(`books/${name}`),
+  action: 'allow',
+  mode: 'enforce',
+  port: web(to),
+  callers: {
+    kind: 'principals',
+    principals: from.map((caller) => ({
+      principal: caller === 'edge' ? principalOf(trustDomain, 'platform', 'edge') : principal(caller),
+      named: true,
+    })),
+  },
+  requests: requests === 'any' ? 'any' : requests.map(requestClass),
+  headers: [],
+  hosts: [],
+  because: null,
+  ...over,
 });
 const forward = (ruleId: string, to: string, version: string | null = null): RouteRule => ({
-  id: id(ruleId), match: null, action: { kind: 'forward', to: [{ port: web(to), version, weight: 100 }], timeoutMs: 15_000, retry: null },
+  id: id(ruleId),
+  match: null,
+  action: { kind: 'forward', to: [{ port: web(to), version, weight: 100 }], timeoutMs: 15_000, retry: null },
 });
 
 export function bookinfo(): MeshIr {
@@ -44,17 +89,55 @@ export function bookinfo(): MeshIr {
     environment: 'test',
     trustDomain,
     runs: { envoy: '1.40.0' },
-    teams: [{ name: 'books', namespaces: ['bookinfo'] }, { name: 'platform', namespaces: ['platform'] }],
-    namespaces: [{ id: id('books/bookinfo'), name: 'bookinfo', team: 'books', adoption: 'enforce' }, { id: id('platform/platform'), name: 'platform', team: 'platform', adoption: 'enforce' }],
+    teams: [
+      { name: 'books', namespaces: ['bookinfo'] },
+      { name: 'platform', namespaces: ['platform'] },
+    ],
+    namespaces: [
+      { id: id('books/bookinfo'), name: 'bookinfo', team: 'books', adoption: 'enforce' },
+      { id: id('platform/platform'), name: 'platform', team: 'platform', adoption: 'enforce' },
+    ],
     workloads: [
-      workload('details'), workload('productpage'), workload('ratings'), workload('reviews'),
-      { id: id('platform/edge'), key: edge, kind: 'gateway', team: 'platform', serviceAccount: 'edge', principal: principalOf(trustDomain, 'platform', 'edge'), labels: [], tags: {} },
+      workload('details'),
+      workload('productpage'),
+      workload('ratings'),
+      workload('reviews'),
+      {
+        id: id('platform/edge'),
+        key: edge,
+        kind: 'gateway',
+        team: 'platform',
+        serviceAccount: 'edge',
+        principal: principalOf(trustDomain, 'platform', 'edge'),
+        labels: [],
+        tags: {},
+      },
     ],
     services: [service('details'), service('productpage'), service('ratings'), service('reviews', ['v1', 'v2', 'v3'])],
-    gateways: [{ id: id('platform/edge'), key: edge, listeners: [{ name: 'web', port: 8443, certificate: 'platform/shop', hosts: [{ host: '*.books.example', team: 'books' }, { host: 'admin.example', team: 'platform' }, { host: 'shop.example', team: 'books' }] }] }],
+    gateways: [
+      {
+        id: id('platform/edge'),
+        key: edge,
+        listeners: [
+          {
+            name: 'web',
+            port: 8443,
+            certificate: 'platform/shop',
+            hosts: [
+              { host: '*.books.example', team: 'books' },
+              { host: 'admin.example', team: 'platform' },
+              { host: 'shop.example', team: 'books' },
+            ],
+          },
+        ],
+      },
+    ],
     access: [
       allow('adminFromShopOnly', ['edge'], 'productpage', ['* /admin/{rest...}'], { hosts: ['admin.example'] }),
-      allow('noBots', ['edge'], 'productpage', 'any', { action: 'deny', headers: [{ name: 'x-client', match: { kind: 'exact', value: 'bot' } }] }),
+      allow('noBots', ['edge'], 'productpage', 'any', {
+        action: 'deny',
+        headers: [{ name: 'x-client', match: { kind: 'exact', value: 'bot' } }],
+      }),
       allow('pageReadsDetails', ['productpage'], 'details', ['GET /details/{id}']),
       allow('pageReadsReviews', ['productpage'], 'reviews', ['GET /reviews/{id}', 'POST /reviews']),
       allow('publicPage', ['edge'], 'productpage', ['GET /productpage', 'GET /static/{file...}', 'GET /']),
@@ -65,24 +148,64 @@ export function bookinfo(): MeshIr {
       { id: null, port: web('productpage'), rules: [forward('bookinfo/productpage.web.default', 'productpage')] },
       { id: null, port: web('ratings'), rules: [forward('bookinfo/ratings.web.default', 'ratings')] },
       {
-        id: id('books/reviewsRoutes'), port: web('reviews'),
+        id: id('books/reviewsRoutes'),
+        port: web('reviews'),
         rules: [
-          { ...forward('books/reviewsRoutes.rules.0', 'reviews', 'v2'), match: { requests: [], headers: [{ name: 'end-user', match: { kind: 'exact', value: 'jason' } }], query: [], cookies: [] } },
-          { id: id('books/reviewsRoutes.rules.1'), match: { requests: [requestClass('GET /reviews/old')], headers: [], query: [], cookies: [] }, action: { kind: 'respond', status: 410, body: 'gone\n' } },
           {
-            id: id('books/reviewsRoutes.otherwise'), match: null,
-            action: { kind: 'forward', to: [{ port: web('reviews'), version: 'v1', weight: 90 }, { port: web('reviews'), version: 'v3', weight: 10 }], timeoutMs: 2_000, retry: { atMost: 2, perTryMs: 500, on: ['5xx', 'connect-failure'], budgetPercent: 20 } },
+            ...forward('books/reviewsRoutes.rules.0', 'reviews', 'v2'),
+            match: { requests: [], headers: [{ name: 'end-user', match: { kind: 'exact', value: 'jason' } }], query: [], cookies: [] },
+          },
+          {
+            id: id('books/reviewsRoutes.rules.1'),
+            match: { requests: [requestClass('GET /reviews/old')], headers: [], query: [], cookies: [] },
+            action: { kind: 'respond', status: 410, body: 'gone\n' },
+          },
+          {
+            id: id('books/reviewsRoutes.otherwise'),
+            match: null,
+            action: {
+              kind: 'forward',
+              to: [
+                { port: web('reviews'), version: 'v1', weight: 90 },
+                { port: web('reviews'), version: 'v3', weight: 10 },
+              ],
+              timeoutMs: 2_000,
+              retry: { atMost: 2, perTryMs: 500, on: ['5xx', 'connect-failure'], budgetPercent: 20 },
+            },
           },
         ],
       },
     ],
     hostRoutes: [
-      { id: id('platform/admin'), gateway: edge, listener: 'web', host: 'admin.example', team: 'platform', rules: [forward('platform/admin.otherwise', 'productpage')] },
       {
-        id: id('books/shop'), gateway: edge, listener: 'web', host: 'shop.example', team: 'books',
+        id: id('platform/admin'),
+        gateway: edge,
+        listener: 'web',
+        host: 'admin.example',
+        team: 'platform',
+        rules: [forward('platform/admin.otherwise', 'productpage')],
+      },
+      {
+        id: id('books/shop'),
+        gateway: edge,
+        listener: 'web',
+        host: 'shop.example',
+        team: 'books',
         rules: [
-          { ...forward('books/shop.rules.0', 'productpage'), match: { requests: [requestClass('GET /productpage'), requestClass('GET /static/{file...}'), requestClass('* /admin/{rest...}')], headers: [], query: [], cookies: [] } },
-          { id: id('books/shop.rules.1'), match: { requests: [requestClass('GET /')], headers: [], query: [], cookies: [] }, action: { kind: 'redirect', host: null, path: '/productpage', status: 302 } },
+          {
+            ...forward('books/shop.rules.0', 'productpage'),
+            match: {
+              requests: [requestClass('GET /productpage'), requestClass('GET /static/{file...}'), requestClass('* /admin/{rest...}')],
+              headers: [],
+              query: [],
+              cookies: [],
+            },
+          },
+          {
+            id: id('books/shop.rules.1'),
+            match: { requests: [requestClass('GET /')], headers: [], query: [], cookies: [] },
+            action: { kind: 'redirect', host: null, path: '/productpage', status: 302 },
+          },
           { id: id('books/shop.otherwise'), match: null, action: { kind: 'respond', status: 404, body: null } },
         ],
       },

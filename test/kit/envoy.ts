@@ -20,14 +20,37 @@ export interface RunningEnvoy {
 }
 
 /** Starts an Envoy on one core whose bootstrap has an admin listener at `adminPort`; resolves when it is ready, throws with Envoy's own words otherwise. */
-export async function startEnvoy(bootstrap: JsonObject, adminPort: number, options: { readonly args?: readonly string[]; readonly readyMs?: number } = {}): Promise<RunningEnvoy> {
+export async function startEnvoy(
+  bootstrap: JsonObject,
+  adminPort: number,
+  options: { readonly args?: readonly string[]; readonly readyMs?: number } = {},
+): Promise<RunningEnvoy> {
   const program = await obtainEnvoy();
   const folder = await temporaryFolder('envoy-test');
   const file = path.join(folder, 'bootstrap.json');
   await fs.writeFile(file, JSON.stringify(bootstrap), { mode: 0o600 });
-  const child = spawnGroup(program, ['-c', file, '--concurrency', '1', '--use-dynamic-base-id', '-l', 'warning', '--drain-time-s', '2', '--drain-strategy', 'immediate', '--file-flush-interval-msec', '50', ...(options.args ?? [])], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawnGroup(
+    program,
+    [
+      '-c',
+      file,
+      '--concurrency',
+      '1',
+      '--use-dynamic-base-id',
+      '-l',
+      'warning',
+      '--drain-time-s',
+      '2',
+      '--drain-strategy',
+      'immediate',
+      '--file-flush-interval-msec',
+      '50',
+      ...(options.args ?? []),
+    ],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const out: string[] = [];
   const err: string[] = [];
   child.stdout?.on('data', (chunk: Buffer) => out.push(chunk.toString()));
@@ -40,7 +63,9 @@ export async function startEnvoy(bootstrap: JsonObject, adminPort: number, optio
     await ready(child, adminPort, Date.now() + (options.readyMs ?? 15_000));
   } catch (error) {
     await stop();
-    throw new Error(`envoy did not get ready: ${error instanceof Error ? error.message : String(error)}\n${err.join('').slice(-3000)}`, { cause: error });
+    throw new Error(`envoy did not get ready: ${error instanceof Error ? error.message : String(error)}\n${err.join('').slice(-3000)}`, {
+      cause: error,
+    });
   }
   return {
     adminPort,
@@ -59,7 +84,10 @@ export async function startEnvoy(bootstrap: JsonObject, adminPort: number, optio
 async function ready(child: ChildProcess, adminPort: number, deadline: number): Promise<void> {
   while (Date.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
-    const answer = await fetch(`http://127.0.0.1:${adminPort}/ready`).then((response) => response.status, () => 0);
+    const answer = await fetch(`http://127.0.0.1:${adminPort}/ready`).then(
+      (response) => response.status,
+      () => 0,
+    );
     if (answer === 200) return;
     await sleep(25);
   }

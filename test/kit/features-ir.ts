@@ -2,6 +2,7 @@
 import type { MeshIr, Service } from '../../core/ir/ir';
 import { portKey, type RuleId } from '../../core/mesh/ids';
 import { allow, bookinfo, key, requestClass, web } from './bookinfo-ir';
+import { present } from './present';
 
 const id = (text: string): RuleId => text as RuleId; // a fixture's own ids
 export const queue = portKey(key('ratings'), 'queue');
@@ -11,10 +12,20 @@ export function features(): MeshIr {
   const services = base.services.map((service): Service => {
     const [port] = service.ports;
     if (!port) return service;
-    if (service.key === key('details')) return { ...service, ports: [{ ...port, urls: 'case-insensitive', mtls: 'permissive', eject: { consecutive5xx: 5, forMs: 30_500, atMostPercent: 50 } }] };
+    if (service.key === key('details'))
+      return {
+        ...service,
+        ports: [{ ...port, urls: 'case-insensitive', mtls: 'permissive', eject: { consecutive5xx: 5, forMs: 30_500, atMostPercent: 50 } }],
+      };
     if (service.key === key('productpage')) return { ...service, ports: [{ ...port, urls: 'servlet' }] };
     if (service.key === key('ratings')) {
-      return { ...service, ports: [{ ...port, key: queue, name: 'queue', protocol: 'tcp', layer: 'tcp', number: 9091 }, { ...port, connections: { max: 20, pending: 5 } }] };
+      return {
+        ...service,
+        ports: [
+          { ...port, key: queue, name: 'queue', protocol: 'tcp', layer: 'tcp', number: 9091 },
+          { ...port, connections: { max: 20, pending: 5 } },
+        ],
+      };
     }
     return service;
   });
@@ -23,8 +34,16 @@ export function features(): MeshIr {
     services,
     access: [
       ...base.access,
-      allow('anyoneButReviews', [], 'details', 'any', { callers: { kind: 'anyone', except: [base.workloads[3]!.principal] }, headers: [{ name: 'x-probe', match: { kind: 'present' } }] }),
-      allow('tenantPage', ['edge'], 'productpage', ['GET /tenant'], { headers: [{ name: 'x-tenant', match: { kind: 'exact', value: 'a' } }, { name: 'x-zone', match: { kind: 'prefix', value: 'eu-' } }] }),
+      allow('anyoneButReviews', [], 'details', 'any', {
+        callers: { kind: 'anyone', except: [present(base.workloads[3]).principal] },
+        headers: [{ name: 'x-probe', match: { kind: 'present' } }],
+      }),
+      allow('tenantPage', ['edge'], 'productpage', ['GET /tenant'], {
+        headers: [
+          { name: 'x-tenant', match: { kind: 'exact', value: 'a' } },
+          { name: 'x-zone', match: { kind: 'prefix', value: 'eu-' } },
+        ],
+      }),
       allow('later', ['reviews'], 'ratings', ['POST /ratings/{id}'], { mode: 'shadow' }),
       allow('neverDelete', ['productpage', 'reviews'], 'ratings', ['DELETE /{rest...}'], { action: 'deny' }),
       { ...allow('feed', ['reviews'], 'ratings', 'any'), port: queue },
@@ -38,7 +57,12 @@ export function features(): MeshIr {
             rules: [
               {
                 id: id('books/detailsRoutes.rules.0'),
-                match: { requests: [requestClass('GET /details/{id}'), requestClass('* /old/{rest...}')], headers: [{ name: 'x-tenant', match: { kind: 'prefix', value: 'a.' } }], query: [{ name: 'q', match: { kind: 'regex', value: '[a-z]+' } }], cookies: [{ name: 'user', match: { kind: 'exact', value: 'j.a' } }] },
+                match: {
+                  requests: [requestClass('GET /details/{id}'), requestClass('* /old/{rest...}')],
+                  headers: [{ name: 'x-tenant', match: { kind: 'prefix', value: 'a.' } }],
+                  query: [{ name: 'q', match: { kind: 'regex', value: '[a-z]+' } }],
+                  cookies: [{ name: 'user', match: { kind: 'exact', value: 'j.a' } }],
+                },
                 action: { kind: 'redirect', host: 'old.example', path: '/moved', status: 308 },
               },
               ...table.rules,
@@ -47,12 +71,30 @@ export function features(): MeshIr {
         : table,
     ),
     needs: [
-      { id: id('books/pageIsQuick'), caller: key('productpage'), targets: [web('reviews')], timeoutMs: 750, retry: { atMost: 1, perTryMs: 300, on: ['5xx', 'reset'], budgetPercent: 10 } },
+      {
+        id: id('books/pageIsQuick'),
+        caller: key('productpage'),
+        targets: [web('reviews')],
+        timeoutMs: 750,
+        retry: { atMost: 1, perTryMs: 300, on: ['5xx', 'reset'], budgetPercent: 10 },
+      },
       { id: id('books/pageNeedsDetails'), caller: key('productpage'), targets: [web('details')], timeoutMs: null, retry: null },
     ],
     patches: [
-      { id: id('books/longStreams'), port: web('reviews'), direction: 'inbound', envoy: { min: '1.40.0', below: null }, merge: { streamIdleTimeout: '900s', perConnectionBufferLimitBytes: 65_536 } },
-      { id: id('books/quickConnect'), port: web('ratings'), direction: 'outbound', envoy: { min: null, below: '2.0.0' }, merge: { connectTimeout: '0.250s' } },
+      {
+        id: id('books/longStreams'),
+        port: web('reviews'),
+        direction: 'inbound',
+        envoy: { min: '1.40.0', below: null },
+        merge: { streamIdleTimeout: '900s', perConnectionBufferLimitBytes: 65_536 },
+      },
+      {
+        id: id('books/quickConnect'),
+        port: web('ratings'),
+        direction: 'outbound',
+        envoy: { min: null, below: '2.0.0' },
+        merge: { connectTimeout: '0.250s' },
+      },
     ],
   };
 }

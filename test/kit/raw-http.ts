@@ -17,7 +17,10 @@ export function sendRaw(
   options: { readonly sni?: string; readonly timeoutMs?: number } = {},
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
-    const socket: net.Socket = options.sni === undefined ? net.connect(to.port, to.host) : tls.connect({ host: to.host, port: to.port, servername: options.sni, rejectUnauthorized: false });
+    const socket: net.Socket =
+      options.sni === undefined
+        ? net.connect(to.port, to.host)
+        : tls.connect({ host: to.host, port: to.port, servername: options.sni, rejectUnauthorized: false });
     const chunks: Buffer[] = [];
     socket.setTimeout(options.timeoutMs ?? 10_000, () => socket.destroy(new Error(`no answer to ${request.method} ${request.path}`)));
     socket.on('data', (chunk: Buffer) => {
@@ -31,7 +34,13 @@ export function sendRaw(
       else reject(new Error(`not an HTTP answer to ${request.method} ${request.path}`));
     });
     const headers = Object.entries(request.headers).filter(([name]) => name !== 'host');
-    const lines = [`${request.method} ${request.path} HTTP/1.1`, `host: ${request.host}`, ...headers.map(([name, value]) => `${name}: ${value}`), 'connection: close', ''];
+    const lines = [
+      `${request.method} ${request.path} HTTP/1.1`,
+      `host: ${request.host}`,
+      ...headers.map(([name, value]) => `${name}: ${value}`),
+      'connection: close',
+      '',
+    ];
     socket.write(Buffer.from(`${lines.join('\r\n')}\r\n`, 'latin1'));
   });
 }
@@ -41,7 +50,9 @@ function parse(text: string): RawAnswer | null {
   const [first, ...lines] = text.slice(0, end).split('\r\n');
   const status = /^HTTP\/1\.1 (\d{3})/.exec(first ?? '')?.[1];
   if (end < 0 || status === undefined) return null;
-  const headers = Object.fromEntries(lines.map((line): [string, string] => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
+  const headers = Object.fromEntries(
+    lines.map((line): [string, string] => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+  );
   const rest = text.slice(end + 4);
   return { status: Number(status), headers, body: headers['transfer-encoding'] === 'chunked' ? unchunk(rest) : rest };
 }
@@ -101,4 +112,3 @@ export function testApps(): TestApps {
     },
   };
 }
-

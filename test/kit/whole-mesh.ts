@@ -35,7 +35,12 @@ export async function layOut(ir: MeshIr, prefix = ''): Promise<Inventory> {
   const gateways = new Map(ir.gateways.map((gateway) => [gateway.key, gateway]));
   const wanted = ir.workloads.reduce((sum, { key }) => {
     const service = services.get(key);
-    return sum + 1 + (gateways.get(key)?.listeners.length ?? 0) + (service ? service.ports.length * 2 * Math.max(1, service.versions.length) + service.versions.length : 0);
+    return (
+      sum +
+      1 +
+      (gateways.get(key)?.listeners.length ?? 0) +
+      (service ? service.ports.length * 2 * Math.max(1, service.versions.length) + service.versions.length : 0)
+    );
   }, 0);
   const free = [...(await freePorts(wanted))];
   const take = (): Address => {
@@ -46,12 +51,28 @@ export async function layOut(ir: MeshIr, prefix = ''): Promise<Inventory> {
   const instances = ir.workloads.flatMap((workload): Instance[] => {
     const id = `${prefix}${workload.key.replace('/', '-')}`;
     const gateway = gateways.get(workload.key);
-    if (gateway) return [{ id, workload: workload.key, app: {}, inbound: {}, listeners: Object.fromEntries(gateway.listeners.map((listener) => [listener.name, take()])) }];
+    if (gateway)
+      return [
+        {
+          id,
+          workload: workload.key,
+          app: {},
+          inbound: {},
+          listeners: Object.fromEntries(gateway.listeners.map((listener) => [listener.name, take()])),
+        },
+      ];
     const service = services.get(workload.key);
     const ports = service?.ports ?? [];
     const each = (): { [port: string]: Address } => Object.fromEntries(ports.map((port) => [port.name, take()]));
     const versions = service && service.versions.length > 0 ? service.versions : [null];
-    return versions.map((version) => ({ id: version === null ? id : `${id}-${version}`, workload: workload.key, ...(version === null ? {} : { version }), app: each(), inbound: each(), outbound: take() }));
+    return versions.map((version) => ({
+      id: version === null ? id : `${id}-${version}`,
+      workload: workload.key,
+      ...(version === null ? {} : { version }),
+      app: each(),
+      inbound: each(),
+      outbound: take(),
+    }));
   });
   return { instances };
 }
@@ -69,11 +90,13 @@ export async function wholeMesh(
   for (const instance of inventory.instances) {
     const proxy = proxies.get(instance.workload);
     if (!proxy) throw new Error(`no ProxyConfig for ${instance.workload}`);
-    for (const [name, address] of Object.entries(instance.app)) apps.set(address.port, { port: portKey(instance.workload, name), version: instance.version ?? null });
+    for (const [name, address] of Object.entries(instance.app))
+      apps.set(address.port, { port: portKey(instance.workload, name), version: instance.version ?? null });
     const svid = certificateSecret(`${instance.id}:workload`, await authority.svid(proxy.spec.principal, proxy.spec.workload));
     const diagnostics: Diagnostic[] = [];
     const called = proxy.spec.outbound.services.flatMap((name) => services.get(name) ?? []);
-    if (called.length !== proxy.spec.outbound.services.length) throw new Error(`${instance.workload} names a ServiceConfig that is not there`);
+    if (called.length !== proxy.spec.outbound.services.length)
+      throw new Error(`${instance.workload} names a ServiceConfig that is not there`);
     const inbound = bindInbound(proxy, instance, diagnostics);
     const outbound = bindOutbound(proxy, called, instance, diagnostics);
     if (diagnostics.length > 0) throw new Error(diagnostics.map((d) => d.message).join('; '));
@@ -87,7 +110,9 @@ export async function wholeMesh(
     server: sides.server,
     apps,
     instanceOf: (workload, version = null) => {
-      const found = inventory.instances.find((instance) => instance.workload === workload && (version === null || instance.version === version));
+      const found = inventory.instances.find(
+        (instance) => instance.workload === workload && (version === null || instance.version === version),
+      );
       if (!found) throw new Error(`no instance of ${workload}`);
       return found;
     },
@@ -95,19 +120,36 @@ export async function wholeMesh(
 }
 
 interface Side {
-  readonly proxy: { readonly listeners: BoundResource[]; readonly routes: BoundResource[]; readonly clusters: BoundResource[]; readonly endpoints: BoundProxy['endpoints'] };
+  readonly proxy: {
+    readonly listeners: BoundResource[];
+    readonly routes: BoundResource[];
+    readonly clusters: BoundResource[];
+    readonly endpoints: BoundProxy['endpoints'];
+  };
   readonly assignments: Map<string, JsonObject>;
   readonly secrets: JsonObject[];
 }
-const emptySide = (authority: TestAuthority): Side => ({ proxy: { listeners: [], routes: [], clusters: [], endpoints: [] }, assignments: new Map(), secrets: [trustSecret(authority.trust)] });
+const emptySide = (authority: TestAuthority): Side => ({
+  proxy: { listeners: [], routes: [], clusters: [], endpoints: [] },
+  assignments: new Map(),
+  secrets: [trustSecret(authority.trust)],
+});
 
 function add(side: Side, proxy: BoundProxy, id: string, inventory: Inventory, secrets: readonly JsonObject[]): void {
   const renamed = ownNames(proxy, id);
-  const rename = (resource: BoundResource): BoundResource => ({ ...resource, name: `${id}:${resource.name}`, json: renamed(resource.json) });
+  const rename = (resource: BoundResource): BoundResource => ({
+    ...resource,
+    name: `${id}:${resource.name}`,
+    json: renamed(resource.json),
+  });
   side.proxy.listeners.push(...proxy.listeners.map(rename));
   side.proxy.routes.push(...proxy.routes.map(rename));
   side.proxy.clusters.push(...proxy.clusters.map(rename));
-  for (const selector of proxy.endpoints) side.assignments.set(`${id}:${selector.cluster}`, { ...loadAssignment(selector, inventory, new Set()), clusterName: `${id}:${selector.cluster}` });
+  for (const selector of proxy.endpoints)
+    side.assignments.set(`${id}:${selector.cluster}`, {
+      ...loadAssignment(selector, inventory, new Set()),
+      clusterName: `${id}:${selector.cluster}`,
+    });
   side.secrets.push(...secrets);
 }
 
@@ -118,7 +160,12 @@ function ownNames(proxy: BoundProxy, id: string): (json: JsonObject) => JsonObje
   const walk = (value: Json): Json => {
     if (isList(value)) return value.map(walk);
     if (!isRecord(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, typeof inner === 'string' && fields.has(key) && own.has(inner) ? `${id}:${inner}` : walk(inner)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [
+        key,
+        typeof inner === 'string' && fields.has(key) && own.has(inner) ? `${id}:${inner}` : walk(inner),
+      ]),
+    );
   };
   return (json) => {
     const made = walk(json);
@@ -133,13 +180,17 @@ async function gatewayCertificates(ir: MeshIr, instance: Instance, authority: Te
   return Promise.all([...named].map(async ([name, hosts]) => certificateSecret(`certificate/${name}`, await authority.serving(hosts))));
 }
 
-
 /** A side as ADS serves it: secrets over the same stream. */
 export function snapshotOf(side: EnvoySide): Snapshot {
   const walk = (value: Json): Json => {
     if (isList(value)) return value.map(walk);
     if (!isRecord(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, key === 'sdsConfig' ? { ads: {}, resourceApiVersion: 'V3', initialFetchTimeout: '0s' } : walk(inner)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [
+        key,
+        key === 'sdsConfig' ? { ads: {}, resourceApiVersion: 'V3', initialFetchTimeout: '0s' } : walk(inner),
+      ]),
+    );
   };
   const byName = (resources: readonly BoundResource[]): ReadonlyMap<string, JsonObject> =>
     new Map(
@@ -172,9 +223,15 @@ export const adsBootstrap = (nodeId: string, adminPort: number, adsPort: number)
       {
         name: 'control-plane',
         type: 'STATIC',
-        loadAssignment: { clusterName: 'control-plane', endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: adsPort } } } }] }] },
+        loadAssignment: {
+          clusterName: 'control-plane',
+          endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: adsPort } } } }] }],
+        },
         typedExtensionProtocolOptions: {
-          'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': { '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions', explicitHttpConfig: { http2ProtocolOptions: {} } },
+          'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+            '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+            explicitHttpConfig: { http2ProtocolOptions: {} },
+          },
         },
       },
     ],

@@ -39,7 +39,9 @@ function logger(extra: Fields, filter: Filter | null): AccessLog {
     ...(filter ? { filter } : {}),
     configType: {
       case: 'typedConfig',
-      value: pack(StdoutAccessLogSchema, { accessLogFormat: { case: 'logFormat', value: { omitEmptyValues: false, format: { case: 'jsonFormat', value: { ...line } } } } }),
+      value: pack(StdoutAccessLogSchema, {
+        accessLogFormat: { case: 'logFormat', value: { omitEmptyValues: false, format: { case: 'jsonFormat', value: { ...line } } } },
+      }),
     },
   };
 }

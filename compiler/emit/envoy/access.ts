@@ -4,7 +4,13 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import type { AccessRule, Callers, RequestClass } from '../../../core/ir/ir';
 import { canonicalJson } from '../../../core/lib/json';
 import { canonicalPathPattern, type UrlDialect } from '../../../core/semantics/canonical';
-import { type PermissionSchema, type PolicySchema, type PrincipalSchema, RBAC_Action, type RBACSchema as RulesSchema } from '../../../core/wire/gen/envoy/config/rbac/v3/rbac_pb';
+import {
+  type PermissionSchema,
+  type PolicySchema,
+  type PrincipalSchema,
+  RBAC_Action,
+  type RBACSchema as RulesSchema,
+} from '../../../core/wire/gen/envoy/config/rbac/v3/rbac_pb';
 import { RBACPerRouteSchema, RBACSchema } from '../../../core/wire/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
 import { pack } from './any';
 import { joinedHeaders } from './condition';
@@ -16,7 +22,10 @@ type Principal = MessageInitShape<typeof PrincipalSchema>;
 type Policy = MessageInitShape<typeof PolicySchema>;
 type Rules = MessageInitShape<typeof RulesSchema>;
 
-const anything: Policy = { permissions: [{ rule: { case: 'any', value: true } }], principals: [{ identifier: { case: 'any', value: true } }] };
+const anything: Policy = {
+  permissions: [{ rule: { case: 'any', value: true } }],
+  principals: [{ identifier: { case: 'any', value: true } }],
+};
 
 const canonical = (urls: UrlDialect): Permission => ({
   rule: {
@@ -30,10 +39,15 @@ const refuseUncanonical = (urls: UrlDialect): Policy => ({
   principals: [{ identifier: { case: 'any', value: true } }],
 });
 
-const guard = (urls: UrlDialect): Any => pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [notCanonical]: refuseUncanonical(urls) } } });
+const guard = (urls: UrlDialect): Any =>
+  pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [notCanonical]: refuseUncanonical(urls) } } });
 
 /** The first filter of every HTTP listener: what is not canonical is refused before routing and before any rule. */
-export const guardConfig: { readonly [urls in UrlDialect]: Any } = { rfc3986: guard('rfc3986'), servlet: guard('servlet'), 'case-insensitive': guard('case-insensitive') };
+export const guardConfig: { readonly [urls in UrlDialect]: Any } = {
+  rfc3986: guard('rfc3986'),
+  servlet: guard('servlet'),
+  'case-insensitive': guard('case-insensitive'),
+};
 
 /** The guard of what a caller may not call: everything is refused, the path first. */
 export const notCallableConfig: { [filter: string]: Any } = {
@@ -74,7 +88,10 @@ export function accessPerRoute(rules: readonly AccessRule[]): { [filter: string]
 
 /** The same for connections that are not HTTP: rules by caller only. */
 export function connectionRules(rules: readonly AccessRule[], action: AccessRule['action']): Rules {
-  return { action: action === 'deny' ? RBAC_Action.DENY : RBAC_Action.ALLOW, policies: policies(rules.filter((rule) => rule.action === action && rule.mode === 'enforce')) };
+  return {
+    action: action === 'deny' ? RBAC_Action.DENY : RBAC_Action.ALLOW,
+    policies: policies(rules.filter((rule) => rule.action === action && rule.mode === 'enforce')),
+  };
 }
 
 function policies(rules: readonly AccessRule[]): { [name: string]: Policy } {
@@ -84,7 +101,11 @@ function policies(rules: readonly AccessRule[]): { [name: string]: Policy } {
     for (let part = 2; named[name]; part += 1) name = `${rule.id}#${part}`; // one rule may take several policies
     // of a repeated header one value that matches is enough to deny; to allow, the whole must match
     const condition = rule.action === 'allow' ? joinedHeaders(ordered(rule.headers)) : null;
-    named[name] = { permissions: [permissionOf(rule)], principals: [principalOf(rule.callers)], ...(condition === null ? {} : { condition }) };
+    named[name] = {
+      permissions: [permissionOf(rule)],
+      principals: [principalOf(rule.callers)],
+      ...(condition === null ? {} : { condition }),
+    };
   }
   return named;
 }
@@ -93,7 +114,8 @@ function permissionOf(rule: AccessRule): Permission {
   const all: Permission[] = [];
   if (rule.requests !== 'any') all.push(anyOf(ordered(rule.requests).map(requestPermission)));
   for (const field of ordered(rule.headers)) all.push({ rule: { case: 'header', value: headerMatcher(field) } });
-  if (rule.hosts.length > 0) all.push(anyOf(ordered(rule.hosts).map((host): Permission => ({ rule: { case: 'header', value: hostMatcher(host) } }))));
+  if (rule.hosts.length > 0)
+    all.push(anyOf(ordered(rule.hosts).map((host): Permission => ({ rule: { case: 'header', value: hostMatcher(host) } }))));
   return allOf(all);
 }
 
@@ -105,7 +127,9 @@ function requestPermission(request: RequestClass): Permission {
       value: {
         rule: {
           case: 'path',
-          value: { matchPattern: 'exact' in path ? { case: 'exact', value: path.exact } : { case: 'safeRegex', value: { regex: path.pattern } } },
+          value: {
+            matchPattern: 'exact' in path ? { case: 'exact', value: path.exact } : { case: 'safeRegex', value: { regex: path.pattern } },
+          },
         },
       },
     },

@@ -8,7 +8,10 @@ import { wireRegistry } from '../../../core/wire/registry';
  * to bytes, only to decode them for the JSON around it, took much of a build.
  */
 export function pack<Desc extends DescMessage>(schema: Desc, init: MessageInitShape<Desc>): Any {
-  return anyPack(StringValueSchema, create(StringValueSchema, { value: JSON.stringify({ '@type': `type.googleapis.com/${schema.typeName}`, ...jsonOf(schema, init) }) }));
+  return anyPack(
+    StringValueSchema,
+    create(StringValueSchema, { value: JSON.stringify({ '@type': `type.googleapis.com/${schema.typeName}`, ...jsonOf(schema, init) }) }),
+  );
 }
 
 /** A message in protobuf's JSON form, as objects hold it. */

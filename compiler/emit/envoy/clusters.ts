@@ -18,16 +18,24 @@ const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 export const http2 = pack(HttpProtocolOptionsSchema, {
   upstreamProtocolOptions: {
     case: 'explicitHttpConfig',
-    value: { protocolConfig: { case: 'http2ProtocolOptions', value: { maxConcurrentStreams: 100, initialStreamWindowSize: 65_536, initialConnectionWindowSize: 1_048_576 } } },
+    value: {
+      protocolConfig: {
+        case: 'http2ProtocolOptions',
+        value: { maxConcurrentStreams: 100, initialStreamWindowSize: 65_536, initialConnectionWindowSize: 1_048_576 },
+      },
+    },
   },
 });
-const http1 = pack(HttpProtocolOptionsSchema, { upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } } } });
+const http1 = pack(HttpProtocolOptionsSchema, {
+  upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } } },
+});
 
 /** The retry budget of a port's endpoints as their owner and the gateways have it: the smallest that is asked for, since Envoy keeps one. */
 export function ownBudget(index: IrIndex, cluster: string, diagnostics: Diagnostic[]): number | undefined {
   const budgets = index.budgets.get(cluster) ?? [];
   const [budget] = budgets;
-  if (budget !== undefined && budgets.length > 1) diagnostics.push(emit.sharedBudget({ cluster, budgets: budgets.map((percent) => `${percent}%`).join(', '), used: budget }));
+  if (budget !== undefined && budgets.length > 1)
+    diagnostics.push(emit.sharedBudget({ cluster, budgets: budgets.map((percent) => `${percent}%`).join(', '), used: budget }));
   return budget;
 }
 
@@ -37,7 +45,9 @@ export function upstreamCluster(name: string, { service, port, workload }: PortF
   return {
     name,
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
-    edsClusterConfig: { edsConfig: { resourceApiVersion: ApiVersion.V3, initialFetchTimeout: seconds(0), configSourceSpecifier: { case: 'ads', value: {} } } },
+    edsClusterConfig: {
+      edsConfig: { resourceApiVersion: ApiVersion.V3, initialFetchTimeout: seconds(0), configSourceSpecifier: { case: 'ads', value: {} } },
+    },
     connectTimeout: seconds(2),
     lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
     ignoreHealthOnHostRemoval: true,
@@ -49,7 +59,13 @@ export function upstreamCluster(name: string, { service, port, workload }: PortF
             thresholds: [
               {
                 // over HTTP/2 one connection carries many requests, so the limit is on both
-                ...(connections ? { maxConnections: connections.max, maxRequests: connections.max, ...(connections.pending === null ? {} : { maxPendingRequests: connections.pending }) } : {}),
+                ...(connections
+                  ? {
+                      maxConnections: connections.max,
+                      maxRequests: connections.max,
+                      ...(connections.pending === null ? {} : { maxPendingRequests: connections.pending }),
+                    }
+                  : {}),
                 ...(budget === undefined ? {} : { retryBudget: { budgetPercent: { value: budget }, minRetryConcurrency: 3 } }),
               },
             ],
@@ -86,7 +102,16 @@ export function localCluster({ port }: PortFacts): Cluster {
     },
     ...(isHttp ? { typedExtensionProtocolOptions: { [httpOptions]: speaksHttp2(port.protocol, port.layer) ? http2 : http1 } } : {}),
     ...(port.connections
-      ? { circuitBreakers: { thresholds: [{ maxConnections: port.connections.max, ...(port.connections.pending === null ? {} : { maxPendingRequests: port.connections.pending }) }] } }
+      ? {
+          circuitBreakers: {
+            thresholds: [
+              {
+                maxConnections: port.connections.max,
+                ...(port.connections.pending === null ? {} : { maxPendingRequests: port.connections.pending }),
+              },
+            ],
+          },
+        }
       : {}),
   };
 }

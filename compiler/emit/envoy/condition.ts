@@ -16,7 +16,15 @@ export function joinedHeaders(fields: readonly FieldMatch[]): Expr | null {
 }
 
 function valueCondition({ name, match }: FieldMatch): Expr | null {
-  const value = call('_[_]', [{ exprKind: { case: 'selectExpr', value: { operand: { exprKind: { case: 'identExpr', value: { name: 'request' } } }, field: 'headers' } } }, text(name)]);
+  const value = call('_[_]', [
+    {
+      exprKind: {
+        case: 'selectExpr',
+        value: { operand: { exprKind: { case: 'identExpr', value: { name: 'request' } } }, field: 'headers' },
+      },
+    },
+    text(name),
+  ]);
   switch (match.kind) {
     case 'present':
       return null;
@@ -32,4 +40,6 @@ function valueCondition({ name, match }: FieldMatch): Expr | null {
 }
 
 const text = (value: string): Expr => ({ exprKind: { case: 'constExpr', value: { constantKind: { case: 'stringValue', value } } } });
-const call = (name: string, args: readonly Expr[], target?: Expr): Expr => ({ exprKind: { case: 'callExpr', value: { function: name, args: [...args], ...(target ? { target } : {}) } } });
+const call = (name: string, args: readonly Expr[], target?: Expr): Expr => ({
+  exprKind: { case: 'callExpr', value: { function: name, args: [...args], ...(target ? { target } : {}) } },
+});

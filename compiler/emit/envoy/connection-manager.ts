@@ -13,7 +13,7 @@ import {
   HttpConnectionManager_ForwardClientCertDetails,
   HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpConnectionManager_ServerHeaderTransformation,
-  HttpConnectionManagerSchema,
+  type HttpConnectionManagerSchema,
   type LocalReplyConfigSchema,
 } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { guardConfig } from './access';
@@ -31,13 +31,24 @@ interface Parts {
 }
 
 export function connectionManager(parts: Parts): ConnectionManager {
-  const filters = [{ name: guardFilter, config: guardConfig[parts.urls] }, ...parts.access, { name: 'envoy.filters.http.router', config: router }];
+  const filters = [
+    { name: guardFilter, config: guardConfig[parts.urls] },
+    ...parts.access,
+    { name: 'envoy.filters.http.router', config: router },
+  ];
   return {
     statPrefix: parts.side,
     codecType: HttpConnectionManager_CodecType.AUTO,
     routeSpecifier: {
       case: 'rds',
-      value: { routeConfigName: parts.routes, configSource: { resourceApiVersion: ApiVersion.V3, initialFetchTimeout: seconds(0), configSourceSpecifier: { case: 'ads', value: {} } } },
+      value: {
+        routeConfigName: parts.routes,
+        configSource: {
+          resourceApiVersion: ApiVersion.V3,
+          initialFetchTimeout: seconds(0),
+          configSourceSpecifier: { case: 'ads', value: {} },
+        },
+      },
     },
     httpFilters: filters.map((filter) => ({ name: filter.name, configType: { case: 'typedConfig', value: filter.config } })),
     localReplyConfig: parts.localReply,
@@ -51,7 +62,10 @@ export function connectionManager(parts: Parts): ConnectionManager {
     internalAddressConfig: { cidrRanges: [{ addressPrefix: '255.255.255.255', prefixLen: 32 }] },
     skipXffAppend: parts.side !== 'gateway',
     ...(parts.side === 'inbound'
-      ? { forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET, setCurrentClientCertDetails: { uri: true } }
+      ? {
+          forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
+          setCurrentClientCertDetails: { uri: true },
+        }
       : { forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE }),
     serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
     // what one client may hold of a proxy

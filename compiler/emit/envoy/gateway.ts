@@ -16,7 +16,9 @@ import { edgeServer } from './tls';
 
 /** Every host that a listener serves or somebody routes there, sorted. */
 function hostsOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): readonly string[] {
-  const routed = index.ir.hostRoutes.filter((table) => table.gateway === gateway.key && table.listener === listener.name).map((table) => table.host);
+  const routed = index.ir.hostRoutes
+    .filter((table) => table.gateway === gateway.key && table.listener === listener.name)
+    .map((table) => table.host);
   return [...new Set([...listener.hosts.map((served) => served.host), ...routed])].sort();
 }
 
@@ -36,7 +38,14 @@ export function gatewayListenerOf(index: IrIndex, gateway: Gateway, listener: Ga
           'envoy.filters.network.http_connection_manager',
           pack(
             HttpConnectionManagerSchema,
-            connectionManager({ side: 'gateway', routes: gatewayRoutes(listener.name, host), urls: 'rfc3986', access: [], localReply: gatewayReplies(), accessLog: accessLogs(name, null) }),
+            connectionManager({
+              side: 'gateway',
+              routes: gatewayRoutes(listener.name, host),
+              urls: 'rfc3986',
+              access: [],
+              localReply: gatewayReplies(),
+              accessLog: accessLogs(name, null),
+            }),
           ),
         ),
       ],
@@ -45,9 +54,16 @@ export function gatewayListenerOf(index: IrIndex, gateway: Gateway, listener: Ga
   };
 }
 
-export function gatewayRoutesOf(index: IrIndex, gateway: Gateway, listener: GatewayListener, diagnostics: Diagnostic[]): readonly RouteConfiguration[] {
+export function gatewayRoutesOf(
+  index: IrIndex,
+  gateway: Gateway,
+  listener: GatewayListener,
+  diagnostics: Diagnostic[],
+): readonly RouteConfiguration[] {
   return hostsOf(index, gateway, listener).map((host) => {
-    const table = index.ir.hostRoutes.find((known) => known.gateway === gateway.key && known.listener === listener.name && known.host === host);
+    const table = index.ir.hostRoutes.find(
+      (known) => known.gateway === gateway.key && known.listener === listener.name && known.host === host,
+    );
     return {
       name: gatewayRoutes(listener.name, host),
       virtualHosts: [hostOf(host, table, diagnostics), ...(host === '*' ? [] : [misdirected])],
@@ -58,7 +74,13 @@ export function gatewayRoutesOf(index: IrIndex, gateway: Gateway, listener: Gate
 }
 
 function hostOf(host: string, table: HostRoutes | undefined, diagnostics: Diagnostic[]): VirtualHost {
-  return { name: host, domains: [host], routes: table ? routesOf(table.rules, asTheOwner, diagnostics) : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')] };
+  return {
+    name: host,
+    domains: [host],
+    routes: table
+      ? routesOf(table.rules, asTheOwner, diagnostics)
+      : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')],
+  };
 }
 
 const answer = (name: string, status: number, body: string): Route => ({

@@ -27,7 +27,13 @@ type FilterChain = MessageInitShape<typeof FilterChainSchema>;
 type Filter = MessageInitShape<typeof FilterSchema>;
 
 /** Said by Envoys to each other in older versions, or by nobody: never taken from a client. */
-export const strippedHeaders = ['x-envoy-original-path', 'x-envoy-original-host', 'x-envoy-decorator-operation', 'x-envoy-peer-metadata', 'x-envoy-peer-metadata-id'];
+export const strippedHeaders = [
+  'x-envoy-original-path',
+  'x-envoy-original-host',
+  'x-envoy-decorator-operation',
+  'x-envoy-peer-metadata',
+  'x-envoy-peer-metadata-id',
+];
 /** Of what one connection may have in flight. */
 export const bufferLimitBytes = 1_048_576;
 
@@ -39,7 +45,11 @@ export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
   const { port } = facts;
   const name = inboundListener(port.key);
   const filters = isHttp(port.layer) ? [httpFilter(facts)] : connectionFilters(index, facts);
-  const encrypted: FilterChain = { name: 'mtls', filters, transportSocket: isHttp(port.layer) ? meshServer(['h2', 'http/1.1'], null) : meshServer([], connectionCallers(index, facts)) };
+  const encrypted: FilterChain = {
+    name: 'mtls',
+    filters,
+    transportSocket: isHttp(port.layer) ? meshServer(['h2', 'http/1.1'], null) : meshServer([], connectionCallers(index, facts)),
+  };
   const isPlaintextUseful = isHttp(port.layer) || isOpenToAnyone(index.access.get(port.key) ?? []);
   const chains: FilterChain[] =
     port.mtls === 'strict' || !isPlaintextUseful
@@ -70,7 +80,14 @@ function httpFilter({ port }: PortFacts): Filter {
     'envoy.filters.network.http_connection_manager',
     pack(
       HttpConnectionManagerSchema,
-      connectionManager({ side: 'inbound', routes: name, urls: port.urls, access: baseAccess, localReply: inboundReplies(port.key), accessLog: accessLogs(name, port.key) }),
+      connectionManager({
+        side: 'inbound',
+        routes: name,
+        urls: port.urls,
+        access: baseAccess,
+        localReply: inboundReplies(port.key),
+        accessLog: accessLogs(name, port.key),
+      }),
     ),
   );
 }
@@ -82,14 +99,18 @@ function httpFilter({ port }: PortFacts): Filter {
 function connectionCallers(index: IrIndex, { port }: PortFacts): readonly string[] | null {
   const rules = (index.access.get(port.key) ?? []).filter((rule) => rule.mode === 'enforce');
   if (isOpenToAnyone(rules)) return null;
-  const covers = (action: AccessRule['action'], principal: Principal): boolean => rules.some((rule) => rule.action === action && coversPrincipal(rule.callers, principal));
+  const covers = (action: AccessRule['action'], principal: Principal): boolean =>
+    rules.some((rule) => rule.action === action && coversPrincipal(rule.callers, principal));
   const principals = [...new Set(index.ir.workloads.map((workload) => workload.principal))].sort();
   return principals.filter((principal) => covers('allow', principal) && !covers('deny', principal));
 }
 /** Some rule allows whoever it may be, and none denies anybody. */
 function isOpenToAnyone(rules: readonly AccessRule[]): boolean {
   const enforced = rules.filter((rule) => rule.mode === 'enforce');
-  return enforced.some((rule) => rule.action === 'allow' && rule.callers.kind === 'anyone' && rule.callers.except.length === 0) && enforced.every((rule) => rule.action === 'allow');
+  return (
+    enforced.some((rule) => rule.action === 'allow' && rule.callers.kind === 'anyone' && rule.callers.except.length === 0) &&
+    enforced.every((rule) => rule.action === 'allow')
+  );
 }
 
 /** Connections that are not HTTP: the rules are about the caller alone, and stand in the listener. */
@@ -98,7 +119,14 @@ function connectionFilters(index: IrIndex, { port }: PortFacts): Filter[] {
   return [
     filter(denyFilter, pack(NetworkRBACSchema, { rules: connectionRules(rules, 'deny'), statPrefix: 'deny_' })),
     filter(allowFilter, pack(NetworkRBACSchema, { rules: connectionRules(rules, 'allow'), statPrefix: 'allow_' })),
-    filter('envoy.filters.network.tcp_proxy', pack(TcpProxySchema, { statPrefix: 'inbound', clusterSpecifier: { case: 'cluster', value: appCluster(port.key) }, idleTimeout: seconds(3600) })),
+    filter(
+      'envoy.filters.network.tcp_proxy',
+      pack(TcpProxySchema, {
+        statPrefix: 'inbound',
+        clusterSpecifier: { case: 'cluster', value: appCluster(port.key) },
+        idleTimeout: seconds(3600),
+      }),
+    ),
   ];
 }
 
@@ -114,7 +142,13 @@ export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfigu
         domains: ['*'],
         typedPerFilterConfig: accessPerRoute(index.access.get(port.key) ?? []),
         // no timeout of its own: the caller's counts
-        routes: [{ name: 'app', match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: appCluster(port.key) }, timeout: seconds(0) } } }],
+        routes: [
+          {
+            name: 'app',
+            match: { pathSpecifier: { case: 'prefix', value: '/' } },
+            action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: appCluster(port.key) }, timeout: seconds(0) } },
+          },
+        ],
       },
     ],
     internalOnlyHeaders: strippedHeaders,

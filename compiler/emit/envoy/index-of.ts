@@ -57,7 +57,8 @@ function budgetsOf(ir: MeshIr): ReadonlyMap<string, readonly number[]> {
   for (const table of [...ir.routes, ...ir.hostRoutes]) {
     for (const rule of table.rules) {
       if (rule.action.kind !== 'forward' || rule.action.retry === null) continue;
-      for (const target of rule.action.to) entry(found, clusterName(target.port, target.version), () => new Set<number>()).add(rule.action.retry.budgetPercent);
+      for (const target of rule.action.to)
+        entry(found, clusterName(target.port, target.version), () => new Set<number>()).add(rule.action.retry.budgetPercent);
     }
   }
   return new Map([...found].map(([name, budgets]) => [name, [...budgets].sort((a, b) => a - b)]));

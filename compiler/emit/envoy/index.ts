@@ -59,10 +59,17 @@ export function emitEnvoy(ir: MeshIr): Outcome<EmittedEnvoy> {
   return hasErrors(diagnostics) ? { diagnostics } : { value: { services, proxies }, diagnostics };
 }
 
-function proxyConfigOf(index: IrIndex, workload: Workload, use: (port: PortKey, workload: Workload | null) => string, diagnostics: Diagnostic[]): ProxyConfig {
+function proxyConfigOf(
+  index: IrIndex,
+  workload: Workload,
+  use: (port: PortKey, workload: Workload | null) => string,
+  diagnostics: Diagnostic[],
+): ProxyConfig {
   const name = proxyNameOf(index.ir, workload.key);
   const gateway = index.ir.gateways.find((known) => known.key === workload.key);
-  const called = gateway ? portsOfGateway(index, workload) : (index.callable.get(workload.key) ?? []).filter((port) => index.tables.has(port));
+  const called = gateway
+    ? portsOfGateway(index, workload)
+    : (index.callable.get(workload.key) ?? []).filter((port) => index.tables.has(port));
   const ports = (index.services.get(workload.key)?.ports ?? []).flatMap((port) => index.ports.get(port.key) ?? []);
   const outboundPatches = called.flatMap((port) => index.patches.get(port) ?? []).filter((patch) => patch.direction === 'outbound');
   const inboundPatches = ports.flatMap((facts) => index.patches.get(facts.port.key) ?? []).filter((patch) => patch.direction === 'inbound');
@@ -77,9 +84,14 @@ function proxyConfigOf(index: IrIndex, workload: Workload, use: (port: PortKey, 
       proved: isProved([...inboundPatches, ...outboundPatches]),
       inbound: {
         listeners: ports
-          .map((facts) => patchedListener(jsonOf(ListenerSchema, inboundListenerOf(index, facts)), index.patches.get(facts.port.key) ?? [], diagnostics))
+          .map((facts) =>
+            patchedListener(jsonOf(ListenerSchema, inboundListenerOf(index, facts)), index.patches.get(facts.port.key) ?? [], diagnostics),
+          )
           .sort(byNameField),
-        routes: ports.filter((facts) => isHttp(facts.port.layer)).map((facts) => jsonOf(RouteConfigurationSchema, inboundRoutes(index, facts))).sort(byNameField),
+        routes: ports
+          .filter((facts) => isHttp(facts.port.layer))
+          .map((facts) => jsonOf(RouteConfigurationSchema, inboundRoutes(index, facts)))
+          .sort(byNameField),
         clusters: ports.map((facts) => jsonOf(ClusterSchema, localCluster(facts))).sort(byNameField),
       },
       outbound: {
@@ -87,7 +99,10 @@ function proxyConfigOf(index: IrIndex, workload: Workload, use: (port: PortKey, 
           ? gateway.listeners.map((listener) => jsonOf(ListenerSchema, gatewayListenerOf(index, gateway, listener))).sort(byNameField)
           : [jsonOf(ListenerSchema, outboundListenerOf(workload.key))],
         routes: gateway
-          ? gateway.listeners.flatMap((listener) => gatewayRoutesOf(index, gateway, listener, diagnostics)).map((routes) => jsonOf(RouteConfigurationSchema, routes)).sort(byNameField)
+          ? gateway.listeners
+              .flatMap((listener) => gatewayRoutesOf(index, gateway, listener, diagnostics))
+              .map((routes) => jsonOf(RouteConfigurationSchema, routes))
+              .sort(byNameField)
           : [],
         catchAll: gateway ? null : jsonOf(VirtualHostSchema, catchAllOf(workload.key)),
         services: called.map((port) => use(port, gateway ? null : workload)).sort(),
@@ -115,7 +130,8 @@ function changesSomething(index: IrIndex, port: PortKey, needs: readonly Need[])
 /** What the IR can say and this target does not carry. */
 function refusals(ir: MeshIr): readonly Diagnostic[] {
   const found: Diagnostic[] = [];
-  for (const namespace of ir.namespaces) if (namespace.adoption !== 'enforce') found.push(emit.adoption({ namespace: namespace.name, adoption: namespace.adoption }));
+  for (const namespace of ir.namespaces)
+    if (namespace.adoption !== 'enforce') found.push(emit.adoption({ namespace: namespace.name, adoption: namespace.adoption }));
   for (const service of ir.services) {
     for (const port of service.ports) {
       if (port.protocol === 'websocket') found.push(emit.protocol({ port: port.key, protocol: port.protocol }));
@@ -130,6 +146,7 @@ function refusals(ir: MeshIr): readonly Diagnostic[] {
   return found;
 }
 
-const byName = (a: ServiceConfig | ProxyConfig, b: ServiceConfig | ProxyConfig): number => compare(`${a.metadata.namespace}/${a.metadata.name}`, `${b.metadata.namespace}/${b.metadata.name}`);
+const byName = (a: ServiceConfig | ProxyConfig, b: ServiceConfig | ProxyConfig): number =>
+  compare(`${a.metadata.namespace}/${a.metadata.name}`, `${b.metadata.namespace}/${b.metadata.name}`);
 const byNameField = (a: JsonObject, b: JsonObject): number => compare(String(a['name']), String(b['name']));
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

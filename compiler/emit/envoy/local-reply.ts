@@ -1,7 +1,10 @@
 /** What the mesh itself answers: 400 for a path that is not canonical, 403 with the pair and the rule. Told apart by what the RBAC filters leave in metadata. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AccessLogFilterSchema } from '../../../core/wire/gen/envoy/config/accesslog/v3/accesslog_pb';
-import type { LocalReplyConfigSchema, ResponseMapperSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
+import type {
+  LocalReplyConfigSchema,
+  ResponseMapperSchema,
+} from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import type { StringMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/string_pb';
 import { ExpressionFilterSchema } from '../../../core/wire/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb';
 import { pack } from './any';
@@ -29,14 +32,21 @@ const metadata = (key: string, value: Text, absent: boolean): Filter => ({
 const exact = (value: string): Text => ({ matchPattern: { case: 'exact', value } });
 const someRule = metadata('enforced_effective_policy_id', { matchPattern: { case: 'safeRegex', value: { regex: '.+' } } }, false);
 const noRule = metadata('enforced_effective_policy_id', exact(''), true);
-export const deniedByDefault: Filter = { filterSpecifier: { case: 'andFilter', value: { filters: [metadata('enforced_engine_result', exact('denied'), false), noRule] } } };
-export const allElse: Filter = { filterSpecifier: { case: 'orFilter', value: { filters: [metadata('enforced_engine_result', exact('allowed'), true), someRule] } } };
+export const deniedByDefault: Filter = {
+  filterSpecifier: { case: 'andFilter', value: { filters: [metadata('enforced_engine_result', exact('denied'), false), noRule] } },
+};
+export const allElse: Filter = {
+  filterSpecifier: { case: 'orFilter', value: { filters: [metadata('enforced_engine_result', exact('allowed'), true), someRule] } },
+};
 
 /** By the details of the answer: an answer is made before the filter's metadata are there. */
 const details = (condition: string): Filter => ({
   filterSpecifier: {
     case: 'extensionFilter',
-    value: { name: 'envoy.access_loggers.extension_filters.cel', configType: { case: 'typedConfig', value: pack(ExpressionFilterSchema, { expression: `response.code_details${condition}` }) } },
+    value: {
+      name: 'envoy.access_loggers.extension_filters.cel',
+      configType: { case: 'typedConfig', value: pack(ExpressionFilterSchema, { expression: `response.code_details${condition}` }) },
+    },
   },
 });
 const deniedBy = (name: string): Filter => details(` == "rbac_access_denied_matched_policy[${name}]"`);
@@ -44,14 +54,23 @@ const deniedBy = (name: string): Filter => details(` == "rbac_access_denied_matc
 const mapper = (filter: Filter, status: number, body: string): Mapper => ({
   filter,
   statusCode: status,
-  bodyFormatOverride: { contentType: 'text/plain; charset=utf-8', format: { case: 'textFormatSource', value: { specifier: { case: 'inlineString', value: `${body}\n` } } } },
+  bodyFormatOverride: {
+    contentType: 'text/plain; charset=utf-8',
+    format: { case: 'textFormatSource', value: { specifier: { case: 'inlineString', value: `${body}\n` } } },
+  },
 });
 
 const canonical = mapper(deniedBy(notCanonical), 400, 'meshwright: the path is not in canonical form');
 
 export function inboundReplies(port: PortKey): LocalReply {
   const pair = `meshwright: %DOWNSTREAM_PEER_URI_SAN% may not call ${port}`;
-  return { mappers: [canonical, mapper(deniedBy('none'), 403, `${pair}: ${defaultDeny(port)}`), mapper(details('.startsWith("rbac_access_denied_matched_policy[")'), 403, `${pair}: %RESPONSE_CODE_DETAILS%`)] };
+  return {
+    mappers: [
+      canonical,
+      mapper(deniedBy('none'), 403, `${pair}: ${defaultDeny(port)}`),
+      mapper(details('.startsWith("rbac_access_denied_matched_policy[")'), 403, `${pair}: %RESPONSE_CODE_DETAILS%`),
+    ],
+  };
 }
 export function outboundReplies(caller: WorkloadKey): LocalReply {
   return { mappers: [canonical, mapper(deniedBy(notCallable), 403, `meshwright: ${caller} may not call %REQ(:AUTHORITY)%`)] };

@@ -38,7 +38,8 @@ export function stringMatcher(match: Exclude<TextMatch, { kind: 'present' }>): S
 
 export function headerMatcher(field: FieldMatch): HeaderMatcher {
   const { match } = field;
-  if (match.kind === 'present' || (match.kind === 'prefix' && match.value === '')) return { name: field.name, headerMatchSpecifier: { case: 'presentMatch', value: true } };
+  if (match.kind === 'present' || (match.kind === 'prefix' && match.value === ''))
+    return { name: field.name, headerMatchSpecifier: { case: 'presentMatch', value: true } };
   return { name: field.name, headerMatchSpecifier: { case: 'stringMatch', value: stringMatcher(match) } };
 }
 
@@ -46,22 +47,36 @@ export const methodMatcher = (method: string): HeaderMatcher => headerMatcher({ 
 
 export function queryMatcher(field: FieldMatch): QueryMatcher {
   const { match } = field;
-  if (match.kind === 'present' || (match.kind === 'prefix' && match.value === '')) return { name: field.name, queryParameterMatchSpecifier: { case: 'presentMatch', value: true } };
+  if (match.kind === 'present' || (match.kind === 'prefix' && match.value === ''))
+    return { name: field.name, queryParameterMatchSpecifier: { case: 'presentMatch', value: true } };
   return { name: field.name, queryParameterMatchSpecifier: { case: 'stringMatch', value: stringMatcher(match) } };
 }
 
 /** Some cookie of that name matches. A pattern over the whole header, since the definitions at hand have no cookie matcher; a regex that `withinOneCookie` cannot carry is refused before. */
 export function cookieMatcher(field: FieldMatch): HeaderMatcher {
   const { match } = field;
-  const value = match.kind === 'exact' ? escapePattern(match.value) : match.kind === 'prefix' ? `${escapePattern(match.value)}[^;]*` : match.kind === 'regex' ? (withinOneCookie(match.value) ?? '[^\\s\\S]') : '[^;]*';
+  const value =
+    match.kind === 'exact'
+      ? escapePattern(match.value)
+      : match.kind === 'prefix'
+        ? `${escapePattern(match.value)}[^;]*`
+        : match.kind === 'regex'
+          ? (withinOneCookie(match.value) ?? '[^\\s\\S]')
+          : '[^;]*';
   const pattern = `(?:.*;)?[ \\t]*${escapePattern(field.name)}[ \\t]*=[ \\t]*${value}[ \\t]*(?:;.*)?`;
-  return { name: 'cookie', headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'safeRegex', value: { regex: pattern } } } } };
+  return {
+    name: 'cookie',
+    headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'safeRegex', value: { regex: pattern } } } },
+  };
 }
 
 /** The Host header is `host`, in any case and with any port. */
 export function hostMatcher(host: string): HeaderMatcher {
   const pattern = `(?i)${escapePattern(host)}(?::[0-9]*)?`;
-  return { name: ':authority', headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'safeRegex', value: { regex: pattern } } } } };
+  return {
+    name: ':authority',
+    headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'safeRegex', value: { regex: pattern } } } },
+  };
 }
 
 /**
@@ -69,7 +84,8 @@ export function hostMatcher(host: string): HeaderMatcher {
  * next cookie. null for what this does not understand; the caller refuses it.
  */
 export function withinOneCookie(regex: string): string | null {
-  const token = /\\[dw]|\\[.*+?^${}()|[\]\\/-]|\[\^?(?:[A-Za-z0-9_.~-]|\\[dw-])+\]|\.|\(\?:|[()|*+?]|\{[0-9,]+\}|[A-Za-z0-9_~!#$%&'/:=@<>`"-]/y;
+  const token =
+    /\\[dw]|\\[.*+?^${}()|[\]\\/-]|\[\^?(?:[A-Za-z0-9_.~-]|\\[dw-])+\]|\.|\(\?:|[()|*+?]|\{[0-9,]+\}|[A-Za-z0-9_~!#$%&'/:=@<>`"-]/y;
   let made = '';
   while (token.lastIndex < regex.length) {
     const at = token.lastIndex;
@@ -84,4 +100,6 @@ export function withinOneCookie(regex: string): string | null {
 }
 /** Ranges between letters of one case or digits, so that none holds a `;`. */
 const onlySimpleRanges = (cls: string): boolean =>
-  [...cls.slice(1, -1).matchAll(/(.)-(.)/g)].every(([, from = '', to = '']) => [/^[a-z]$/, /^[A-Z]$/, /^[0-9]$/].some((kind) => kind.test(from) && kind.test(to)));
+  [...cls.slice(1, -1).matchAll(/(.)-(.)/g)].every(([, from = '', to = '']) =>
+    [/^[a-z]$/, /^[A-Z]$/, /^[0-9]$/].some((kind) => kind.test(from) && kind.test(to)),
+  );

@@ -26,7 +26,14 @@ export function outboundListenerOf(caller: WorkloadKey): Listener {
             'envoy.filters.network.http_connection_manager',
             pack(
               HttpConnectionManagerSchema,
-              connectionManager({ side: 'outbound', routes: outboundListener, urls: 'rfc3986', access: [], localReply: outboundReplies(caller), accessLog: accessLogs(outboundListener, null) }),
+              connectionManager({
+                side: 'outbound',
+                routes: outboundListener,
+                urls: 'rfc3986',
+                access: [],
+                localReply: outboundReplies(caller),
+                accessLog: accessLogs(outboundListener, null),
+              }),
             ),
           ),
         ],
@@ -46,7 +53,10 @@ export function catchAllOf(caller: WorkloadKey): VirtualHost {
       {
         name: notCallable,
         match: { pathSpecifier: { case: 'prefix', value: '/' } },
-        action: { case: 'directResponse', value: { status: 403, body: { specifier: { case: 'inlineString', value: `meshwright: ${caller} may not call this host\n` } } } },
+        action: {
+          case: 'directResponse',
+          value: { status: 403, body: { specifier: { case: 'inlineString', value: `meshwright: ${caller} may not call this host\n` } } },
+        },
       },
     ],
   };

@@ -20,17 +20,66 @@ interface Target {
 const http: Target = {
   schema: HttpConnectionManagerSchema,
   safe: Object.keys(patchFields.inbound),
-  reserved: ['rds', 'routeConfig', 'scopedRoutes', 'httpFilters', 'localReplyConfig', 'accessLog', 'statPrefix', 'normalizePath', 'mergeSlashes', 'pathWithEscapedSlashesAction', 'useRemoteAddress', 'internalAddressConfig', 'forwardClientCertDetails', 'setCurrentClientCertDetails', 'stripMatchingHostPort', 'stripAnyHostPort', 'stripTrailingHostDot', 'pathNormalizationOptions', 'earlyHeaderMutationExtensions', 'originalIpDetectionExtensions'],
+  reserved: [
+    'rds',
+    'routeConfig',
+    'scopedRoutes',
+    'httpFilters',
+    'localReplyConfig',
+    'accessLog',
+    'statPrefix',
+    'normalizePath',
+    'mergeSlashes',
+    'pathWithEscapedSlashesAction',
+    'useRemoteAddress',
+    'internalAddressConfig',
+    'forwardClientCertDetails',
+    'setCurrentClientCertDetails',
+    'stripMatchingHostPort',
+    'stripAnyHostPort',
+    'stripTrailingHostDot',
+    'pathNormalizationOptions',
+    'earlyHeaderMutationExtensions',
+    'originalIpDetectionExtensions',
+  ],
 };
 const listener: Target = {
   schema: ListenerSchema,
   safe: Object.keys(patchFields.inbound),
-  reserved: ['name', 'address', 'additionalAddresses', 'filterChains', 'filterChainMatcher', 'defaultFilterChain', 'listenerFilters', 'enableReusePort', 'useOriginalDst', 'apiListener', 'internalListener', 'bindToPort', 'reusePort', 'accessLog'],
+  reserved: [
+    'name',
+    'address',
+    'additionalAddresses',
+    'filterChains',
+    'filterChainMatcher',
+    'defaultFilterChain',
+    'listenerFilters',
+    'enableReusePort',
+    'useOriginalDst',
+    'apiListener',
+    'internalListener',
+    'bindToPort',
+    'reusePort',
+    'accessLog',
+  ],
 };
 const cluster: Target = {
   schema: ClusterSchema,
   safe: Object.keys(patchFields.outbound),
-  reserved: ['name', 'type', 'clusterType', 'edsClusterConfig', 'loadAssignment', 'transportSocket', 'transportSocketMatches', 'transportSocketMatcher', 'typedExtensionProtocolOptions', 'filters', 'upstreamBindConfig', 'altStatName'],
+  reserved: [
+    'name',
+    'type',
+    'clusterType',
+    'edsClusterConfig',
+    'loadAssignment',
+    'transportSocket',
+    'transportSocketMatches',
+    'transportSocketMatcher',
+    'typedExtensionProtocolOptions',
+    'filters',
+    'upstreamBindConfig',
+    'altStatName',
+  ],
 };
 
 /** A port's inbound listener with its patches merged in. */
@@ -49,7 +98,8 @@ export function patchedListener(json: JsonObject, patches: readonly Patch[], dia
 /** A port's cluster with its patches merged in; the same for every caller. */
 export function patchedCluster(json: JsonObject, patches: readonly Patch[], diagnostics: Diagnostic[]): JsonObject {
   let result = json;
-  for (const patch of patches) if (patch.direction === 'outbound') result = merge(result, split(patch, [cluster], diagnostics).get(cluster) ?? {});
+  for (const patch of patches)
+    if (patch.direction === 'outbound') result = merge(result, split(patch, [cluster], diagnostics).get(cluster) ?? {});
   return result;
 }
 

@@ -23,7 +23,19 @@ type RetryPolicy = MessageInitShape<typeof RetryPolicySchema>;
 
 /** Envoy keeps a direct response's body in memory, in every proxy, and takes no more of it unless told. */
 const longestBody = 4096;
-const retryWords = new Set(['5xx', 'gateway-error', 'connect-failure', 'reset', 'unavailable', 'resource-exhausted', 'retriable-4xx', 'refused-stream', 'cancelled', 'deadline-exceeded', 'internal']);
+const retryWords = new Set([
+  '5xx',
+  'gateway-error',
+  'connect-failure',
+  'reset',
+  'unavailable',
+  'resource-exhausted',
+  'retriable-4xx',
+  'refused-stream',
+  'cancelled',
+  'deadline-exceeded',
+  'internal',
+]);
 
 /** How one caller is stricter than the owner, and the clusters it has of its own for that (by the owner's name). */
 export interface Variant {
@@ -43,7 +55,9 @@ export function routesOf(rules: readonly RouteRule[], variant: Variant, diagnost
 function matchesOf(rule: RouteRule, diagnostics: Diagnostic[]): Match[] {
   const { match } = rule;
   if (match === null) return [everything];
-  for (const cookie of match.cookies) if (cookie.match.kind === 'regex' && withinOneCookie(cookie.match.value) === null) diagnostics.push(emit.cookieRegex({ rule: rule.id, cookie: cookie.name }));
+  for (const cookie of match.cookies)
+    if (cookie.match.kind === 'regex' && withinOneCookie(cookie.match.value) === null)
+      diagnostics.push(emit.cookieRegex({ rule: rule.id, cookie: cookie.name }));
   if (match.requests.length === 0) return [matchOf(null, match)];
   return [...match.requests].sort((a, b) => (a.text < b.text ? -1 : 1)).map((request) => matchOf(request, match));
 }
@@ -54,12 +68,17 @@ const everything: Match = { pathSpecifier: everyPath };
 function matchOf(request: RequestClass | null, match: RouteMatch): Match {
   return {
     pathSpecifier: request === null ? everyPath : pathSpecifier(request),
-    headers: [...(request === null || request.method === '*' ? [] : [methodMatcher(request.method)]), ...sorted(match.headers).map(headerMatcher), ...sorted(match.cookies).map(cookieMatcher)],
+    headers: [
+      ...(request === null || request.method === '*' ? [] : [methodMatcher(request.method)]),
+      ...sorted(match.headers).map(headerMatcher),
+      ...sorted(match.cookies).map(cookieMatcher),
+    ],
     queryParameters: sorted(match.query).map(queryMatcher),
   };
 }
 /** All of them must hold, so their order means nothing. */
-const sorted = (fields: readonly FieldMatch[]): readonly FieldMatch[] => [...fields].sort((a, b) => (canonicalJson(a) < canonicalJson(b) ? -1 : 1));
+const sorted = (fields: readonly FieldMatch[]): readonly FieldMatch[] =>
+  [...fields].sort((a, b) => (canonicalJson(a) < canonicalJson(b) ? -1 : 1));
 
 function pathSpecifier(request: RequestClass): PathSpecifier {
   const path = pathText(request.path);
@@ -74,7 +93,13 @@ function actionOf(rule: RouteRule, variant: Variant, diagnostics: Diagnostic[]):
     case 'respond': {
       const bytes = Buffer.byteLength(action.body ?? '');
       if (bytes > longestBody) diagnostics.push(emit.longBody({ rule: rule.id, bytes }));
-      return { case: 'directResponse', value: { status: action.status, ...(action.body === null ? {} : { body: { specifier: { case: 'inlineString', value: action.body } } }) } };
+      return {
+        case: 'directResponse',
+        value: {
+          status: action.status,
+          ...(action.body === null ? {} : { body: { specifier: { case: 'inlineString', value: action.body } } }),
+        },
+      };
     }
     case 'redirect':
       return {
@@ -97,7 +122,12 @@ const redirectCode = {
 } as const;
 
 type RouteActionInit = Extract<NonNullable<Route['action']>, { case: 'route' }>['value'];
-function forward(rule: string, action: Extract<RouteAction, { kind: 'forward' }>, variant: Variant, diagnostics: Diagnostic[]): RouteActionInit {
+function forward(
+  rule: string,
+  action: Extract<RouteAction, { kind: 'forward' }>,
+  variant: Variant,
+  diagnostics: Diagnostic[],
+): RouteActionInit {
   const { timeoutMs, retry } = stricter(action, variant.needs);
   const clusterOf = ({ port, version }: WeightedTarget): string => {
     const name = clusterName(port, version);
@@ -108,7 +138,14 @@ function forward(rule: string, action: Extract<RouteAction, { kind: 'forward' }>
   const clusterSpecifier: RouteActionInit['clusterSpecifier'] =
     only && action.to.length === 1
       ? { case: 'cluster', value: clusterOf(only) }
-      : { case: 'weightedClusters', value: { clusters: action.to.map((target) => ({ name: clusterOf(target), weight: target.weight })).sort((a, b) => (a.name < b.name ? -1 : 1)) } };
+      : {
+          case: 'weightedClusters',
+          value: {
+            clusters: action.to
+              .map((target) => ({ name: clusterOf(target), weight: target.weight }))
+              .sort((a, b) => (a.name < b.name ? -1 : 1)),
+          },
+        };
   return { clusterSpecifier, timeout: ms(timeoutMs), ...(retry && retry.atMost > 0 ? { retryPolicy: retryPolicy(retry) } : {}) };
 }
 
@@ -117,7 +154,12 @@ function retryPolicy(retry: Retry): RetryPolicy {
     retryOn: [...retry.on].sort().join(','),
     numRetries: retry.atMost,
     perTryTimeout: ms(retry.perTryMs),
-    retryHostPredicate: [{ name: 'envoy.retry_host_predicates.previous_hosts', configType: { case: 'typedConfig', value: pack(PreviousHostsPredicateSchema, {}) } }],
+    retryHostPredicate: [
+      {
+        name: 'envoy.retry_host_predicates.previous_hosts',
+        configType: { case: 'typedConfig', value: pack(PreviousHostsPredicateSchema, {}) },
+      },
+    ],
     hostSelectionRetryMaxAttempts: 3n,
     retryBackOff: { baseInterval: ms(25), maxInterval: ms(250) },
   };

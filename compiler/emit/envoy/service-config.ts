@@ -29,7 +29,14 @@ interface Destination extends EndpointSelector {
 }
 
 /** `variantFor` with the needs by which that caller is stricter; null for everybody else's. */
-export function serviceConfigOf(index: IrIndex, service: Service, port: ServicePort, variantFor: Stricter | null, cache: ClusterCache, diagnostics: Diagnostic[]): ServiceConfig {
+export function serviceConfigOf(
+  index: IrIndex,
+  service: Service,
+  port: ServicePort,
+  variantFor: Stricter | null,
+  cache: ClusterCache,
+  diagnostics: Diagnostic[],
+): ServiceConfig {
   const rules = index.tables.get(port.key)?.rules ?? [];
   const own = variantFor === null ? new Map<string, number>() : stricterBudgets(index, rules, variantFor);
   const destinations = new Map<string, Destination>();

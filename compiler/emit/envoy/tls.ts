@@ -2,9 +2,17 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { ApiConfigSource_ApiType, ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
 import type { TransportSocketSchema } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
-import { type SubjectAltNameMatcherSchema, SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol } from '../../../core/wire/gen/envoy/extensions/transport_sockets/tls/v3/common_pb';
+import {
+  type SubjectAltNameMatcherSchema,
+  SubjectAltNameMatcher_SanType,
+  TlsParameters_TlsProtocol,
+} from '../../../core/wire/gen/envoy/extensions/transport_sockets/tls/v3/common_pb';
 import type { SdsSecretConfigSchema } from '../../../core/wire/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb';
-import { type CommonTlsContextSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../../core/wire/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
+import {
+  type CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '../../../core/wire/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
 import { pack, seconds } from './any';
 import { agentCluster, sdsCertificate, sdsTrust, sdsWorkload } from './names';
 
@@ -16,7 +24,15 @@ type SanMatcher = MessageInitShape<typeof SubjectAltNameMatcherSchema>;
 export function meshServer(alpn: readonly string[], callers: readonly string[] | null): TransportSocket {
   return {
     name: 'envoy.transport_sockets.tls',
-    configType: { case: 'typedConfig', value: pack(DownstreamTlsContextSchema, { requireClientCertificate: true, sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true }, disableStatefulSessionResumption: true, commonTlsContext: meshTls(alpn, callers === null ? [] : (callers.length > 0 ? callers : ['meshwright:nobody']).map(exactly)) }) },
+    configType: {
+      case: 'typedConfig',
+      value: pack(DownstreamTlsContextSchema, {
+        requireClientCertificate: true,
+        sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true },
+        disableStatefulSessionResumption: true,
+        commonTlsContext: meshTls(alpn, callers === null ? [] : (callers.length > 0 ? callers : ['meshwright:nobody']).map(exactly)),
+      }),
+    },
   };
 }
 
@@ -24,7 +40,10 @@ export function meshServer(alpn: readonly string[], callers: readonly string[] |
 export function meshClient(principal: string, alpn: readonly string[], sni: string): TransportSocket {
   return {
     name: 'envoy.transport_sockets.tls',
-    configType: { case: 'typedConfig', value: pack(UpstreamTlsContextSchema, { sni, maxSessionKeys: 0, commonTlsContext: meshTls(alpn, [exactly(principal)]) }) },
+    configType: {
+      case: 'typedConfig',
+      value: pack(UpstreamTlsContextSchema, { sni, maxSessionKeys: 0, commonTlsContext: meshTls(alpn, [exactly(principal)]) }),
+    },
   };
 }
 
@@ -36,7 +55,10 @@ export function edgeServer(certificate: string): TransportSocket {
       case: 'typedConfig',
       value: pack(DownstreamTlsContextSchema, {
         commonTlsContext: {
-          tlsParams: { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2, tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3 },
+          tlsParams: {
+            tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+            tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+          },
           tlsCertificateSdsSecretConfigs: [secret(sdsCertificate(certificate))],
           alpnProtocols: ['h2', 'http/1.1'],
         },
@@ -45,11 +67,17 @@ export function edgeServer(certificate: string): TransportSocket {
   };
 }
 
-const exactly = (principal: string): SanMatcher => ({ sanType: SubjectAltNameMatcher_SanType.URI, matcher: { matchPattern: { case: 'exact', value: principal } } });
+const exactly = (principal: string): SanMatcher => ({
+  sanType: SubjectAltNameMatcher_SanType.URI,
+  matcher: { matchPattern: { case: 'exact', value: principal } },
+});
 
 function meshTls(alpn: readonly string[], sans: readonly SanMatcher[]): CommonTls {
   return {
-    tlsParams: { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3, tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3 },
+    tlsParams: {
+      tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+      tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+    },
     tlsCertificateSdsSecretConfigs: [secret(sdsWorkload)],
     validationContextType: {
       case: 'combinedValidationContext',

@@ -9,17 +9,29 @@ export const supportedEnvoy: EnvoyRange = { min: '1.40.0', below: '1.41.0' };
 export function checkVersions(ir: MeshIr): readonly Diagnostic[] {
   const runs = ir.runs.envoy;
   const diagnostics: Diagnostic[] = [];
-  if (!within(runs, supportedEnvoy.min, supportedEnvoy.below)) diagnostics.push(emit.envoyVersion({ runs, range: `${supportedEnvoy.min} to below ${supportedEnvoy.below}` }));
+  if (!within(runs, supportedEnvoy.min, supportedEnvoy.below))
+    diagnostics.push(emit.envoyVersion({ runs, range: `${supportedEnvoy.min} to below ${supportedEnvoy.below}` }));
   for (const patch of ir.patches) {
     const { min, below } = patch.envoy;
-    if (!within(runs, min, below)) diagnostics.push(emit.patchVersion({ rule: patch.id, range: [min === null ? '' : `from ${min}`, below === null ? '' : `below ${below}`].filter(Boolean).join(' '), runs }));
+    if (!within(runs, min, below))
+      diagnostics.push(
+        emit.patchVersion({
+          rule: patch.id,
+          range: [min === null ? '' : `from ${min}`, below === null ? '' : `below ${below}`].filter(Boolean).join(' '),
+          runs,
+        }),
+      );
   }
   return diagnostics;
 }
 
 function within(version: string, min: string | null, below: string | null): boolean {
   const value = parse(version);
-  return value !== null && (min === null || compare(value, parse(min) ?? value) >= 0) && (below === null || compare(value, parse(below) ?? value) < 0);
+  return (
+    value !== null &&
+    (min === null || compare(value, parse(min) ?? value) >= 0) &&
+    (below === null || compare(value, parse(below) ?? value) < 0)
+  );
 }
 /** `1.40`, `1.40.0`, `v1.40.2`: missing parts are 0. null when it is no version. */
 function parse(version: string): readonly number[] | null {
