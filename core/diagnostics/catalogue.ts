@@ -6,6 +6,7 @@ import { enforce } from './enforce';
 import { evaluate } from './evaluate';
 import { gitops } from './gitops';
 import { internal } from './internal';
+import { analyse } from './analyse';
 import { ir } from './ir';
 import { policy } from './policy';
 import { sign } from './sign';
@@ -20,7 +21,7 @@ export interface CatalogueEntry {
   readonly stage: string;
 }
 
-const stages = { internal, source, evaluate, policy, ir, emit, sign, deploy, gitops, enforce };
+const stages = { internal, source, evaluate, policy, ir, analyse, emit, sign, deploy, gitops, enforce };
 
 export const catalogue: readonly CatalogueEntry[] = Object.entries(stages)
   .flatMap(([stage, kinds]) => Object.values(kinds).map(({ code, slug, severity, summary }) => ({ code, slug, severity, summary, stage })))

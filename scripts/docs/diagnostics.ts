@@ -5,6 +5,7 @@ const stageSays: Readonly<Record<string, string>> = {
   internal: 'of the product itself or of a call',
   source: 'while reading and type-checking the sources',
   evaluate: 'while running the modules in the sandbox',
+  policy: 'by the SDK, while a module runs: the run-time twin of a type error',
   ir: 'while lowering declarations to the mesh IR',
   analyse: 'by analysis of the whole mesh',
   emit: "while emitting Envoy's configuration",

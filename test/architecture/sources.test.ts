@@ -25,7 +25,7 @@ it('files have kebab-case names', () => {
   expect(sources(product).filter((name) => !/^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|d|policy|policy\.test))?\.ts$/.test(path.basename(name)))).toEqual([]);
 });
 it('no folder or file is called utils, helpers, common or manager (but for the filter that Envoy calls so)', () => {
-  expect(sources(product).filter((name) => /(?:^|[/-])(?:utils?|helpers?|common|managers?)(?:[/.-]|$)/.test(name))).toEqual([]);
+  expect(sources(product).filter((name) => /(?:^|[/-])(?:utils?|helpers?|common|managers?)(?:[/.-]|$)/.test(name) && !name.endsWith('/connection-manager.ts'))).toEqual([]);
 });
 it('nothing is `any`', () => {
   expect(sources(product).filter((name) => !name.endsWith('.test.ts') && /(?::\s*|<|\bas |\|\s*)any\b(?!\()/.test(bare(read(name))))).toEqual([]);
