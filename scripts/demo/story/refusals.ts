@@ -64,7 +64,7 @@ export async function refusesBadCommits(stage: Stage, step: Step): Promise<void>
     for (const { what, edits, code } of bad) {
       const attempt = await stage.pushed(what, edits);
       const error = firstError(attempt);
-      const matching = attempt.diagnostics.find((one) => one.severity === 'error' && code.test(one.code));
+      const matching = attempt.diagnostics.find((one) => one.severity === 'error' && one.span !== undefined && code.test(one.code));
       const shown = matching?.span ? `${matching.code} ${matching.span.file}:${matching.span.line}:${matching.span.column} ${matching.message}` : `${error.code} ${error.place} ${error.message}`;
       step.check(`refused: ${what}`, attempt.outcome === 'refused' && matching?.span !== undefined, shown);
       const back = await stage.reverted(`take back: ${what}`);
