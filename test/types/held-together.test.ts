@@ -1,6 +1,7 @@
 /** Authoring types are written by hand and the run time is apart from them: here the two are held together, name by name and key by key. */
 import * as path from 'node:path';
 import * as ts from 'typescript';
+import { waivable } from '../../compiler/analyse/waivers';
 import * as run from '../../sdk/policy/index';
 import * as testing from '../../sdk/testing/index';
 import { root } from './policy-compiler';
@@ -202,3 +203,6 @@ function refusedWords(call: (bogus: string) => unknown): string[] {
   }
   return [];
 }
+
+test('the codes that may be waived are the same for authors and for analysis', () =>
+  expect(wordsOf('Waivable')).toEqual([...waivable].sort()));
