@@ -13,6 +13,8 @@ export interface Activity {
   readonly warming: number;
   /** Listeners and filter chains that are on their way out and may still serve. */
   readonly draining: number;
+  /** Which listeners those are: their address is not free yet. */
+  readonly drainingListeners: readonly string[];
 }
 export interface EnvoyAdmin {
   activity(): Promise<Activity>;
@@ -78,6 +80,7 @@ export function envoyAdmin(socket: string): EnvoyAdmin {
         clusters: versions(active, (one) => nestedName(one['cluster']), (one) => one),
         hosts,
         warming: warming.length + listeners.filter((one) => maybe(one['warming_state']) !== null).length,
+        drainingListeners: listeners.filter((one) => maybe(one['draining_state']) !== null).map((one) => text(one['name'])),
         draining:
           listeners.filter((one) => maybe(one['draining_state']) !== null).length +
           entries(stats['stats']).reduce((sum, stat) => sum + (typeof stat['value'] === 'number' ? stat['value'] : 0), 0),

@@ -1,5 +1,5 @@
 /** What an agent tells the control plane about its Envoy, over a stream of its own, and what it is told back. JSON over gRPC, mTLS by SVID. */
-import { booleanOf, fieldsOf, numberOf, recordOf, DecodeError, type Fields } from '../rpc/decode';
+import { booleanOf, fieldsOf, listOf, numberOf, recordOf, DecodeError, type Fields } from '../rpc/decode';
 import { jsonMethod } from '../rpc/json-method';
 import type { Activity } from './envoy-admin';
 
@@ -21,7 +21,7 @@ export interface ReportAnswer {
   readonly hurry: boolean;
 }
 
-export const noActivity: Activity = { listeners: {}, routes: {}, clusters: {}, hosts: {}, warming: 0, draining: 0 };
+export const noActivity: Activity = { listeners: {}, routes: {}, clusters: {}, hosts: {}, warming: 0, draining: 0, drainingListeners: [] };
 
 const short = (value: unknown, name: string): string => {
   if (typeof value !== 'string' || value.length > 256) throw new DecodeError(`\`${name}\` must be a short text`);
@@ -38,6 +38,7 @@ const activityFrom = (fields: Fields): Activity => ({
   hosts: recordOf(fields, 'hosts', count, 100_000),
   warming: count(fields['warming'], 'warming'),
   draining: count(fields['draining'], 'draining'),
+  drainingListeners: listOf(fields, 'drainingListeners').map((name) => short(name, 'drainingListeners')),
 });
 
 export const reportMethod = jsonMethod<AgentReport, ReportAnswer>(

@@ -191,6 +191,8 @@ export class Plane {
 
   async #turn(): Promise<void> {
     const live = this.store.live();
+    // Not knowing what is in force is no reason to take anything away: proxies keep what they have until it is deployed again.
+    if (this.store.isDamaged()) return this.#publish(null, this.#observe(null), 'the state is damaged: proxies keep what they have; deploy again');
     if (live === null) {
       for (const entry of this.#entries.values()) this.#aim(entry, null);
       return this.#publish(null, this.#observe(null));
@@ -302,7 +304,7 @@ export class Plane {
     if (target === null) return;
     const entry = this.#entry(link.identity.instance);
     const live = this.store.live();
-    if (live) this.#aim(entry, live);
+    if (live && !this.store.isDamaged()) this.#aim(entry, live);
   }
 
   #index(set: ReleaseSet): ObjectSet {
@@ -319,7 +321,7 @@ export class Plane {
     return made;
   }
 
-  #publish(live: Live | null, observations: readonly Observation[]): void {
+  #publish(live: Live | null, observations: readonly Observation[], message?: string): void {
     const known: KnownProxy[] = observations.map((observation) => {
       const entry = this.#entry(observation.instance);
       const seen = this.store.seen().get(observation.instance);
@@ -332,7 +334,8 @@ export class Plane {
         unconfigured: entry.unconfigured && entry.link !== null,
       };
     });
-    const next = statusOf(this.environment, live, known, this.now());
+    const made = statusOf(this.environment, live, known, this.now());
+    const next = message === undefined ? made : { ...made, message };
     const { updatedAt: _old, ...before } = this.#status;
     const { updatedAt: _new, ...after } = next;
     if (digestOfJson(before) === digestOfJson(after)) return;

@@ -6,7 +6,7 @@ import type { SetName } from '../../core/rollout/rollout';
 import type { AgentReport } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
 import type { Encoded, EncodedByName } from './resources';
-import { freshState, isAcked, nextResponses, noteAnswer, noteSent, noteSubscription, resourceTypes, type ProxyState, type ResourceType, type ToSend, type Versions, type Wanted } from './sequence';
+import { freshState, isAcked, nextResponses, noteAnswer, noteSent, noteSubscription, resourceTypes, type ProxyState, type ResourceType, type Shown, type ToSend, type Versions, type Wanted } from './sequence';
 
 /** What one proxy is to have: everything, and which names belong to which part. */
 export interface Target {
@@ -151,20 +151,23 @@ export class ProxyLink {
     return true;
   }
 
-  #shown(wanted: Wanted): { readonly settled: boolean; readonly drained: boolean } {
+  #shown(wanted: Wanted): Shown {
     const report = this.#report;
     if (report === null) {
       const waited = this.now() - this.#lastEvent >= graceMs;
       // The first configuration cannot break anything: it need not wait.
       const first = this.#state.listeners.held.size === 0;
-      return { settled: waited || first, drained: waited };
+      return { settled: waited || first, drained: waited, leaving: new Set() };
     }
     const { activity } = report;
     const has = (type: 'clusters' | 'listeners', versions: Versions): boolean => [...versions].every(([name, version]) => activity[type][name] === version);
     const settled = has('clusters', wanted.clusters);
     const oldListeners = Object.keys(activity.listeners).some((name) => !wanted.listeners.has(name));
     const oldRoutes = [...wanted.routes].some(([name, version]) => activity.routes[name] !== undefined && activity.routes[name] !== version);
-    return { settled, drained: settled && has('listeners', wanted.listeners) && activity.draining === 0 && !oldListeners && !oldRoutes };
+    // A name that nothing is held of and that is still there was removed a moment ago. One that is changed in place keeps its socket.
+    const { held } = this.#state.listeners;
+    const leaving = new Set([...activity.drainingListeners, ...Object.keys(activity.listeners)].filter((name) => !held.has(name)));
+    return { settled, leaving, drained: settled && has('listeners', wanted.listeners) && activity.draining === 0 && !oldListeners && !oldRoutes };
   }
 }
 

@@ -40,10 +40,14 @@ export interface ToSend {
   readonly added: Versions;
   readonly removed: readonly string[];
 }
-/** What the proxy's own admin interface has shown since: `settled` means all clusters wanted are live and nothing warms; `drained` that no old listener serves any more. */
+/** What the proxy's own admin interface has shown. */
 export interface Shown {
+  /** All clusters wanted are live. */
   readonly settled: boolean;
+  /** No old listener serves any more. */
   readonly drained: boolean;
+  /** Listeners that were removed and whose address may not be free yet: to bring one of them back at once would fail to bind. */
+  readonly leaving: ReadonlySet<string>;
 }
 
 /** The responses that may be sent now. */
@@ -71,6 +75,7 @@ export function nextResponses(state: ProxyState, wanted: Wanted, shown: Shown): 
   // Names asked for that are not there are said not to be there, else Envoy waits for them.
   if (state.endpoints.inFlight === null && !send.some((one) => one.type === 'endpoints')) remove('endpoints');
   if (!clusters || !endpoints || !shown.settled) return send;
+  if ([...changed(state.listeners, wanted.listeners).keys()].some((name) => shown.leaving.has(name))) return send;
   const listeners = add('listeners');
   if (!listeners) return send;
   const routes = add('routes') || !state.routes.opened;

@@ -31,6 +31,8 @@ export interface Store {
   /** False when it was not there. */
   deleteObject(digest: Digest): Promise<boolean>;
   live(): Live | null;
+  /** Whether there was a release that cannot be served: then nothing is known, and what proxies have must stay. */
+  isDamaged(): boolean;
   setLive(live: Live): Promise<void>;
   seen(): ReadonlyMap<string, Seen>;
   setSeen(seen: ReadonlyMap<string, Seen>): Promise<void>;
@@ -52,6 +54,11 @@ export function missingOf(store: Pick<Store, 'object'>, set: ReleaseSet): readon
   });
 }
 
+function missingInRelease(objects: ReadonlyMap<Digest, SignedObject>, { release }: SignedRelease): boolean {
+  const lacks = (set: ReleaseSet): boolean => missingOf({ object: (digest) => objects.get(digest) }, set).length > 0;
+  return lacks(release.stable) || lacks(release.candidate);
+}
+
 /** Opens a state folder. What does not verify is not served, and said. */
 export async function openStore(folder: string, environment: string, trust: TrustRoot, say: (diagnostic: Diagnostic) => void): Promise<Store> {
   const objectsFolder = path.join(folder, 'objects');
@@ -70,9 +77,11 @@ export async function openStore(folder: string, environment: string, trust: Trus
     else say(enforce.stateDamaged({ file, reason: outcome.diagnostics[0]?.message ?? 'it is under another name than its digest' }));
   }
   let live: Live | null = null;
+  let damaged = false;
   try {
     live = await readLive(await readTextIfThere(liveFile), environment, trust);
   } catch (error) {
+    damaged = true;
     say(enforce.stateDamaged({ file: liveFile, reason: reasonOf(error) }));
   }
   let seen: ReadonlyMap<string, Seen> = new Map();
@@ -96,9 +105,11 @@ export async function openStore(folder: string, environment: string, trust: Trus
       return true;
     },
     live: () => live,
+    isDamaged: () => damaged || (live !== null && missingInRelease(objects, live.signed)),
     async setLive(next) {
       await writeFileAtomic(liveFile, JSON.stringify(next));
       live = next;
+      damaged = false;
     },
     seen: () => seen,
     async setSeen(next) {

@@ -1,9 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import * as http from 'node:http';
+import * as net from 'node:net';
 import * as path from 'node:path';
 import * as tls from 'node:tls';
 import type { MeshObject } from '../../core/bundle/objects';
 import { createLog } from '../../platform/log';
+import { endOrphan } from '../../platform/process';
+import { runAgent } from '../../runtime-proxy/agent/main';
 import { objectsOf, pagePrincipal, reviewsPrincipal, smallMesh } from '../kit/small-mesh';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 
@@ -171,6 +174,52 @@ describe('real Envoys under one control plane', () => {
   });
 });
 
+describe('bad luck on the machine', () => {
+  test('a listener whose port is taken is one clear line in the status, and a release after it is free converges', async () => {
+    const mesh = await runMesh(workloads.slice(0, 2), log);
+    const port = mesh.inventory.instances.find((one) => one.id === 'reviews-1')?.inbound['web']?.port ?? 0;
+    const squatter = net.createServer((socket) => socket.destroy());
+    try {
+      await new Promise<void>((resolve) => squatter.listen(port, '127.0.0.1', resolve));
+      await mesh.startAgent('page-1');
+      await mesh.startAgent('reviews-1');
+      await mesh.until('both connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 2);
+      await mesh.release(objectsOf(smallMesh()));
+      const { message } = await mesh.until('aborted', (status) => status.state === 'aborted');
+      expect(message).toMatch(new RegExp(`\`reviews-1\` rejected its inbound configuration: .*cannot bind '127.0.0.1:${port}': Address already in use`));
+      await new Promise((resolve) => squatter.close(resolve));
+      await mesh.release(objectsOf(smallMesh()));
+      await mesh.until('converged', isConverged(2));
+    } finally {
+      squatter.close();
+      await mesh.stop();
+    }
+  });
+
+  test('an Envoy that dies is started again and becomes active; one that cannot run is given up on with its own words', async () => {
+    const mesh = await runMesh(workloads.slice(0, 2), log);
+    try {
+      const agent = await mesh.startAgent('page-1');
+      await mesh.startAgent('reviews-1');
+      await mesh.until('both connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 2);
+      await mesh.release(objectsOf(smallMesh()));
+      await mesh.until('converged', isConverged(1));
+      const pid = agent.envoyPid();
+      if (pid === null) throw new Error('no Envoy');
+      process.kill(pid, 'SIGKILL');
+      await mesh.until('gone', (status) => status.proxies.some((proxy) => proxy.instance === 'page-1' && !proxy.connected));
+      await mesh.until('active again', (status) => status.proxies.some((proxy) => proxy.instance === 'page-1' && proxy.parts.outbound.phase === 'active'));
+      expect(agent.envoyPid()).not.toBe(pid);
+      expect((await mesh.call('page-1', host, '/x')).status).toBe(200);
+      const broken = await runAgent({ ...(await mesh.agentConfig('reviews-1')), instance: 'reviews-1', runDir: path.join(mesh.folder, 'broken'), envoyLogLevel: 'nonsense' });
+      expect(await broken.failed).toContain('it ended with code 1');
+      await broken.close();
+    } finally {
+      await mesh.stop();
+    }
+  });
+});
+
 describe('servers that are killed', () => {
   const main = path.join(__dirname, '../../dist/runtime-proxy');
   const start = (module: string, entry: string, config: unknown): ChildProcess =>
@@ -230,7 +279,6 @@ describe('servers that are killed', () => {
         agent.kill('SIGTERM');
         await kill(agent);
         // the agent was killed: its Envoy is an orphan, which the pid file names
-        const { endOrphan } = await import('../../platform/process');
         await endOrphan(path.join(mesh.folder, 'run-page-1', 'envoy.pid'));
       }
       await mesh.stop();

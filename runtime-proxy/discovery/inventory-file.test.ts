@@ -1,0 +1,50 @@
+import * as fs from 'node:fs/promises';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import type { Inventory } from '../inventory';
+import { parseInventory, watchInventory } from './inventory-file';
+
+const one = { id: 'a-1', workload: 'shop/a', app: { web: { host: '127.0.0.1', port: 80 } }, inbound: { web: { host: '::1', port: 81 } }, outbound: { host: '127.0.0.1', port: 82 } };
+const parse = (value: unknown) => parseInventory(typeof value === 'string' ? value : JSON.stringify(value), 'inventory.json');
+
+test('reads what the documented form says, and no more', () => {
+  expect(parse({ instances: [{ ...one, version: 'v1', zone: 'z', extra: 1 }] }).value).toEqual({ instances: [{ ...one, version: 'v1', zone: 'z' }] });
+  expect(parse({ instances: [{ id: 'a', workload: 'shop/a' }] }).value).toEqual({ instances: [{ id: 'a', workload: 'shop/a', app: {}, inbound: {} }] });
+});
+test.each([
+  ['{', 'JSON'],
+  [{}, '`instances` must be a list'],
+  [{ instances: [one, one] }, 'two instances are named `a-1`'],
+  [{ instances: [{ ...one, id: 'A 1' }] }, '`id` of instance 0'],
+  [{ instances: [{ ...one, workload: 'a' }] }, '`workload` of `a-1`'],
+  [{ instances: [{ ...one, outbound: { host: 'localhost', port: 1 } }] }, '`localhost`, must be an IP address'],
+  [{ instances: [{ ...one, inbound: { web: { host: '127.0.0.1', port: 0 } } }] }, '`port` must be a number from 1 to 65535'],
+])('refuses %j', (value, why) => {
+  const { value: made, diagnostics } = parse(value);
+  expect(made).toBeUndefined();
+  expect(diagnostics).toMatchObject([{ code: 'MW9002', message: expect.stringContaining(why) }]);
+});
+test('a broken file is told once, and the last good one stays until a better comes', async () => {
+  const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-inventory-'));
+  const file = path.join(folder, 'inventory.json');
+  const seen: (Inventory | string)[] = [];
+  const watch = await watchInventory(file, { pollMs: 3_600_000, onChange: (next) => seen.push(next), onTrouble: ({ diagnostics }) => seen.push(diagnostics[0]?.code ?? '') });
+  try {
+    expect(watch.current()).toEqual({ instances: [] });
+    await fs.writeFile(file, JSON.stringify({ instances: [one] }));
+    await watch.check();
+    await fs.writeFile(file, '{"instances":');
+    await watch.check();
+    await watch.check();
+    expect(watch.current()).toEqual({ instances: [one] });
+    await fs.writeFile(file, JSON.stringify({ instances: [] }));
+    await watch.check();
+    await fs.rm(file);
+    await watch.check();
+    expect(seen).toEqual([{ instances: [one] }, 'MW9002', { instances: [] }, 'MW9002']);
+    expect(watch.current()).toEqual({ instances: [] });
+  } finally {
+    watch.close();
+    await fs.rm(folder, { recursive: true });
+  }
+});
