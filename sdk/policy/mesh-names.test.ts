@@ -1,9 +1,13 @@
-import { PolicyError } from './policy-error';
+import type * as policy from './index';
+import type { PolicyError } from './policy-error';
+import type * as registry from './registry';
+
+type Sdk = typeof policy;
 
 /** Each with a repository of its own: the mesh is defined once. */
-function fresh(): { readonly sdk: typeof import('./index'); readonly count: () => number } {
+function fresh(): { readonly sdk: Sdk; readonly count: () => number } {
   jest.resetModules();
-  return { sdk: jest.requireActual('./index'), count: jest.requireActual<typeof import('./registry')>('./registry').count };
+  return { sdk: jest.requireActual('./index'), count: jest.requireActual<typeof registry>('./registry').count };
 }
 const mesh = {
   trustDomain: 'acme.example',
@@ -19,7 +23,7 @@ function refusal(call: () => unknown): PolicyError {
   }
   throw new Error('not refused');
 }
-function writtenBefore(sdk: typeof import('./index')): void {
+function writtenBefore(sdk: Sdk): void {
   sdk.namespace('bookinfo', { team: 'boks' });
 }
 
@@ -35,9 +39,9 @@ test('a name that was written before the mesh is refused when the mesh is known,
   expect(error.stack).toContain('writtenBefore');
 });
 test.each([
-  ['an environment', (sdk: typeof import('./index')) => sdk.per({ dev: '1s', prd: '2s' }), 'MW2110'],
-  ['an environment that is missing', (sdk: typeof import('./index')) => sdk.per({ dev: '1s' }), 'MW2111'],
-  ['a tag', (sdk: typeof import('./index')) => sdk.tagged({ tier: 'gold' }), 'MW2113'],
+  ['an environment', (sdk: Sdk) => sdk.per({ dev: '1s', prd: '2s' }), 'MW2110'],
+  ['an environment that is missing', (sdk: Sdk) => sdk.per({ dev: '1s' }), 'MW2111'],
+  ['a tag', (sdk: Sdk) => sdk.tagged({ tier: 'gold' }), 'MW2113'],
 ])('%s is looked at then too', (_, write, code) => {
   const { sdk } = fresh();
   write(sdk);
