@@ -81,9 +81,19 @@ interface Operating {
 }
 type Operation = 'preview' | 'update' | 'refresh' | 'recovery';
 
-async function operate(what: Operation, bundle: Bundle | null, target: DeployTarget, options: DeployOptions, run: (operating: Operating) => Promise<void>): Promise<DeployReport> {
+async function operate(
+  what: Operation,
+  bundle: Bundle | null,
+  target: DeployTarget,
+  options: DeployOptions,
+  run: (operating: Operating) => Promise<void>,
+): Promise<DeployReport> {
   const started = systemClock.monotonic();
-  const reporter = new Reporter(options.onEvent ?? (() => undefined), options.print ?? (() => undefined), what === 'refresh' ? 'found' : 'planned');
+  const reporter = new Reporter(
+    options.onEvent ?? (() => undefined),
+    options.print ?? (() => undefined),
+    what === 'refresh' ? 'found' : 'planned',
+  );
   const finish = (...diagnostics: readonly Diagnostic[]): DeployReport => {
     reporter.note(...diagnostics);
     return reporter.report(systemClock.monotonic() - started);
@@ -107,10 +117,13 @@ async function operate(what: Operation, bundle: Bundle | null, target: DeployTar
     reporter.note(...locks);
     if (hasErrors(locks)) return finish();
     const folder = bundle ? await placeBundle(place, bundle) : '';
-    const program = bundle ? meshProgram({ bundle, ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }) }) : async () => ({});
+    const program = bundle
+      ? meshProgram({ bundle, ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }) })
+      : async () => ({});
     const stack = await openStack(place, target, folder, program);
     await repair(stack, place, target.stack, reporter);
-    if (options.diff !== undefined && options.diff !== '') reporter.write(options.diff.endsWith('\n') ? `${options.diff}\n` : `${options.diff}\n\n`);
+    if (options.diff !== undefined && options.diff !== '')
+      reporter.write(options.diff.endsWith('\n') ? `${options.diff}\n` : `${options.diff}\n\n`);
     await run({ stack, reporter, place });
     return finish();
   } catch (error) {
@@ -134,7 +147,12 @@ async function openStack(place: Place, target: DeployTarget, bundle: string, pro
     workDir: place.work,
     pulumiHome: place.home,
     pulumiCommand: await commandOf(place),
-    envVars: { ...placeEnvironment(place), MESHWRIGHT_ADMIN: target.adminUrl, MESHWRIGHT_TOKEN_FILE: path.resolve(target.tokenFile), MESHWRIGHT_BUNDLE: bundle },
+    envVars: {
+      ...placeEnvironment(place),
+      MESHWRIGHT_ADMIN: target.adminUrl,
+      MESHWRIGHT_TOKEN_FILE: path.resolve(target.tokenFile),
+      MESHWRIGHT_BUNDLE: bundle,
+    },
     projectSettings: { name: projectName, runtime: 'nodejs', backend: { url: `file://${place.backend}` } },
   });
   if ((await readTextIfThere(place.checkpoint)) === null) return spared(await Stack.createOrSelect(target.stack, workspace));
@@ -144,7 +162,8 @@ async function openStack(place: Place, target: DeployTarget, bundle: string, pro
 }
 
 /** After an update the Automation API starts the CLI three more times, for outputs and history that nobody here reads. */
-const spared = (stack: Stack): Stack => Object.assign(stack, { outputs: () => Promise.resolve({}), info: () => Promise.resolve(undefined) });
+const spared = (stack: Stack): Stack =>
+  Object.assign(stack, { outputs: () => Promise.resolve({}), info: () => Promise.resolve(undefined) });
 
 const commands = new Map<string, Promise<PulumiCommand>>();
 /** Asking a CLI for its version starts a process: once for each is enough. */
@@ -192,8 +211,7 @@ const engineOptions = (reporter: Reporter, options: DeployOptions) => ({
 function engineReason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const lines = message.split('\n').map((line) => line.trim());
-  return lines.find((line) => /^(error|panic|fatal)/i.test(line))?.slice(0, 600) ?? lines.find((line) => line !== '')?.slice(0, 600) ?? 'unknown';
+  return (
+    lines.find((line) => /^(error|panic|fatal)/i.test(line))?.slice(0, 600) ?? lines.find((line) => line !== '')?.slice(0, 600) ?? 'unknown'
+  );
 }
-
-/** For those who clean up after a target. */
-export const forget = (target: Pick<DeployTarget, 'stateDir'>): Promise<void> => fs.rm(target.stateDir, { recursive: true, force: true });

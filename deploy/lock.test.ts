@@ -45,7 +45,10 @@ describe('lock', () => {
   });
 
   test("a dead owner's is taken over, also when its pid is in use again", async () => {
-    for (const owner of [{ pid: 2 ** 22 - 1, started: '1' }, { pid: process.pid, started: 'another time' }]) {
+    for (const owner of [
+      { pid: 2 ** 22 - 1, started: '1' },
+      { pid: process.pid, started: 'another time' },
+    ]) {
       await fs.writeFile(file(), JSON.stringify(owner));
       const taken = await takeLock(file(), 'prod', systemClock, 0);
       expect(taken.diagnostics).toEqual([]);

@@ -100,7 +100,8 @@ async function readLock(file: string): Promise<PulumiLock | 'gone' | 'unreadable
   if (text === null) return 'gone';
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null || !('pid' in value) || !('hostname' in value) || !('timestamp' in value)) return 'unreadable';
+    if (typeof value !== 'object' || value === null || !('pid' in value) || !('hostname' in value) || !('timestamp' in value))
+      return 'unreadable';
     const { pid, hostname, timestamp } = value;
     const since = typeof timestamp === 'string' ? Date.parse(timestamp) : Number.NaN;
     if (typeof pid !== 'number' || typeof hostname !== 'string' || Number.isNaN(since)) return 'unreadable';

@@ -47,8 +47,10 @@ export async function preparePlace({ stateDir, stack, pulumi, providerMain }: Pl
     locks: path.join(root, 'backend', '.pulumi', 'locks', 'organization', projectName, stack),
   };
   const plugin = path.join(place.home, 'plugins', `resource-${projectName}-v${pluginVersion}`);
-  for (const folder of [root, plugin, place.work, place.backend, path.join(place.cliRoot, 'bin')]) await fs.mkdir(folder, { recursive: true, mode: 0o700 });
-  if ((await readTextIfThere(place.passphraseFile)) === null) await writeFileAtomic(place.passphraseFile, randomBytes(32).toString('base64url'), { mode: 0o600 });
+  for (const folder of [root, plugin, place.work, place.backend, path.join(place.cliRoot, 'bin')])
+    await fs.mkdir(folder, { recursive: true, mode: 0o700 });
+  if ((await readTextIfThere(place.passphraseFile)) === null)
+    await writeFileAtomic(place.passphraseFile, randomBytes(32).toString('base64url'), { mode: 0o600 });
   await sameText(path.join(plugin, 'pulumi-resource-meshwright'), launcher(providerMain ?? (await findProvider())), 0o755);
   await linkTo(path.join(place.cliRoot, 'bin', 'pulumi'), pulumi);
   return place;
@@ -78,7 +80,8 @@ export async function placeBundle(place: Place, bundle: Bundle, keep = 4): Promi
   const folder = path.join(bundles, `${String(bundle.release.release.generation).padStart(10, '0')}-${shortDigest(bundle.release.digest)}`);
   await writeBundleFolder(folder, bundle);
   const others = (await fs.readdir(bundles)).filter((name) => path.join(bundles, name) !== folder).sort();
-  for (const old of others.slice(0, Math.max(0, others.length - keep + 1))) await fs.rm(path.join(bundles, old), { recursive: true, force: true });
+  for (const old of others.slice(0, Math.max(0, others.length - keep + 1)))
+    await fs.rm(path.join(bundles, old), { recursive: true, force: true });
   return folder;
 }
 
@@ -104,8 +107,17 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** Beside this file when compiled; in dist/ when run as source. */
 async function findProvider(): Promise<string> {
-  for (const candidate of [path.join(__dirname, 'provider', 'main.js'), path.join(__dirname, '..', 'dist', 'deploy', 'provider', 'main.js')]) {
-    if (await fs.access(candidate).then(() => true, () => false)) return candidate;
+  for (const candidate of [
+    path.join(__dirname, 'provider', 'main.js'),
+    path.join(__dirname, '..', 'dist', 'deploy', 'provider', 'main.js'),
+  ]) {
+    if (
+      await fs.access(candidate).then(
+        () => true,
+        () => false,
+      )
+    )
+      return candidate;
   }
   throw new Error('the provider is not built; run `npm run build`');
 }

@@ -100,7 +100,8 @@ export class Reporter {
     } else if (severity === 'warning' || severity === 'error') {
       const known = codedDiagnostics(message, severity);
       if (known.length > 0) this.note(...known);
-      else if (severity === 'error' && !/^(update|preview|refresh) failed$/.test(message)) this.note(deploy.engineFailed({ what: 'operation', reason: oneLine(message) }));
+      else if (severity === 'error' && !/^(update|preview|refresh) failed$/.test(message))
+        this.note(deploy.engineFailed({ what: 'operation', reason: oneLine(message) }));
     }
   }
 }
@@ -138,4 +139,10 @@ function operationOf(op: string): Operation {
 
 /** Pulumi marks colours as `<{%fg 1%}>`. */
 const plain = (text: string): string => text.replaceAll(/<\{%.*?%\}>/g, '').trim();
-const oneLine = (text: string): string => text.split('\n').map((line) => line.trim()).filter((line) => line !== '').join(' ').slice(0, 600);
+const oneLine = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join(' ')
+    .slice(0, 600);

@@ -34,11 +34,13 @@ export function signerClient(socketPath: string, options: { readonly timeoutMs?:
     }
     if (answer.status !== 200) return { diagnostics: refusalIn(value) };
     const result = read(value);
-    if (result === undefined) return { diagnostics: [sign.signerUnreachable({ socket: socketPath, reason: 'its answer is not of the documented form' })] };
+    if (result === undefined)
+      return { diagnostics: [sign.signerUnreachable({ socket: socketPath, reason: 'its answer is not of the documented form' })] };
     return { value: result, diagnostics: [] };
   };
   return {
-    signObjects: (request) => ask('POST', '/v1/sign/objects', request, (value) => (isSignatures(value, request.statements.length) ? value : undefined)),
+    signObjects: (request) =>
+      ask('POST', '/v1/sign/objects', request, (value) => (isSignatures(value, request.statements.length) ? value : undefined)),
     signRelease: (request) => ask('POST', '/v1/sign/release', request, (value) => (isJws(value) ? value : undefined)),
     state: () => ask('GET', '/v1/keys', undefined, (value) => (isState(value) ? value : undefined)),
   };
@@ -57,7 +59,11 @@ export async function signBundle(client: SignerClient, unsigned: Unsigned, purpo
   const { release, sources, files } = unsigned;
   const { environment } = release;
   const objects = unsigned.objects.toSorted((a, b) => (objectName(a) < objectName(b) ? -1 : 1));
-  const signatures = await client.signObjects({ environment, purpose, statements: objects.map((object) => objectStatement(object, environment)) });
+  const signatures = await client.signObjects({
+    environment,
+    purpose,
+    statements: objects.map((object) => objectStatement(object, environment)),
+  });
   if (!signatures.value) return { diagnostics: signatures.diagnostics };
   const jwsOf = signatures.value.signatures;
   const signed: SignedObject[] = objects.map((object, index) => ({ object, digest: digestOfJson(object), jws: jwsOf[index] ?? '' }));
@@ -85,16 +91,25 @@ export function unsignedBundle({ release, objects, sources, files }: Unsigned): 
   };
 }
 
-function exchange(socketPath: string, method: string, path: string, body: unknown, timeoutMs: number): Promise<{ status: number; text: string }> {
+function exchange(
+  socketPath: string,
+  method: string,
+  path: string,
+  body: unknown,
+  timeoutMs: number,
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const headers = payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': payload.length };
-    const request = http.request({ socketPath, method, path, headers, agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.once('error', reject);
-      response.once('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }));
-    });
+    const request = http.request(
+      { socketPath, method, path, headers, agent: false, signal: AbortSignal.timeout(timeoutMs) },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.once('error', reject);
+        response.once('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }));
+      },
+    );
     request.once('error', reject);
     request.end(payload);
   });
@@ -114,7 +129,9 @@ function refusalIn(value: unknown): readonly Diagnostic[] {
   return isDiagnostics(list) ? list : [sign.signerRefused({ reason: 'it gave no reason' })];
 }
 const isDiagnostics = (value: unknown): value is readonly Diagnostic[] =>
-  Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'object' && item !== null && 'code' in item && 'message' in item && 'severity' in item);
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every((item) => typeof item === 'object' && item !== null && 'code' in item && 'message' in item && 'severity' in item);
 const isSignatures = (value: unknown, count: number): value is SignObjectsAnswer =>
   typeof value === 'object' &&
   value !== null &&
@@ -122,5 +139,7 @@ const isSignatures = (value: unknown, count: number): value is SignObjectsAnswer
   Array.isArray(value.signatures) &&
   value.signatures.length === count &&
   value.signatures.every((jws) => typeof jws === 'string' && jws !== '');
-const isJws = (value: unknown): value is SignReleaseAnswer => typeof value === 'object' && value !== null && 'jws' in value && typeof value.jws === 'string' && value.jws !== '';
-const isState = (value: unknown): value is SignerState => typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys) && 'floors' in value;
+const isJws = (value: unknown): value is SignReleaseAnswer =>
+  typeof value === 'object' && value !== null && 'jws' in value && typeof value.jws === 'string' && value.jws !== '';
+const isState = (value: unknown): value is SignerState =>
+  typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys) && 'floors' in value;

@@ -97,7 +97,8 @@ export async function readKeyRing(keyFile: string): Promise<Outcome<KeyRing>> {
   } catch {
     return refuse('it is not JSON'); // without the parser's words: they quote the text
   }
-  if (typeof parsed !== 'object' || parsed === null || !('keys' in parsed) || !Array.isArray(parsed.keys)) return refuse('it is not a JWK Set');
+  if (typeof parsed !== 'object' || parsed === null || !('keys' in parsed) || !Array.isArray(parsed.keys))
+    return refuse('it is not a JWK Set');
   const keys: PrivateJwk[] = [];
   for (const [index, value] of parsed.keys.entries()) {
     const key = privateJwk(value);

@@ -33,7 +33,9 @@ export interface RunningSigner {
 export async function serveSigner(config: SignerConfig): Promise<Outcome<RunningSigner>> {
   const ring = await readKeyRing(config.keyFile);
   if (!ring.value) return { diagnostics: ring.diagnostics };
-  const refuse = (reason: string): Outcome<RunningSigner> => ({ diagnostics: [sign.signerUnreachable({ socket: config.socketPath, reason })] });
+  const refuse = (reason: string): Outcome<RunningSigner> => ({
+    diagnostics: [sign.signerUnreachable({ socket: config.socketPath, reason })],
+  });
   const floors = await openFloors(config.stateFile);
   if (typeof floors === 'string') return refuse(floors);
   const trouble = await prepareSocket(config.socketPath);
@@ -65,9 +67,11 @@ async function openFloors(stateFile: string): Promise<Floors | string> {
     return `its state file \`${stateFile}\` is not JSON; floors are not guessed`;
   }
   const floors = new Map<string, number>();
-  const entries = stored === null ? [] : Object.entries(typeof stored === 'object' && 'floors' in stored && stored.floors ? stored.floors : { '': null });
+  const entries =
+    stored === null ? [] : Object.entries(typeof stored === 'object' && 'floors' in stored && stored.floors ? stored.floors : { '': null });
   for (const [environment, floor] of entries) {
-    if (typeof floor !== 'number' || !Number.isSafeInteger(floor)) return `its state file \`${stateFile}\` is damaged; floors are not guessed`;
+    if (typeof floor !== 'number' || !Number.isSafeInteger(floor))
+      return `its state file \`${stateFile}\` is damaged; floors are not guessed`;
     floors.set(environment, floor);
   }
   let last: Promise<void> = Promise.resolve();
@@ -79,10 +83,12 @@ async function openFloors(stateFile: string): Promise<Floors | string> {
       // One write after the other; the map moves at once, so that two requests at the same time see each other.
       if (floor > (floors.get(environment) ?? 0)) floors.set(environment, floor);
       const text = `${JSON.stringify({ floors: all() }, null, 2)}\n`;
-      last = last.catch(() => undefined).then(async () => {
-        await fs.mkdir(path.dirname(stateFile), { recursive: true, mode: 0o700 });
-        await writeFileAtomic(stateFile, text, { mode: 0o600 });
-      });
+      last = last
+        .catch(() => undefined)
+        .then(async () => {
+          await fs.mkdir(path.dirname(stateFile), { recursive: true, mode: 0o700 });
+          await writeFileAtomic(stateFile, text, { mode: 0o600 });
+        });
       return last;
     },
   };
@@ -90,7 +96,8 @@ async function openFloors(stateFile: string): Promise<Floors | string> {
 
 /** Makes the folder, checks that it is private, and removes a socket that nobody listens on. */
 async function prepareSocket(socketPath: string): Promise<string | undefined> {
-  if (Buffer.byteLength(socketPath) > 100) return 'its path is longer than the 100 bytes that a unix socket may have; choose a shorter folder';
+  if (Buffer.byteLength(socketPath) > 100)
+    return 'its path is longer than the 100 bytes that a unix socket may have; choose a shorter folder';
   const folder = path.dirname(socketPath);
   await fs.mkdir(folder, { recursive: true, mode: 0o700 });
   const { mode, uid } = await fs.stat(folder);
@@ -111,7 +118,11 @@ async function prepareSocket(socketPath: string): Promise<string | undefined> {
 function createServer(ring: KeyRing, floors: Floors, log: Log | undefined): http.Server {
   const signer = createSigner(ring, floors);
   const metrics = createMetrics();
-  const signed = metrics.counter({ name: 'meshwright_signer_requests_total', help: 'Requests by what was asked and how it ended.', labels: ['what', 'outcome'] });
+  const signed = metrics.counter({
+    name: 'meshwright_signer_requests_total',
+    help: 'Requests by what was asked and how it ended.',
+    labels: ['what', 'outcome'],
+  });
   const showMetrics = metricsHandler(metrics);
   const state = (): SignerState => ({
     keys: ring.keys
@@ -132,19 +143,24 @@ function createServer(ring: KeyRing, floors: Floors, log: Log | undefined): http
       const known = error instanceof SignerRefused;
       if (!known) log?.error({ error }, 'signing failed');
       else log?.warn({ code: error.diagnostic.code }, error.diagnostic.message);
-      const refusal: SignerRefusal = { diagnostics: [known ? error.diagnostic : sign.signerRefused({ reason: 'it failed; its log says why' })] };
+      const refusal: SignerRefusal = {
+        diagnostics: [known ? error.diagnostic : sign.signerRefused({ reason: 'it failed; its log says why' })],
+      };
       answer(response, known ? 422 : 500, refusal);
     }
   };
-  const server = http.createServer({ requestTimeout: 30_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 }, (request, response) => {
-    const route = `${request.method} ${request.url}`;
-    if (route === 'POST /v1/sign/objects') void handle('objects', request, response);
-    else if (route === 'POST /v1/sign/release') void handle('release', request, response);
-    else if (route === 'GET /v1/keys') answer(response, 200, state());
-    else if (route === 'GET /healthz' || route === 'GET /readyz') answer(response, 200, { ok: true });
-    else if (route === 'GET /metrics') showMetrics(request, response);
-    else answer(response, 404, { diagnostics: [sign.signerRefused({ reason: 'there is no such request' })] } satisfies SignerRefusal);
-  });
+  const server = http.createServer(
+    { requestTimeout: 30_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+    (request, response) => {
+      const route = `${request.method} ${request.url}`;
+      if (route === 'POST /v1/sign/objects') void handle('objects', request, response);
+      else if (route === 'POST /v1/sign/release') void handle('release', request, response);
+      else if (route === 'GET /v1/keys') answer(response, 200, state());
+      else if (route === 'GET /healthz' || route === 'GET /readyz') answer(response, 200, { ok: true });
+      else if (route === 'GET /metrics') showMetrics(request, response);
+      else answer(response, 404, { diagnostics: [sign.signerRefused({ reason: 'there is no such request' })] } satisfies SignerRefusal);
+    },
+  );
   server.maxConnections = 64;
   server.keepAliveTimeout = 1_000;
   return server;

@@ -7,7 +7,17 @@ import { parseTrust } from '../../core/bundle/trust';
 import { verifyRelease } from '../../core/bundle/verify';
 import { temporaryFolder } from '../../platform/files';
 import { testRelease, testReleaseAfter } from '../../test/kit/signing';
-import { generateKeys, readKeyRing, retireKey, rotateKey, serveSigner, signBundle, signerClient, unsignedBundle, type RunningSigner } from './index';
+import {
+  generateKeys,
+  readKeyRing,
+  retireKey,
+  rotateKey,
+  serveSigner,
+  signBundle,
+  signerClient,
+  unsignedBundle,
+  type RunningSigner,
+} from './index';
 
 const object: MeshObject = { apiVersion, kind: 'AdmissionRules', metadata: { namespace: 'mesh', name: 'rules' }, spec: { a: 1 } };
 const codes = (outcome: { diagnostics: readonly { code: string }[] }): string[] => outcome.diagnostics.map((d) => d.code);
@@ -53,7 +63,11 @@ describe('sign', () => {
   test('what preview keys sign is refused outside a dry run', async () => {
     await generateKeys(files, ['prod']);
     await start();
-    const { value } = await signBundle(signerClient(config.socketPath), { release: testRelease([object]), objects: [object], sources: {} }, 'preview');
+    const { value } = await signBundle(
+      signerClient(config.socketPath),
+      { release: testRelease([object]), objects: [object], sources: {} },
+      'preview',
+    );
     if (!value) throw new Error('unsigned');
     expect(codes(await verifyBundle(value, await trust()))).toEqual(['MW6005', 'MW6005']);
     expect(codes(await verifyBundle(value, await trust(), 'dry-run'))).toEqual([]);
@@ -63,7 +77,8 @@ describe('sign', () => {
     await generateKeys(files, ['prod']);
     const first = await start();
     const client = signerClient(config.socketPath);
-    const sign = (generation: number) => client.signRelease({ purpose: 'live', release: testRelease([object], { generation }), byproducts: {} });
+    const sign = (generation: number) =>
+      client.signRelease({ purpose: 'live', release: testRelease([object], { generation }), byproducts: {} });
     expect(codes(await sign(5))).toEqual([]);
     expect(codes(await sign(4))).toEqual(['MW6033']);
     await first.close();
@@ -98,7 +113,12 @@ describe('sign', () => {
     const next = await client.signRelease({ purpose: 'live', release: two, byproducts: {} });
     const accepts = async (release: typeof one, jws: string | undefined): Promise<string[]> => {
       const { digestOfJson } = await import('../../core/lib/digest');
-      return codes(await verifyRelease({ release, digest: digestOfJson(release), jws }, { trust: await trust(), now: 0, live: release === one ? null : { generation: 1, digest: digestOfJson(one) } }));
+      return codes(
+        await verifyRelease(
+          { release, digest: digestOfJson(release), jws },
+          { trust: await trust(), now: 0, live: release === one ? null : { generation: 1, digest: digestOfJson(one) } },
+        ),
+      );
     };
     expect(await accepts(one, old.value?.jws)).toEqual([]);
     expect(await accepts(two, next.value?.jws)).toEqual([]);
@@ -159,13 +179,18 @@ describe('sign', () => {
     await generateKeys(files, ['prod']);
     await start();
     const client = signerClient(config.socketPath);
-    const refusal = async (request: unknown): Promise<string | undefined> => (await client.signObjects(request as never)).diagnostics[0]?.message;
+    const refusal = async (request: unknown): Promise<string | undefined> =>
+      (await client.signObjects(request as never)).diagnostics[0]?.message;
     expect(await refusal({ environment: 'dev', purpose: 'live', statements: [] })).toContain('no live key for environment `dev`');
     expect(await refusal({ environment: 'prod', purpose: 'root', statements: [] })).toContain('`purpose`');
     const statement = { environment: 'dev', kind: 'X', namespace: 'a', name: 'b', sha256: '0'.repeat(64) };
     expect(await refusal({ environment: 'prod', purpose: 'live', statements: [statement] })).toContain('another environment');
-    expect(await refusal({ environment: 'prod', purpose: 'live', statements: [{ ...statement, environment: 'prod', sha256: 'x' }] })).toContain('sha256');
-    expect(codes(await client.signRelease({ purpose: 'live', release: { ...testRelease([]), waves: [] }, byproducts: {} }))).toEqual(['MW6031']);
+    expect(
+      await refusal({ environment: 'prod', purpose: 'live', statements: [{ ...statement, environment: 'prod', sha256: 'x' }] }),
+    ).toContain('sha256');
+    expect(codes(await client.signRelease({ purpose: 'live', release: { ...testRelease([]), waves: [] }, byproducts: {} }))).toEqual([
+      'MW6031',
+    ]);
     expect(codes(await signerClient(path.join(folder, 'none.sock')).state())).toEqual(['MW6030']);
   });
 });

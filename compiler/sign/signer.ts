@@ -1,7 +1,14 @@
 /** The signing itself, away from sockets and files: keys and floors in, signatures out. */
 import { CompactSign, importJWK } from 'jose';
 import { assertReleaseForm, FormError, members } from '../../core/bundle/release-form';
-import { objectType, releaseStatement, releaseType, statementBytes, type Byproducts, type ObjectStatement } from '../../core/bundle/statement';
+import {
+  objectType,
+  releaseStatement,
+  releaseType,
+  statementBytes,
+  type Byproducts,
+  type ObjectStatement,
+} from '../../core/bundle/statement';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { sign } from '../../core/diagnostics/sign';
 import { isDigest } from '../../core/lib/digest';
@@ -77,7 +84,8 @@ function checked<T>(read: () => T): T {
 function objectsRequest(value: unknown): { environment: string; purpose: KeyPurpose; statements: ObjectStatement[] } {
   const { environment, purpose, statements } = members(value, 'the request', ['environment', 'purpose', 'statements']);
   if (typeof environment !== 'string') throw new FormError('`environment` is not a text');
-  if (!Array.isArray(statements) || statements.length > maxStatements) throw new FormError(`\`statements\` is not a list of at most ${maxStatements}`);
+  if (!Array.isArray(statements) || statements.length > maxStatements)
+    throw new FormError(`\`statements\` is not a list of at most ${maxStatements}`);
   return { environment, purpose: purposeOf(purpose), statements: statements.map((item) => statement(item, environment)) };
 }
 
@@ -96,10 +104,12 @@ function statement(value: unknown, environment: string): ObjectStatement {
 function releaseRequest(value: unknown): { release: Parameters<typeof releaseStatement>[0]; purpose: KeyPurpose; byproducts: Byproducts } {
   const { release, purpose, byproducts } = members(value, 'the request', ['release', 'purpose', 'byproducts']);
   assertReleaseForm(release);
-  if (typeof byproducts !== 'object' || byproducts === null || Array.isArray(byproducts)) throw new FormError('`byproducts` is not an object');
+  if (typeof byproducts !== 'object' || byproducts === null || Array.isArray(byproducts))
+    throw new FormError('`byproducts` is not an object');
   const digests: [string, Byproducts[string]][] = [];
   for (const [path, digest] of Object.entries(byproducts)) {
-    if (typeof digest !== 'string' || !isDigest(digest)) throw new FormError(`\`byproducts\` gives \`${path.slice(0, 80)}\` something that is not a digest`);
+    if (typeof digest !== 'string' || !isDigest(digest))
+      throw new FormError(`\`byproducts\` gives \`${path.slice(0, 80)}\` something that is not a digest`);
     digests.push([path, digest]);
   }
   return { release, purpose: purposeOf(purpose), byproducts: Object.fromEntries(digests) };

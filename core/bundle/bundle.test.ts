@@ -16,7 +16,12 @@ const proxy: MeshObject = {
     outbound: { listeners: [], routes: [], catchAll: null, services: ['books/ratings.web'] },
   } as never,
 };
-const rules: MeshObject = { apiVersion, kind: 'AdmissionRules', metadata: { namespace: 'mesh', name: 'rules' }, spec: { deployers: ['ci'] } };
+const rules: MeshObject = {
+  apiVersion,
+  kind: 'AdmissionRules',
+  metadata: { namespace: 'mesh', name: 'rules' },
+  spec: { deployers: ['ci'] },
+};
 const sources = { 'books/x': { file: 'books/a.policy.ts', line: 3, column: 1, chain: [{ file: 'b.ts', line: 1, column: 2 }] } };
 
 describe('bundle', () => {
@@ -81,7 +86,9 @@ describe('bundle', () => {
     }
     expect(await accepted(new Map([...files, ['istio/extra.yaml', 'x']]))).toBe(false);
     const extra: MeshObject = { ...rules, kind: 'ServiceConfig', metadata: { namespace: 'a', name: 'b.c' } } as never;
-    expect(await accepted(new Map([...files, ['services/a/b.c.json', formatJson(await signTestObject(signer, extra, 'prod'))]]))).toBe(false);
+    expect(await accepted(new Map([...files, ['services/a/b.c.json', formatJson(await signTestObject(signer, extra, 'prod'))]]))).toBe(
+      false,
+    );
   });
 
   test('files of other targets are covered by the signature of the release', async () => {

@@ -202,6 +202,7 @@ function readPosition(value: unknown): Position {
   return position(file, line, column);
 }
 function position(file: unknown, line: unknown, column: unknown): Position {
-  if (typeof file !== 'string' || typeof line !== 'number' || typeof column !== 'number') throw new FormError('a place is not file, line and column');
+  if (typeof file !== 'string' || typeof line !== 'number' || typeof column !== 'number')
+    throw new FormError('a place is not file, line and column');
   return { file, line, column };
 }

@@ -89,7 +89,8 @@ export type MeshObject = ServiceConfig | ProxyConfig | AdmissionRules;
 
 /** `ServiceConfig/bookinfo/reviews.web`: what a Release maps to a digest. */
 export type ObjectName = string & { readonly __brand: 'ObjectName' };
-export const objectName = (object: Pick<MeshObject, 'kind' | 'metadata'>): ObjectName => `${object.kind}/${object.metadata.namespace}/${object.metadata.name}` as ObjectName;
+export const objectName = (object: Pick<MeshObject, 'kind' | 'metadata'>): ObjectName =>
+  `${object.kind}/${object.metadata.namespace}/${object.metadata.name}` as ObjectName;
 
 /** An object and the compact JWS (EdDSA) over the canonical JSON of {environment, kind, namespace, name, sha256}. */
 export interface SignedObject {
@@ -143,5 +144,10 @@ export interface SignedRelease {
 
 /** Rule id -> place. Beside the bundle, never in an object; unsigned, since nothing decides by it. */
 export interface SourceMap {
-  readonly [ruleId: string]: { readonly file: string; readonly line: number; readonly column: number; readonly chain: readonly { readonly file: string; readonly line: number; readonly column: number }[] };
+  readonly [ruleId: string]: {
+    readonly file: string;
+    readonly line: number;
+    readonly column: number;
+    readonly chain: readonly { readonly file: string; readonly line: number; readonly column: number }[];
+  };
 }

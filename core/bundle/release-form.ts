@@ -79,7 +79,8 @@ function assertSteps(value: unknown): void {
     for (const entry of step['parts']) {
       const part = members(entry, 'a part of a step', ['proxy', 'part']);
       if (typeof part['proxy'] !== 'string') throw new FormError('a part of a step names no proxy');
-      if (part['part'] !== 'inbound' && part['part'] !== 'outbound') throw new FormError('a part of a step is neither `inbound` nor `outbound`');
+      if (part['part'] !== 'inbound' && part['part'] !== 'outbound')
+        throw new FormError('a part of a step is neither `inbound` nor `outbound`');
     }
   }
 }
@@ -88,7 +89,8 @@ function assertWaves(value: unknown): void {
   if (!Array.isArray(value) || value.length === 0) throw new FormError('`waves` is not a list of percentages');
   let before = 0;
   for (const wave of value) {
-    if (typeof wave !== 'number' || !Number.isFinite(wave) || wave <= before || wave > 100) throw new FormError('`waves` does not rise to 100');
+    if (typeof wave !== 'number' || !Number.isFinite(wave) || wave <= before || wave > 100)
+      throw new FormError('`waves` does not rise to 100');
     before = wave;
   }
   if (before !== 100) throw new FormError('`waves` does not end with 100');

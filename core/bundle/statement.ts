@@ -81,7 +81,8 @@ export function releaseStatement(release: Release, byproducts: Byproducts = {}):
 }
 
 /** The bytes that are signed. */
-export const statementBytes = (statement: ObjectStatement | ReleaseStatement): Uint8Array => new TextEncoder().encode(canonicalJson(statement));
+export const statementBytes = (statement: ObjectStatement | ReleaseStatement): Uint8Array =>
+  new TextEncoder().encode(canonicalJson(statement));
 
 /** `ServiceConfig/bookinfo/reviews.web`, `Release/prod/7`: how messages name a signed thing. */
 export const describeObject = (object: MeshObject): string => objectName(object);

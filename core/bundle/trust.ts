@@ -25,7 +25,9 @@ export interface TrustRoot {
 
 /** RFC 7638: SHA-256 over the required members in lexicographic order, base64url. */
 export const thumbprint = (key: Pick<PublicJwk, 'crv' | 'kty' | 'x'>): string =>
-  createHash('sha256').update(canonicalJson({ crv: key.crv, kty: key.kty, x: key.x })).digest('base64url');
+  createHash('sha256')
+    .update(canonicalJson({ crv: key.crv, kty: key.kty, x: key.x }))
+    .digest('base64url');
 
 /**
  * Reads a trust root from its text. Fails closed: any unknown member, any key whose `kid` is not its thumbprint, any key listed as both live

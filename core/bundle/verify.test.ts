@@ -1,4 +1,11 @@
-import { newTestSigner, signTestObject, signTestRelease, testJws as jwsOf, testRelease, type TestSigner as Signer } from '../../test/kit/signing';
+import {
+  newTestSigner,
+  signTestObject,
+  signTestRelease,
+  testJws as jwsOf,
+  testRelease,
+  type TestSigner as Signer,
+} from '../../test/kit/signing';
 import { digestOfJson, type Digest } from '../lib/digest';
 import { canonicalJson } from '../lib/json';
 import { apiVersion, type MeshObject, type Release, type SignedObject, type SignedRelease } from './objects';
@@ -18,7 +25,12 @@ describe('verify', () => {
 
   beforeAll(async () => {
     [live, preview, stranger] = await Promise.all([newTestSigner(), newTestSigner(), newTestSigner()]);
-    trust = { environments: { prod: { keys: [live.jwk], previewKeys: [preview.jwk], generationFloor: 0 }, dev: { keys: [live.jwk], generationFloor: 4 } } };
+    trust = {
+      environments: {
+        prod: { keys: [live.jwk], previewKeys: [preview.jwk], generationFloor: 0 },
+        dev: { keys: [live.jwk], generationFloor: 4 },
+      },
+    };
   });
 
   const signedObject = (signer: Signer, environment = 'prod', header: Record<string, unknown> = {}): Promise<SignedObject> =>
@@ -29,7 +41,10 @@ describe('verify', () => {
   test('a signed object is believed, in its environment only', async () => {
     const signed = await signedObject(live);
     expect((await verifyObject(signed, 'prod', trust)).value).toBe(object);
-    expect((await verifyObject(signed, 'dev', trust)).diagnostics[0]).toMatchObject({ code: 'MW6007', message: expect.stringContaining('another environment') });
+    expect((await verifyObject(signed, 'dev', trust)).diagnostics[0]).toMatchObject({
+      code: 'MW6007',
+      message: expect.stringContaining('another environment'),
+    });
     expect(codes(await verifyObject(signed, 'qa', trust))).toEqual(['MW6008']);
     expect(codes(await verifyObject(signed, '__proto__', trust))).toEqual(['MW6008']);
   });
@@ -61,7 +76,12 @@ describe('verify', () => {
       jws: `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${payload}.${signature}`,
     });
     const base = { alg: 'EdDSA', kid: live.jwk.kid, typ: objectType };
-    for (const header of [{ ...base, crit: ['b64'], b64: false }, { ...base, alg: 'none' }, { ...base, alg: 'HS256' }, { ...base, alg: 'ES256' }]) {
+    for (const header of [
+      { ...base, crit: ['b64'], b64: false },
+      { ...base, alg: 'none' },
+      { ...base, alg: 'HS256' },
+      { ...base, alg: 'ES256' },
+    ]) {
       expect(codes(await verifyObject(withHeader(header), 'prod', trust))).toEqual(['MW6003']);
     }
     expect(codes(await verifyObject({ ...signed, jws: '' }, 'prod', trust))).toEqual(['MW6002']);
@@ -71,7 +91,9 @@ describe('verify', () => {
     const signed = await signedObject(live);
     const changed = (next: unknown, digest: Digest = digestOfJson(next)): unknown => ({ ...signed, object: next, digest });
     expect(codes(await verifyObject(changed({ ...object, spec: { a: [1, 'y'] } }), 'prod', trust))).toEqual(['MW6007']);
-    expect(codes(await verifyObject(changed({ ...object, metadata: { namespace: 'mesh', name: 'other' } }), 'prod', trust))).toEqual(['MW6007']);
+    expect(codes(await verifyObject(changed({ ...object, metadata: { namespace: 'mesh', name: 'other' } }), 'prod', trust))).toEqual([
+      'MW6007',
+    ]);
     expect(codes(await verifyObject(changed({ ...object, kind: 'ProxyConfig' }), 'prod', trust))).toEqual(['MW6007']);
     expect(codes(await verifyObject(changed(object, digestOfJson('x')), 'prod', trust))).toEqual(['MW6006']);
   });
@@ -98,7 +120,14 @@ describe('verify', () => {
   test('hostile shapes are refused and never throw', async () => {
     let deep: unknown = 1;
     for (let i = 0; i < 20_000; i++) deep = [deep];
-    const shapes: unknown[] = [null, 1, [], {}, { object: null, digest: '', jws: '' }, { ...(await signedObject(live)), object: { ...object, spec: { deep } } }];
+    const shapes: unknown[] = [
+      null,
+      1,
+      [],
+      {},
+      { object: null, digest: '', jws: '' },
+      { ...(await signedObject(live)), object: { ...object, spec: { deep } } },
+    ];
     for (const shape of shapes) {
       expect(codes(await verifyObject(shape, 'prod', trust))).toEqual(['MW6001']);
     }
@@ -148,7 +177,11 @@ describe('verify', () => {
   });
 
   test("an object's signature is none for a release", async () => {
-    const signed = { release: first, digest: digestOfJson(first), jws: await jwsOf(live, statementBytes(releaseStatement(first)), { typ: objectType }) };
+    const signed = {
+      release: first,
+      digest: digestOfJson(first),
+      jws: await jwsOf(live, statementBytes(releaseStatement(first)), { typ: objectType }),
+    };
     expect(codes(await verifyRelease(signed, { trust, now, live: null }))).toEqual(['MW6003']);
   });
 

@@ -44,7 +44,12 @@ export interface ReleaseContext {
  * Verifies one object for an environment. `signed` is what came from outside: `{ object, digest, jws }`, unknown until verified.
  * @returns the object when everything holds; else one error (MW6001 to MW6008).
  */
-export async function verifyObject(signed: unknown, environment: string, trust: TrustRoot, purpose: Purpose = 'live'): Promise<Outcome<MeshObject>> {
+export async function verifyObject(
+  signed: unknown,
+  environment: string,
+  trust: TrustRoot,
+  purpose: Purpose = 'live',
+): Promise<Outcome<MeshObject>> {
   return guarded('the object', async () => {
     const { object, digest, jws } = members(signed, 'the signed object', ['object', 'digest', 'jws']);
     assertObjectForm(object);
@@ -52,7 +57,8 @@ export async function verifyObject(signed: unknown, environment: string, trust: 
     assertDigest(what, digest, digestOfJson(object));
     const payload = await verifiedPayload({ what, jws, type: objectType, environment, trust, purpose });
     const expected = objectStatement(object, environment);
-    if (!sameBytes(payload, statementBytes(expected))) throw new Refused(sign.otherStatement({ what, field: differingField(payload, expected) }));
+    if (!sameBytes(payload, statementBytes(expected)))
+      throw new Refused(sign.otherStatement({ what, field: differingField(payload, expected) }));
     return object;
   });
 }
@@ -96,7 +102,11 @@ async function guarded<T>(what: string, run: () => Promise<T>): Promise<Outcome<
   }
 }
 
-async function verifySignedRelease(signed: unknown, trust: TrustRoot, purpose: Purpose): Promise<{ release: Release; byproducts: Byproducts }> {
+async function verifySignedRelease(
+  signed: unknown,
+  trust: TrustRoot,
+  purpose: Purpose,
+): Promise<{ release: Release; byproducts: Byproducts }> {
   const { release, digest, jws } = members(signed, 'the signed release', ['release', 'digest', 'jws']);
   assertReleaseForm(release);
   const what = describeRelease(release);
@@ -114,7 +124,8 @@ function assertFollows(release: Release, { trust, now, live }: ReleaseContext): 
   const floor = environmentOf(trust, release.environment)?.generationFloor ?? 0;
   if (live === null && generation <= floor) throw new Refused(sign.generation({ generation, expected: `one above the floor, ${floor}` }));
   if (live !== null) {
-    if (generation !== live.generation + 1) throw new Refused(sign.generation({ generation, expected: `${live.generation + 1}, one above the live one` }));
+    if (generation !== live.generation + 1)
+      throw new Refused(sign.generation({ generation, expected: `${live.generation + 1}, one above the live one` }));
     if (release.parent !== live.digest) throw new Refused(sign.parent({ parent: release.parent ?? 'nothing', live: live.digest }));
     const first = live.inForce && firstDifference(release.stable, live.inForce);
     if (first !== undefined) throw new Refused(sign.otherStable({ first }));
@@ -215,7 +226,9 @@ function differingField(payload: Uint8Array, expected: ReturnType<typeof objectS
 }
 
 function firstDifference(a: ReleaseSet, b: ReleaseSet): string | undefined {
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].sort().find((name) => canonicalJson(a[name] ?? null) !== canonicalJson(b[name] ?? null));
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])]
+    .sort()
+    .find((name) => canonicalJson(a[name] ?? null) !== canonicalJson(b[name] ?? null));
 }
 
 const isCanonicalBase64Url = (text: string): boolean => Buffer.from(text, 'base64url').toString('base64url') === text;

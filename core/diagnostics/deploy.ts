@@ -8,7 +8,7 @@ export const deploy = {
     severity: 'error',
     summary: 'Pulumi ended a preview, an update or a refresh with an error.',
     message: ({ what, reason }) => `the ${what} failed: ${reason}`,
-    help: () => 'the lines above it are Pulumi\'s own; what was done is kept, and the next run goes on from there',
+    help: () => "the lines above it are Pulumi's own; what was done is kept, and the next run goes on from there",
   }),
   releaseRefused: defineDiagnostic<{ reason: string }>({
     code: 'MW7002',
@@ -46,7 +46,7 @@ export const deploy = {
     code: 'MW7006',
     slug: 'control-plane-unreachable',
     severity: 'error',
-    summary: 'The control plane\'s admin API does not answer.',
+    summary: "The control plane's admin API does not answer.",
     message: ({ url, reason }) => `the control plane at \`${url}\` does not answer: ${reason}`,
     help: () => 'see that it runs and that the admin address and the token file are right',
   }),
@@ -70,7 +70,8 @@ export const deploy = {
     slug: 'interrupted-update-repaired',
     severity: 'warning',
     summary: 'An earlier update was interrupted; what it had under way is done again.',
-    message: ({ stack, operations }) => `an earlier update of stack \`${stack}\` was interrupted with ${operations} operations under way; they are done again`,
+    message: ({ stack, operations }) =>
+      `an earlier update of stack \`${stack}\` was interrupted with ${operations} operations under way; they are done again`,
   }),
   toolMissing: defineDiagnostic<{ reason: string }>({
     code: 'MW7010',

@@ -61,7 +61,12 @@ export function adminClient({ adminUrl, tokenFile }: AdminTarget): AdminClient {
       throw unreachable(reasonOf(error));
     }
   };
-  const ask = async (method: string, path: string, body?: unknown, fine: readonly number[] = []): Promise<{ status: number; value: unknown }> => {
+  const ask = async (
+    method: string,
+    path: string,
+    body?: unknown,
+    fine: readonly number[] = [],
+  ): Promise<{ status: number; value: unknown }> => {
     const response = await send(method, path, body, AbortSignal.timeout(requestMs));
     let value: unknown;
     try {
@@ -76,7 +81,9 @@ export function adminClient({ adminUrl, tokenFile }: AdminTarget): AdminClient {
     if (response.status === 401 || response.status === 403) throw unreachable('it refuses the token');
     if (said.length > 0) throw new AdminError('refused', said);
     if (response.status >= 400 && response.status < 500) {
-      throw new AdminError('refused', [deploy.releaseRefused({ reason: `${method} ${path.split('?', 1)[0]} answered ${response.status}` })]);
+      throw new AdminError('refused', [
+        deploy.releaseRefused({ reason: `${method} ${path.split('?', 1)[0]} answered ${response.status}` }),
+      ]);
     }
     throw unreachable(`it answered ${response.status}`);
   };

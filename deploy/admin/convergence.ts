@@ -50,9 +50,19 @@ export async function awaitConvergence(client: AdminClient, awaited: Awaited): P
     await clock.sleep(150, { signal }).catch(() => undefined);
   }
   if (awaited.signal.aborted) {
-    return { kind: 'failed', diagnostic: deploy.notConverged({ generation, seconds: Math.round((clock.monotonic() - started) / 1000), waitingFor: 'waiting was cancelled' }) };
+    return {
+      kind: 'failed',
+      diagnostic: deploy.notConverged({
+        generation,
+        seconds: Math.round((clock.monotonic() - started) / 1000),
+        waitingFor: 'waiting was cancelled',
+      }),
+    };
   }
-  return { kind: 'failed', diagnostic: deploy.notConverged({ generation, seconds: Math.round(timeoutMs / 1000), waitingFor: trouble ?? lastWord }) };
+  return {
+    kind: 'failed',
+    diagnostic: deploy.notConverged({ generation, seconds: Math.round(timeoutMs / 1000), waitingFor: trouble ?? lastWord }),
+  };
 }
 
 /** The status now, then as it changes; ends after a while so that a watch that went deaf does not hold anybody up. */
@@ -72,7 +82,9 @@ async function* statuses(client: AdminClient, signal: AbortSignal): AsyncGenerat
 
 function endingOf(status: RolloutStatus, { digest, generation }: Awaited, waitedMs: number): Ending | undefined {
   if (status.release !== digest) {
-    return status.generation > generation ? { kind: 'failed', diagnostic: deploy.superseded({ generation, by: status.generation }) } : undefined;
+    return status.generation > generation
+      ? { kind: 'failed', diagnostic: deploy.superseded({ generation, by: status.generation }) }
+      : undefined;
   }
   switch (status.state) {
     case 'converged':
@@ -105,7 +117,8 @@ class Progress {
   take(status: RolloutStatus): void {
     if (status.release !== this.awaited.digest) return;
     const concerned = status.proxies.filter((proxy) => proxy.concerned);
-    const wave = status.step === null ? '' : `step ${status.step + 1} of ${status.steps}${status.wave === null ? '' : `, wave ${status.wave + 1}`}`;
+    const wave =
+      status.step === null ? '' : `step ${status.step + 1} of ${status.steps}${status.wave === null ? '' : `, wave ${status.wave + 1}`}`;
     if (wave !== '' && wave !== this.wave) this.awaited.say(wave);
     this.wave = wave === '' ? this.wave : wave;
     const few = concerned.length <= maxProxyLines;
@@ -122,7 +135,9 @@ class Progress {
     this.told.set(proxy.instance, phase);
     const news = phase.startsWith('candidate') || phase.includes('rejected') || phase.includes('unknown') || before !== undefined;
     if (news && !(over && phase === 'stable active')) {
-      this.awaited.say(`${proxy.instance}: ${phase}${proxy.lastError !== null && phase.includes('rejected') ? `: ${proxy.lastError}` : ''}`);
+      this.awaited.say(
+        `${proxy.instance}: ${phase}${proxy.lastError !== null && phase.includes('rejected') ? `: ${proxy.lastError}` : ''}`,
+      );
     }
   }
 }

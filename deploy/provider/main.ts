@@ -75,7 +75,8 @@ function endWithParent(): void {
 /** The client of wherever the configuration points when the first request is made. */
 function lazyClient(settings: Settings): AdminClient {
   const get = (): AdminClient => {
-    if (settings.adminUrl === '' || settings.tokenFile === '') throw new Error('set `meshwright:adminUrl` and `meshwright:tokenFile`: the provider does not know where the control plane is');
+    if (settings.adminUrl === '' || settings.tokenFile === '')
+      throw new Error('set `meshwright:adminUrl` and `meshwright:tokenFile`: the provider does not know where the control plane is');
     return adminClient(settings);
   };
   return {

@@ -29,11 +29,15 @@ export function meshObjectType(client: AdminClient, source: ObjectSource): Resou
     if (signed) return client.putObject(signed);
     // An object of the release before: the control plane has it, unless it lost its state.
     if (await client.hasObject(text(inputs, 'digest'))) return;
-    throw new Error(`\`${text(inputs, 'name')}\` (${text(inputs, 'digest')}) is neither in the bundle nor in the control plane; deploy the commit it came from once more`);
+    throw new Error(
+      `\`${text(inputs, 'name')}\` (${text(inputs, 'digest')}) is neither in the bundle nor in the control plane; deploy the commit it came from once more`,
+    );
   };
   return {
     check: (inputs) => [
-      ...(['environment', 'name'] as const).filter((name) => text(inputs, name) === '').map((property) => ({ property, reason: 'is missing' })),
+      ...(['environment', 'name'] as const)
+        .filter((name) => text(inputs, name) === '')
+        .map((property) => ({ property, reason: 'is missing' })),
       ...(isDigest(text(inputs, 'digest')) ? [] : [{ property: 'digest', reason: 'is not a digest' }]),
     ],
     diff: diffObject,
@@ -61,7 +65,9 @@ export function meshObjectType(client: AdminClient, source: ObjectSource): Resou
 }
 
 function diffObject(olds: JsonObject, news: JsonObject): Difference {
-  const changed = ['environment', 'name', 'digest'].filter((name) => text(olds, name) !== text(news, name)).map((path) => ({ path, change: 'update' as const }));
+  const changed = ['environment', 'name', 'digest']
+    .filter((name) => text(olds, name) !== text(news, name))
+    .map((path) => ({ path, change: 'update' as const }));
   if (changed.length > 0) return { kind: 'replace', changed };
   const kid = text(news, 'kid');
   if (kid === '' || kid === text(olds, 'kid')) return { kind: 'none', changed: [] };

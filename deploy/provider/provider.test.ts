@@ -60,9 +60,13 @@ describe('MeshObject', () => {
   });
 
   test('one of an earlier release is taken as it is, or named as lost', async () => {
-    expect(await meshObjectType(fakeClient({ hasObject: async () => true }), notInBundle).create(inputs, call())).toMatchObject({ id: object.digest });
+    expect(await meshObjectType(fakeClient({ hasObject: async () => true }), notInBundle).create(inputs, call())).toMatchObject({
+      id: object.digest,
+    });
     for (const dry of [true, false]) {
-      await expect(meshObjectType(fakeClient({}), notInBundle).create(inputs, call(dry))).rejects.toThrow('neither in the bundle nor in the control plane');
+      await expect(meshObjectType(fakeClient({}), notInBundle).create(inputs, call(dry))).rejects.toThrow(
+        'neither in the bundle nor in the control plane',
+      );
     }
   });
 
@@ -82,7 +86,11 @@ describe('MeshObject', () => {
   });
 
   test('inputs are checked', () => {
-    expect(meshObjectType(fakeClient({}), inBundle).check({ environment: 'prod', digest: 'x' }).map(({ property }) => property)).toEqual(['name', 'digest']);
+    expect(
+      meshObjectType(fakeClient({}), inBundle)
+        .check({ environment: 'prod', digest: 'x' })
+        .map(({ property }) => property),
+    ).toEqual(['name', 'digest']);
   });
 });
 
@@ -98,7 +106,8 @@ describe('Release', () => {
     candidate: { ...release.candidate },
     settled,
   });
-  const status = (change: object) => async () => ({ environment: 'prod', state: 'converged', message: '', proxies: [], generation: 1, ...change }) as never;
+  const status = (change: object) => async () =>
+    ({ environment: 'prod', state: 'converged', message: '', proxies: [], generation: 1, ...change }) as never;
   const typeFor = (client: AdminClient, release = first) => releaseType(client, { release: async () => signed(release) }, systemClock);
 
   test('a dry run judges and sends nothing', async () => {
@@ -113,9 +122,14 @@ describe('Release', () => {
 
   test('what fails after it was sent keeps its state', async () => {
     const client = fakeClient({ status: status({ release: digestOfJson(first), state: 'aborted', message: 'a proxy said no' }) });
-    const failure: unknown = await typeFor(client).create(inputsOf(first), call()).catch((error: unknown) => error);
+    const failure: unknown = await typeFor(client)
+      .create(inputsOf(first), call())
+      .catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(UnfinishedError);
-    expect(failure).toMatchObject({ reason: expect.stringContaining('MW7003: the roll-out of release 1 was aborted: a proxy said no'), state: { id: 'prod' } });
+    expect(failure).toMatchObject({
+      reason: expect.stringContaining('MW7003: the roll-out of release 1 was aborted: a proxy said no'),
+      state: { id: 'prod' },
+    });
   });
 
   test('what is refused keeps nothing', async () => {
@@ -130,16 +144,27 @@ describe('Release', () => {
   test('a control plane with a later release ends the waiting; one that says nothing more, too', async () => {
     const later = fakeClient({ status: status({ release: digestOfJson(second), generation: 2 }) });
     await expect(typeFor(later).create(inputsOf(first), call())).rejects.toThrow('MW7005');
-    const silent = fakeClient({ status: status({ release: digestOfJson(first), state: 'rolling', message: 'waiting for `a`' }), watch: async function* () {} });
-    await expect(typeFor(silent).create(inputsOf(first), { ...call(), timeoutMs: 300 })).rejects.toThrow(/MW7004: release 1 did not converge within 0 s: waiting for `a`/);
+    const silent = fakeClient({
+      status: status({ release: digestOfJson(first), state: 'rolling', message: 'waiting for `a`' }),
+      watch: async function* () {},
+    });
+    await expect(typeFor(silent).create(inputsOf(first), { ...call(), timeoutMs: 300 })).rejects.toThrow(
+      /MW7004: release 1 did not converge within 0 s: waiting for `a`/,
+    );
   });
 
   test('the same commit that leaves everything as it is, is no change; another commit is', () => {
     const { diff } = typeFor(fakeClient({}));
     expect(diff(inputsOf(first), inputsOf(second, true)).kind).toBe('none');
     expect(diff(inputsOf(first), inputsOf(second)).kind).toBe('update');
-    expect(diff(inputsOf(first), inputsOf({ ...second, commit: 'other' }, true)).changed.map(({ path }) => path)).toEqual(['generation', 'commit']);
-    const moved = inputsOf({ ...second, candidate: { 'AdmissionRules/mesh/rules': digestOfJson('z'), 'AdmissionRules/mesh/more': digestOfJson('z') } });
+    expect(diff(inputsOf(first), inputsOf({ ...second, commit: 'other' }, true)).changed.map(({ path }) => path)).toEqual([
+      'generation',
+      'commit',
+    ]);
+    const moved = inputsOf({
+      ...second,
+      candidate: { 'AdmissionRules/mesh/rules': digestOfJson('z'), 'AdmissionRules/mesh/more': digestOfJson('z') },
+    });
     expect(diff(inputsOf(first), moved).changed).toEqual([
       { path: 'generation', change: 'update' },
       { path: 'candidate["AdmissionRules/mesh/more"]', change: 'add' },

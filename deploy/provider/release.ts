@@ -33,14 +33,23 @@ const defaultTimeoutMs = 10 * 60_000;
 export function releaseType(client: AdminClient, source: ReleaseSource, clock: Clock): ResourceType {
   const rollOut = async (inputs: JsonObject, call: Call): Promise<State> => {
     const signed = await source.release();
-    if (signed.digest !== text(inputs, 'digest')) throw new Error(`the bundle holds release ${signed.digest}, not ${text(inputs, 'digest')}`);
+    if (signed.digest !== text(inputs, 'digest'))
+      throw new Error(`the bundle holds release ${signed.digest}, not ${text(inputs, 'digest')}`);
     if (call.dryRun) {
       await judge(signed);
       return stateOf(signed);
     }
     await client.putRelease(signed);
     const { generation } = signed.release;
-    const ending = await awaitConvergence(client, { digest: signed.digest, generation, timeoutMs: call.timeoutMs ?? defaultTimeoutMs, signal: call.signal, clock, say: call.say, show: call.show });
+    const ending = await awaitConvergence(client, {
+      digest: signed.digest,
+      generation,
+      timeoutMs: call.timeoutMs ?? defaultTimeoutMs,
+      signal: call.signal,
+      clock,
+      say: call.say,
+      show: call.show,
+    });
     if (ending.kind === 'failed') throw new UnfinishedError(stateOf(signed), said(ending.diagnostic));
     if (ending.kind === 'unproven') call.warn(said(ending.diagnostic));
     return stateOf(signed);
@@ -54,7 +63,9 @@ export function releaseType(client: AdminClient, source: ReleaseSource, clock: C
     const live = await client.release();
     if (live === null || live.digest === digest) return;
     if (release.generation !== live.release.generation + 1 || release.parent !== live.digest) {
-      throw new AdminError('refused', [deploy.releaseRefused({ reason: `release ${release.generation} does not follow the live one, ${live.release.generation}` })]);
+      throw new AdminError('refused', [
+        deploy.releaseRefused({ reason: `release ${release.generation} does not follow the live one, ${live.release.generation}` }),
+      ]);
     }
   };
   return {
@@ -92,12 +103,16 @@ const said = (diagnostic: Diagnostic): string => `${diagnostic.code}: ${diagnost
 
 /** A release of the same commit that would leave everything as it is (a settled one) is no change: a second preview is empty. */
 function diffRelease(olds: JsonObject, news: JsonObject): Difference {
-  if (text(olds, 'environment') !== text(news, 'environment')) return { kind: 'replace', changed: [{ path: 'environment', change: 'update' }] };
+  if (text(olds, 'environment') !== text(news, 'environment'))
+    return { kind: 'replace', changed: [{ path: 'environment', change: 'update' }] };
   if (text(olds, 'digest') === text(news, 'digest')) return { kind: 'none', changed: [] };
   const objects = diffSets(olds['candidate'], news['candidate']);
   const sameCommit = text(olds, 'commit') === text(news, 'commit');
   if (news['settled'] === true && sameCommit && objects.length === 0) return { kind: 'none', changed: [] };
-  return { kind: 'update', changed: [{ path: 'generation', change: 'update' }, ...(sameCommit ? [] : [{ path: 'commit', change: 'update' as const }]), ...objects] };
+  return {
+    kind: 'update',
+    changed: [{ path: 'generation', change: 'update' }, ...(sameCommit ? [] : [{ path: 'commit', change: 'update' as const }]), ...objects],
+  };
 }
 
 function diffSets(before: unknown, after: unknown): { path: string; change: 'add' | 'delete' | 'update' }[] {
@@ -108,4 +123,5 @@ function diffSets(before: unknown, after: unknown): { path: string; change: 'add
     .filter((name) => canonicalJson(a.get(name) ?? null) !== canonicalJson(b.get(name) ?? null))
     .map((name) => ({ path: `candidate[${JSON.stringify(name)}]`, change: !a.has(name) ? 'add' : !b.has(name) ? 'delete' : 'update' }));
 }
-const entriesOf = (value: unknown): Map<string, unknown> => new Map(typeof value === 'object' && value !== null ? Object.entries(value) : []);
+const entriesOf = (value: unknown): Map<string, unknown> =>
+  new Map(typeof value === 'object' && value !== null ? Object.entries(value) : []);

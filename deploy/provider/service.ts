@@ -1,5 +1,12 @@
 /** Pulumi's resource provider protocol over the resource types: messages in, plain JSON to the types, messages out. */
-import { Metadata, status as grpcStatus, type sendUnaryData, type ServerUnaryCall, type ServiceError, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  Metadata,
+  status as grpcStatus,
+  type sendUnaryData,
+  type ServerUnaryCall,
+  type ServiceError,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import { PluginInfo } from '@pulumi/pulumi/proto/plugin_pb';
 import * as proto from '@pulumi/pulumi/proto/provider_pb';
 import { Status } from '@pulumi/pulumi/proto/status_pb';
@@ -54,7 +61,13 @@ export function providerService(parts: ProviderParts): UntypedServiceImplementat
     }),
     getSchema: unary(async (_request: proto.GetSchemaRequest) => {
       const response = new proto.GetSchemaResponse();
-      response.setSchema(JSON.stringify({ name: 'meshwright', version: parts.version, resources: Object.fromEntries(Object.keys(parts.types).map((token) => [token, {}])) }));
+      response.setSchema(
+        JSON.stringify({
+          name: 'meshwright',
+          version: parts.version,
+          resources: Object.fromEntries(Object.keys(parts.types).map((token) => [token, {}])),
+        }),
+      );
       return response;
     }),
     checkConfig: unary(async (request: proto.CheckRequest) => {
@@ -93,7 +106,9 @@ export function providerService(parts: ProviderParts): UntypedServiceImplementat
       );
       return response;
     }),
-    diff: unary(async (request: proto.DiffRequest) => diffResponse(typeOf(request.getUrn()).diff(fromStruct(request.getOlds()), fromStruct(request.getNews())))),
+    diff: unary(async (request: proto.DiffRequest) =>
+      diffResponse(typeOf(request.getUrn()).diff(fromStruct(request.getOlds()), fromStruct(request.getNews()))),
+    ),
     create: unary(async (request: proto.CreateRequest) => {
       const { id, properties } = await typeOf(request.getUrn()).create(
         fromStruct(request.getProperties()),
@@ -106,7 +121,12 @@ export function providerService(parts: ProviderParts): UntypedServiceImplementat
     }),
     update: unary(async (request: proto.UpdateRequest) => {
       const call = callOf(request.getUrn(), request.getTimeout(), request.getPreview());
-      const { properties } = await typeOf(request.getUrn()).update(request.getId(), fromStruct(request.getOlds()), fromStruct(request.getNews()), call);
+      const { properties } = await typeOf(request.getUrn()).update(
+        request.getId(),
+        fromStruct(request.getOlds()),
+        fromStruct(request.getNews()),
+        call,
+      );
       const response = new proto.UpdateResponse();
       response.setProperties(toStruct(properties));
       return response;
@@ -140,7 +160,11 @@ function diffResponse({ kind, changed }: Difference): proto.DiffResponse {
   const response = new proto.DiffResponse();
   response.setChanges(kind === 'none' ? DiffChanges.DIFF_NONE : DiffChanges.DIFF_SOME);
   response.setHasdetaileddiff(true);
-  const kinds = { add: [Kind.ADD, Kind.ADD_REPLACE], delete: [Kind.DELETE, Kind.DELETE_REPLACE], update: [Kind.UPDATE, Kind.UPDATE_REPLACE] } as const;
+  const kinds = {
+    add: [Kind.ADD, Kind.ADD_REPLACE],
+    delete: [Kind.DELETE, Kind.DELETE_REPLACE],
+    update: [Kind.UPDATE, Kind.UPDATE_REPLACE],
+  } as const;
   for (const { path, change } of changed) {
     const difference = new proto.PropertyDiff();
     difference.setKind(kinds[change][kind === 'replace' ? 1 : 0]);
@@ -178,7 +202,8 @@ const fromStruct = (struct: Struct | undefined): JsonObject => {
   for (const [key, item] of Object.entries(struct?.toJavaScript() ?? {})) value[key] = toJson(item);
   return value;
 };
-const toStruct = (value: JsonObject): Struct => Struct.fromJavaScript(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toValue(item)])));
+const toStruct = (value: JsonObject): Struct =>
+  Struct.fromJavaScript(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toValue(item)])));
 
 function toJson(value: unknown): Json {
   if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;

@@ -28,7 +28,8 @@ export async function obtainPulumi(options: PulumiOptions = {}): Promise<string>
     const version = await versionOfPulumi(named).catch((error: unknown) => {
       throw new ToolUnavailable('pulumi', `MESHWRIGHT_PULUMI names ${named}, which does not run (${oneLine(error)})`, repair);
     });
-    if (!isGood(version)) throw new ToolUnavailable('pulumi', `MESHWRIGHT_PULUMI names ${named}, which is ${version ?? 'no Pulumi CLI'}`, repair);
+    if (!isGood(version))
+      throw new ToolUnavailable('pulumi', `MESHWRIGHT_PULUMI names ${named}, which is ${version ?? 'no Pulumi CLI'}`, repair);
     return named;
   }
   for (const folder of (env['PATH'] ?? '').split(path.delimiter)) {
@@ -131,7 +132,13 @@ async function build(work: string, env: NodeJS.ProcessEnv, say: Say): Promise<st
 async function moduleFolder(): Promise<string> {
   for (let folder = __dirname; path.dirname(folder) !== folder; folder = path.dirname(folder)) {
     const candidate = path.join(folder, 'deploy', 'tools', 'pulumi-cli');
-    if (await fs.access(path.join(candidate, 'go.sum')).then(() => true, () => false)) return candidate;
+    if (
+      await fs.access(path.join(candidate, 'go.sum')).then(
+        () => true,
+        () => false,
+      )
+    )
+      return candidate;
   }
   throw new Error('deploy/tools/pulumi-cli is not part of this installation');
 }

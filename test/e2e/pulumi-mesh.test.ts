@@ -18,7 +18,9 @@ const host = 'reviews.shop:9080';
 /** What Envoy refuses though it can be parsed: every cluster of the service waits less than no time. */
 function poisoned(objects: readonly MeshObject[]): readonly MeshObject[] {
   return objects.map((object) =>
-    object.kind !== 'ServiceConfig' ? object : { ...object, spec: { ...object.spec, clusters: object.spec.clusters.map((cluster) => ({ ...cluster, connectTimeout: '-1s' })) } },
+    object.kind !== 'ServiceConfig'
+      ? object
+      : { ...object, spec: { ...object.spec, clusters: object.spec.clusters.map((cluster) => ({ ...cluster, connectTimeout: '-1s' })) } },
   );
 }
 
@@ -47,7 +49,10 @@ describe('pulumi and the mesh', () => {
     expect(await preview(bundle, target, { pulumi })).toMatchObject({ ok: true, empty: false, diagnostics: [] });
     expect((await mesh.status()).release).toBeNull();
     const lines: string[] = [];
-    const report = await deploy(bundle, target, { pulumi, onEvent: (event) => void (event.kind === 'progress' && lines.push(event.message)) });
+    const report = await deploy(bundle, target, {
+      pulumi,
+      onEvent: (event) => void (event.kind === 'progress' && lines.push(event.message)),
+    });
     expect(report).toMatchObject({ ok: true, diagnostics: [] });
     expect(await mesh.status()).toMatchObject({ state: 'converged', release: bundle.release.digest });
     expect(lines).toEqual(expect.arrayContaining(['page-1: candidate active', 'reviews-1: candidate active']));
@@ -62,7 +67,12 @@ describe('pulumi and the mesh', () => {
     const next = testReleaseAfter(live, objects);
     const report = await put(next, objects);
     expect(report.ok).toBe(false);
-    expect(report.diagnostics).toEqual([expect.objectContaining({ code: 'MW7003', message: expect.stringMatching(/page-1` rejected its outbound configuration: .*duration/) })]);
+    expect(report.diagnostics).toEqual([
+      expect.objectContaining({
+        code: 'MW7003',
+        message: expect.stringMatching(/page-1` rejected its outbound configuration: .*duration/),
+      }),
+    ]);
     expect(await mesh.call('page-1', host, '/b')).toMatchObject({ status: 200 });
     live = next;
   });

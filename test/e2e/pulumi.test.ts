@@ -13,7 +13,12 @@ import { obtainPulumi } from '../../platform/tools/pulumi';
 import { proxyStatus, startAdminApi, type AdminApi } from '../kit/admin-api';
 import { newTestSigner, signTestBundle, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
 
-const rules = (value: string): MeshObject => ({ apiVersion, kind: 'AdmissionRules', metadata: { namespace: 'mesh', name: 'rules' }, spec: { value } });
+const rules = (value: string): MeshObject => ({
+  apiVersion,
+  kind: 'AdmissionRules',
+  metadata: { namespace: 'mesh', name: 'rules' },
+  spec: { value },
+});
 
 jest.setTimeout(120_000);
 
@@ -44,7 +49,8 @@ describe('pulumi', () => {
   const bundleOf = (release: Release, value: string): Promise<Bundle> => signTestBundle(signer, release, [rules(value)]);
   const options = () => ({ pulumi: cli });
   const codes = (report: { diagnostics: readonly { code: string }[] }): string[] => report.diagnostics.map((d) => d.code);
-  const steps = (report: { steps: readonly { operation: string; type: string }[] }): string[] => report.steps.map((s) => `${s.operation} ${s.type.split(':').at(-1)}`);
+  const steps = (report: { steps: readonly { operation: string; type: string }[] }): string[] =>
+    report.steps.map((s) => `${s.operation} ${s.type.split(':').at(-1)}`);
 
   test('preview, update, empty preview, empty after refresh, the next release, and what is old goes', async () => {
     const first = await bundleOf(one, 'one');
@@ -77,23 +83,46 @@ describe('pulumi', () => {
     expect(api.objects.size).toBe(2);
 
     const settled = testReleaseAfter(three, [rules('three')]);
-    expect(await preview(await bundleOf(settled, 'three'), target, options())).toMatchObject({ ok: true, steps: [{ operation: 'delete' }] });
+    expect(await preview(await bundleOf(settled, 'three'), target, options())).toMatchObject({
+      ok: true,
+      steps: [{ operation: 'delete' }],
+    });
   });
 
   test('each proxy is told as it comes along, and drift is seen', async () => {
     api.script = [
-      { state: 'rolling', message: 'waiting for reviews', proxies: [proxyStatus('reviews', 'candidate', 'sent'), proxyStatus('ratings', 'stable', 'active')] },
-      { state: 'rolling', message: 'waiting for ratings', proxies: [proxyStatus('reviews', 'candidate', 'active'), proxyStatus('ratings', 'candidate', 'acked')] },
-      { state: 'converged', message: '', proxies: [proxyStatus('reviews', 'candidate', 'active'), proxyStatus('ratings', 'candidate', 'active')] },
+      {
+        state: 'rolling',
+        message: 'waiting for reviews',
+        proxies: [proxyStatus('reviews', 'candidate', 'sent'), proxyStatus('ratings', 'stable', 'active')],
+      },
+      {
+        state: 'rolling',
+        message: 'waiting for ratings',
+        proxies: [proxyStatus('reviews', 'candidate', 'active'), proxyStatus('ratings', 'candidate', 'acked')],
+      },
+      {
+        state: 'converged',
+        message: '',
+        proxies: [proxyStatus('reviews', 'candidate', 'active'), proxyStatus('ratings', 'candidate', 'active')],
+      },
     ];
     const events: DeployEvent[] = [];
     const first = await bundleOf(one, 'one');
     expect((await deploy(first, target, { ...options(), onEvent: (event) => events.push(event) })).ok).toBe(true);
     const lines = events.flatMap((event) => (event.kind === 'progress' && !event.passing ? [event.message] : []));
-    expect(lines).toEqual(expect.arrayContaining(['step 1 of 1, wave 1', 'reviews: candidate sent', 'reviews: candidate active', 'ratings: candidate acked', 'ratings: candidate active']));
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'step 1 of 1, wave 1',
+        'reviews: candidate sent',
+        'reviews: candidate active',
+        'ratings: candidate acked',
+        'ratings: candidate active',
+      ]),
+    );
 
     const elsewhere = await bundleOf(testReleaseAfter(one, [rules('else')], { commit: 'd'.repeat(40) }), 'else');
-    api.objects.set(elsewhere.objects[0]?.digest ?? '', elsewhere.objects[0]!);
+    for (const object of elsewhere.objects) api.objects.set(object.digest, object);
     api.release = elsewhere.release;
     const seen = await refresh(target, options());
     expect(steps(seen)).toEqual(['update Release']);
@@ -110,7 +139,9 @@ describe('pulumi', () => {
     const two = testReleaseAfter(one, [rules('two')]);
     const failed = await deploy(await bundleOf(two, 'two'), target, options());
     expect(failed.ok).toBe(false);
-    expect(failed.diagnostics).toEqual([expect.objectContaining({ code: 'MW7003', message: expect.stringContaining('reviews rejected it: unknown filter') })]);
+    expect(failed.diagnostics).toEqual([
+      expect.objectContaining({ code: 'MW7003', message: expect.stringContaining('reviews rejected it: unknown filter') }),
+    ]);
     api.script = [{ state: 'converged', message: '' }];
     const three = testReleaseAfter(two, [rules('three')], { stable: one.candidate });
     expect(await deploy(await bundleOf(three, 'three'), target, options())).toMatchObject({ ok: true });
@@ -138,7 +169,11 @@ describe('pulumi', () => {
     expect(codes(late)).toEqual(['MW7002']);
     const closed = await startAdminApi(folder);
     await closed.close();
-    expect(codes(await preview(await bundleOf(one, 'one'), { ...target, stateDir: path.join(folder, 'other'), adminUrl: closed.url }, options()))).toEqual(['MW7006']);
+    expect(
+      codes(
+        await preview(await bundleOf(one, 'one'), { ...target, stateDir: path.join(folder, 'other'), adminUrl: closed.url }, options()),
+      ),
+    ).toEqual(['MW7006']);
   });
 
   test('the lock of a dead process is broken, a live one is respected, an interrupted operation is repaired', async () => {

@@ -22,7 +22,12 @@ export interface AdminApi {
   close(): Promise<void>;
 }
 
-export const proxyStatus = (instance: string, set: 'stable' | 'candidate', phase: ProxyStatus['parts']['inbound']['phase'], lastError: string | null = null): ProxyStatus => ({
+export const proxyStatus = (
+  instance: string,
+  set: 'stable' | 'candidate',
+  phase: ProxyStatus['parts']['inbound']['phase'],
+  lastError: string | null = null,
+): ProxyStatus => ({
   instance,
   workload: `books/${instance}`,
   principal: `spiffe://mesh/ns/books/sa/${instance}`,
@@ -73,9 +78,11 @@ export async function startAdminApi(folder: string, environment = 'prod'): Promi
     };
   };
   const inForce = (digest: string): boolean =>
-    api.release !== null && [...Object.values(api.release.release.stable), ...Object.values(api.release.release.candidate)].some((other) => other === digest);
+    api.release !== null &&
+    [...Object.values(api.release.release.stable), ...Object.values(api.release.release.candidate)].some((other) => other === digest);
   const server = http.createServer((request, response) => {
-    const answer = (status: number, body: unknown): void => void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    const answer = (status: number, body: unknown): void =>
+      void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     const refuse = (code: string, message: string): void => answer(422, { diagnostics: [{ code, slug: 'x', severity: 'error', message }] });
     void (async () => {
       const chunks: Buffer[] = [];
@@ -98,7 +105,8 @@ export async function startAdminApi(folder: string, environment = 'prod'): Promi
         const next = body as SignedRelease;
         if (api.refuseWith) return refuse(api.refuseWith.code, api.refuseWith.message);
         const expected = (api.release?.release.generation ?? 0) + 1;
-        if (next.digest !== api.release?.digest && next.release.generation !== expected) return refuse('MW6009', `release generation ${next.release.generation} is refused: expected ${expected}`);
+        if (next.digest !== api.release?.digest && next.release.generation !== expected)
+          return refuse('MW6009', `release generation ${next.release.generation} is refused: expected ${expected}`);
         const missing = Object.entries(next.release.candidate).find(([, object]) => !objects.has(object));
         if (missing) return refuse('MW9001', `there is no object for \`${missing[0]}\``);
         api.release = next;

@@ -22,7 +22,12 @@ export async function newTestSigner(): Promise<TestSigner> {
 export const testJws = (signer: TestSigner, payload: Uint8Array, header: Record<string, unknown>): Promise<string> =>
   new CompactSign(payload).setProtectedHeader({ alg: 'EdDSA', kid: signer.jwk.kid, ...header }).sign(signer.key);
 
-export async function signTestObject(signer: TestSigner, object: MeshObject, environment: string, header: Record<string, unknown> = {}): Promise<SignedObject> {
+export async function signTestObject(
+  signer: TestSigner,
+  object: MeshObject,
+  environment: string,
+  header: Record<string, unknown> = {},
+): Promise<SignedObject> {
   const jws = await testJws(signer, statementBytes(objectStatement(object, environment)), { typ: objectType, ...header });
   return { object, digest: digestOfJson(object), jws };
 }
@@ -56,10 +61,21 @@ export function testRelease(objects: readonly MeshObject[], change: Partial<Rele
 
 /** The release that follows another with new objects. */
 export const testReleaseAfter = (before: Release, objects: readonly MeshObject[], change: Partial<Release> = {}): Release =>
-  testRelease(objects, { environment: before.environment, generation: before.generation + 1, parent: digestOfJson(before), stable: before.candidate, ...change });
+  testRelease(objects, {
+    environment: before.environment,
+    generation: before.generation + 1,
+    parent: digestOfJson(before),
+    stable: before.candidate,
+    ...change,
+  });
 
 /** A whole signed bundle of a release. */
-export async function signTestBundle(signer: TestSigner, release: Release, objects: readonly MeshObject[], sources: Bundle['sources'] = {}): Promise<Bundle> {
+export async function signTestBundle(
+  signer: TestSigner,
+  release: Release,
+  objects: readonly MeshObject[],
+  sources: Bundle['sources'] = {},
+): Promise<Bundle> {
   return {
     release: await signTestRelease(signer, release, byproductsOf({ sources })),
     objects: await Promise.all(objects.map((object) => signTestObject(signer, object, release.environment))),
