@@ -16,7 +16,12 @@ export const unreachable: Analyser = {
       const ports = services.get(workload.key)?.ports ?? [];
       const called = ports.some((port) => {
         const rules = access.get(port.key) ?? [];
-        return rules.length > 0 && ir.workloads.some((caller) => allowsFor(rules, caller.principal, port.key).length > 0);
+        return rules.some(
+          (rule) =>
+            rule.action === 'allow' &&
+            rule.callers.kind === 'principals' &&
+            rule.callers.principals.some(({ principal }) => allowsFor(rules, principal, port.key).includes(rule)),
+        );
       });
       const calls = (callable.get(workload.key) ?? []).length > 0 || gateways.has(workload.key);
       const at = { span: spanOf(workload.id) };

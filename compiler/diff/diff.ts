@@ -1,5 +1,6 @@
 import type { MeshIr, Retry, ServicePort } from '../../core/ir/ir';
 import { callableByWorkload } from '../../core/ir/edges';
+import { accessOf } from '../../core/ir/lookup';
 import { canonicalJson } from '../../core/lib/json';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
 import { nameOf, serviceOfPort } from '../../core/mesh/ids';
@@ -91,8 +92,8 @@ function wholePorts(after: MeshIr): readonly CallChange[] {
       example: { method: 'GET', path: '/', headers: {} },
       before: 'not there',
       after: 'callable',
-      because: after.access
-        .filter((rule) => rule.port === port && rule.action === 'allow' && rule.mode === 'enforce')
+      because: accessOf(after, port)
+        .filter((rule) => rule.action === 'allow' && rule.mode === 'enforce')
         .map((rule) => rule.id),
     })),
   );

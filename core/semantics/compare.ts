@@ -1,5 +1,6 @@
 /** What a change does to the calls of a mesh: every caller and port whose rules changed, asked before and after by probes. */
 import { callableByWorkload } from '../ir/edges';
+import { needsOf, serviceOf } from '../ir/lookup';
 import type { HostRoutes, MeshIr, RouteTable, Workload } from '../ir/ir';
 import { canonicalJson } from '../lib/json';
 import { sortedUnique } from '../lib/order';
@@ -130,8 +131,8 @@ function sideOf(ir: MeshIr) {
       canonicalJson([
         (callable.get(caller) ?? []).includes(port),
         workloads.get(caller)?.principal ?? null,
-        ir.needs
-          .filter((need) => need.caller === caller && need.targets.includes(port))
+        needsOf(ir, caller)
+          .filter((need) => need.targets.includes(port))
           .map(({ timeoutMs, retry }) => ({ timeoutMs, retry })),
       ]),
     ask: (caller: WorkloadKey, port: PortKey, request: MeshRequest): Decision | null =>
@@ -141,12 +142,7 @@ function sideOf(ir: MeshIr) {
 
 function targetUrls(ir: MeshIr, rules: RouteTable['rules']): readonly string[] {
   const ports = new Set(rules.flatMap((rule) => (rule.action.kind === 'forward' ? rule.action.to.map((target) => target.port) : [])));
-  return [...ports]
-    .sort()
-    .map(
-      (port) =>
-        `${port} ${ir.services.find((service) => service.key === serviceOfPort(port))?.ports.find((known) => known.key === port)?.urls}`,
-    );
+  return [...ports].sort().map((port) => `${port} ${serviceOf(ir, serviceOfPort(port))?.ports.find((known) => known.key === port)?.urls}`);
 }
 function principalOf(ir: MeshIr, workload: WorkloadKey): string | null {
   return ir.workloads.find((known) => known.key === workload)?.principal ?? null;

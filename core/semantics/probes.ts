@@ -5,6 +5,7 @@
  */
 import type { AccessRule, FieldMatch, MeshIr, PathTemplate, RequestClass, RouteRule } from '../ir/ir';
 import { targetsOfRules } from '../ir/edges';
+import { accessOf } from '../ir/lookup';
 import type { PortKey } from '../mesh/ids';
 import { sortedBy } from '../lib/order';
 import { exampleText } from './example-text';
@@ -27,7 +28,7 @@ export interface Deciders {
 
 export function decidersOf(ir: MeshIr, rules: readonly RouteRule[], port: PortKey | null): Deciders {
   const ports = new Set([...targetsOfRules(rules), ...(port === null ? [] : [port])]);
-  return { rules, access: ir.access.filter((rule) => ports.has(rule.port) && rule.mode === 'enforce') };
+  return { rules, access: [...ports].sort().flatMap((key) => accessOf(ir, key).filter((rule) => rule.mode === 'enforce')) };
 }
 
 const mostPaths = 400;
