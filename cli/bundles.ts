@@ -11,7 +11,8 @@ import { formatText, toJson } from './findings';
 /** Reads and parses a bundle folder; signatures are not looked at. */
 export async function bundleAt(context: CommandContext, folder: string): Promise<Outcome<Bundle>> {
   const base = path.resolve(context.cwd, folder);
-  if ((await readTextIfThere(path.join(base, 'release.json'))) === null) throw new UsageError(`\`${folder}\` holds no bundle: there is no release.json in it`);
+  if ((await readTextIfThere(path.join(base, 'release.json'))) === null)
+    throw new UsageError(`\`${folder}\` holds no bundle: there is no release.json in it`);
   return readBundleFolder(base);
 }
 

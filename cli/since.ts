@@ -6,7 +6,12 @@ import { compileSources, sourcesOfCommit } from './policies';
 import type { Values } from './values';
 
 /** The semantic diff, as text, from a commit to the one that a release was built from. */
-export async function sinceCommit(context: CommandContext, values: Values, since: string, { commit, environment, asOf }: Release): Promise<string> {
+export async function sinceCommit(
+  context: CommandContext,
+  values: Values,
+  since: string,
+  { commit, environment, asOf }: Release,
+): Promise<string> {
   const irOf = async (revision: string): Promise<Parameters<typeof semanticDiff>[1]> => {
     const sources = await sourcesOfCommit(context, revision, values.text('policies'));
     const { irs, diagnostics } = await compileSources(context, values, sources, { stopAfter: 'lower', environments: [environment], asOf });

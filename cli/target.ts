@@ -11,7 +11,8 @@ export function targetOf(context: CommandContext, values: Values, environment: s
   const adminUrl = values.text('admin') ?? context.env['MESHWRIGHT_ADMIN'];
   const tokenFile = values.text('tokenFile') ?? context.env['MESHWRIGHT_TOKEN_FILE'];
   if (adminUrl === undefined) throw new UsageError("`--admin` is missing: give the control plane's admin address, or set MESHWRIGHT_ADMIN");
-  if (tokenFile === undefined) throw new UsageError("`--token-file` is missing: give the file with the control plane's token, or set MESHWRIGHT_TOKEN_FILE");
+  if (tokenFile === undefined)
+    throw new UsageError("`--token-file` is missing: give the file with the control plane's token, or set MESHWRIGHT_TOKEN_FILE");
   const trustFile = values.text('trust');
   return {
     adminUrl,
@@ -28,6 +29,8 @@ export function printReport({ out }: CommandContext, report: DeployReport, what:
   if (report.diagnostics.length > 0) out.line(formatText(report.diagnostics, { show: (file) => file, style: out.style }));
   const changes = Object.entries(report.changes).filter(([operation]) => operation !== 'same');
   const said = changes.length === 0 ? 'nothing changes' : changes.map(([operation, count]) => `${count} ${operation}`).join(', ');
-  out.line(`${report.ok ? out.style.green(`${what} ok`) : out.style.red(`${what} failed`)}   ${said}   ${counted(report.steps.length, 'step')}   ${duration(report.durationMs)}`);
+  out.line(
+    `${report.ok ? out.style.green(`${what} ok`) : out.style.red(`${what} failed`)}   ${said}   ${counted(report.steps.length, 'step')}   ${duration(report.durationMs)}`,
+  );
   return report.ok ? 0 : 1;
 }

@@ -84,8 +84,8 @@ function unbranded(schema: Definition): Definition {
 
 export const schemas: readonly GeneratedSchema[] = [
   fromType('core/declarations/declaration.ts', 'Declaration', 'core/declarations/declaration.schema.json'),
-  fromConfig('runtime-proxy/ca/main.ts', 'CaConfig', 'ca'),
   fromConfig('runtime-proxy/control-plane/main.ts', 'ControlPlaneConfig', 'control-plane'),
+  fromConfig('runtime-proxy/ca/main.ts', 'CaConfig', 'ca'),
   fromConfig('runtime-proxy/agent/main.ts', 'AgentConfig', 'agent'),
   fromConfig('gitops/config.ts', 'GitopsConfig', 'gitops'),
 ];
