@@ -199,7 +199,7 @@ export const results: readonly HostileCase[] = [
 
 /** What `any` lets through: each refused by the SDK's run-time twin of the type. */
 export const nonsense: readonly HostileCase[] = [
-  { name: 'a service in nothing', code: 'MW2101', body: "export const y = (service as any)(null, 'x', { serviceAccount: 'a', ports: { web: http(80) } });" },
+  { name: 'a service in nothing', code: 'MW2119', body: "export const y = (service as any)(null, 'x', { serviceAccount: 'a', ports: { web: http(80) } });" },
   { name: 'a service named by a number', code: 'MW2101', body: "export const y = (service as any)(bookinfo, 42, { serviceAccount: 'a', ports: {} });" },
   { name: 'a caller that is a text', code: 'MW2101', body: "export const y = (reviews as any).ports.web.allow({ from: 'details', requests: ['GET /reviews'] });" },
   { name: 'a caller written by hand', code: 'MW2119', body: "export const y = (reviews as any).ports.web.allow({ from: { kind: 'ref', to: { ref: '#0' } }, requests: ['GET /reviews'] });" },
