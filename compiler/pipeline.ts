@@ -136,7 +136,7 @@ export const stages: readonly Stage[] = [
     name: 'emit',
     does: "Envoy's own messages: one ServiceConfig for each service port, one ProxyConfig for each workload identity",
     metric: 'meshwright_compiler_emit_seconds',
-    run: async ({ irs }) => {
+    run: async ({ irs, evaluated }) => {
       const { emitEnvoy } = await import('./emit/envoy/index.js');
       const objects = new Map<string, readonly MeshObject[]>();
       const said = new Map<string, readonly Diagnostic[]>();
@@ -145,7 +145,7 @@ export const stages: readonly Stage[] = [
         said.set(environment, diagnostics);
         if (value) objects.set(environment, [...value.services, ...value.proxies]);
       }
-      return { diagnostics: mergeEnvironments(said), adds: { objects } };
+      return { diagnostics: placed(mergeEnvironments(said), evaluated), adds: { objects } };
     },
   },
   {
@@ -268,6 +268,19 @@ export function sourceMapOf(evaluated: Evaluated): SourceMap {
     for (const [part, span] of Object.entries(origin.parts ?? {})) entries.push([`${id}.${part}`, { ...place(span), chain }]);
   }
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Findings about rules, with the place of the nearest part of the rule that has one. */
+function placed(diagnostics: readonly Diagnostic[], evaluated: Evaluated | undefined): readonly Diagnostic[] {
+  const sources = evaluated ? sourceMapOf(evaluated) : {};
+  return diagnostics.map((diagnostic) => {
+    if (diagnostic.span !== undefined) return diagnostic;
+    for (let id = diagnostic.rule ?? ''; id !== ''; id = id.slice(0, Math.max(0, id.lastIndexOf('.')))) {
+      const place = Object.hasOwn(sources, id) ? sources[id] : undefined;
+      if (place) return { ...diagnostic, span: { file: place.file, line: place.line, column: place.column } };
+    }
+    return diagnostic;
+  });
 }
 
 interface Warm {

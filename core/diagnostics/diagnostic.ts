@@ -30,6 +30,8 @@ export interface Diagnostic {
   readonly related?: readonly Related[];
   /** Environments in which it holds; absent means all. */
   readonly environments?: readonly string[];
+  /** The rule it is about, for stages that know no places: the pipeline finds the span by it. */
+  readonly rule?: string;
 }
 
 /** A stage returns what it could make and what it has to say; a throw out of a stage is a bug. */
@@ -52,6 +54,7 @@ export interface Where {
   readonly span?: Span | undefined;
   readonly related?: readonly Related[];
   readonly environments?: readonly string[];
+  readonly rule?: string;
 }
 
 /** A catalogue entry: call it with its parameters (typed by the formatter) and a place to get a diagnostic. */
@@ -70,6 +73,7 @@ export function defineDiagnostic<P>(kind: DiagnosticKind<P>): DefinedDiagnostic<
     ...(where.span ? { span: where.span } : {}),
     ...(where.related && where.related.length > 0 ? { related: where.related } : {}),
     ...(where.environments ? { environments: where.environments } : {}),
+    ...(where.rule === undefined ? {} : { rule: where.rule }),
   });
   return Object.assign(make, kind);
 }

@@ -131,17 +131,19 @@ function changesSomething(index: IrIndex, port: PortKey, needs: readonly Need[])
 function refusals(ir: MeshIr): readonly Diagnostic[] {
   const found: Diagnostic[] = [];
   for (const namespace of ir.namespaces)
-    if (namespace.adoption !== 'enforce') found.push(emit.adoption({ namespace: namespace.name, adoption: namespace.adoption }));
+    if (namespace.adoption !== 'enforce')
+      found.push(emit.adoption({ namespace: namespace.name, adoption: namespace.adoption }, { rule: namespace.id }));
   for (const service of ir.services) {
     for (const port of service.ports) {
-      if (port.protocol === 'websocket') found.push(emit.protocol({ port: port.key, protocol: port.protocol }));
-      else if (port.layer !== 'http') found.push(emit.noOutbound({ port: port.key, layer: port.layer }));
+      if (port.protocol === 'websocket') found.push(emit.protocol({ port: port.key, protocol: port.protocol }, { rule: service.id }));
+      else if (port.layer !== 'http') found.push(emit.noOutbound({ port: port.key, layer: port.layer }, { rule: service.id }));
     }
   }
   for (const rule of ir.access) {
-    for (const host of rule.hosts) if (host.includes('*')) found.push(emit.hostMatch({ rule: rule.id, host }));
+    for (const host of rule.hosts) if (host.includes('*')) found.push(emit.hostMatch({ rule: rule.id, host }, { rule: rule.id }));
     if (rule.action !== 'deny') continue;
-    for (const field of rule.headers) if (field.match.kind === 'regex') found.push(emit.denyByRegex({ rule: rule.id, header: field.name }));
+    for (const field of rule.headers)
+      if (field.match.kind === 'regex') found.push(emit.denyByRegex({ rule: rule.id, header: field.name }, { rule: rule.id }));
   }
   return found;
 }

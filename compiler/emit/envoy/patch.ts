@@ -121,19 +121,20 @@ function split(patch: Patch, targets: readonly Target[], diagnostics: Diagnostic
     const target = targets.find(({ schema }) => schema.fields.some((known) => known.jsonName === field || known.name === field));
     const known = target?.schema.fields.find((candidate) => candidate.jsonName === field || candidate.name === field);
     if (!target || !known) {
-      say(emit.patchField({ rule: patch.id, field, direction: patch.direction }));
+      say(emit.patchField({ rule: patch.id, field, direction: patch.direction }, { rule: patch.id }));
       continue;
     }
     if (target.reserved.includes(known.jsonName)) {
-      say(emit.patchReserved({ rule: patch.id, field }));
+      say(emit.patchReserved({ rule: patch.id, field }, { rule: patch.id }));
       continue;
     }
     const checked = inEnvoysSpelling(target.schema, { [field]: value });
     if (typeof checked === 'string') {
-      say(emit.patchValue({ rule: patch.id, field, words: checked }));
+      say(emit.patchValue({ rule: patch.id, field, words: checked }, { rule: patch.id }));
       continue;
     }
-    for (const path of unsafe(target, checked)) say(emit.patchUnproved({ rule: patch.id, field: path, port: patch.port }));
+    for (const path of unsafe(target, checked))
+      say(emit.patchUnproved({ rule: patch.id, field: path, port: patch.port }, { rule: patch.id }));
     found.set(target, merge(found.get(target) ?? {}, checked));
   }
   return found;

@@ -57,7 +57,7 @@ function matchesOf(rule: RouteRule, diagnostics: Diagnostic[]): Match[] {
   if (match === null) return [everything];
   for (const cookie of match.cookies)
     if (cookie.match.kind === 'regex' && withinOneCookie(cookie.match.value) === null)
-      diagnostics.push(emit.cookieRegex({ rule: rule.id, cookie: cookie.name }));
+      diagnostics.push(emit.cookieRegex({ rule: rule.id, cookie: cookie.name }, { rule: rule.id }));
   if (match.requests.length === 0) return [matchOf(null, match)];
   return [...match.requests].sort((a, b) => (a.text < b.text ? -1 : 1)).map((request) => matchOf(request, match));
 }
@@ -92,7 +92,7 @@ function actionOf(rule: RouteRule, variant: Variant, diagnostics: Diagnostic[]):
       return { case: 'route', value: forward(rule.id, action, variant, diagnostics) };
     case 'respond': {
       const bytes = Buffer.byteLength(action.body ?? '');
-      if (bytes > longestBody) diagnostics.push(emit.longBody({ rule: rule.id, bytes }));
+      if (bytes > longestBody) diagnostics.push(emit.longBody({ rule: rule.id, bytes }, { rule: rule.id }));
       return {
         case: 'directResponse',
         value: {
@@ -133,7 +133,7 @@ function forward(
     const name = clusterName(port, version);
     return variant.clusters.get(name) ?? name;
   };
-  for (const word of retry?.on ?? []) if (!retryWords.has(word)) diagnostics.push(emit.retryWord({ rule, word }));
+  for (const word of retry?.on ?? []) if (!retryWords.has(word)) diagnostics.push(emit.retryWord({ rule, word }, { rule }));
   const [only] = action.to;
   const clusterSpecifier: RouteActionInit['clusterSpecifier'] =
     only && action.to.length === 1

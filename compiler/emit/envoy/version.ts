@@ -15,11 +15,14 @@ export function checkVersions(ir: MeshIr): readonly Diagnostic[] {
     const { min, below } = patch.envoy;
     if (!within(runs, min, below))
       diagnostics.push(
-        emit.patchVersion({
-          rule: patch.id,
-          range: [min === null ? '' : `from ${min}`, below === null ? '' : `below ${below}`].filter(Boolean).join(' '),
-          runs,
-        }),
+        emit.patchVersion(
+          {
+            rule: patch.id,
+            range: [min === null ? '' : `from ${min}`, below === null ? '' : `below ${below}`].filter(Boolean).join(' '),
+            runs,
+          },
+          { rule: patch.id },
+        ),
       );
   }
   return diagnostics;
