@@ -67,11 +67,10 @@ function showCommit(attempt) {
 }
 async function ask() {
   try {
-    const [status, mesh] = await Promise.all(['/v1/status', '/v1/rollout'].map(async (path) => {
-      const answer = await fetch(path, { cache: 'no-store' });
-      if (!answer.ok) throw new Error(path + ' answered ' + answer.status);
-      return answer.json();
-    }));
+    const answer = await fetch('/v1/status', { cache: 'no-store' });
+    if (!answer.ok) throw new Error('status ' + answer.status);
+    const status = await answer.json();
+    const mesh = status.mesh;
     at('headline').textContent = 'live ' + (status.live ? status.live.commit.slice(0, 12) : 'nothing yet') + (mesh ? ', ' + mesh.environment + ', ' + mesh.proxies.filter((proxy) => proxy.connected).length + ' of ' + mesh.proxies.length + ' proxies connected' : '');
     showRollout(mesh);
     at('commits').replaceChildren(...(status.attempts || []).slice(0, 30).map(showCommit));
