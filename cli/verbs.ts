@@ -213,10 +213,22 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: 'rollout rollback',
-    summary: 'a new, higher release that names the objects of an earlier bundle',
-    arguments: [{ name: 'bundle', summary: 'the earlier signed bundle', required: true }],
-    options: [...target, { flags: '--signer <socket>', summary: 'the signer that signs the new release' }],
+    summary: 'a new, higher release of earlier objects: those the GitOps loop kept, or those of a bundle',
+    arguments: [{ name: 'bundle', summary: 'an earlier signed bundle; without it the loop at --admin does it, with its own token' }],
+    options: [
+      ...target,
+      { flags: '--signer <socket>', summary: 'with a bundle: the signer that signs the new release' },
+      { flags: '--to <generation>', summary: 'without a bundle: the release to go back to (default: what was live before)' },
+      { flags: '--reason <text>', summary: 'without a bundle: why; shown in the status' },
+    ],
     load: () => import('./commands/rollout-rollback.js'),
+  },
+  {
+    name: 'rollout retry',
+    summary: 'let the GitOps loop try a held commit again, or look at the branch now',
+    arguments: [{ name: 'commit', summary: 'the whole id of a commit that was refused, aborted or rolled back' }],
+    options: admin,
+    load: () => import('./commands/rollout-retry.js'),
   },
   {
     name: 'proxy status',

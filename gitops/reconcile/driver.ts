@@ -69,12 +69,13 @@ export class Driver {
   /** Starts no further turn and ends the running one where it stands: its journal says where that was. Waits a little for what is on its way. */
   async close(): Promise<void> {
     this.closed = true;
-    this.loop.stop();
+    const stopped = this.loop.stop();
     this.wakeUp?.();
     for (const { answer } of this.requests.splice(0)) answer({ kind: 'retry', diagnostics: [] });
     const given = new AbortController();
     await Promise.race([this.running, this.options.clock.sleep(3_000, { signal: given.signal, unref: true }).catch(() => undefined)]);
     given.abort();
+    await stopped;
   }
 
   private async run(): Promise<void> {

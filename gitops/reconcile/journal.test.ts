@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openJournal } from './journal';
+import { openJournal, type Journal } from './journal';
 import type { EntryBody } from './state';
 import { openStorage } from './storage';
 
@@ -9,7 +9,10 @@ let dir = '';
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'meshwright-journal-'));
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const journal of opened.splice(0)) await journal.close();
+  await rm(dir, { recursive: true, force: true });
+});
 
 const open = async (snapshotEvery = 500): ReturnType<typeof openJournal> =>
   openJournal(await openStorage(dir), { now: () => 7, snapshotEvery });
@@ -25,7 +28,7 @@ const entries: readonly EntryBody[] = [
 test.each([1, 2, 3, 500])('what was written is there after the next start, with a snapshot every %i entries', async (every) => {
   const first = await open(every);
   for (const entry of entries) await first.write(entry);
-  first.close();
+  await first.close();
   const second = await open(every);
   expect(second.state).toEqual(first.state);
   expect(second.state).toMatchObject({
@@ -53,7 +56,7 @@ test('a last line that was cut anywhere is dropped, and nothing before it', asyn
     const next = await open();
     expect(next.state).toMatchObject({ seq: 5, head: 'a' });
     expect(next.diagnostics).toEqual([]);
-    next.close();
+    await next.close();
   }
 });
 
@@ -74,7 +77,7 @@ test('two writes at once get numbers of their own; none is possible after close'
   const journal = await open();
   await Promise.all(entries.map((entry) => journal.write(entry)));
   expect(journal.state.seq).toBe(6);
-  journal.close();
+  await journal.close();
   await expect(journal.write({ kind: 'head', commit: 'c' })).rejects.toThrow('closed');
   expect((await open()).state.head).toBe('b');
 });

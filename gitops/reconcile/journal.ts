@@ -20,7 +20,7 @@ export interface Journal {
   /** Writes an entry, then folds it in. After a failed write the journal is closed for good: what is on the disk is not known. */
   write(body: EntryBody): Promise<LoopState>;
   /** Refuses every later write: what was in flight stays in flight, for the next start to judge. */
-  close(): void;
+  close(): Promise<void>;
 }
 export interface JournalOptions {
   readonly now: () => number;
@@ -100,8 +100,10 @@ export async function openJournal(storage: Storage, options: JournalOptions): Pr
       );
       return done;
     },
-    close: () => {
+    close: async () => {
       broken = true;
+      await last;
+      await storage.close();
     },
   };
 }

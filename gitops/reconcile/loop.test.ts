@@ -97,7 +97,10 @@ test('a release that was given up while nobody looked is not made again, unless 
   expect(world.taken).toHaveLength(2);
   await loop.pardon('b');
   world.commits.set('b', { text: 'B' });
-  expect(await loop.turn('retry')).toMatchObject({ outcome: 'live' });
+  world.trouble.push('compile');
+  expect((await loop.turn('poll')).kind).toBe('retry');
+  expect(await loop.turn('poll')).toMatchObject({ outcome: 'live' });
+  expect(loop.state.attempts[0]?.trigger).toBe('retry');
 });
 
 test('an update whose answer is lost is found out at the control plane', async () => {

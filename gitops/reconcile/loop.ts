@@ -58,9 +58,10 @@ export class Loop {
   }
 
   /** Ends what only waits, and writes nothing more: the next start takes up what was in flight. */
-  stop(): void {
-    this.journal.close();
+  async stop(): Promise<void> {
+    const closed = this.journal.close();
     this.stopping.abort(new Error('the loop stops'));
+    await closed;
   }
 
   /** Once, before the first turn: ends what was in flight when the loop died, by what the control plane says. */
@@ -91,11 +92,16 @@ export class Loop {
     if (commit !== this.state.head) await this.journal.write({ kind: 'head', commit });
     if (this.state.quarantined[commit] || this.state.settled === commit) return { kind: 'idle' };
 
-    await this.journal.write({ kind: 'begin', attempt: this.state.nextAttempt, commit, trigger });
+    await this.journal.write({
+      kind: 'begin',
+      attempt: this.state.nextAttempt,
+      commit,
+      trigger: this.state.pardoned === commit ? 'retry' : trigger,
+    });
     await this.legDone('fetch', ms);
     if (fetched.kind === 'refused') return this.end({ outcome: 'refused', diagnostics: fetched.diagnostics });
     await this.note(null, fetched.diagnostics);
-    return this.end(await this.travel(commit, trigger));
+    return this.end(await this.travel(commit));
   }
 
   /** A new, higher release that names the objects of an old one. The commit that was live is held until a new one is pushed. */
@@ -140,7 +146,7 @@ export class Loop {
     await this.journal.write({ kind: 'pardon', commit });
   }
 
-  private async travel(commit: string, trigger: Trigger): Promise<Ending> {
+  private async travel(commit: string): Promise<Ending> {
     const superseded = async (): Promise<boolean> => {
       if (!this.hint) return false;
       this.hint = false;
@@ -164,7 +170,7 @@ export class Loop {
     // It was released before, and given up while nobody was there to note it down.
     if (
       previous &&
-      trigger !== 'retry' &&
+      this.state.pardoned !== commit &&
       previous.aborted &&
       previous.release.commit === commit &&
       sameSet(wanted, previous.release.candidate)

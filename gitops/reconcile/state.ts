@@ -52,6 +52,8 @@ export interface LoopState {
   readonly quarantined: { readonly [commit: string]: Quarantined };
   /** The commit whose policy is in force as far as the loop did it: nothing to do while the branch points there. */
   readonly settled: string | null;
+  /** A commit that somebody asked to try again, until that was done. */
+  readonly pardoned: string | null;
   /** What the loop released last with success. */
   readonly live: (Intent & { readonly commit: string }) | null;
 }
@@ -80,6 +82,7 @@ export const emptyState: LoopState = {
   attempts: [],
   quarantined: {},
   settled: null,
+  pardoned: null,
   live: null,
 };
 
@@ -127,7 +130,7 @@ export function apply(state: LoopState, entry: Entry): LoopState {
       return quarantine({ ...next, settled: null }, entry.commit, { attempt: entry.attempt, at: entry.at, outcome: 'aborted' });
     case 'pardon': {
       const { [entry.commit]: _pardoned, ...quarantined } = state.quarantined;
-      return { ...next, quarantined, settled: state.settled === entry.commit ? null : state.settled };
+      return { ...next, quarantined, pardoned: entry.commit, settled: state.settled === entry.commit ? null : state.settled };
     }
     default:
       return assertNever(entry);
@@ -151,6 +154,8 @@ function end(state: LoopState, entry: Extract<Entry, { kind: 'end' }>): LoopStat
   const closed: LoopState = {
     ...state,
     inFlight: null,
+    // Trouble outside the commit does not use a pardon up.
+    pardoned: attempt.commit === state.pardoned && entry.outcome !== 'failed' && entry.outcome !== 'interrupted' ? null : state.pardoned,
     attempts: [done, ...state.attempts].slice(0, keptAttempts),
   };
   switch (entry.outcome) {

@@ -12,6 +12,8 @@ export interface Storage {
   append(name: string, text: string, durable: boolean): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(name: string): Promise<void>;
+  /** Lets go of what is open. */
+  close(): Promise<void>;
 }
 
 /** Storage in a folder, made with mode 0700 when it is not there. */
@@ -48,5 +50,6 @@ export async function openStorage(dir: string): Promise<Storage> {
         if (!isNotFound(error)) throw error;
       }
     },
+    close: release,
   };
 }

@@ -2,6 +2,7 @@
  * From `git push` to real Envoys and back: the loop, the signer, the CA, the control plane, the agents are processes of the compiled product; Git is
  * served by git's own http-backend; Pulumi's engine puts the releases out. The loop is killed wherever it happens to be.
  */
+import { execFileSync } from 'node:child_process';
 import { cpSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import * as http from 'node:http';
@@ -98,7 +99,7 @@ async function until(holds: (status: GitopsStatus) => boolean, limitMs = 60_000)
     if (last && holds(last)) return last;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error(`the loop did not get there: ${JSON.stringify(last, null, 1)?.slice(0, 6_000)}`);
+  throw new Error(`the loop did not get there: ${JSON.stringify(last?.attempts.slice(0, 2), null, 1)?.slice(0, 3_000)}`);
 }
 const settled = (commit: string): Promise<GitopsStatus> =>
   until((status) =>
@@ -174,17 +175,21 @@ test('a bad commit is refused with its place, is not tried again, and the next o
 test('a rollback is a higher release of what was there, and holds the branch', async () => {
   await settled(await routes("'v3'"));
   const before = await mesh.rollout();
-  const token = (await readFile(mesh.operatorTokenFile, 'utf8')).trim();
-  const answer = await fetch(`${mesh.statusUrl}/v1/rollout/rollback`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ reason: 'v3 is slow' }),
-  });
-  expect([answer.status, await answer.json()]).toMatchObject([200, { outcome: 'live' }]);
+  const cli = (...args: string[]): unknown => {
+    const place = ['--admin', mesh.statusUrl, '--token-file', mesh.operatorTokenFile, '--json'];
+    return JSON.parse(
+      execFileSync(process.execPath, [join(root, 'bin', 'meshwright.js'), 'rollout', ...args, ...place], { encoding: 'utf8' }),
+    );
+  };
+  expect(cli('rollback', '--reason', 'v3 is slow')).toMatchObject({ ok: true, answer: { outcome: 'live' } });
   expect((await mesh.rollout()).generation).toBe(before.generation + 1);
   expect(await ask()).toBe('v1');
   expect((await until(() => true)).quarantined.map((one) => one.commit)).toContain(await head());
-  expect((await settled(await routes("'v3'", '// note: tried again\n'))).attempts[0]?.outcome).toBe('live');
+  const held = await head();
+  cli('retry', held);
+  await until(
+    (status) => status.attempts[0]?.commit === held && status.attempts[0].trigger === 'retry' && status.attempts[0].outcome === 'live',
+  );
   expect(await ask()).toBe('v3');
 });
 

@@ -96,6 +96,7 @@ export class SimulatedWorld {
         step(`remove ${name}`);
         disk.delete(name);
       },
+      close: () => Promise.resolve(),
     };
   }
 
