@@ -150,7 +150,7 @@ function syntaxError(message: Message): Diagnostic {
 }
 
 function locate(location: NonNullable<Message['location']>): Span | undefined {
-  if (location.namespace !== 'tree') return undefined;
+  if (!location.file.startsWith('tree:')) return undefined;
   const file = location.file.replace(/^tree:/, '');
   // esbuild counts bytes.
   const utf16 = Buffer.from(location.lineText, 'utf8').subarray(0, location.column).toString('utf8').length;
