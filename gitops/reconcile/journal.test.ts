@@ -14,8 +14,12 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-const open = async (snapshotEvery = 500): ReturnType<typeof openJournal> =>
-  openJournal(await openStorage(dir), { now: () => 7, snapshotEvery });
+const opened: Journal[] = [];
+const open = async (snapshotEvery = 500): Promise<Journal> => {
+  const journal = await openJournal(await openStorage(dir), { now: () => 7, snapshotEvery });
+  opened.push(journal);
+  return journal;
+};
 const entries: readonly EntryBody[] = [
   { kind: 'head', commit: 'a' },
   { kind: 'begin', attempt: 1, commit: 'a', trigger: 'push' },
