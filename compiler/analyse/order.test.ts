@@ -82,7 +82,7 @@ test('two callers that change places cannot be rolled out, and are told how to s
   expect(plan(between, world('books/y', 'books/x')).value).toBeDefined();
 });
 test('a part moves once, and every plan is in order or refused', () => {
-  for (let seed = 0; seed < 40; seed++) {
+  for (let seed = 0; seed < 12; seed++) {
     const [before, after] = [generateMesh(seed, 4), generateMesh(seed + 1, 4)];
     const { value, diagnostics } = planSteps(before, after, proxyNameOf);
     if (!value) expect(diagnostics.map((d) => d.code)).toEqual(['MW4060']);

@@ -50,7 +50,12 @@ export function planSteps(
   }
   // An order that is only better is kept as long as it contradicts nothing.
   const kept = [...hard];
-  for (const edge of [...edges.values()].filter((candidate) => !candidate.hard)) if (!reaches(kept, edge.then, edge.first)) kept.push(edge);
+  const next = adjacency(hard);
+  for (const edge of edges.values()) {
+    if (edge.hard || reaches(next, edge.then, edge.first)) continue;
+    kept.push(edge);
+    addTo(next, edge);
+  }
   return { value: stepsOf(kept), diagnostics: [] };
 }
 
@@ -100,8 +105,7 @@ function lets(ir: MeshIr, { caller, probe, host, port: addressed }: Comparison, 
 
 /** A cycle among edges, in order; null when there is none. The first by node name, so that equal input gives equal words. */
 function findCycle(edges: readonly Edge[]): readonly Edge[] | null {
-  const from = new Map<Node, Edge[]>();
-  for (const edge of edges) from.set(edge.first, [...(from.get(edge.first) ?? []), edge]);
+  const from = adjacency(edges);
   const done = new Set<Node>();
   for (const start of [...from.keys()].sort()) {
     const path: Edge[] = [];
@@ -126,15 +130,27 @@ function findCycle(edges: readonly Edge[]): readonly Edge[] | null {
   return null;
 }
 
-function reaches(edges: readonly Edge[], from: Node, to: Node): boolean {
+type Adjacency = Map<Node, Edge[]>;
+function addTo(next: Adjacency, edge: Edge): void {
+  const edges = next.get(edge.first);
+  if (edges) edges.push(edge);
+  else next.set(edge.first, [edge]);
+}
+function adjacency(edges: readonly Edge[]): Adjacency {
+  const next: Adjacency = new Map();
+  for (const edge of edges) addTo(next, edge);
+  return next;
+}
+
+function reaches(next: Adjacency, from: Node, to: Node): boolean {
   const seen = new Set<Node>([from]);
   const queue = [from];
   for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
     if (node === to) return true;
-    for (const edge of edges) {
-      if (edge.first !== node || seen.has(edge.then)) continue;
-      seen.add(edge.then);
-      queue.push(edge.then);
+    for (const { then } of next.get(node) ?? []) {
+      if (seen.has(then)) continue;
+      seen.add(then);
+      queue.push(then);
     }
   }
   return false;

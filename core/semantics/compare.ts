@@ -1,5 +1,5 @@
 /** What a change does to the calls of a mesh: every caller and port whose rules changed, asked before and after by probes. */
-import { callableByWorkload } from '../ir/edges';
+import { callableByWorkload, targetsOfRules } from '../ir/edges';
 import { needsOf, serviceOf } from '../ir/lookup';
 import type { HostRoutes, MeshIr, RouteTable, Workload } from '../ir/ir';
 import { canonicalJson } from '../lib/json';
@@ -36,6 +36,7 @@ function* compareWithin(before: MeshIr | null, after: MeshIr): Generator<Compari
     const same = sides[0]?.meaning(port) === sides[1].meaning(port);
     const callers = sortedUnique([...(sides[0]?.callersOf(port) ?? []), ...sides[1].callersOf(port)]);
     let probes: readonly Probe[] | undefined;
+    const slices = [sides[0]?.slice(port, callers), sides[1].slice(port, callers)] as const;
     for (const caller of callers) {
       if (same && sides[0]?.use(caller, port) === sides[1].use(caller, port)) continue;
       probes ??= probesFor(sides.flatMap((side) => side?.deciders(port) ?? []));
@@ -52,8 +53,8 @@ function* compareWithin(before: MeshIr | null, after: MeshIr): Generator<Compari
           port,
           host: null,
           probe,
-          before: sides[0]?.ask(caller, port, request) ?? null,
-          after: sides[1].ask(caller, port, request),
+          before: ask(slices[0], request, caller),
+          after: ask(slices[1], request, caller),
         };
       }
     }
@@ -135,9 +136,25 @@ function sideOf(ir: MeshIr) {
           .filter((need) => need.targets.includes(port))
           .map(({ timeoutMs, retry }) => ({ timeoutMs, retry })),
       ]),
-    ask: (caller: WorkloadKey, port: PortKey, request: MeshRequest): Decision | null =>
-      workloads.has(caller) && tables.has(port) ? decide(ir, request) : null,
+    /** The mesh less what cannot matter to these callers of this port: asking it costs what the port costs, not what the mesh does. */
+    slice: (port: PortKey, callersOfBoth: readonly WorkloadKey[]): MeshIr | null => {
+      const table = tables.get(port);
+      if (!table) return null;
+      const services = sortedUnique([port, ...targetsOfRules(table.rules)].map(serviceOfPort)).flatMap((key) => serviceOf(ir, key) ?? []);
+      return {
+        ...ir,
+        workloads: callersOfBoth.flatMap((caller) => workloads.get(caller) ?? []),
+        services,
+        routes: [table],
+        access: deciders(port).flatMap((decider) => decider.access),
+        needs: callersOfBoth.flatMap((caller) => needsOf(ir, caller).filter((need) => need.targets.includes(port))),
+      };
+    },
   };
+}
+
+function ask(slice: MeshIr | null | undefined, request: MeshRequest, caller: WorkloadKey): Decision | null {
+  return slice?.workloads.some((workload) => workload.key === caller) ? decide(slice, request) : null;
 }
 
 function targetUrls(ir: MeshIr, rules: RouteTable['rules']): readonly string[] {

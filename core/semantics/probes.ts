@@ -31,8 +31,8 @@ export function decidersOf(ir: MeshIr, rules: readonly RouteRule[], port: PortKe
   return { rules, access: [...ports].sort().flatMap((key) => accessOf(ir, key).filter((rule) => rule.mode === 'enforce')) };
 }
 
-const mostPaths = 400;
-const mostProbes = 2000;
+const mostPaths = 100;
+const mostProbes = 600;
 
 /** Probes for all of these deciders together (those of before and after, for a comparison). In order of text, path and headers. */
 export function probesFor(deciders: readonly Deciders[]): readonly Probe[] {

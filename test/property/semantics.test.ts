@@ -6,6 +6,7 @@ import { portKey, workloadKey } from '../../core/mesh/ids';
 import { lower } from '../../compiler/lower';
 import { allow, deny, evaluatedWith, named, need, service } from '../kit/declarations';
 import { generateMesh, generateRequests } from '../kit/mesh-generator';
+import { compareCalls } from '../../core/semantics/compare';
 import { decide, decideInbound } from '../../core/semantics/decide';
 import type { MeshRequest } from '../../core/semantics/decision';
 import { matchesPath, pathTemplatePattern } from '../../core/semantics/match';
@@ -265,4 +266,29 @@ describe('for every mesh and request', () => {
       }
     });
   });
+});
+
+test('a comparison of two meshes asks them what the whole of each would say', () => {
+  for (let seed = 0; seed < 5; seed++) {
+    const [before, after] = [generateMesh(seed, 4), generateMesh(seed + 1, 4)];
+    for (const comparison of compareCalls(before, after)) {
+      if (comparison.port === null) continue;
+      for (const [mesh, said] of [
+        [before, comparison.before],
+        [after, comparison.after],
+      ] as const) {
+        const { caller, port, probe } = comparison;
+        if (said)
+          expect(said).toEqual(
+            decide(mesh, {
+              from: { kind: 'workload', workload: caller },
+              to: port,
+              method: probe.method,
+              path: probe.path,
+              headers: probe.headers,
+            }),
+          );
+      }
+    }
+  }
 });
