@@ -45,13 +45,12 @@ export async function validateProxies(request: ValidateRequest): Promise<Outcome
       object.kind === 'ServiceConfig' ? [[`${object.metadata.namespace}/${object.metadata.name}`, object]] : [],
     ),
   );
-  const proxies = representatives(request);
   const shapes: Shape[] = [];
   const ports = portNumbers();
-  for (const proxy of proxies) {
+  for (const [proxy, blamed] of representatives(request)) {
     const called = proxy.spec.outbound.services.flatMap((name) => services.get(name) ?? []);
     const missing = proxy.spec.outbound.services.find((name) => !services.has(name));
-    if (missing === undefined) shapes.push({ name: objectName(proxy), bound: boundForNobody(proxy, called, ports, diagnostics) });
+    if (missing === undefined) shapes.push({ name: objectName(proxy), blamed, bound: boundForNobody(proxy, called, ports, diagnostics) });
     else diagnostics.push(emit.incompleteSet({ object: objectName(proxy), missing }));
   }
   if (hasErrors(diagnostics)) return { diagnostics };
@@ -76,13 +75,15 @@ export async function validateProxies(request: ValidateRequest): Promise<Outcome
 
 interface Shape {
   readonly name: ObjectName;
+  /** What a refusal is told by: the proxy, or the changed service that it stands for. */
+  readonly blamed: ObjectName;
   readonly bound: BoundProxy;
 }
 const tooSlow = '';
 const refusal = (request: ValidateRequest, shape: Shape, words: string): Diagnostic =>
   words === tooSlow
-    ? emit.envoyTooSlow({ object: shape.name, seconds: (request.timeoutMs ?? 30_000) / 1000 })
-    : emit.envoyRefuses({ object: shape.name, words });
+    ? emit.envoyTooSlow({ object: shape.blamed, seconds: (request.timeoutMs ?? 30_000) / 1000 })
+    : emit.envoyRefuses({ object: shape.blamed, words });
 
 /** Which of a refused batch are refused, by halving. */
 async function findRefused(
@@ -102,17 +103,20 @@ async function findRefused(
   return count;
 }
 
-function representatives({ objects, changed }: ValidateRequest): readonly ProxyConfig[] {
+/** The proxies to ask about, each with the changed object that is to blame when it alone is refused. */
+function representatives({ objects, changed }: ValidateRequest): ReadonlyMap<ProxyConfig, ObjectName> {
   const all = objects.filter((object) => object.kind === 'ProxyConfig').sort((a, b) => (objectName(a) < objectName(b) ? -1 : 1));
-  if (!changed) return all;
-  const chosen = new Set(all.filter((proxy) => changed.has(objectName(proxy))));
-  const covered = new Set([...chosen].flatMap((proxy) => proxy.spec.outbound.services));
+  const chosen = new Map(all.filter((proxy) => !changed || changed.has(objectName(proxy))).map((proxy) => [proxy, objectName(proxy)]));
+  const covered = new Set([...chosen.keys()].flatMap((proxy) => proxy.spec.outbound.services));
   for (const proxy of all) {
-    const fresh = proxy.spec.outbound.services.filter((name) => !covered.has(name) && changed.has(`ServiceConfig/${name}` as ObjectName)); // objectName of that service
-    if (fresh.length > 0) chosen.add(proxy);
-    for (const name of fresh) covered.add(name);
+    for (const name of proxy.spec.outbound.services) {
+      const service = `ServiceConfig/${name}` as ObjectName; // objectName of that service
+      if (covered.has(name) || !changed?.has(service)) continue;
+      covered.add(name);
+      if (!chosen.has(proxy)) chosen.set(proxy, service);
+    }
   }
-  return all.filter((proxy) => chosen.has(proxy));
+  return chosen;
 }
 
 /** Binds every symbol to an address that nobody listens on; validation does not bind. */
@@ -172,6 +176,7 @@ function ownWords(said: string, file: string): string {
     .replaceAll(file, 'the bootstrap')
     .replace(/^error initializing (network )?configuration '[^']*': /, '')
     .replace(/\s+/g, ' ')
+    .replace(/^[: ]+/, '')
     .trim();
   return words.length > 400 ? `${words.slice(0, 400)}…` : words || 'it gave no reason';
 }

@@ -53,6 +53,19 @@ test('a changed service is validated through one proxy that names it, and nothin
   expect((await validateProxies({ objects, changed: new Set(), envoyPath })).value).toEqual({ proxies: [], runs: 0 });
 }, 60_000);
 
+test('a refused service is told by its own name', async () => {
+  const reviews = objectName({ kind: 'ServiceConfig', metadata: { namespace: 'bookinfo', name: 'reviews.web' } });
+  const bad = objects.map((object) =>
+    object.kind === 'ServiceConfig' && objectName(object) === reviews
+      ? { ...object, spec: { ...object.spec, clusters: object.spec.clusters.map((cluster) => ({ ...cluster, connectTimeout: '0s' })) } }
+      : object,
+  );
+  const { diagnostics } = await validateProxies({ objects: bad, changed: new Set([reviews]), envoyPath });
+  expect(diagnostics.map((d) => d.message)).toEqual([
+    expect.stringMatching(/^envoy refuses ServiceConfig\/bookinfo\/reviews\.web: \w.*ConnectTimeout: value must be greater than 0s/),
+  ]);
+}, 60_000);
+
 test('a set with a hole is not taken for a good one', async () => {
   const { diagnostics } = await validateProxies({ objects: objects.filter((object) => object.metadata.name !== 'reviews.web'), envoyPath });
   expect(diagnostics[0]).toMatchObject({ code: 'MW5022' });

@@ -31,11 +31,11 @@ const http1 = pack(HttpProtocolOptionsSchema, {
 });
 
 /** The retry budget of a port's endpoints as their owner and the gateways have it: the smallest that is asked for, since Envoy keeps one. */
-export function ownBudget(index: IrIndex, cluster: string, diagnostics: Diagnostic[]): number | undefined {
+export function ownBudget(index: IrIndex, cluster: string, rule: string, diagnostics: Diagnostic[]): number | undefined {
   const budgets = index.budgets.get(cluster) ?? [];
   const [budget] = budgets;
   if (budget !== undefined && budgets.length > 1)
-    diagnostics.push(emit.sharedBudget({ cluster, budgets: budgets.map((percent) => `${percent}%`).join(', '), used: budget }));
+    diagnostics.push(emit.sharedBudget({ cluster, budgets: budgets.map((percent) => `${percent}%`).join(', '), used: budget }, { rule }));
   return budget;
 }
 

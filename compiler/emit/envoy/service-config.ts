@@ -88,6 +88,6 @@ function stricterBudgets(index: IrIndex, rules: readonly RouteRule[], { needs }:
 function clusterJson(index: IrIndex, { cluster, port, budget }: Destination, diagnostics: Diagnostic[]): JsonObject {
   const facts = index.ports.get(port);
   if (!facts) throw new Error(`internal: a route to ${port}, which the mesh does not have`);
-  const message = upstreamCluster(cluster, facts, budget ?? ownBudget(index, cluster, diagnostics));
+  const message = upstreamCluster(cluster, facts, budget ?? ownBudget(index, cluster, index.tables.get(port)?.id ?? '', diagnostics));
   return patchedCluster(jsonOf(ClusterSchema, message), index.patches.get(port) ?? [], diagnostics);
 }

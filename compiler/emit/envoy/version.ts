@@ -10,7 +10,7 @@ export function checkVersions(ir: MeshIr): readonly Diagnostic[] {
   const runs = ir.runs.envoy;
   const diagnostics: Diagnostic[] = [];
   if (!within(runs, supportedEnvoy.min, supportedEnvoy.below))
-    diagnostics.push(emit.envoyVersion({ runs, range: `${supportedEnvoy.min} to below ${supportedEnvoy.below}` }));
+    diagnostics.push(emit.envoyVersion({ runs, range: `${supportedEnvoy.min} to below ${supportedEnvoy.below}` }, { rule: 'mesh/mesh' }));
   for (const patch of ir.patches) {
     const { min, below } = patch.envoy;
     if (!within(runs, min, below))
