@@ -53,7 +53,7 @@ export interface RunningAgent {
   /** Envoy's admin interface. */
   readonly adminSocket: string;
   envoyPid(): number | null;
-  /** Resolves with one line when Envoy cannot be kept running. */
+  /** Resolves with one line when Envoy cannot be kept running, or the certificate has lapsed and there is no token for another. */
   readonly failed: Promise<string>;
   /** Rotates the certificate now. */
   rotate(): Promise<void>;
@@ -188,7 +188,7 @@ export async function runAgent(config: AgentConfig, options: { readonly log?: Lo
     adminUrl: health?.url ?? null,
     adminSocket: sockets.admin,
     envoyPid: envoy.pid,
-    failed: envoy.hopeless,
+    failed: Promise.race([envoy.hopeless, holder.lapsed]),
     rotate: holder.renew,
     close: () => (closing ??= close()),
   };

@@ -86,12 +86,12 @@ describe('a proxy', () => {
 describe('endpoints', () => {
   const of = (id: string, version: string, zone?: string): Instance => ({ id, workload: reviews, version, ...(zone ? { zone } : {}), app: {}, inbound: { web: at(id.charCodeAt(0)) } });
   const inventory: Inventory = { instances: [of('b', 'v1', 'z2'), of('a', 'v2', 'z1'), of('c', 'v1'), { ...of('d', 'v1'), workload: workloadKey('shop', 'other') }] };
-  const ports = (version: string | null, draining: readonly string[] = []): unknown => loadAssignment({ cluster: 'x', port: web, version }, inventory, new Set(draining))['endpoints'];
+  const ports = (version: string | null, out: readonly string[] = []): unknown => loadAssignment({ cluster: 'x', port: web, version }, inventory, (instance) => !out.includes(instance.id))['endpoints'];
   test('every instance of the service, by zone and in order', () => {
     const endpoint = (id: string): JsonObject => ({ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: id.charCodeAt(0) } } } });
     expect(ports(null)).toEqual([{ lbEndpoints: [endpoint('c')] }, { locality: { zone: 'z1' }, lbEndpoints: [endpoint('a')] }, { locality: { zone: 'z2' }, lbEndpoints: [endpoint('b')] }]);
   });
-  test('a version takes its own only, and who drains is left out', () => {
+  test('a version takes its own only, and who does not serve is left out', () => {
     expect(hostsIn({ endpoints: ports('v1') as never })).toBe(2);
     expect(hostsIn({ endpoints: ports('v1', ['b']) as never })).toBe(1);
     expect(hostsIn({ endpoints: ports('v9') as never })).toBe(0);

@@ -1,20 +1,23 @@
 /** What fills an EDS cluster: the inventory's instances of a service port, by zone. */
 import type { EndpointSelector } from '../../core/bundle/objects';
 import type { JsonObject } from '../../core/lib/json';
-import { nameOfPort, serviceOfPort } from '../../core/mesh/ids';
-import type { Inventory } from '../inventory';
+import { nameOfPort, serviceOfPort, type PortKey } from '../../core/mesh/ids';
+import type { Instance, Inventory } from '../inventory';
+
+/** Whether an instance may be sent calls for a port: false only when it is known that it cannot take them. */
+export type Serves = (instance: Instance, port: PortKey) => boolean;
 
 /**
- * The envoy.config.endpoint.v3.ClusterLoadAssignment of one cluster, in protobuf's JSON form. Every instance of the inventory counts but those
- * that are `draining`: whether an address answers is for the callers' health checks, retries and outlier ejection to find, not for us to guess
- * from a connection to the control plane that may be down while the data plane works.
+ * The envoy.config.endpoint.v3.ClusterLoadAssignment of one cluster, in protobuf's JSON form. Every instance of the inventory counts but those known
+ * not to serve. Of whom nothing is known counts: the control plane being down must not look like the mesh being down, and whether an address
+ * answers is for the callers' retries and outlier ejection to find.
  */
-export function loadAssignment(selector: EndpointSelector, inventory: Inventory, draining: ReadonlySet<string>): JsonObject {
+export function loadAssignment(selector: EndpointSelector, inventory: Inventory, serves: Serves): JsonObject {
   const service = serviceOfPort(selector.port);
   const port = nameOfPort(selector.port);
   const byZone = new Map<string, JsonObject[]>();
   const instances = inventory.instances.filter(
-    (instance) => instance.workload === service && (selector.version === null || instance.version === selector.version) && !draining.has(instance.id),
+    (instance) => instance.workload === service && (selector.version === null || instance.version === selector.version) && serves(instance, selector.port),
   );
   for (const instance of [...instances].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     const address = Object.hasOwn(instance.inbound, port) ? instance.inbound[port] : undefined;

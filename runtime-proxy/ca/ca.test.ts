@@ -123,6 +123,18 @@ describe('the server', () => {
     await new Promise<void>((resolve) => holder?.onRotation((svid) => (seen.push(svid.notAfter), seen.length === 2 && resolve())));
     expect(seen[1]).toBeGreaterThan(seen[0] ?? 0);
   }, 20_000);
+  test('a holder whose certificate lapsed while the CA was away says so, when it has no token for another', async () => {
+    await start({ svidLifetimeMs: 2000 });
+    const text = await token();
+    const given = [text];
+    holder = await holdIdentity(
+      { trustDomain: 'mesh.test', address: ca.address, trust: await fs.readFile(ca.trustFile, 'utf8'), token: async () => given.pop() ?? null },
+      { clock: systemClock, log: silentLog },
+    );
+    await ca.close();
+    expect(await holder.lapsed).toContain('has lapsed');
+    await start();
+  }, 20_000);
   test('minting needs the admin token, an identity of this trust domain, and decodes strictly', async () => {
     await start();
     expect((await mint(identity, 'Bearer wrong')).status).toBe(401);

@@ -32,6 +32,8 @@ export interface Holder {
   serving(name: string): Promise<Svid>;
   /** Rotates now instead of later. */
   renew(): Promise<void>;
+  /** Resolves with one line when the SVID has lapsed (the machine slept, the CA was away too long) and there is no join token to begin anew with. */
+  readonly lapsed: Promise<string>;
   close(): void;
 }
 
@@ -44,6 +46,8 @@ export async function holdIdentity(config: HolderConfig, { clock, log, signal }:
   const stop = new AbortController();
   const ended = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const listeners = new Set<(svid: Svid) => void>();
+  let giveUp: (why: string) => void = () => undefined;
+  const lapsed = new Promise<string>((resolve) => (giveUp = resolve));
   let current: Svid | null = config.kept && config.kept.notAfter > clock.now() ? config.kept : null;
 
   const ask = async <Request>(method: MethodDefinition<Request, CertificateAnswer>, own: KeyMaterial | null, request: (csr: string) => Request): Promise<Svid> => {
@@ -62,7 +66,10 @@ export async function holdIdentity(config: HolderConfig, { clock, log, signal }:
     if (own) current = await ask(caMethods.renew, own, (csr) => ({ csr }));
     else {
       const token = await config.token();
-      if (token === null) throw new Error('there is no join token to enrol with');
+      if (token === null) {
+        if (current !== null) giveUp('the certificate has lapsed and there is no join token: start again with another');
+        throw new Error('there is no join token to enrol with');
+      }
       current = await ask(caMethods.enrol, null, (csr) => ({ csr, token }));
     }
     const made = current;
@@ -106,6 +113,7 @@ export async function holdIdentity(config: HolderConfig, { clock, log, signal }:
     },
     serving: (name) => ask(caMethods.serving, current, (csr) => ({ csr, name })),
     renew: obtain,
+    lapsed,
     close: () => stop.abort(new Error('closed')),
   };
 }

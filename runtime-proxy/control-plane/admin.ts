@@ -1,4 +1,5 @@
 /** The control plane's admin routes: objects, release, status, roll-out, what a proxy has. */
+import type { ServerResponse } from 'node:http';
 import type { ReleaseSet, SignedRelease } from '../../core/bundle/objects';
 import { objectName } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
@@ -155,7 +156,7 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
   }
 
   /** Server-sent events: the status now, then each new one; a comment every 15 s keeps the line open. */
-  function watchStatus(response: import('node:http').ServerResponse): void {
+  function watchStatus(response: ServerResponse): void {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' });
     const send = (status: RolloutStatus): void => void response.write(`event: status\ndata: ${JSON.stringify(status)}\n\n`);
     send(plane.status);

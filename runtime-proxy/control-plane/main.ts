@@ -41,6 +41,8 @@ export interface RunningControlPlane {
   /** `127.0.0.1:port`. */
   readonly xdsAddress: string;
   status(): RolloutStatus;
+  /** Resolves with one line when its certificate has lapsed and there is no join token for another. */
+  readonly failed: Promise<string>;
   close(): Promise<void>;
 }
 
@@ -83,6 +85,7 @@ export async function serveControlPlane(config: ControlPlaneConfig, options: { r
     },
     { clock: systemClock, log, ...(options.signal ? { signal: options.signal } : {}) },
   );
+  await fs.rm(config.joinTokenFile, { force: true }); // spent, or not needed
   const credentials = serverCredentials(holder.current(), 'required');
   const keep = (svid: Svid): void => {
     credentials.rotate(svid);
@@ -123,6 +126,7 @@ export async function serveControlPlane(config: ControlPlaneConfig, options: { r
       adminUrl: admin.url,
       xdsAddress,
       status: () => plane.status,
+      failed: holder.lapsed,
       async close() {
         await admin.close();
         await close();

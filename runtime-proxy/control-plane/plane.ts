@@ -12,6 +12,7 @@ import { abortRollout, advance, assign, beginRollout, promoteRollout, type Obser
 import type { Log } from '../../platform/log';
 import type { AgentReport } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
+import type { Serves } from '../bind/endpoints';
 import type { Instance, Inventory } from '../inventory';
 import { ProxyLink, type Target, type WriteResponse } from './proxy-link';
 import { inRange, nothing, objectSet, ResourceMaker, type EncodedByName, type ObjectSet, type PartResources } from './resources';
@@ -29,6 +30,8 @@ interface Entry {
   trouble: Diagnostic | null;
   concerned: { readonly [part in Part]: boolean };
   unconfigured: boolean;
+  /** What it takes calls for, as far as its agent has said. */
+  serving: string;
 }
 export interface PlaneEvents {
   readonly onStatus: (status: RolloutStatus) => void;
@@ -36,13 +39,14 @@ export interface PlaneEvents {
   readonly onNack: (instance: string) => void;
 }
 
+/** Changes when what an instance takes calls for does. */
+const servingKey = (report: AgentReport | null): string => (report === null ? 'unknown' : report.live && !report.draining ? Object.keys(report.activity.listeners).sort().join() : 'no');
 const bothStable = { inbound: 'stable', outbound: 'stable' } as const;
 const tickMs = 200;
 
 export class Plane {
   readonly #entries = new Map<string, Entry>();
   readonly #maker = new ResourceMaker();
-  readonly #draining = new Set<string>();
   readonly #timer: NodeJS.Timeout;
   readonly #sets = new Map<string, ObjectSet>();
   #inventory: Inventory = { instances: [] };
@@ -50,6 +54,7 @@ export class Plane {
   #status: RolloutStatus;
   #running: Promise<void> | null = null;
   #dirty = false;
+  #lastTurnMs = 0;
   #closed = false;
 
   constructor(
@@ -111,10 +116,10 @@ export class Plane {
     entry.report = report;
     entry.link?.observe(report);
     this.#noteSeen(identity);
-    const draining = report?.draining ?? false;
-    if (draining !== this.#draining.has(identity.instance) && report !== null) {
-      if (draining) this.#draining.add(identity.instance);
-      else this.#draining.delete(identity.instance);
+    // When it begins or ceases to serve, its callers are told: endpoints only.
+    const serving = servingKey(report);
+    if (serving !== entry.serving) {
+      entry.serving = serving;
       for (const link of this.#links()) this.#refreshEndpoints(link);
     }
     this.touch();
@@ -165,12 +170,13 @@ export class Plane {
   touch(): void {
     this.#dirty = true;
     if (this.#running !== null || this.#closed) return;
-    this.#running = new Promise<void>((resolve) => setImmediate(resolve))
+    // A turn looks at every proxy: with many of them, half of the time is left for everything else.
+    this.#running = new Promise<void>((resolve) => (this.#lastTurnMs > 5 ? setTimeout(resolve, this.#lastTurnMs) : setImmediate(resolve)))
       .then(() => this.#turns())
       .catch((error: unknown) => this.log.error({ err: error }, 'a turn of the control plane failed'))
       .finally(() => {
         this.#running = null;
-        if (this.#dirty && !this.#closed) setTimeout(() => this.touch(), 50).unref(); // after a failure: not at once
+        if (this.#dirty && !this.#closed) setTimeout(() => this.touch(), 1).unref();
       });
   }
   async close(): Promise<void> {
@@ -185,7 +191,9 @@ export class Plane {
       const started = performance.now();
       await this.#exclusive(() => this.#turn());
       this.onSent();
-      this.events.onTurn((performance.now() - started) / 1000);
+      this.#lastTurnMs = performance.now() - started;
+      this.events.onTurn(this.#lastTurnMs / 1000);
+      if (this.#lastTurnMs > 5) break; // the rest in a turn of its own
     }
   }
 
@@ -281,7 +289,7 @@ export class Plane {
     entry.unconfigured = inbound === nothing && outbound === nothing && into.length === 0;
     if (into.length > 0) return;
     const selectors = [...inbound.selectors, ...outbound.selectors];
-    const endpoints = this.#maker.endpoints(selectors, this.#inventory, this.#draining);
+    const endpoints = this.#maker.endpoints(selectors, this.#inventory, this.#serves);
     const merge = (type: 'listeners' | 'routes' | 'clusters'): EncodedByName => new Map([...inbound[type], ...outbound[type]]);
     const names = (part: PartResources): Target['names'][Part] => ({
       listeners: new Set(part.listeners.keys()),
@@ -306,6 +314,11 @@ export class Plane {
     const live = this.store.live();
     if (live && !this.store.isDamaged()) this.#aim(entry, live);
   }
+
+  readonly #serves: Serves = (instance, port) => {
+    const report = this.#entries.get(instance.id)?.report;
+    return !report || (report.live && !report.draining && report.activity.listeners[`inbound/${port}`] !== undefined);
+  };
 
   #index(set: ReleaseSet): ObjectSet {
     const key = digestOfJson(set);
@@ -368,7 +381,7 @@ export class Plane {
   #entry(instance: string): Entry {
     let entry = this.#entries.get(instance);
     if (!entry) {
-      entry = { instance, link: null, report: null, envoyVersion: null, sets: bothStable, trouble: null, concerned: { inbound: false, outbound: false }, unconfigured: false };
+      entry = { instance, link: null, report: null, envoyVersion: null, sets: bothStable, trouble: null, concerned: { inbound: false, outbound: false }, unconfigured: false, serving: servingKey(null) };
       this.#entries.set(instance, entry);
     }
     return entry;

@@ -12,7 +12,7 @@ import { ListenerSchema } from '../../core/wire/gen/envoy/config/listener/v3/lis
 import { RouteConfigurationSchema } from '../../core/wire/gen/envoy/config/route/v3/route_pb';
 import { typeUrl, wireRegistry } from '../../core/wire/registry';
 import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../bind/bind';
-import { hostsIn, loadAssignment } from '../bind/endpoints';
+import { hostsIn, loadAssignment, type Serves } from '../bind/endpoints';
 import type { Instance, Inventory } from '../inventory';
 import { reasonOf } from '../rpc/decode';
 import type { ResourceType } from './sequence';
@@ -112,11 +112,11 @@ export class ResourceMaker {
   }
 
   /** The endpoints of the clusters of some parts. Needs no object and no compilation: the fast path. */
-  endpoints(selectors: readonly EndpointSelector[], inventory: Inventory, draining: ReadonlySet<string>): { readonly resources: EncodedByName; readonly hosts: ReadonlyMap<string, number> } {
+  endpoints(selectors: readonly EndpointSelector[], inventory: Inventory, serves: Serves): { readonly resources: EncodedByName; readonly hosts: ReadonlyMap<string, number> } {
     const resources = new Map<string, Encoded>();
     const hosts = new Map<string, number>();
     for (const selector of selectors) {
-      const json = loadAssignment(selector, inventory, draining);
+      const json = loadAssignment(selector, inventory, serves);
       hosts.set(selector.cluster, hostsIn(json));
       const encoded = this.#encode('endpoints', selector.cluster, json, 'the inventory', []);
       if (encoded) resources.set(selector.cluster, encoded);

@@ -1,9 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import * as fs from 'node:fs/promises';
 import * as http from 'node:http';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import * as tls from 'node:tls';
 import type { MeshObject } from '../../core/bundle/objects';
+import type { RolloutStatus } from '../../core/bundle/status';
 import { createLog } from '../../platform/log';
 import { endOrphan } from '../../platform/process';
 import { runAgent } from '../../runtime-proxy/agent/main';
@@ -163,6 +165,45 @@ describe('real Envoys under one control plane', () => {
     expect(await mesh.admin('DELETE', `/v1/objects/${digest}`)).toMatchObject({ status: 409, json: { diagnostics: [{ code: 'MW9004' }] } });
     expect(await mesh.admin('PUT', `/v1/objects/sha256:${'0'.repeat(64)}`, {})).toMatchObject({ status: 422 });
     expect(await put({})).toMatchObject({ status: 202 });
+  });
+
+  test('waves: the first moves its share and is held; promote lets it finish, abort brings all back; watchers see each state', async () => {
+    const seen: string[] = [];
+    const token = (await fs.readFile(mesh.controlPlaneConfig.adminTokenFile, 'utf8')).trim();
+    const watching = new AbortController();
+    const events = await fetch(`${mesh.adminUrl}/v1/status?watch=1`, { headers: { authorization: `Bearer ${token}` }, signal: watching.signal });
+    const reading = (async () => {
+      let text = '';
+      for await (const chunk of events.body ?? []) {
+        text += Buffer.from(chunk).toString('utf8');
+        for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+          const line = text.slice(0, end).split('\n').find((one) => one.startsWith('data: '));
+          text = text.slice(end + 2);
+          const status: { readonly state: string } = JSON.parse(line?.slice('data: '.length) ?? '{}');
+          if (seen.at(-1) !== status.state) seen.push(status.state);
+        }
+      }
+    })().catch(() => undefined);
+    const movedOf = (status: RolloutStatus): number => status.proxies.filter((proxy) => proxy.workload === 'shop/reviews' && proxy.parts.inbound.set === 'candidate').length;
+    const rolled = async (allowed: boolean): Promise<RolloutStatus> => {
+      await mesh.release(objectsOf(smallMesh({ allowed })), { waves: [50, 100], holdMs: 3_600_000 });
+      generation += 1;
+      return mesh.until('held', (status) => status.state === 'holding' && status.generation === generation);
+    };
+    expect(movedOf(await rolled(false))).toBe(1);
+    expect(await mesh.release(objectsOf(smallMesh()))).toMatchObject({ status: 422, json: { diagnostics: [{}] } });
+    await mesh.admin('POST', '/v1/rollout/promote');
+    expect(movedOf(await mesh.until('converged', isConverged(generation)))).toBe(2);
+    await rolled(true);
+    await mesh.admin('POST', '/v1/rollout/abort', { reason: 'we changed our mind' });
+    const { message } = await mesh.until('back', (status) => status.state === 'aborted' && movedOf(status) === 0 && status.proxies.every((proxy) => proxy.parts.inbound.phase === 'active'));
+    expect(message).toContain('we changed our mind');
+    expect((await mesh.call('page-1', host, '/x')).status).toBe(403);
+    await release(objectsOf(smallMesh()));
+    await mesh.until('converged', isConverged(generation));
+    watching.abort();
+    await reading;
+    expect(seen).toEqual(expect.arrayContaining(['rolling', 'holding', 'converged', 'aborted']));
   });
 
   test('twenty rotations of every certificate under load fail no request', async () => {
