@@ -17,10 +17,3 @@ export async function freePorts(count: number, host = '127.0.0.1'): Promise<read
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
 }
-
-/** One free loopback port. */
-export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const [port] = await freePorts(1, host);
-  if (port === undefined) throw new Error('internal: no port');
-  return port;
-}

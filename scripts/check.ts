@@ -4,7 +4,7 @@ import { runSteps, step } from './steps';
 const still = process.argv.includes('--static');
 const steps = [
   step('types', 'tsc -b'),
-  step('format', 'prettier --check --log-level warn .'),
+  step('format', 'prettier --check --log-level warn --cache --cache-location dist/.prettier-cache .'),
   step('lint', 'oxlint --deny-warnings'),
   step('types of tests', 'tsc -p test'),
   step(

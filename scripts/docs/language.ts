@@ -13,7 +13,7 @@ export function entriesOf(text: string): readonly Entry[] {
   for (let index = 0; index < lines.length; index += 1) {
     const line = lines[index] ?? '';
     if (/^\s*(\/\*\*|\*|\/\/)/.test(line) || (comment.length > 0 && /^\s*\*/.test(line))) {
-      if (/^\S/.test(line) || /^ \*/.test(line)) comment.push(line);
+      if (/^\S/.test(line) || line.startsWith(' *')) comment.push(line);
       continue;
     }
     const name = /^export (?:declare )?(?:const|function|interface|type|class) (\w+)/.exec(line)?.[1];
