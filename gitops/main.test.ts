@@ -15,6 +15,8 @@ import type { LoopDeps } from './reconcile/deps';
 import { defaultLimits, openStore } from './repo/store';
 import type { GitopsStatus } from './status/status';
 
+jest.setTimeout(60_000);
+
 const undo: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
@@ -123,7 +125,9 @@ function deliver(loop: RunningGitops, body: string, headers: Record<string, stri
 
 test('a plain git push reaches the proxies, and only its change does', async () => {
   const { repository, world, start } = await setUp();
+  const first = await repository.work.push(policy('first'));
   const loop = await start();
+  await until(loop, settledAt(first));
   repository.server.setHook({ url: `${loop.url}/hooks/push`, secret: webhookSecret });
   const pushed = async (text: string, fate?: 'refused'): Promise<GitopsStatus> => {
     const commit = await repository.work.push(policy(text, fate));
@@ -131,19 +135,19 @@ test('a plain git push reaches the proxies, and only its change does', async () 
   };
   expect(await pushed('A')).toMatchObject({
     ready: true,
-    live: { generation: 1 },
-    attempts: [{ outcome: 'live', trigger: 'push' }],
+    live: { generation: 2 },
+    attempts: [{ outcome: 'live', trigger: 'push' }, { outcome: 'live' }],
     trouble: [],
   });
   expect((await pushed('A')).attempts[0]?.outcome).toBe('unchanged');
   const refused = await pushed('B', 'refused');
   expect(refused.attempts[0]).toMatchObject({ outcome: 'refused', phase: 'compile', diagnostics: [{ code: 'MW7152' }] });
   expect(refused.quarantined.map((entry) => entry.commit)).toEqual([refused.head]);
-  expect((await pushed('C')).live?.generation).toBe(2);
-  expect(world.taken).toHaveLength(2);
+  expect((await pushed('C')).live?.generation).toBe(3);
+  expect(world.taken).toHaveLength(3);
   const metrics = await (await fetch(`${loop.url}/metrics`)).text();
   expect(metrics).toContain('meshwright_gitops_deliveries_total{verdict="accepted"} 4');
-  expect(metrics).toContain('meshwright_gitops_live_generation 2');
+  expect(metrics).toContain('meshwright_gitops_live_generation 3');
 });
 
 test('deliveries: good, missing, bad, malformed, of another branch, repeated, huge, other events', async () => {

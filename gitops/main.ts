@@ -100,7 +100,7 @@ export async function serveGitops(config: GitopsConfig, options: GitopsOptions =
         metrics,
         ready: () => driver.ready,
         status: async () => {
-          const mesh = await deps.rolloutStatus();
+          const mesh = await soon(clock, deps.rolloutStatus());
           return statusOf({
             repository: config.repositoryUrl,
             branch,
@@ -109,7 +109,7 @@ export async function serveGitops(config: GitopsConfig, options: GitopsOptions =
             state: loop.state,
             releases: history.list(),
             trouble: [...journal.diagnostics, ...driver.trouble],
-            mesh: mesh.kind === 'ok' ? mesh.value : null,
+            mesh: mesh?.kind === 'ok' ? mesh.value : null,
           });
         },
         pushed: () => driver.wake('push'),
@@ -148,6 +148,16 @@ function demand<T>(outcome: Outcome<T>): T {
 
 const secretOf = (file: string | undefined) => async (): Promise<string | null> =>
   file === undefined ? null : ((await readSecret(file)).value ?? null);
+
+/** The status must not wait for a control plane that hangs. */
+async function soon<T>(clock: Clock, answer: Promise<T>): Promise<T | null> {
+  const given = new AbortController();
+  const late = clock.sleep(1_000, { signal: given.signal, unref: true }).then(
+    () => null,
+    () => null,
+  );
+  return Promise.race([answer, late]).finally(() => given.abort());
+}
 
 const refusals = (result: { readonly kind: string; readonly diagnostics: readonly Diagnostic[] }): readonly Diagnostic[] =>
   result.kind === 'ok' ? [] : result.diagnostics;

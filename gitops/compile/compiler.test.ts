@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { CompilerDied, startCompiler, type CompilerProcess } from './compiler';
 import type { CompileRequest } from './protocol';
 
+jest.setTimeout(60_000);
+
 let dir = '';
 let compiler: CompilerProcess | null = null;
 beforeAll(async () => {

@@ -2,6 +2,8 @@ import type { Clock } from '../../platform/clock';
 import { SimulatedWorld } from '../../test/kit/simulated-world';
 import { Driver } from './driver';
 
+jest.setTimeout(60_000);
+
 /** Time that stands still until the test lets a pause end; it keeps how long each was to be. */
 class PausedClock implements Clock {
   readonly pauses: number[] = [];

@@ -7,6 +7,8 @@ import { readBlob } from 'isomorphic-git';
 import { startRepository } from '../../test/kit/git-server';
 import { defaultLimits, openStore, type GitStore, type StoreOptions } from './store';
 
+jest.setTimeout(60_000);
+
 const undo: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
