@@ -41,6 +41,8 @@ export function isHttp(layer: string): boolean {
   return layer === 'http' || layer === 'grpc';
 }
 
+const httpServer = meshServer(['h2', 'http/1.1'], null);
+
 export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
   const { port } = facts;
   const name = inboundListener(port.key);
@@ -48,7 +50,7 @@ export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
   const encrypted: FilterChain = {
     name: 'mtls',
     filters,
-    transportSocket: isHttp(port.layer) ? meshServer(['h2', 'http/1.1'], null) : meshServer([], connectionCallers(index, facts)),
+    transportSocket: isHttp(port.layer) ? httpServer : meshServer([], connectionCallers(index, facts)),
   };
   const isPlaintextUseful = isHttp(port.layer) || isOpenToAnyone(index.access.get(port.key) ?? []);
   const chains: FilterChain[] =

@@ -13,7 +13,7 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '../../../core/wire/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
-import { pack, seconds } from './any';
+import { ms, pack, seconds } from './any';
 import { agentCluster, sdsCertificate, sdsTrust, sdsWorkload } from './names';
 
 type TransportSocket = MessageInitShape<typeof TransportSocketSchema>;
@@ -97,7 +97,14 @@ const secret = (name: string): MessageInitShape<typeof SdsSecretConfigSchema> =>
       value: {
         apiType: ApiConfigSource_ApiType.GRPC,
         transportApiVersion: ApiVersion.V3,
-        grpcServices: [{ targetSpecifier: { case: 'envoyGrpc', value: { clusterName: agentCluster } } }],
+        grpcServices: [
+          {
+            targetSpecifier: {
+              case: 'envoyGrpc',
+              value: { clusterName: agentCluster, retryPolicy: { retryBackOff: { baseInterval: ms(100), maxInterval: seconds(2) } } },
+            },
+          },
+        ],
       },
     },
   },
