@@ -55,5 +55,10 @@ export function pathOf(at: Place): string {
 
 export function refuse(at: Place, code: PolicyCode, message: string, help: string): never {
   const path = pathOf(at);
-  throw new PolicyError(code, `${message}${path === '' ? '' : `, in \`${path}\``} of \`${at.call.what}\``, help, at.call.stack);
+  throw new PolicyError(
+    code,
+    `${message}${path === '' ? `, in \`${at.call.what}\`` : `, in \`${path}\` of \`${at.call.what}\``}`,
+    help,
+    at.call.stack,
+  );
 }
