@@ -8,7 +8,8 @@ export const enforce = {
     severity: 'error',
     summary: 'The policy has a port or listener that the inventory gives an instance no address for.',
     message: ({ instance, workload, symbol }) => `the inventory gives \`${instance}\` of \`${workload}\` no address for \`${symbol}\``,
-    help: ({ instance, symbol }) => `add the address of \`${symbol}\` to \`${instance}\` in the inventory, or take the port out of the policy`,
+    help: ({ instance, symbol }) =>
+      `add the address of \`${symbol}\` to \`${instance}\` in the inventory, or take the port out of the policy`,
   }),
   badInventory: defineDiagnostic<{ file: string; reason: string }>({
     code: 'MW9002',
@@ -23,7 +24,8 @@ export const enforce = {
     slug: 'release-names-unknown-object',
     severity: 'error',
     summary: 'A release names an object that the control plane does not have.',
-    message: ({ name, digest, set }) => `the release's ${set} set names \`${name}\` as \`${digest}\`, which the control plane does not have`,
+    message: ({ name, digest, set }) =>
+      `the release's ${set} set names \`${name}\` as \`${digest}\`, which the control plane does not have`,
     help: () => 'put the objects first, the release last',
   }),
   objectInForce: defineDiagnostic<{ name: string; digest: string }>({
@@ -63,7 +65,8 @@ export const enforce = {
     slug: 'envoy-out-of-range',
     severity: 'error',
     summary: 'A proxy runs an Envoy that its configuration was not made for; it keeps what it has.',
-    message: ({ instance, version, min, below }) => `\`${instance}\` runs Envoy ${version}; its configuration is for ${min} and later, below ${below}`,
+    message: ({ instance, version, min, below }) =>
+      `\`${instance}\` runs Envoy ${version}; its configuration is for ${min} and later, below ${below}`,
     help: ({ min, below }) => `run an Envoy from ${min} to below ${below}, or compile for the one that runs`,
   }),
   cannotEncode: defineDiagnostic<{ instance: string; resource: string; reason: string }>({
@@ -78,7 +81,7 @@ export const enforce = {
     code: 'MW9010',
     slug: 'state-damaged',
     severity: 'error',
-    summary: 'A file of the control plane\'s state is damaged or not signed as it must be; it is not served.',
+    summary: "A file of the control plane's state is damaged or not signed as it must be; it is not served.",
     message: ({ file, reason }) => `\`${file}\` is not served: ${reason}`,
     help: () => 'deploy again; if nobody touched the file on purpose, find out who did',
   }),

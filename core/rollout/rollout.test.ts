@@ -1,7 +1,19 @@
 import { digestOf } from '../lib/digest';
 import type { Part } from '../bundle/objects';
 import type { ProxyPhase } from '../bundle/status';
-import { abortRollout, advance, assign, beginRollout, hashFraction, promoteRollout, waitingFor, type Observation, type RolloutPlan, type RolloutProgress, type SetName } from './rollout';
+import {
+  abortRollout,
+  advance,
+  assign,
+  beginRollout,
+  hashFraction,
+  promoteRollout,
+  waitingFor,
+  type Observation,
+  type RolloutPlan,
+  type RolloutProgress,
+  type SetName,
+} from './rollout';
 
 const plan = (over: Partial<RolloutPlan> = {}): RolloutPlan => ({
   release: digestOf('release'),
@@ -16,10 +28,19 @@ const plan = (over: Partial<RolloutPlan> = {}): RolloutPlan => ({
 
 /** A fleet whose every proxy does what it is told when told to `settle`. */
 class Fleet {
-  readonly proxies = new Map<string, { proxy: string; presence: Observation['presence']; sets: Record<Part, SetName>; phases: Record<Part, ProxyPhase>; rejects: boolean }>();
+  readonly proxies = new Map<
+    string,
+    { proxy: string; presence: Observation['presence']; sets: Record<Part, SetName>; phases: Record<Part, ProxyPhase>; rejects: boolean }
+  >();
   constructor(readonly concerned: (proxy: string, part: Part) => boolean) {}
   add(instance: string, proxy: string, presence: Observation['presence'] = 'connected'): void {
-    this.proxies.set(instance, { proxy, presence, sets: { inbound: 'stable', outbound: 'stable' }, phases: { inbound: 'active', outbound: 'active' }, rejects: false });
+    this.proxies.set(instance, {
+      proxy,
+      presence,
+      sets: { inbound: 'stable', outbound: 'stable' },
+      phases: { inbound: 'active', outbound: 'active' },
+      rejects: false,
+    });
   }
   get(instance: string) {
     const found = this.proxies.get(instance);
@@ -57,10 +78,14 @@ class Fleet {
     }
   }
   moved(part: Part): string[] {
-    return [...this.proxies].filter(([, p]) => p.sets[part] === 'candidate').map(([instance]) => instance).sort();
+    return [...this.proxies]
+      .filter(([, p]) => p.sets[part] === 'candidate')
+      .map(([instance]) => instance)
+      .sort();
   }
 }
-const both = (proxy: string, part: Part): boolean => (proxy === 'shop/reviews' ? part === 'inbound' : proxy === 'shop/page' && part === 'outbound');
+const both = (proxy: string, part: Part): boolean =>
+  proxy === 'shop/reviews' ? part === 'inbound' : proxy === 'shop/page' && part === 'outbound';
 
 /** Advances and carries out until nothing changes. */
 function turn(p: RolloutPlan, progress: RolloutProgress, fleet: Fleet, now = 0): RolloutProgress {
@@ -133,7 +158,9 @@ describe('who holds a wave', () => {
     fleet.settle('page-0');
     progress = turn(one, progress, fleet);
     expect(progress.phase.kind).toBe('rolling');
-    expect(waitingFor(one, progress, fleet.observe())).toEqual([{ instance: 'page-1', why: 'is disconnected and its certificate has not lapsed' }]);
+    expect(waitingFor(one, progress, fleet.observe())).toEqual([
+      { instance: 'page-1', why: 'is disconnected and its certificate has not lapsed' },
+    ]);
     fleet.get('page-1').presence = 'absent';
     expect(turn(one, progress, fleet).phase.kind).toBe('converged');
   });
@@ -217,63 +244,70 @@ function random(seed: number): () => number {
 }
 
 describe('simulation', () => {
-  test.each(Array.from({ length: 150 }, (_, seed) => seed))('seed %i: drops, restarts, joiners and rejections never break an invariant, and it ends', (seed) => {
-    const next = random(seed);
-    const fleet = new Fleet(both);
-    const size = 1 + Math.floor(next() * 12);
-    for (let i = 0; i < size; i += 1) fleet.add(`p-${i}`, next() < 0.5 ? 'shop/reviews' : next() < 0.8 ? 'shop/page' : 'shop/idle');
-    const bad = next() < 0.3;
-    const p = plan({ waves: next() < 0.5 ? [10, 50, 100] : [100], holdMs: next() < 0.5 ? 30 : 0 });
-    let progress = beginRollout(p, 0);
-    let now = 0;
-    let joined = 0;
-    for (let tick = 0; tick < 2000 && progress.phase.kind !== 'converged' && progress.phase.kind !== 'aborted'; tick += 1) {
-      now += 1 + Math.floor(next() * 10);
-      const names = [...fleet.proxies.keys()];
-      const name = names[Math.floor(next() * names.length)] ?? '';
-      const dice = next();
-      const chosen = fleet.get(name);
-      if (dice < 0.08) chosen.presence = 'unknown';
-      else if (dice < 0.12) chosen.presence = 'absent';
-      else if (dice < 0.16 && joined < 5) fleet.add(`joiner-${(joined += 1)}`, next() < 0.5 ? 'shop/reviews' : 'shop/page');
-      else if (dice < 0.18 && tick > 20 && fleet.proxies.size > 1) fleet.proxies.delete(name);
-      else if (dice < 0.5 && chosen.presence !== 'connected') {
-        chosen.presence = 'connected'; // a restart: what it had is asked for again
-        chosen.phases = { inbound: 'sent', outbound: 'sent' };
-      } else if (bad && dice < 0.53) chosen.rejects = true;
-      else fleet.settle(name);
+  test.each(Array.from({ length: 150 }, (_, seed) => seed))(
+    'seed %i: drops, restarts, joiners and rejections never break an invariant, and it ends',
+    (seed) => {
+      const next = random(seed);
+      const fleet = new Fleet(both);
+      const size = 1 + Math.floor(next() * 12);
+      for (let i = 0; i < size; i += 1) fleet.add(`p-${i}`, next() < 0.5 ? 'shop/reviews' : next() < 0.8 ? 'shop/page' : 'shop/idle');
+      const bad = next() < 0.3;
+      const p = plan({ waves: next() < 0.5 ? [10, 50, 100] : [100], holdMs: next() < 0.5 ? 30 : 0 });
+      let progress = beginRollout(p, 0);
+      let now = 0;
+      let joined = 0;
+      for (let tick = 0; tick < 2000 && progress.phase.kind !== 'converged' && progress.phase.kind !== 'aborted'; tick += 1) {
+        now += 1 + Math.floor(next() * 10);
+        const names = [...fleet.proxies.keys()];
+        const name = names[Math.floor(next() * names.length)] ?? '';
+        const dice = next();
+        const chosen = fleet.get(name);
+        if (dice < 0.08) chosen.presence = 'unknown';
+        else if (dice < 0.12) chosen.presence = 'absent';
+        else if (dice < 0.16 && joined < 5) fleet.add(`joiner-${(joined += 1)}`, next() < 0.5 ? 'shop/reviews' : 'shop/page');
+        else if (dice < 0.18 && tick > 20 && fleet.proxies.size > 1) fleet.proxies.delete(name);
+        else if (dice < 0.5 && chosen.presence !== 'connected') {
+          chosen.presence = 'connected'; // a restart: what it had is asked for again
+          chosen.phases = { inbound: 'sent', outbound: 'sent' };
+        } else if (bad && dice < 0.53) chosen.rejects = true;
+        else fleet.settle(name);
 
-      const movedBefore = new Set([...fleet.moved('inbound'), ...fleet.moved('outbound')]);
-      const kindBefore = progress.phase.kind;
-      progress = advance(p, JSON.parse(JSON.stringify(progress)), fleet.observe(), now);
-      fleet.obey(assign(p, progress, fleet.observe()));
-      const { phase } = progress;
-      if (phase.kind === 'rolling' || phase.kind === 'holding') {
-        // nobody who moved goes back unless everybody does
-        if (kindBefore !== 'unproven') for (const moved of movedBefore) if (fleet.proxies.has(moved)) expect([...fleet.moved('inbound'), ...fleet.moved('outbound')]).toContain(moved);
-        // no caller gets its new routes before every callee that is there has its new access
-        if (phase.step === 0) expect(fleet.observe().filter((o) => o.proxy === 'shop/page' && o.parts.outbound.set === 'candidate')).toEqual([]);
-      }
-      if (phase.kind === 'aborted') expect([...fleet.moved('inbound'), ...fleet.moved('outbound')]).toEqual([]);
-      if (phase.kind === 'converged') {
-        for (const seen of fleet.observe()) {
-          if (seen.presence !== 'connected') continue;
-          for (const part of ['inbound', 'outbound'] as const) if (seen.parts[part].concerned) expect([seen.instance, seen.parts[part].set]).toEqual([seen.instance, 'candidate']);
+        const movedBefore = new Set([...fleet.moved('inbound'), ...fleet.moved('outbound')]);
+        const kindBefore = progress.phase.kind;
+        progress = advance(p, JSON.parse(JSON.stringify(progress)), fleet.observe(), now);
+        fleet.obey(assign(p, progress, fleet.observe()));
+        const { phase } = progress;
+        if (phase.kind === 'rolling' || phase.kind === 'holding') {
+          // nobody who moved goes back unless everybody does
+          if (kindBefore !== 'unproven')
+            for (const moved of movedBefore)
+              if (fleet.proxies.has(moved)) expect([...fleet.moved('inbound'), ...fleet.moved('outbound')]).toContain(moved);
+          // no caller gets its new routes before every callee that is there has its new access
+          if (phase.step === 0)
+            expect(fleet.observe().filter((o) => o.proxy === 'shop/page' && o.parts.outbound.set === 'candidate')).toEqual([]);
+        }
+        if (phase.kind === 'aborted') expect([...fleet.moved('inbound'), ...fleet.moved('outbound')]).toEqual([]);
+        if (phase.kind === 'converged') {
+          for (const seen of fleet.observe()) {
+            if (seen.presence !== 'connected') continue;
+            for (const part of ['inbound', 'outbound'] as const)
+              if (seen.parts[part].concerned) expect([seen.instance, seen.parts[part].set]).toEqual([seen.instance, 'candidate']);
+          }
         }
       }
-    }
-    if (!bad) expect(progress.phase.kind === 'aborted').toBe(false);
-    expect(['converged', 'aborted', 'unproven', 'rolling', 'holding']).toContain(progress.phase.kind);
-    // left alone, it ends
-    for (let i = 0; i < 400 && progress.phase.kind !== 'converged' && progress.phase.kind !== 'aborted'; i += 1) {
-      now += 31;
-      for (const [name, proxy] of fleet.proxies) {
-        proxy.presence = 'connected';
-        fleet.settle(name);
+      if (!bad) expect(progress.phase.kind === 'aborted').toBe(false);
+      expect(['converged', 'aborted', 'unproven', 'rolling', 'holding']).toContain(progress.phase.kind);
+      // left alone, it ends
+      for (let i = 0; i < 400 && progress.phase.kind !== 'converged' && progress.phase.kind !== 'aborted'; i += 1) {
+        now += 31;
+        for (const [name, proxy] of fleet.proxies) {
+          proxy.presence = 'connected';
+          fleet.settle(name);
+        }
+        progress = advance(p, progress, fleet.observe(), now);
+        fleet.obey(assign(p, progress, fleet.observe()));
       }
-      progress = advance(p, progress, fleet.observe(), now);
-      fleet.obey(assign(p, progress, fleet.observe()));
-    }
-    expect(['converged', 'aborted']).toContain(progress.phase.kind);
-  });
+      expect(['converged', 'aborted']).toContain(progress.phase.kind);
+    },
+  );
 });

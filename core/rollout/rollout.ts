@@ -154,7 +154,10 @@ export function waitingFor(
         !(seen.presence === 'connected' && seen.parts[part].set === 'candidate' && seen.parts[part].phase === 'active'),
     );
     if (open.length === 0) continue;
-    const why = seen.presence === 'unknown' ? 'is disconnected and its certificate has not lapsed' : `has ${open.map((part) => `${part} ${seen.parts[part].phase}`).join(', ')}`;
+    const why =
+      seen.presence === 'unknown'
+        ? 'is disconnected and its certificate has not lapsed'
+        : `has ${open.map((part) => `${part} ${seen.parts[part].phase}`).join(', ')}`;
     waiting.push({ instance: seen.instance, why });
   }
   return waiting.sort((a, b) => (a.instance < b.instance ? -1 : 1));
@@ -175,7 +178,9 @@ function leaveUnproven(plan: RolloutPlan, progress: RolloutProgress, observation
 }
 
 function stepsOf(plan: RolloutPlan, seen: Observation): readonly number[] {
-  return [...new Set(parts.filter((part) => seen.parts[part].concerned).map((part) => stepOf(plan, seen.proxy, part)))].sort((a, b) => a - b);
+  return [...new Set(parts.filter((part) => seen.parts[part].concerned).map((part) => stepOf(plan, seen.proxy, part)))].sort(
+    (a, b) => a - b,
+  );
 }
 
 function rejection(progress: RolloutProgress, observations: readonly Observation[], now: number): RolloutProgress | null {
@@ -183,7 +188,11 @@ function rejection(progress: RolloutProgress, observations: readonly Observation
     for (const part of parts) {
       const { set, phase, concerned: touched } = seen.parts[part];
       if (touched && set === 'candidate' && phase === 'rejected') {
-        return abortRollout(progress, `\`${seen.instance}\` rejected its ${part} configuration: ${seen.lastError ?? 'no reason given'}`, now);
+        return abortRollout(
+          progress,
+          `\`${seen.instance}\` rejected its ${part} configuration: ${seen.lastError ?? 'no reason given'}`,
+          now,
+        );
       }
     }
   }

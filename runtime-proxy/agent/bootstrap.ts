@@ -24,9 +24,14 @@ export const trustSecret = 'trust';
 
 const any = (type: string, value: JsonObject): JsonObject => ({ '@type': `type.googleapis.com/${type}`, ...value });
 const http2 = (options: JsonObject = {}): JsonObject => ({
-  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', { explicitHttpConfig: { http2ProtocolOptions: options } }),
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
+    explicitHttpConfig: { http2ProtocolOptions: options },
+  }),
 });
-const hosts = (clusterName: string, address: JsonObject): JsonObject => ({ clusterName, endpoints: [{ lbEndpoints: [{ endpoint: { address } }] }] });
+const hosts = (clusterName: string, address: JsonObject): JsonObject => ({
+  clusterName,
+  endpoints: [{ lbEndpoints: [{ endpoint: { address } }] }],
+});
 /** A lost control plane is found again quickly: the default waits up to 30 s. */
 const patient = { retryBackOff: { baseInterval: '0.1s', maxInterval: '2s' } };
 const grpc = (clusterName: string): JsonObject => ({ envoyGrpc: { clusterName, retryPolicy: patient } });
@@ -46,7 +51,12 @@ export function bootstrap(input: BootstrapInput): JsonObject {
     dynamicResources: {
       ldsConfig: ads,
       cdsConfig: ads,
-      adsConfig: { apiType: 'DELTA_GRPC', transportApiVersion: 'V3', setNodeOnFirstMessageOnly: true, grpcServices: [grpc(controlPlaneCluster)] },
+      adsConfig: {
+        apiType: 'DELTA_GRPC',
+        transportApiVersion: 'V3',
+        setNodeOnFirstMessageOnly: true,
+        grpcServices: [grpc(controlPlaneCluster)],
+      },
     },
     staticResources: {
       clusters: [
@@ -63,7 +73,9 @@ export function bootstrap(input: BootstrapInput): JsonObject {
           connectTimeout: '2s',
           // A control plane that is gone without a word is noticed within seconds.
           typedExtensionProtocolOptions: http2({ connectionKeepalive: { interval: '10s', timeout: '5s' } }),
-          loadAssignment: hosts(controlPlaneCluster, { socketAddress: { address: input.controlPlane.host, portValue: input.controlPlane.port } }),
+          loadAssignment: hosts(controlPlaneCluster, {
+            socketAddress: { address: input.controlPlane.host, portValue: input.controlPlane.port },
+          }),
           transportSocket: {
             name: 'envoy.transport_sockets.tls',
             typedConfig: any('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', {
@@ -72,7 +84,9 @@ export function bootstrap(input: BootstrapInput): JsonObject {
                 alpnProtocols: ['h2'],
                 tlsCertificateSdsSecretConfigs: [{ name: workloadSecret, sdsConfig: secretsSource }],
                 combinedValidationContext: {
-                  defaultValidationContext: { matchTypedSubjectAltNames: [{ sanType: 'URI', matcher: { exact: input.controlPlanePrincipal } }] },
+                  defaultValidationContext: {
+                    matchTypedSubjectAltNames: [{ sanType: 'URI', matcher: { exact: input.controlPlanePrincipal } }],
+                  },
                   validationContextSdsSecretConfig: { name: trustSecret, sdsConfig: secretsSource },
                 },
               },

@@ -37,17 +37,24 @@ const maxBytes = 64 * 1024 * 1024;
 export function envoyAdmin(socket: string): EnvoyAdmin {
   const request = (method: 'GET' | 'POST', path: string): Promise<string> =>
     new Promise((resolve, reject) => {
-      const call = http.request({ socketPath: socket, path, method, timeout: timeoutMs, agent: false, headers: { host: 'admin' } }, (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > maxBytes) call.destroy(new Error('the answer is too large'));
-          chunks.push(chunk);
-        });
-        response.on('error', reject);
-        response.on('end', () => (response.statusCode === 200 ? resolve(Buffer.concat(chunks).toString('utf8')) : reject(new AdminRefusal(response.statusCode ?? 0))));
-      });
+      const call = http.request(
+        { socketPath: socket, path, method, timeout: timeoutMs, agent: false, headers: { host: 'admin' } },
+        (response) => {
+          const chunks: Buffer[] = [];
+          let size = 0;
+          response.on('data', (chunk: Buffer) => {
+            size += chunk.length;
+            if (size > maxBytes) call.destroy(new Error('the answer is too large'));
+            chunks.push(chunk);
+          });
+          response.on('error', reject);
+          response.on('end', () =>
+            response.statusCode === 200
+              ? resolve(Buffer.concat(chunks).toString('utf8'))
+              : reject(new AdminRefusal(response.statusCode ?? 0)),
+          );
+        },
+      );
       call.on('timeout', () => call.destroy(new Error("Envoy's admin does not answer")));
       call.on('error', reject);
       call.end();
@@ -73,11 +80,24 @@ export function envoyAdmin(socket: string): EnvoyAdmin {
         json('/stats?format=json&filter=^listener_manager.total_(filter_chains|listeners)_draining$'),
       ]);
       const hosts: Record<string, number> = {};
-      for (const cluster of entries(clusters['cluster_statuses'])) if (cluster['added_via_api'] === true) hosts[text(cluster['name'])] = entries(cluster['host_statuses']).length;
+      for (const cluster of entries(clusters['cluster_statuses']))
+        if (cluster['added_via_api'] === true) hosts[text(cluster['name'])] = entries(cluster['host_statuses']).length;
       return {
-        listeners: versions(listeners, (one) => text(one['name']), (one) => maybe(one['active_state'])),
-        routes: versions(routes, (one) => nestedName(one['route_config']), (one) => one),
-        clusters: versions(active, (one) => nestedName(one['cluster']), (one) => one),
+        listeners: versions(
+          listeners,
+          (one) => text(one['name']),
+          (one) => maybe(one['active_state']),
+        ),
+        routes: versions(
+          routes,
+          (one) => nestedName(one['route_config']),
+          (one) => one,
+        ),
+        clusters: versions(
+          active,
+          (one) => nestedName(one['cluster']),
+          (one) => one,
+        ),
         hosts,
         warming: warming.length + listeners.filter((one) => maybe(one['warming_state']) !== null).length,
         drainingListeners: listeners.filter((one) => maybe(one['draining_state']) !== null).map((one) => text(one['name'])),
@@ -101,7 +121,11 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 const maybe = (value: unknown): Fields | null => (typeof value === 'object' && value !== null ? fieldsOf(value, 'a state') : null);
 const nestedName = (value: unknown): string => text(maybe(value)?.['name']);
 
-function versions(list: readonly Fields[], name: (one: Fields) => string, state: (one: Fields) => Fields | null): { readonly [name: string]: string } {
+function versions(
+  list: readonly Fields[],
+  name: (one: Fields) => string,
+  state: (one: Fields) => Fields | null,
+): { readonly [name: string]: string } {
   const result: Record<string, string> = {};
   for (const one of list) {
     const version = text(state(one)?.['version_info']);

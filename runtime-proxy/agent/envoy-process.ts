@@ -26,7 +26,10 @@ const giveUpAfter = 5;
 const longestBackOffMs = 10_000;
 
 /** Starts it. stdout is its access log and goes to ours as it is; stderr is its own log, passed on line by line. */
-export async function runEnvoy(options: EnvoyOptions, { clock, log, onLine }: { readonly clock: Clock; readonly log: Log; readonly onLine: (line: string) => void }): Promise<EnvoyProcess> {
+export async function runEnvoy(
+  options: EnvoyOptions,
+  { clock, log, onLine }: { readonly clock: Clock; readonly log: Log; readonly onLine: (line: string) => void },
+): Promise<EnvoyProcess> {
   if (await endOrphan(options.pidFile)) log.warn({ pidFile: options.pidFile }, 'ended the Envoy that an earlier agent left behind');
   const args = [
     ...['-c', options.bootstrapFile],

@@ -65,7 +65,10 @@ const certificatePrefix = 'certificate/';
 const longestSocketPath = 107;
 
 /** Starts the agent and its Envoy. Resolves once Envoy runs (not: once it is configured). */
-export async function runAgent(config: AgentConfig, options: { readonly log?: Log; readonly signal?: AbortSignal } = {}): Promise<RunningAgent> {
+export async function runAgent(
+  config: AgentConfig,
+  options: { readonly log?: Log; readonly signal?: AbortSignal } = {},
+): Promise<RunningAgent> {
   const log = (options.log ?? createLog('agent')).child({ instance: config.instance });
   const clock = systemClock;
   assertConfig(config);
@@ -129,7 +132,13 @@ export async function runAgent(config: AgentConfig, options: { readonly log?: Lo
     { mode: 0o600 },
   );
   const envoy = await runEnvoy(
-    { binary, bootstrapFile, pidFile: file('envoy.pid'), concurrency: config.concurrency ?? 1, logLevel: config.envoyLogLevel ?? 'warning' },
+    {
+      binary,
+      bootstrapFile,
+      pidFile: file('envoy.pid'),
+      concurrency: config.concurrency ?? 1,
+      logLevel: config.envoyLogLevel ?? 'warning',
+    },
     { clock, log, onLine: (line) => log.warn({ envoy: line }, 'envoy') },
   );
   const admin = envoyAdmin(sockets.admin);
@@ -178,7 +187,9 @@ export async function runAgent(config: AgentConfig, options: { readonly log?: Lo
     const until = clock.monotonic() + graceMs;
     while (clock.monotonic() < until) {
       const stats = await admin.get('/stats?filter=^http\\..*downstream_rq_active$&usedonly').catch(() => '');
-      const open = [...stats.matchAll(/^(http\.\S+): (\d+)$/gm)].some(([, name, value]) => !name?.startsWith('http.admin') && value !== '0');
+      const open = [...stats.matchAll(/^(http\.\S+): (\d+)$/gm)].some(
+        ([, name, value]) => !name?.startsWith('http.admin') && value !== '0',
+      );
       if (!open) return;
       await clock.sleep(25);
     }
@@ -194,7 +205,11 @@ export async function runAgent(config: AgentConfig, options: { readonly log?: Lo
   };
 }
 
-async function certificateOf(name: string, folder: string | undefined, holder: Holder): Promise<{ readonly key: string; readonly chain: string; readonly againMs: number }> {
+async function certificateOf(
+  name: string,
+  folder: string | undefined,
+  holder: Holder,
+): Promise<{ readonly key: string; readonly chain: string; readonly againMs: number }> {
   if (folder !== undefined && /^[a-z0-9-]+\/[a-z0-9.-]+$/.test(name) && !name.includes('..')) {
     try {
       const read = (part: string): Promise<string> => fs.readFile(path.join(folder, name, part), 'utf8');
@@ -207,18 +222,32 @@ async function certificateOf(name: string, folder: string | undefined, holder: H
   return { key, chain, againMs: Math.max(1_000, ((notAfter - obtained) * 2) / 3) };
 }
 
-function serveHealth(listen: { readonly host: string; readonly port: number }, ready: () => boolean, last: () => AgentReport | null, tokenFile: string, log: Log): Promise<AdminServer> {
+function serveHealth(
+  listen: { readonly host: string; readonly port: number },
+  ready: () => boolean,
+  last: () => AgentReport | null,
+  tokenFile: string,
+  log: Log,
+): Promise<AdminServer> {
   const metrics = createMetrics();
   const live = metrics.gauge({ name: 'meshwright_agent_envoy_live', help: '1 while Envoy is up.' });
   const starts = metrics.gauge({ name: 'meshwright_agent_envoy_starts', help: 'How often Envoy was started.' });
-  const expiry = metrics.gauge({ name: 'meshwright_agent_certificate_expiry_seconds', help: 'When the SVID lapses, seconds since the epoch.' });
+  const expiry = metrics.gauge({
+    name: 'meshwright_agent_certificate_expiry_seconds',
+    help: 'When the SVID lapses, seconds since the epoch.',
+  });
   return adminToken(tokenFile).then((token) =>
     serveAdmin(
       listen,
       token,
       [
         { method: 'GET', path: '/healthz', open: true, answer: () => ({ status: 200, text: 'ok\n', contentType: 'text/plain' }) },
-        { method: 'GET', path: '/readyz', open: true, answer: () => ({ status: ready() ? 200 : 503, text: ready() ? 'ok\n' : 'Envoy is not up\n', contentType: 'text/plain' }) },
+        {
+          method: 'GET',
+          path: '/readyz',
+          open: true,
+          answer: () => ({ status: ready() ? 200 : 503, text: ready() ? 'ok\n' : 'Envoy is not up\n', contentType: 'text/plain' }),
+        },
         {
           method: 'GET',
           path: '/metrics',
@@ -239,7 +268,8 @@ function serveHealth(listen: { readonly host: string; readonly port: number }, r
 }
 
 function assertConfig(config: AgentConfig): void {
-  if (!isInstanceId(config.instance)) throw new Error(`\`${config.instance}\` is not an instance id: use lower-case letters, digits, \`-\` and \`.\``);
+  if (!isInstanceId(config.instance))
+    throw new Error(`\`${config.instance}\` is not an instance id: use lower-case letters, digits, \`-\` and \`.\``);
   if (!isWorkloadKey(config.workload)) throw new Error(`\`${config.workload}\` is not a workload: write \`<namespace>/<name>\``);
   if (!isTrustDomain(config.trustDomain)) throw new Error(`\`${config.trustDomain}\` is not a trust domain`);
 }

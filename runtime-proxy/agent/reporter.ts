@@ -27,9 +27,17 @@ const hurryMs = 15;
 const longestHurryMs = 250;
 const longestRetryMs = 5_000;
 
-export function report({ address, server, holder, look }: ReporterConfig, { clock, log }: { readonly clock: Clock; readonly log: Log }): Reporter {
+export function report(
+  { address, server, holder, look }: ReporterConfig,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Reporter {
   const stop = new AbortController();
-  let open: { readonly stream: ClientDuplexStream<AgentReport, ReportAnswer>; readonly client: Client; readonly end: () => void; last: string } | null = null;
+  let open: {
+    readonly stream: ClientDuplexStream<AgentReport, ReportAnswer>;
+    readonly client: Client;
+    readonly end: () => void;
+    last: string;
+  } | null = null;
   let hurry = false;
   let wake: () => void = () => undefined;
 

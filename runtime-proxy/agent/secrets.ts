@@ -19,9 +19,9 @@ import type { Log } from '../../platform/log';
 import { createServer, stopServer } from '../rpc/server';
 import { protobufMethod } from '../rpc/protobuf-method';
 
-
 /** One secret as SDS has it: a key with its chain, or roots. PEM. */
-export type Secret = { readonly kind: 'certificate'; readonly key: string; readonly chain: string } | { readonly kind: 'trust'; readonly roots: string };
+export type Secret =
+  { readonly kind: 'certificate'; readonly key: string; readonly chain: string } | { readonly kind: 'trust'; readonly roots: string };
 
 export interface SecretsServer {
   /** Sets a secret and pushes it to whoever asked for it. */
@@ -47,7 +47,10 @@ export async function serveSecrets(socket: string, wanted: (name: string) => voi
     asked.add(name);
     wanted(name);
   };
-  const follow = (stream: { on(event: 'end' | 'close' | 'error', listener: () => void): unknown; end(): void }, subscriber: Subscriber): void => {
+  const follow = (
+    stream: { on(event: 'end' | 'close' | 'error', listener: () => void): unknown; end(): void },
+    subscriber: Subscriber,
+  ): void => {
     subscribers.add(subscriber);
     const leave = (): void => void subscribers.delete(subscriber);
     stream.on('end', () => (leave(), stream.end()));
@@ -70,12 +73,20 @@ export async function serveSecrets(socket: string, wanted: (name: string) => voi
         if (ready.length === 0 || ready.length < subscriber.names.size) return;
         nonce = randomUUID();
         const versionInfo = digestOf(ready.map(([, packed]) => packed.version).join()).slice('sha256:'.length, 19);
-        stream.write(create(DiscoveryResponseSchema, { versionInfo, typeUrl: typeUrl.secret, nonce, resources: ready.map(([, packed]) => packed.resource) }));
+        stream.write(
+          create(DiscoveryResponseSchema, {
+            versionInfo,
+            typeUrl: typeUrl.secret,
+            nonce,
+            resources: ready.map(([, packed]) => packed.resource),
+          }),
+        );
       },
     };
     follow(stream, subscriber);
     stream.on('data', (request: DiscoveryRequest) => {
-      if (request.errorDetail) log.error({ names: request.resourceNames, reason: request.errorDetail.message }, 'Envoy refused a certificate');
+      if (request.errorDetail)
+        log.error({ names: request.resourceNames, reason: request.errorDetail.message }, 'Envoy refused a certificate');
       if (request.responseNonce !== '' && request.responseNonce !== nonce) return;
       const before = subscriber.names.size;
       for (const name of request.resourceNames) subscriber.names.add(name);
@@ -118,10 +129,13 @@ export async function serveSecrets(socket: string, wanted: (name: string) => voi
     {
       streamSecrets,
       deltaSecrets,
-      fetchSecrets: (_call: unknown, done: (error: { code: status; details: string }) => void) => done({ code: status.UNIMPLEMENTED, details: 'ask by stream' }),
+      fetchSecrets: (_call: unknown, done: (error: { code: status; details: string }) => void) =>
+        done({ code: status.UNIMPLEMENTED, details: 'ask by stream' }),
     },
   );
-  await new Promise<void>((resolve, reject) => server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())));
+  await new Promise<void>((resolve, reject) =>
+    server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())),
+  );
   return {
     set(name, secret) {
       const packed = pack(name, secret);
@@ -141,5 +155,8 @@ function pack(name: string, secret: Secret): Packed {
       ? { validationContext: { trustedCa: inline(secret.roots) } }
       : { tlsCertificate: { certificateChain: inline(secret.chain), privateKey: inline(secret.key) } }),
   });
-  return { version: digestOf(toBinary(SecretSchema, message)).slice('sha256:'.length, 'sha256:'.length + 16), resource: anyPack(SecretSchema, message) };
+  return {
+    version: digestOf(toBinary(SecretSchema, message)).slice('sha256:'.length, 'sha256:'.length + 16),
+    resource: anyPack(SecretSchema, message),
+  };
 }

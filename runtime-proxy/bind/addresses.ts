@@ -22,7 +22,8 @@ export function addressOf(instance: Instance, symbol: string): Address | undefin
   if (symbol === 'outbound') return instance.outbound;
   const slash = symbol.indexOf('/');
   const name = symbol.slice(slash + 1);
-  const own = (record: { readonly [name: string]: Address } | undefined): Address | undefined => (record && Object.hasOwn(record, name) ? record[name] : undefined);
+  const own = (record: { readonly [name: string]: Address } | undefined): Address | undefined =>
+    record && Object.hasOwn(record, name) ? record[name] : undefined;
   switch (symbol.slice(0, slash)) {
     case 'inbound':
       return own(instance.inbound);
@@ -80,4 +81,5 @@ function replaceAt(value: Json, path: readonly (string | number)[], make: (old: 
 }
 
 export const isList = (value: Json | undefined): value is readonly Json[] => Array.isArray(value);
-export const isRecord = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isRecord = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

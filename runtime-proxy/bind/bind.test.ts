@@ -11,17 +11,30 @@ import { hostsIn, loadAssignment } from './endpoints';
 const at = (port: number, host = '127.0.0.1') => ({ host, port });
 const reviews = workloadKey('shop', 'reviews');
 const web = portKey(reviews, 'web');
-const instance: Instance = { id: 'page-1', workload: workloadKey('shop', 'page'), app: { web: at(1) }, inbound: { web: at(2) }, outbound: at(3), listeners: { https: at(4) } };
+const instance: Instance = {
+  id: 'page-1',
+  workload: workloadKey('shop', 'page'),
+  app: { web: at(1) },
+  inbound: { web: at(2) },
+  outbound: at(3),
+  listeners: { https: at(4) },
+};
 const symbol = (namedPort: string): JsonObject => ({ socketAddress: { address: symbolHost, namedPort, ipv4Compat: false } });
 
 describe('addresses', () => {
   test('each symbol takes the address of its kind', () => {
     const { json, missing } = bindAddresses({ a: ['inbound/web', 'app/web', 'outbound', 'listener/https'].map(symbol) }, instance);
     expect(missing).toEqual([]);
-    expect(json).toEqual({ a: [2, 1, 3, 4].map((portValue) => ({ socketAddress: { address: '127.0.0.1', portValue, ipv4Compat: false } })) });
+    expect(json).toEqual({
+      a: [2, 1, 3, 4].map((portValue) => ({ socketAddress: { address: '127.0.0.1', portValue, ipv4Compat: false } })),
+    });
   });
   test('what the instance has no address for is named, names of every object among it', () => {
-    expect(bindAddresses({ a: symbol('inbound/constructor'), b: symbol('app/admin'), c: symbol('nonsense') }, instance).missing).toEqual(['inbound/constructor', 'app/admin', 'nonsense']);
+    expect(bindAddresses({ a: symbol('inbound/constructor'), b: symbol('app/admin'), c: symbol('nonsense') }, instance).missing).toEqual([
+      'inbound/constructor',
+      'app/admin',
+      'nonsense',
+    ]);
   });
   test('undoing the binding gives the signed bytes, whatever the object', () => {
     const leaf = fc.oneof(
@@ -30,7 +43,12 @@ describe('addresses', () => {
       fc.jsonValue({ maxDepth: 1 }),
     );
     const tree = fc.letrec<{ node: unknown }>((tie) => ({
-      node: fc.oneof({ maxDepth: 4 }, leaf, fc.array(tie('node'), { maxLength: 3 }), fc.dictionary(fc.constantFrom('a', 'b', 'address', 'namedPort', 'socketAddress'), tie('node'), { maxKeys: 4 })),
+      node: fc.oneof(
+        { maxDepth: 4 },
+        leaf,
+        fc.array(tie('node'), { maxLength: 3 }),
+        fc.dictionary(fc.constantFrom('a', 'b', 'address', 'namedPort', 'socketAddress'), tie('node'), { maxKeys: 4 }),
+      ),
     })).node;
     fc.assert(
       fc.property(fc.dictionary(fc.constantFrom('x', 'y'), tree), (value) => {
@@ -38,7 +56,11 @@ describe('addresses', () => {
         const { json, bound, missing } = bindAddresses(resource, instance);
         if (missing.length > 0) return;
         expect(canonicalJson(unbindAddresses(json, bound))).toBe(canonicalJson(resource));
-        expect(JSON.stringify(json).includes(symbolHost) && bound.length > 0 && JSON.stringify(resource).split(symbolHost).length - 1 === bound.length).toBe(false);
+        expect(
+          JSON.stringify(json).includes(symbolHost) &&
+            bound.length > 0 &&
+            JSON.stringify(resource).split(symbolHost).length - 1 === bound.length,
+        ).toBe(false);
       }),
       { numRuns: 500, seed: 3 },
     );
@@ -56,20 +78,37 @@ describe('a proxy', () => {
       principal: principalOf('mesh.test', 'shop', 'page'),
       envoyRange,
       proved: true,
-      inbound: { listeners: [{ name: 'inbound/shop/page.web', address: symbol('inbound/web') }], routes: [{ name: 'inbound/shop/page.web' }], clusters: [{ name: 'app/web', a: symbol('app/web') }] },
-      outbound: { listeners: [{ name: 'outbound', address: symbol('outbound') }], routes: [], catchAll: { name: 'none', domains: ['*'] }, services: ['shop/reviews.web'] },
+      inbound: {
+        listeners: [{ name: 'inbound/shop/page.web', address: symbol('inbound/web') }],
+        routes: [{ name: 'inbound/shop/page.web' }],
+        clusters: [{ name: 'app/web', a: symbol('app/web') }],
+      },
+      outbound: {
+        listeners: [{ name: 'outbound', address: symbol('outbound') }],
+        routes: [],
+        catchAll: { name: 'none', domains: ['*'] },
+        services: ['shop/reviews.web'],
+      },
     },
   });
   const service: ServiceConfig = {
     ...meta,
     kind: 'ServiceConfig',
-    spec: { port: web, envoyRange, virtualHost: { name: web, domains: ['reviews.shop:9080', 'reviews:9080', 'reviews', 'reviews.shop.svc.cluster.local:9080'] }, clusters: [{ name: web }], endpoints: [{ cluster: web, port: web, version: null }] },
+    spec: {
+      port: web,
+      envoyRange,
+      virtualHost: { name: web, domains: ['reviews.shop:9080', 'reviews:9080', 'reviews', 'reviews.shop.svc.cluster.local:9080'] },
+      clusters: [{ name: web }],
+      endpoints: [{ cluster: web, port: web, version: null }],
+    },
   };
   test('its outbound route configuration is what it may call, then the catch-all', () => {
     const into: Diagnostic[] = [];
     const { routes, clusters, endpoints } = bindOutbound(proxy('shop/page'), [service], instance, into);
     expect(into).toEqual([]);
-    expect(routes.map((route) => route.json)).toEqual([{ name: 'outbound', virtualHosts: [service.spec.virtualHost, { name: 'none', domains: ['*'] }] }]);
+    expect(routes.map((route) => route.json)).toEqual([
+      { name: 'outbound', virtualHosts: [service.spec.virtualHost, { name: 'none', domains: ['*'] }] },
+    ]);
     expect([clusters.map((one) => one.name), endpoints]).toEqual([[web], service.spec.endpoints]);
   });
   test('short host names mean something at home only', () => {
@@ -79,17 +118,35 @@ describe('a proxy', () => {
   test('a port that the inventory does not place is a diagnostic', () => {
     const into: Diagnostic[] = [];
     bindInbound(proxy('shop/page'), { ...instance, inbound: {} }, into);
-    expect(into.map(({ code, message }) => [code, message])).toEqual([['MW9001', 'the inventory gives `page-1` of `shop/page` no address for `inbound/web`']]);
+    expect(into.map(({ code, message }) => [code, message])).toEqual([
+      ['MW9001', 'the inventory gives `page-1` of `shop/page` no address for `inbound/web`'],
+    ]);
   });
 });
 
 describe('endpoints', () => {
-  const of = (id: string, version: string, zone?: string): Instance => ({ id, workload: reviews, version, ...(zone ? { zone } : {}), app: {}, inbound: { web: at(id.charCodeAt(0)) } });
-  const inventory: Inventory = { instances: [of('b', 'v1', 'z2'), of('a', 'v2', 'z1'), of('c', 'v1'), { ...of('d', 'v1'), workload: workloadKey('shop', 'other') }] };
-  const ports = (version: string | null, out: readonly string[] = []): unknown => loadAssignment({ cluster: 'x', port: web, version }, inventory, (instance) => !out.includes(instance.id))['endpoints'];
+  const of = (id: string, version: string, zone?: string): Instance => ({
+    id,
+    workload: reviews,
+    version,
+    ...(zone ? { zone } : {}),
+    app: {},
+    inbound: { web: at(id.charCodeAt(0)) },
+  });
+  const inventory: Inventory = {
+    instances: [of('b', 'v1', 'z2'), of('a', 'v2', 'z1'), of('c', 'v1'), { ...of('d', 'v1'), workload: workloadKey('shop', 'other') }],
+  };
+  const ports = (version: string | null, out: readonly string[] = []): unknown =>
+    loadAssignment({ cluster: 'x', port: web, version }, inventory, (instance) => !out.includes(instance.id))['endpoints'];
   test('every instance of the service, by zone and in order', () => {
-    const endpoint = (id: string): JsonObject => ({ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: id.charCodeAt(0) } } } });
-    expect(ports(null)).toEqual([{ lbEndpoints: [endpoint('c')] }, { locality: { zone: 'z1' }, lbEndpoints: [endpoint('a')] }, { locality: { zone: 'z2' }, lbEndpoints: [endpoint('b')] }]);
+    const endpoint = (id: string): JsonObject => ({
+      endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: id.charCodeAt(0) } } },
+    });
+    expect(ports(null)).toEqual([
+      { lbEndpoints: [endpoint('c')] },
+      { locality: { zone: 'z1' }, lbEndpoints: [endpoint('a')] },
+      { locality: { zone: 'z2' }, lbEndpoints: [endpoint('b')] },
+    ]);
   });
   test('a version takes its own only, and who does not serve is left out', () => {
     expect(hostsIn({ endpoints: ports('v1') as never })).toBe(2);

@@ -45,7 +45,9 @@ export function bindOutbound(proxy: ProxyConfig, services: readonly ServiceConfi
   }
   const routes = outbound.routes.map(bind);
   if (outbound.catchAll !== null) {
-    const hosts = services.map((service) => ownNames(service.spec.virtualHost, namespaceOf(serviceOfPort(service.spec.port)) === namespaceOf(proxy.spec.workload)));
+    const hosts = services.map((service) =>
+      ownNames(service.spec.virtualHost, namespaceOf(serviceOfPort(service.spec.port)) === namespaceOf(proxy.spec.workload)),
+    );
     routes.push(bind({ name: outboundRoutes, virtualHosts: [...hosts, outbound.catchAll] }));
   }
   return {

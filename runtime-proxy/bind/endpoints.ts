@@ -17,7 +17,10 @@ export function loadAssignment(selector: EndpointSelector, inventory: Inventory,
   const port = nameOfPort(selector.port);
   const byZone = new Map<string, JsonObject[]>();
   const instances = inventory.instances.filter(
-    (instance) => instance.workload === service && (selector.version === null || instance.version === selector.version) && serves(instance, selector.port),
+    (instance) =>
+      instance.workload === service &&
+      (selector.version === null || instance.version === selector.version) &&
+      serves(instance, selector.port),
   );
   for (const instance of [...instances].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     const address = Object.hasOwn(instance.inbound, port) ? instance.inbound[port] : undefined;
@@ -38,5 +41,8 @@ export function loadAssignment(selector: EndpointSelector, inventory: Inventory,
 export function hostsIn(assignment: JsonObject): number {
   const { endpoints } = assignment;
   if (!Array.isArray(endpoints)) return 0;
-  return endpoints.reduce<number>((sum, locality: { readonly lbEndpoints?: readonly unknown[] }) => sum + (locality.lbEndpoints?.length ?? 0), 0);
+  return endpoints.reduce<number>(
+    (sum, locality: { readonly lbEndpoints?: readonly unknown[] }) => sum + (locality.lbEndpoints?.length ?? 0),
+    0,
+  );
 }

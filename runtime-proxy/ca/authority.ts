@@ -76,12 +76,19 @@ export async function openAuthority(folder: string, trustDomain: string, now: ()
     await writeFileAtomic(certificateFile, certificatePem);
   }
   const root = new x509.X509Certificate(certificatePem);
-  if (new NodeCertificate(certificatePem).subjectAltName !== `URI:spiffe://${trustDomain}`) throw new Error(`${certificateFile} is the root of another trust domain than ${trustDomain}`);
+  if (new NodeCertificate(certificatePem).subjectAltName !== `URI:spiffe://${trustDomain}`)
+    throw new Error(`${certificateFile} is the root of another trust domain than ${trustDomain}`);
   return authority(root, keys, trustDomain, now);
 }
 
 function authority(root: x509.X509Certificate, keys: webcrypto.CryptoKeyPair, trustDomain: string, now: () => number): Authority {
-  const issue = async (csr: string, subject: x509.JsonName, names: x509.JsonGeneralNames, usages: readonly x509.ExtendedKeyUsage[], lifetimeMs: number): Promise<Issued> => {
+  const issue = async (
+    csr: string,
+    subject: x509.JsonName,
+    names: x509.JsonGeneralNames,
+    usages: readonly x509.ExtendedKeyUsage[],
+    lifetimeMs: number,
+  ): Promise<Issued> => {
     const publicKey = await keyOfCsr(csr);
     // A leaf that outlives its root would be refused by everybody. X.509 counts whole seconds: round down.
     const notAfter = Math.floor(Math.min(now() + lifetimeMs, root.notAfter.getTime()) / 1000) * 1000;
@@ -119,12 +126,22 @@ function authority(root: x509.X509Certificate, keys: webcrypto.CryptoKeyPair, tr
         lifetimeMs,
       ),
     issueServing: (csr, hosts, lifetimeMs) =>
-      issue(csr, [{ O: ['meshwright'] }], hosts.map((value) => ({ type: 'dns', value })), [x509.ExtendedKeyUsage.serverAuth], lifetimeMs),
+      issue(
+        csr,
+        [{ O: ['meshwright'] }],
+        hosts.map((value) => ({ type: 'dns', value })),
+        [x509.ExtendedKeyUsage.serverAuth],
+        lifetimeMs,
+      ),
   };
 }
 
 /** The identity the CA's own server shows. */
-export const caIdentity = (trustDomain: string): Identity => ({ principal: caPrincipal(trustDomain), workload: 'meshwright/ca' as Identity['workload'], instance: 'ca' });
+export const caIdentity = (trustDomain: string): Identity => ({
+  principal: caPrincipal(trustDomain),
+  workload: 'meshwright/ca' as Identity['workload'],
+  instance: 'ca',
+});
 
 async function keyOfCsr(csr: string): Promise<x509.PublicKey> {
   let request: x509.Pkcs10CertificateRequest;
@@ -134,7 +151,8 @@ async function keyOfCsr(csr: string): Promise<x509.PublicKey> {
     throw new CsrRefused('the certificate request is not PEM of PKCS#10');
   }
   const { algorithm } = request.publicKey;
-  if (algorithm.name !== 'ECDSA' || !('namedCurve' in algorithm) || algorithm.namedCurve !== 'P-256') throw new CsrRefused('the key must be ECDSA P-256');
+  if (algorithm.name !== 'ECDSA' || !('namedCurve' in algorithm) || algorithm.namedCurve !== 'P-256')
+    throw new CsrRefused('the key must be ECDSA P-256');
   if (!(await request.verify(crypto))) throw new CsrRefused('the certificate request is not signed by its key');
   return request.publicKey;
 }
@@ -143,7 +161,13 @@ async function importKeys(keyPem: string): Promise<webcrypto.CryptoKeyPair> {
   const der = x509.PemConverter.decodeFirst(keyPem);
   const privateKey = await webcrypto.subtle.importKey('pkcs8', der, ecdsa, true, ['sign']);
   const { kty, crv, x, y } = await webcrypto.subtle.exportKey('jwk', privateKey);
-  const publicKey = await webcrypto.subtle.importKey('jwk', { kty: kty ?? 'EC', crv: crv ?? 'P-256', x: x ?? '', y: y ?? '' }, ecdsa, true, ['verify']);
+  const publicKey = await webcrypto.subtle.importKey(
+    'jwk',
+    { kty: kty ?? 'EC', crv: crv ?? 'P-256', x: x ?? '', y: y ?? '' },
+    ecdsa,
+    true,
+    ['verify'],
+  );
   return { privateKey, publicKey };
 }
 

@@ -11,7 +11,11 @@ import { serveCa, type CaConfig, type RunningCa } from './main';
 import { identityOf, uriOf } from './spiffe';
 import { openTokens } from './tokens';
 
-const identity = { instance: 'reviews-v1-1', workload: 'bookinfo/reviews' as WorkloadKey, principal: 'spiffe://mesh.test/ns/bookinfo/sa/bookinfo-reviews' as Principal };
+const identity = {
+  instance: 'reviews-v1-1',
+  workload: 'bookinfo/reviews' as WorkloadKey,
+  principal: 'spiffe://mesh.test/ns/bookinfo/sa/bookinfo-reviews' as Principal,
+};
 let folder: string;
 beforeEach(async () => {
   folder = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-ca-'));
@@ -48,7 +52,15 @@ describe('the authority', () => {
   });
   test('only one SPIFFE URI alone makes a principal', () => {
     expect(uriOf(`URI:${identity.principal}`)).toBe(identity.principal);
-    for (const bad of [undefined, '', `DNS:a, URI:${identity.principal}`, `URI:${identity.principal}, URI:spiffe://mesh.test/ns/a/sa/b`, 'URI:spiffe://mesh.test/ns/../sa/x', 'URI:https://mesh.test']) expect(uriOf(bad)).toBeNull();
+    for (const bad of [
+      undefined,
+      '',
+      `DNS:a, URI:${identity.principal}`,
+      `URI:${identity.principal}, URI:spiffe://mesh.test/ns/a/sa/b`,
+      'URI:spiffe://mesh.test/ns/../sa/x',
+      'URI:https://mesh.test',
+    ])
+      expect(uriOf(bad)).toBeNull();
   });
 });
 
@@ -76,7 +88,9 @@ describe('join tokens', () => {
     expect(await (await openTokens(file, () => now)).redeem(later)).toBeNull();
   });
   test('a damaged file is refused rather than forgotten', async () => {
-    await expect(openTokens({ read: async () => '{"tokens":[{"hash":"x"}]}', write: async () => undefined }, () => 0)).rejects.toThrow('damaged');
+    await expect(openTokens({ read: async () => '{"tokens":[{"hash":"x"}]}', write: async () => undefined }, () => 0)).rejects.toThrow(
+      'damaged',
+    );
   });
 });
 
@@ -85,7 +99,10 @@ describe('the server', () => {
   let holder: Holder | null = null;
   const start = async (over: Partial<CaConfig> = {}): Promise<void> => {
     const listen = { host: '127.0.0.1', port: 0 };
-    ca = await serveCa({ trustDomain: 'mesh.test', stateDir: folder, listen, admin: listen, adminTokenFile: path.join(folder, 'admin.token'), ...over }, silentLog);
+    ca = await serveCa(
+      { trustDomain: 'mesh.test', stateDir: folder, listen, admin: listen, adminTokenFile: path.join(folder, 'admin.token'), ...over },
+      silentLog,
+    );
   };
   const mint = async (body: object = identity, authorization?: string): Promise<Response> =>
     fetch(`${ca.adminUrl}/v1/join-tokens`, {
@@ -128,7 +145,12 @@ describe('the server', () => {
     const text = await token();
     const given = [text];
     holder = await holdIdentity(
-      { trustDomain: 'mesh.test', address: ca.address, trust: await fs.readFile(ca.trustFile, 'utf8'), token: async () => given.pop() ?? null },
+      {
+        trustDomain: 'mesh.test',
+        address: ca.address,
+        trust: await fs.readFile(ca.trustFile, 'utf8'),
+        token: async () => given.pop() ?? null,
+      },
       { clock: systemClock, log: silentLog },
     );
     await ca.close();
@@ -143,7 +165,12 @@ describe('the server', () => {
     expect((await mint({ ...identity, principal: 'spiffe://mesh.test/ns/bookinfo/sa/*' })).status).toBe(400);
   });
   test('a gateway gets the certificate that is named for it, and nobody else does', async () => {
-    await start({ certificates: { 'bookinfo/edge': { hosts: ['bookinfo.example'], principals: [identity.principal] }, 'pay/edge': { hosts: ['pay.example'], principals: ['spiffe://mesh.test/ns/pay/sa/edge'] } } });
+    await start({
+      certificates: {
+        'bookinfo/edge': { hosts: ['bookinfo.example'], principals: [identity.principal] },
+        'pay/edge': { hosts: ['pay.example'], principals: ['spiffe://mesh.test/ns/pay/sa/edge'] },
+      },
+    });
     holder = await enrol(await token());
     const leaf = new X509Certificate((await holder.serving('bookinfo/edge')).chain);
     expect(leaf.subjectAltName).toBe('DNS:bookinfo.example');
@@ -155,7 +182,16 @@ describe('the server', () => {
     await start();
     const port = Number(ca.address.split(':')[1]);
     await expect(
-      serveCa({ trustDomain: 'mesh.test', stateDir: path.join(folder, 'two'), listen: { host: '127.0.0.1', port }, admin: { host: '127.0.0.1', port: 0 }, adminTokenFile: path.join(folder, 'two.token') }, silentLog),
+      serveCa(
+        {
+          trustDomain: 'mesh.test',
+          stateDir: path.join(folder, 'two'),
+          listen: { host: '127.0.0.1', port },
+          admin: { host: '127.0.0.1', port: 0 },
+          adminTokenFile: path.join(folder, 'two.token'),
+        },
+        silentLog,
+      ),
     ).rejects.toThrow(`port ${port} on 127.0.0.1 is taken`);
   });
 });

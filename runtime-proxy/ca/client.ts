@@ -41,7 +41,10 @@ const callMs = 10_000;
 const longestRetryMs = 30_000;
 
 /** Gets the first SVID, trying for ever with back-off (or until the signal), then keeps it fresh until closed. */
-export async function holdIdentity(config: HolderConfig, { clock, log, signal }: { readonly clock: Clock; readonly log: Log; readonly signal?: AbortSignal }): Promise<Holder> {
+export async function holdIdentity(
+  config: HolderConfig,
+  { clock, log, signal }: { readonly clock: Clock; readonly log: Log; readonly signal?: AbortSignal },
+): Promise<Holder> {
   const ca = caPrincipal(config.trustDomain);
   const stop = new AbortController();
   const ended = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
@@ -50,7 +53,11 @@ export async function holdIdentity(config: HolderConfig, { clock, log, signal }:
   const lapsed = new Promise<string>((resolve) => (giveUp = resolve));
   let current: Svid | null = config.kept && config.kept.notAfter > clock.now() ? config.kept : null;
 
-  const ask = async <Request>(method: MethodDefinition<Request, CertificateAnswer>, own: KeyMaterial | null, request: (csr: string) => Request): Promise<Svid> => {
+  const ask = async <Request>(
+    method: MethodDefinition<Request, CertificateAnswer>,
+    own: KeyMaterial | null,
+    request: (csr: string) => Request,
+  ): Promise<Svid> => {
     const { key, csr } = await newKeyAndCsr();
     const client = new Client(config.address, clientCredentials(own?.trust ?? config.trust, ca, own), channelOptions);
     try {
@@ -120,10 +127,17 @@ export async function holdIdentity(config: HolderConfig, { clock, log, signal }:
 
 function call<Request, Response>(client: Client, method: MethodDefinition<Request, Response>, request: Request): Promise<Response> {
   return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(method.path, method.requestSerialize, method.responseDeserialize, request, { deadline: Date.now() + callMs }, (error, response) => {
-      if (error) reject(new Error(error.details || error.message));
-      else if (response === undefined) reject(new Error('the CA answered nothing'));
-      else resolve(response);
-    });
+    client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      { deadline: Date.now() + callMs },
+      (error, response) => {
+        if (error) reject(new Error(error.details || error.message));
+        else if (response === undefined) reject(new Error('the CA answered nothing'));
+        else resolve(response);
+      },
+    );
   });
 }

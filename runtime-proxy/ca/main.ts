@@ -56,9 +56,16 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
   const trustFile = config.trustFile ?? path.join(config.stateDir, 'trust.pem');
   await writeFileAtomic(trustFile, authority.trust);
   const tokensFile = path.join(config.stateDir, 'tokens.json');
-  const tokens = await openTokens({ read: () => readTextIfThere(tokensFile), write: (text) => writeFileAtomic(tokensFile, text, { mode: 0o600 }) }, now);
+  const tokens = await openTokens(
+    { read: () => readTextIfThere(tokensFile), write: (text) => writeFileAtomic(tokensFile, text, { mode: 0o600 }) },
+    now,
+  );
   const metrics = createMetrics();
-  const issued = metrics.counter({ name: 'meshwright_ca_certificates_total', help: 'Certificates issued, by how they were asked for.', labels: ['kind'] });
+  const issued = metrics.counter({
+    name: 'meshwright_ca_certificates_total',
+    help: 'Certificates issued, by how they were asked for.',
+    labels: ['kind'],
+  });
   const refusals = metrics.counter({ name: 'meshwright_ca_refusals_total', help: 'Requests refused.', labels: ['kind'] });
   const svidLifetimeMs = config.svidLifetimeMs ?? hour;
 
@@ -85,7 +92,8 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
   server.addService(caMethods, {
     enrol: unary<{ csr: string; token: string }, CertificateAnswer>(async ({ csr, token }) => {
       const identity = await tokens.redeem(token);
-      if (identity === null) return refuse('enrol', status.PERMISSION_DENIED, 'the join token is unknown, spent or expired: ask for another');
+      if (identity === null)
+        return refuse('enrol', status.PERMISSION_DENIED, 'the join token is unknown, spent or expired: ask for another');
       log.info({ instance: identity.instance, principal: identity.principal }, 'enrolled');
       return answer('enrol', authority.issueSvid(csr, identity, svidLifetimeMs));
     }, onError),
@@ -96,25 +104,38 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
     serving: unary<{ csr: string; name: string }, CertificateAnswer>(async ({ csr, name }, peer) => {
       const entry = config.certificates?.[name];
       const { principal } = known('serving', peer);
-      if (!entry || !entry.principals.includes(principal)) return refuse('serving', status.PERMISSION_DENIED, `${principal} may not have the certificate \`${name}\``);
+      if (!entry || !entry.principals.includes(principal))
+        return refuse('serving', status.PERMISSION_DENIED, `${principal} may not have the certificate \`${name}\``);
       return answer('serving', authority.issueServing(csr, entry.hosts, config.servingLifetimeMs ?? 24 * hour));
     }, onError),
   });
   const own = await ownCertificate(authority, svidLifetimeMs, log);
   const port = await bind(server, config.listen.host, config.listen.port, own.credentials.credentials);
-  const admin = await serveAdmin(config.admin, await adminToken(config.adminTokenFile), adminRoutes(), log).catch(async (error: unknown) => {
-    own.stop();
-    await stopServer(server, 0);
-    throw error;
-  });
+  const admin = await serveAdmin(config.admin, await adminToken(config.adminTokenFile), adminRoutes(), log).catch(
+    async (error: unknown) => {
+      own.stop();
+      await stopServer(server, 0);
+      throw error;
+    },
+  );
   log.info({ address: `${config.listen.host}:${port}`, admin: admin.url }, 'the certificate authority is up');
 
   function adminRoutes(): readonly AdminRoute[] {
     return [
       { method: 'GET', path: '/healthz', open: true, answer: () => ({ status: 200, text: 'ok\n', contentType: 'text/plain' }) },
       { method: 'GET', path: '/readyz', open: true, answer: () => ({ status: 200, text: 'ok\n', contentType: 'text/plain' }) },
-      { method: 'GET', path: '/metrics', open: true, answer: () => ({ stream: (response) => metricsHandler(metrics)(response.req, response) }) },
-      { method: 'GET', path: '/v1/trust', open: true, answer: () => ({ status: 200, text: authority.trust, contentType: 'application/x-pem-file' }) },
+      {
+        method: 'GET',
+        path: '/metrics',
+        open: true,
+        answer: () => ({ stream: (response) => metricsHandler(metrics)(response.req, response) }),
+      },
+      {
+        method: 'GET',
+        path: '/v1/trust',
+        open: true,
+        answer: () => ({ status: 200, text: authority.trust, contentType: 'application/x-pem-file' }),
+      },
       {
         method: 'POST',
         path: '/v1/join-tokens',
@@ -142,22 +163,31 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
 }
 
 /** The certificate of the CA's own server, renewed at half its life. */
-async function ownCertificate(authority: Authority, lifetimeMs: number, log: Log): Promise<{ readonly credentials: ReturnType<typeof serverCredentials>; stop(): void }> {
+async function ownCertificate(
+  authority: Authority,
+  lifetimeMs: number,
+  log: Log,
+): Promise<{ readonly credentials: ReturnType<typeof serverCredentials>; stop(): void }> {
   const make = async (): Promise<{ key: string; chain: string; trust: string }> => {
     const { key, csr } = await newKeyAndCsr();
     const { chain } = await authority.issueSvid(csr, caIdentity(authority.trustDomain), Math.max(lifetimeMs, 60_000));
     return { key, chain, trust: authority.trust };
   };
   const credentials = serverCredentials(await make(), 'optional');
-  const timer = setInterval(() => {
-    make().then(credentials.rotate, (error: unknown) => log.error({ err: error }, 'cannot renew the own certificate'));
-  }, Math.max(lifetimeMs, 60_000) / 2);
+  const timer = setInterval(
+    () => {
+      make().then(credentials.rotate, (error: unknown) => log.error({ err: error }, 'cannot renew the own certificate'));
+    },
+    Math.max(lifetimeMs, 60_000) / 2,
+  );
   timer.unref();
   return { credentials, stop: () => clearInterval(timer) };
 }
 
 /** The principal a control plane must be given a join token for. */
-export const controlPlaneIdentity = (trustDomain: string): { readonly instance: string; readonly workload: string; readonly principal: string } => ({
+export const controlPlaneIdentity = (
+  trustDomain: string,
+): { readonly instance: string; readonly workload: string; readonly principal: string } => ({
   instance: 'control-plane',
   workload: 'meshwright/control-plane',
   principal: controlPlanePrincipal(trustDomain),

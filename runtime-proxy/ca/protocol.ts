@@ -27,7 +27,11 @@ export interface CertificateAnswer {
 const maxPem = 64 * 1024;
 const answer = (value: unknown): CertificateAnswer => {
   const fields = fieldsOf(value, 'the answer');
-  return { chain: textOf(fields, 'chain', maxPem), trust: textOf(fields, 'trust', maxPem), notAfter: numberOf(fields, 'notAfter', 0, Number.MAX_SAFE_INTEGER) };
+  return {
+    chain: textOf(fields, 'chain', maxPem),
+    trust: textOf(fields, 'trust', maxPem),
+    notAfter: numberOf(fields, 'notAfter', 0, Number.MAX_SAFE_INTEGER),
+  };
 };
 
 export const caMethods = {

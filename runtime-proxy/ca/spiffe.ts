@@ -44,7 +44,9 @@ export function identityOf(der: Uint8Array): PeerIdentity | null {
     return null;
   }
   const principal = uriOf(certificate.subjectAltName);
-  const subject = new Map(certificate.subject.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  const subject = new Map(
+    certificate.subject.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
   const instance = subject.get('CN') ?? '';
   const workload = subject.get('OU') ?? '';
   if (principal === null || !isInstanceId(instance) || !isWorkloadKey(workload)) return null;

@@ -84,7 +84,8 @@ export function identityFrom(value: unknown): Identity {
   const instance = textOf(fields, 'instance', 64);
   const workload = textOf(fields, 'workload');
   const principal = textOf(fields, 'principal');
-  if (!/^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$/.test(instance)) throw new DecodeError('`instance` must be 1 to 64 lower-case letters, digits, `-` and `.`');
+  if (!/^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$/.test(instance))
+    throw new DecodeError('`instance` must be 1 to 64 lower-case letters, digits, `-` and `.`');
   if (!isWorkloadKey(workload)) throw new DecodeError('`workload` must be `<namespace>/<name>`');
   if (!isPrincipal(principal)) throw new DecodeError('`principal` must be `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`');
   return { instance, workload, principal };

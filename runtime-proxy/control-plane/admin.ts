@@ -40,7 +40,8 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
   const trust = (): Promise<TrustRoot> => readTrust(context.trustFile);
   const plain = (status: number, text: string): AdminAnswer => ({ status, text, contentType: 'text/plain' });
   const digestIn = (text: string | undefined): Digest => {
-    if (text === undefined || !isDigest(text)) throw new DecodeError('the path must end with a digest, `sha256:` and 64 hexadecimal digits');
+    if (text === undefined || !isDigest(text))
+      throw new DecodeError('the path must end with a digest, `sha256:` and 64 hexadecimal digits');
     return text;
   };
   const isNamed = (digest: Digest): boolean => {
@@ -57,7 +58,12 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
   return [
     { method: 'GET', path: '/healthz', open: true, answer: () => plain(200, 'ok\n') },
     { method: 'GET', path: '/readyz', open: true, answer: () => (context.ready() ? plain(200, 'ok\n') : plain(503, 'not ready\n')) },
-    { method: 'GET', path: '/metrics', open: true, answer: () => ({ stream: (response) => metricsHandler(context.metrics)(response.req, response) }) },
+    {
+      method: 'GET',
+      path: '/metrics',
+      open: true,
+      answer: () => ({ stream: (response) => metricsHandler(context.metrics)(response.req, response) }),
+    },
     {
       method: 'PUT',
       path: '/v1/objects/:digest',
@@ -111,9 +117,14 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     {
       method: 'GET',
       path: '/v1/status',
-      answer: ({ query }) => (query.get('watch') === null ? { status: 200, json: plane.status } : { stream: (response) => watchStatus(response) }),
+      answer: ({ query }) =>
+        query.get('watch') === null ? { status: 200, json: plane.status } : { stream: (response) => watchStatus(response) },
     },
-    { method: 'POST', path: '/v1/rollout/abort', answer: ({ body }) => changed('abort', `by hand: ${textOf(fieldsOf(body, 'the body'), 'reason')}`) },
+    {
+      method: 'POST',
+      path: '/v1/rollout/abort',
+      answer: ({ body }) => changed('abort', `by hand: ${textOf(fieldsOf(body, 'the body'), 'reason')}`),
+    },
     { method: 'POST', path: '/v1/rollout/promote', answer: () => changed('promote', '') },
     {
       method: 'GET',
@@ -133,13 +144,17 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
       live: live && { generation: live.signed.release.generation, digest: live.signed.digest, inForce: stableExpected() },
     });
     if (!release) return refused(diagnostics);
-    if (release.environment !== environment) return refused([enforce.otherEnvironment({ given: release.environment, served: environment })]);
+    if (release.environment !== environment)
+      return refused([enforce.otherEnvironment({ given: release.environment, served: environment })]);
     const digest = digestOfJson(release);
     const answer = { status: 202, json: { generation: release.generation, digest } };
     if (live?.signed.digest === digest) return answer;
     const state = live?.progress.phase.kind;
-    if (live && (state === 'rolling' || state === 'holding')) return refused([enforce.rolloutUnderWay({ generation: live.signed.release.generation, state })]);
-    const missing = (['stable', 'candidate'] as const).flatMap((set) => missingOf(store, release[set]).map(([name, wanted]) => enforce.missingObject({ name, digest: wanted, set })));
+    if (live && (state === 'rolling' || state === 'holding'))
+      return refused([enforce.rolloutUnderWay({ generation: live.signed.release.generation, state })]);
+    const missing = (['stable', 'candidate'] as const).flatMap((set) =>
+      missingOf(store, release[set]).map(([name, wanted]) => enforce.missingObject({ name, digest: wanted, set })),
+    );
     if (missing.length > 0) return refused(missing);
     const signed: SignedRelease = { release, digest, jws: textOf(fieldsOf(body, 'the release'), 'jws', 64 << 20) };
     await plane.begin(signed);
@@ -150,7 +165,8 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
       if (!live) return {};
       const stable = fieldsOf(fieldsOf(body, 'the body')['release'] ?? {}, 'the release')['stable'];
       const { candidate } = live.signed.release;
-      const takesCandidate = live.progress.phase.kind === 'unproven' && typeof stable === 'object' && digestOfJson(stable) === digestOfJson(candidate);
+      const takesCandidate =
+        live.progress.phase.kind === 'unproven' && typeof stable === 'object' && digestOfJson(stable) === digestOfJson(candidate);
       return takesCandidate ? candidate : inForce(live);
     }
   }

@@ -5,7 +5,11 @@
 import { create } from '@bufbuild/protobuf';
 import { status, type ServerDuplexStream, type ServiceError, type Server } from '@grpc/grpc-js';
 import { AggregatedDiscoveryService } from '../../core/wire/gen/envoy/service/discovery/v3/ads_pb';
-import { DeltaDiscoveryResponseSchema, type DeltaDiscoveryRequest, type DeltaDiscoveryResponse } from '../../core/wire/gen/envoy/service/discovery/v3/discovery_pb';
+import {
+  DeltaDiscoveryResponseSchema,
+  type DeltaDiscoveryRequest,
+  type DeltaDiscoveryResponse,
+} from '../../core/wire/gen/envoy/service/discovery/v3/discovery_pb';
 import type { Log } from '../../platform/log';
 import { reportMethod, type AgentReport, type ReportAnswer } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
@@ -51,20 +55,25 @@ export function addWire(server: Server, plane: Plane, log: Log, now: () => numbe
     const peer = peerOf(stream);
     if (peer === null || peer.notAfter <= now()) {
       events.onRefusedPeer();
-      stream.emit('error', { code: status.UNAUTHENTICATED, details: 'show a certificate of this mesh that names one principal, workload and instance' });
+      stream.emit('error', {
+        code: status.UNAUTHENTICATED,
+        details: 'show a certificate of this mesh that names one principal, workload and instance',
+      });
       return null;
     }
     return peer;
   };
   /** A handler that throws would end the process: a broken message ends its stream only. */
-  const guard = <T>(stream: CallerStream, run: (message: T) => void): ((message: T) => void) => (message) => {
-    try {
-      run(message);
-    } catch (error) {
-      log.error({ err: error }, 'a message could not be handled');
-      stream.emit('error', { code: status.INTERNAL, details: 'internal error' });
-    }
-  };
+  const guard =
+    <T>(stream: CallerStream, run: (message: T) => void): ((message: T) => void) =>
+    (message) => {
+      try {
+        run(message);
+      } catch (error) {
+        log.error({ err: error }, 'a message could not be handled');
+        stream.emit('error', { code: status.INTERNAL, details: 'internal error' });
+      }
+    };
 
   const deltaAggregatedResources = (raw: ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>): void => {
     const peer = peerOrEnd(raw);
@@ -111,7 +120,12 @@ export function addWire(server: Server, plane: Plane, log: Log, now: () => numbe
           if (link.answer(type, request.responseNonce, error)) plane.nacked(peer.instance, error ?? '');
           else plane.touch();
         }
-        link.subscribe(type, request.resourceNamesSubscribe, request.resourceNamesUnsubscribe, Object.keys(request.initialResourceVersions));
+        link.subscribe(
+          type,
+          request.resourceNamesSubscribe,
+          request.resourceNamesUnsubscribe,
+          Object.keys(request.initialResourceVersions),
+        );
       }),
     );
     raw.on('end', () => (leave(), raw.end()));

@@ -47,13 +47,20 @@ export interface RunningControlPlane {
 }
 
 /** Starts the control plane. Rejects with one line when it cannot. */
-export async function serveControlPlane(config: ControlPlaneConfig, options: { readonly log?: Log; readonly signal?: AbortSignal } = {}): Promise<RunningControlPlane> {
+export async function serveControlPlane(
+  config: ControlPlaneConfig,
+  options: { readonly log?: Log; readonly signal?: AbortSignal } = {},
+): Promise<RunningControlPlane> {
   const log = options.log ?? createLog('control-plane');
   const now = (): number => Date.now();
   await fs.mkdir(config.stateDir, { recursive: true, mode: 0o700 });
   const metrics = createMetrics();
   const counters = {
-    responses: metrics.counter({ name: 'meshwright_control_plane_responses_total', help: 'xDS responses sent, by resource type.', labels: ['type'] }),
+    responses: metrics.counter({
+      name: 'meshwright_control_plane_responses_total',
+      help: 'xDS responses sent, by resource type.',
+      labels: ['type'],
+    }),
     nacks: metrics.counter({ name: 'meshwright_control_plane_nacks_total', help: 'Responses that a proxy rejected.' }),
     refused: metrics.counter({ name: 'meshwright_control_plane_refused_peers_total', help: 'Streams refused for want of a certificate.' }),
     turn: metrics.histogram({ name: 'meshwright_control_plane_turn_seconds', help: 'One turn of the loop: decide, write, send.' }),
@@ -89,7 +96,9 @@ export async function serveControlPlane(config: ControlPlaneConfig, options: { r
   const credentials = serverCredentials(holder.current(), 'required');
   const keep = (svid: Svid): void => {
     credentials.rotate(svid);
-    writeFileAtomic(identityFile, JSON.stringify(svid), { mode: 0o600 }).catch((error: unknown) => log.error({ err: error }, 'cannot keep the own identity'));
+    writeFileAtomic(identityFile, JSON.stringify(svid), { mode: 0o600 }).catch((error: unknown) =>
+      log.error({ err: error }, 'cannot keep the own identity'),
+    );
   };
   keep(holder.current());
   holder.onRotation(keep);
@@ -117,7 +126,15 @@ export async function serveControlPlane(config: ControlPlaneConfig, options: { r
       watchers.add(listener);
       return () => void watchers.delete(listener);
     };
-    const routes = adminRoutes({ environment: config.environment, trustFile: config.trustFile, plane, metrics, now, ready: () => holder.current().notAfter > now(), watch });
+    const routes = adminRoutes({
+      environment: config.environment,
+      trustFile: config.trustFile,
+      plane,
+      metrics,
+      now,
+      ready: () => holder.current().notAfter > now(),
+      watch,
+    });
     const admin = await serveAdmin(config.admin, await adminToken(config.adminTokenFile), routes, log);
     plane.touch();
     const xdsAddress = `${config.listen.host}:${port}`;

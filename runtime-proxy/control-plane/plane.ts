@@ -8,7 +8,16 @@ import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { digestOfJson } from '../../core/lib/digest';
 import { canonicalJson } from '../../core/lib/json';
-import { abortRollout, advance, assign, beginRollout, promoteRollout, type Observation, type RolloutProgress, type SetName } from '../../core/rollout/rollout';
+import {
+  abortRollout,
+  advance,
+  assign,
+  beginRollout,
+  promoteRollout,
+  type Observation,
+  type RolloutProgress,
+  type SetName,
+} from '../../core/rollout/rollout';
 import type { Log } from '../../platform/log';
 import type { AgentReport } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
@@ -40,7 +49,8 @@ export interface PlaneEvents {
 }
 
 /** Changes when what an instance takes calls for does. */
-const servingKey = (report: AgentReport | null): string => (report === null ? 'unknown' : report.live && !report.draining ? Object.keys(report.activity.listeners).sort().join() : 'no');
+const servingKey = (report: AgentReport | null): string =>
+  report === null ? 'unknown' : report.live && !report.draining ? Object.keys(report.activity.listeners).sort().join() : 'no';
 const bothStable = { inbound: 'stable', outbound: 'stable' } as const;
 const tickMs = 200;
 
@@ -157,12 +167,15 @@ export class Plane {
     const entry = this.#entries.get(instance);
     const target = entry?.link?.target;
     if (!entry || !target) return null;
-    const list = (resources: EncodedByName): unknown => [...resources.values()].map(({ name, version, json }) => ({ name, version, resource: json }));
+    const list = (resources: EncodedByName): unknown =>
+      [...resources.values()].map(({ name, version, json }) => ({ name, version, resource: json }));
     return {
       instance,
       sets: target.sets,
       report: entry.report,
-      ...Object.fromEntries((['listeners', 'routes', 'clusters', 'endpoints'] as const).map((type) => [type, list(target.resources[type])])),
+      ...Object.fromEntries(
+        (['listeners', 'routes', 'clusters', 'endpoints'] as const).map((type) => [type, list(target.resources[type])]),
+      ),
     };
   }
 
@@ -200,7 +213,8 @@ export class Plane {
   async #turn(): Promise<void> {
     const live = this.store.live();
     // Not knowing what is in force is no reason to take anything away: proxies keep what they have until it is deployed again.
-    if (this.store.isDamaged()) return this.#publish(null, this.#observe(null), 'the state is damaged: proxies keep what they have; deploy again');
+    if (this.store.isDamaged())
+      return this.#publish(null, this.#observe(null), 'the state is damaged: proxies keep what they have; deploy again');
     if (live === null) {
       for (const entry of this.#entries.values()) this.#aim(entry, null);
       return this.#publish(null, this.#observe(null));
@@ -241,7 +255,11 @@ export class Plane {
       entry.concerned = live?.progress.phase.kind === 'converged' ? entry.concerned : this.#concern(instance, stable, candidate);
       // What cannot be bound can never become active; what this Envoy is not for waits for another Envoy.
       const stuck = entry.trouble === null ? null : entry.trouble.code === enforce.envoyOutOfRange.code ? 'none' : 'rejected';
-      const part = (which: Part): Observation['parts'][Part] => ({ concerned: entry.concerned[which], set: entry.sets[which], phase: stuck ?? entry.link?.phase(which) ?? 'none' });
+      const part = (which: Part): Observation['parts'][Part] => ({
+        concerned: entry.concerned[which],
+        set: entry.sets[which],
+        phase: stuck ?? entry.link?.phase(which) ?? 'none',
+      });
       result.push({
         instance: name,
         identity: `${seen?.principal ?? workload}/${name}`,
@@ -271,12 +289,14 @@ export class Plane {
     const instance = this.#byId.get(link.identity.instance);
     const into: Diagnostic[] = [];
     const { release } = live?.signed ?? {};
-    const setOf = (part: Part): ObjectSet => this.#index(release?.[live?.progress.phase.kind === 'converged' ? 'candidate' : entry.sets[part]] ?? {});
+    const setOf = (part: Part): ObjectSet =>
+      this.#index(release?.[live?.progress.phase.kind === 'converged' ? 'candidate' : entry.sets[part]] ?? {});
     const resources = (part: Part): PartResources => {
       const set = setOf(part);
       const config = set.proxies.get(link.identity.workload)?.config;
       // No policy, no place in the inventory, or another identity than policy says: deny all, which is to listen on nothing.
-      if (!config || !instance || instance.workload !== link.identity.workload || config.spec.principal !== link.identity.principal) return nothing;
+      if (!config || !instance || instance.workload !== link.identity.workload || config.spec.principal !== link.identity.principal)
+        return nothing;
       const version = entry.report?.envoyVersion || entry.envoyVersion;
       if (version && !inRange(version, config.spec.envoyRange)) {
         into.push(enforce.envoyOutOfRange({ instance: instance.id, version, ...config.spec.envoyRange }));
@@ -359,7 +379,8 @@ export class Plane {
   #prune(): void {
     const wanted = new Set<string>();
     for (const link of this.#links()) {
-      for (const [type, resources] of Object.entries(link.target?.resources ?? {})) for (const { name, version } of resources.values()) wanted.add(`${type}/${name}/${version}`);
+      for (const [type, resources] of Object.entries(link.target?.resources ?? {}))
+        for (const { name, version } of resources.values()) wanted.add(`${type}/${name}/${version}`);
     }
     if (this.#maker.size > 2 * wanted.size + 1000) this.#maker.prune(wanted);
   }
@@ -381,7 +402,17 @@ export class Plane {
   #entry(instance: string): Entry {
     let entry = this.#entries.get(instance);
     if (!entry) {
-      entry = { instance, link: null, report: null, envoyVersion: null, sets: bothStable, trouble: null, concerned: { inbound: false, outbound: false }, unconfigured: false, serving: servingKey(null) };
+      entry = {
+        instance,
+        link: null,
+        report: null,
+        envoyVersion: null,
+        sets: bothStable,
+        trouble: null,
+        concerned: { inbound: false, outbound: false },
+        unconfigured: false,
+        serving: servingKey(null),
+      };
       this.#entries.set(instance, entry);
     }
     return entry;

@@ -6,7 +6,21 @@ import type { SetName } from '../../core/rollout/rollout';
 import type { AgentReport } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
 import type { Encoded, EncodedByName } from './resources';
-import { freshState, isAcked, nextResponses, noteAnswer, noteSent, noteSubscription, resourceTypes, type ProxyState, type ResourceType, type Shown, type ToSend, type Versions, type Wanted } from './sequence';
+import {
+  freshState,
+  isAcked,
+  nextResponses,
+  noteAnswer,
+  noteSent,
+  noteSubscription,
+  resourceTypes,
+  type ProxyState,
+  type ResourceType,
+  type Shown,
+  type ToSend,
+  type Versions,
+  type Wanted,
+} from './sequence';
 
 /** What one proxy is to have: everything, and which names belong to which part. */
 export interface Target {
@@ -117,7 +131,8 @@ export class ProxyLink {
   phase(part: Part): ProxyPhase {
     const target = this.#target;
     if (target === null) return 'none';
-    for (const type of resourceTypes) for (const name of target.names[part][type]) if (this.#rejectedNames.has(`${type}/${name}`)) return 'rejected';
+    for (const type of resourceTypes)
+      for (const name of target.names[part][type]) if (this.#rejectedNames.has(`${type}/${name}`)) return 'rejected';
     // A removal or a listener that Envoy refuses concerns both parts: it has no name in the target.
     if (this.#rejectedNames.size > 0 && ![...this.#rejectedNames].some((name) => this.#isNamed(name))) return 'rejected';
     const wanted = wantedOf(target, part);
@@ -147,7 +162,8 @@ export class ProxyLink {
       if (type === 'routes') continue;
       for (const name of Object.keys(activity[type])) if (!target.resources[type].has(name)) return false; // an old one still serves
     }
-    for (const cluster of target.names[part].endpoints) if ((target.hosts.get(cluster) ?? 0) > 0 && (activity.hosts[cluster] ?? 0) === 0) return false;
+    for (const cluster of target.names[part].endpoints)
+      if ((target.hosts.get(cluster) ?? 0) > 0 && (activity.hosts[cluster] ?? 0) === 0) return false;
     return true;
   }
 
@@ -160,21 +176,36 @@ export class ProxyLink {
       return { settled: waited || first, drained: waited, leaving: new Set() };
     }
     const { activity } = report;
-    const has = (type: 'clusters' | 'listeners', versions: Versions): boolean => [...versions].every(([name, version]) => activity[type][name] === version);
+    const has = (type: 'clusters' | 'listeners', versions: Versions): boolean =>
+      [...versions].every(([name, version]) => activity[type][name] === version);
     const settled = has('clusters', wanted.clusters);
     const oldListeners = Object.keys(activity.listeners).some((name) => !wanted.listeners.has(name));
-    const oldRoutes = [...wanted.routes].some(([name, version]) => activity.routes[name] !== undefined && activity.routes[name] !== version);
+    const oldRoutes = [...wanted.routes].some(
+      ([name, version]) => activity.routes[name] !== undefined && activity.routes[name] !== version,
+    );
     // A name that nothing is held of and that is still there was removed a moment ago. One that is changed in place keeps its socket.
     const { held } = this.#state.listeners;
     const leaving = new Set([...activity.drainingListeners, ...Object.keys(activity.listeners)].filter((name) => !held.has(name)));
-    return { settled, leaving, drained: settled && has('listeners', wanted.listeners) && activity.draining === 0 && !oldListeners && !oldRoutes };
+    return {
+      settled,
+      leaving,
+      drained: settled && has('listeners', wanted.listeners) && activity.draining === 0 && !oldListeners && !oldRoutes,
+    };
   }
 }
 
 function wantedOf(target: Target, part?: Part): Wanted {
   const of = (type: ResourceType): Versions =>
-    new Map([...target.resources[type]].filter(([name]) => part === undefined || target.names[part][type].has(name)).map(([name, { version }]) => [name, version]));
+    new Map(
+      [...target.resources[type]]
+        .filter(([name]) => part === undefined || target.names[part][type].has(name))
+        .map(([name, { version }]) => [name, version]),
+    );
   return { clusters: of('clusters'), endpoints: of('endpoints'), listeners: of('listeners'), routes: of('routes') };
 }
 
-const fingerprint = ({ type, added, removed }: ToSend): string => `${type} ${[...added].map(([name, version]) => `${name}=${version}`).sort().join()} ${[...removed].sort().join()}`;
+const fingerprint = ({ type, added, removed }: ToSend): string =>
+  `${type} ${[...added]
+    .map(([name, version]) => `${name}=${version}`)
+    .sort()
+    .join()} ${[...removed].sort().join()}`;

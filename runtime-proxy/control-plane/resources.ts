@@ -1,7 +1,15 @@
 /** The resources of one proxy instance under one set, bound and encoded: what `wanted` and the wire are made of. */
 import { create, fromJsonString, toBinary, type DescMessage } from '@bufbuild/protobuf';
 import { AnySchema, type Any } from '@bufbuild/protobuf/wkt';
-import { type EndpointSelector, type EnvoyRange, type Part, type ProxyConfig, type ReleaseSet, type ServiceConfig, type SignedObject } from '../../core/bundle/objects';
+import {
+  type EndpointSelector,
+  type EnvoyRange,
+  type Part,
+  type ProxyConfig,
+  type ReleaseSet,
+  type ServiceConfig,
+  type SignedObject,
+} from '../../core/bundle/objects';
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { digestOfJson, type Digest } from '../../core/lib/digest';
@@ -39,8 +47,18 @@ export interface ObjectSet {
   readonly services: ReadonlyMap<string, ServiceConfig>;
 }
 
-const schemas: { readonly [type in ResourceType]: DescMessage } = { clusters: ClusterSchema, endpoints: ClusterLoadAssignmentSchema, listeners: ListenerSchema, routes: RouteConfigurationSchema };
-export const typeUrls: { readonly [type in ResourceType]: string } = { clusters: typeUrl.cluster, endpoints: typeUrl.endpoints, listeners: typeUrl.listener, routes: typeUrl.route };
+const schemas: { readonly [type in ResourceType]: DescMessage } = {
+  clusters: ClusterSchema,
+  endpoints: ClusterLoadAssignmentSchema,
+  listeners: ListenerSchema,
+  routes: RouteConfigurationSchema,
+};
+export const typeUrls: { readonly [type in ResourceType]: string } = {
+  clusters: typeUrl.cluster,
+  endpoints: typeUrl.endpoints,
+  listeners: typeUrl.listener,
+  routes: typeUrl.route,
+};
 
 /** Indexes a set. Objects that the store lacks are left out: `missingOf` is asked before a release is taken in. */
 export function objectSet(set: ReleaseSet, object: (digest: Digest) => SignedObject | undefined): ObjectSet {
@@ -48,18 +66,28 @@ export function objectSet(set: ReleaseSet, object: (digest: Digest) => SignedObj
   const services = new Map<string, ServiceConfig>();
   for (const digest of Object.values(set)) {
     const found = object(digest)?.object;
-    if (found?.kind === 'ProxyConfig') proxies.set(found.spec.workload, { config: found, name: `${found.metadata.namespace}/${found.metadata.name}`, digest });
+    if (found?.kind === 'ProxyConfig')
+      proxies.set(found.spec.workload, { config: found, name: `${found.metadata.namespace}/${found.metadata.name}`, digest });
     else if (found?.kind === 'ServiceConfig') services.set(`${found.metadata.namespace}/${found.metadata.name}`, found);
   }
   return { proxies, services };
 }
 
-export const nothing: PartResources = { listeners: new Map(), routes: new Map(), clusters: new Map(), selectors: [], key: digestOfJson({ clusters: [], listeners: [], routes: [], selectors: [] }) };
+export const nothing: PartResources = {
+  listeners: new Map(),
+  routes: new Map(),
+  clusters: new Map(),
+  selectors: [],
+  key: digestOfJson({ clusters: [], listeners: [], routes: [], selectors: [] }),
+};
 
 /** Makes resources; remembers the encoded form of equal bytes. */
 export class ResourceMaker {
   readonly #encoded = new Map<string, Encoded>();
-  readonly #parts = new WeakMap<ObjectSet, Map<string, { readonly instance: Instance; readonly resources: PartResources; readonly diagnostics: readonly Diagnostic[] }>>();
+  readonly #parts = new WeakMap<
+    ObjectSet,
+    Map<string, { readonly instance: Instance; readonly resources: PartResources; readonly diagnostics: readonly Diagnostic[] }>
+  >();
 
   /** A part of a proxy under a set. Diagnostics mean that it cannot be served: there is no half of a configuration. */
   part(set: ObjectSet, part: Part, instance: Instance, into: Diagnostic[]): PartResources {
@@ -101,18 +129,28 @@ export class ResourceMaker {
     const listeners = encodeAll('listeners', bound.listeners);
     const routes = encodeAll('routes', bound.routes);
     const clusters = encodeAll('clusters', bound.clusters);
-    const versions = (resources: EncodedByName): readonly string[] => [...resources.values()].map((one) => `${one.name}=${one.version}`).sort();
+    const versions = (resources: EncodedByName): readonly string[] =>
+      [...resources.values()].map((one) => `${one.name}=${one.version}`).sort();
     return {
       listeners,
       routes,
       clusters,
       selectors: bound.endpoints,
-      key: digestOfJson({ clusters: versions(clusters), listeners: versions(listeners), routes: versions(routes), selectors: bound.endpoints }),
+      key: digestOfJson({
+        clusters: versions(clusters),
+        listeners: versions(listeners),
+        routes: versions(routes),
+        selectors: bound.endpoints,
+      }),
     };
   }
 
   /** The endpoints of the clusters of some parts. Needs no object and no compilation: the fast path. */
-  endpoints(selectors: readonly EndpointSelector[], inventory: Inventory, serves: Serves): { readonly resources: EncodedByName; readonly hosts: ReadonlyMap<string, number> } {
+  endpoints(
+    selectors: readonly EndpointSelector[],
+    inventory: Inventory,
+    serves: Serves,
+  ): { readonly resources: EncodedByName; readonly hosts: ReadonlyMap<string, number> } {
     const resources = new Map<string, Encoded>();
     const hosts = new Map<string, number>();
     for (const selector of selectors) {

@@ -1,5 +1,18 @@
 import * as fc from 'fast-check';
-import { freshState, isAcked, nextResponses, noteAnswer, noteSent, noteSubscription, resourceTypes, type ProxyState, type ResourceType, type Shown, type ToSend, type Wanted } from './sequence';
+import {
+  freshState,
+  isAcked,
+  nextResponses,
+  noteAnswer,
+  noteSent,
+  noteSubscription,
+  resourceTypes,
+  type ProxyState,
+  type ResourceType,
+  type Shown,
+  type ToSend,
+  type Wanted,
+} from './sequence';
 
 const wanted = (part: Partial<Record<ResourceType, Record<string, string>>>): Wanted => {
   const of = (type: ResourceType): ReadonlyMap<string, string> => new Map(Object.entries(part[type] ?? {}));
@@ -10,7 +23,12 @@ const shown: Shown = { settled: true, drained: true, leaving: new Set() };
 /** An Envoy that answers: which clusters, listeners and routes are live, what it waits for, and every moment at which something live pointed at something missing. */
 class FakeEnvoy {
   state: ProxyState = freshState;
-  readonly live: Record<ResourceType, Map<string, string>> = { clusters: new Map(), endpoints: new Map(), listeners: new Map(), routes: new Map() };
+  readonly live: Record<ResourceType, Map<string, string>> = {
+    clusters: new Map(),
+    endpoints: new Map(),
+    listeners: new Map(),
+    routes: new Map(),
+  };
   readonly log: string[] = [];
   readonly broken: string[] = [];
   #nonce = 0;
@@ -27,7 +45,9 @@ class FakeEnvoy {
     throw new Error(`it never ends: ${this.log.slice(-6).join(' | ')}`);
   }
   shown(target: Wanted): Shown {
-    const settled = [...target.clusters].every(([name, version]) => this.live.clusters.get(name) === version && this.live.endpoints.has(name));
+    const settled = [...target.clusters].every(
+      ([name, version]) => this.live.clusters.get(name) === version && this.live.endpoints.has(name),
+    );
     return { settled, drained: true, leaving: new Set() };
   }
   receive(send: ToSend): void {
@@ -49,7 +69,8 @@ class FakeEnvoy {
     for (const [route, version] of this.live.routes) {
       const cluster = version.split('@')[0] ?? '';
       if (!this.live.clusters.has(cluster)) this.broken.push(`route ${route} to ${cluster}, which is not there, after ${this.log.at(-1)}`);
-      if (!this.live.endpoints.has(cluster)) this.broken.push(`route ${route} to ${cluster}, which has no endpoints, after ${this.log.at(-1)}`);
+      if (!this.live.endpoints.has(cluster))
+        this.broken.push(`route ${route} to ${cluster}, which has no endpoints, after ${this.log.at(-1)}`);
     }
   }
   #ask(type: 'endpoints' | 'routes', names: readonly string[]): void {
@@ -152,10 +173,16 @@ describe('order', () => {
     state = noteAnswer(noteSent(state, send, 'n'), 'clusters', 'n', true);
     state = noteSubscription(state, 'listeners', [], [], []);
     state = noteAnswer(noteSent(state, { type: 'listeners', added: new Map(), removed: [] }, 'm'), 'listeners', 'm', true);
-    expect(nextResponses(state, wanted({ clusters: { same: 'v' } }), shown)).toEqual([{ type: 'clusters', added: new Map(), removed: ['old'] }]);
+    expect(nextResponses(state, wanted({ clusters: { same: 'v' } }), shown)).toEqual([
+      { type: 'clusters', added: new Map(), removed: ['old'] },
+    ]);
   });
   test('an answer to another response than the last is stale', () => {
-    const state = noteSent(noteSubscription(freshState, 'clusters', [], [], []), { type: 'clusters', added: new Map([['c', 'v']]), removed: [] }, 'new');
+    const state = noteSent(
+      noteSubscription(freshState, 'clusters', [], [], []),
+      { type: 'clusters', added: new Map([['c', 'v']]), removed: [] },
+      'new',
+    );
     expect(noteAnswer(state, 'clusters', 'old', true)).toBe(state);
   });
 });
@@ -180,36 +207,42 @@ describe('a NACK', () => {
 test('whatever the targets and whatever is rejected, nothing live ever points at what is missing, and the last target is reached', () => {
   const routes = fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 4 });
   fc.assert(
-    fc.property(fc.array(fc.tuple(routes, fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 12 }), fc.boolean()), { minLength: 1, maxLength: 6 }), (moves) => {
-      let rejecting = false;
-      const envoy = new FakeEnvoy((send) => rejecting && send.type === 'clusters' && send.removed.length === 0);
-      let stable = wanted({});
-      for (const [list, version, cut, nack] of moves) {
-        const to = target(list, String(version));
-        rejecting = nack;
-        if (nack) {
-          for (let turn = 0; turn < cut; turn += 1) {
-            const [send] = nextResponses(envoy.state, to, envoy.shown(to));
-            if (!send) break;
-            envoy.receive(send);
-            if (send.type === 'clusters' && send.added.size > 0) break; // the control plane goes back at the first NACK
+    fc.property(
+      fc.array(fc.tuple(routes, fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 12 }), fc.boolean()), {
+        minLength: 1,
+        maxLength: 6,
+      }),
+      (moves) => {
+        let rejecting = false;
+        const envoy = new FakeEnvoy((send) => rejecting && send.type === 'clusters' && send.removed.length === 0);
+        let stable = wanted({});
+        for (const [list, version, cut, nack] of moves) {
+          const to = target(list, String(version));
+          rejecting = nack;
+          if (nack) {
+            for (let turn = 0; turn < cut; turn += 1) {
+              const [send] = nextResponses(envoy.state, to, envoy.shown(to));
+              if (!send) break;
+              envoy.receive(send);
+              if (send.type === 'clusters' && send.added.size > 0) break; // the control plane goes back at the first NACK
+            }
+            rejecting = false;
+            envoy.run(stable);
+          } else {
+            // the target may change at any moment of the way
+            for (let turn = 0; turn < cut; turn += 1) {
+              const [send] = nextResponses(envoy.state, to, envoy.shown(to));
+              if (!send) break;
+              envoy.receive(send);
+            }
+            stable = to;
           }
-          rejecting = false;
-          envoy.run(stable);
-        } else {
-          // the target may change at any moment of the way
-          for (let turn = 0; turn < cut; turn += 1) {
-            const [send] = nextResponses(envoy.state, to, envoy.shown(to));
-            if (!send) break;
-            envoy.receive(send);
-          }
-          stable = to;
         }
-      }
-      envoy.run(stable);
-      expect(envoy.broken).toEqual([]);
-      for (const type of resourceTypes) expect([type, [...envoy.live[type]].sort()]).toEqual([type, [...stable[type]].sort()]);
-    }),
+        envoy.run(stable);
+        expect(envoy.broken).toEqual([]);
+        for (const type of resourceTypes) expect([type, [...envoy.live[type]].sort()]).toEqual([type, [...stable[type]].sort()]);
+      },
+    ),
     { numRuns: 300, seed: 7 },
   );
 });

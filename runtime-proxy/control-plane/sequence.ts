@@ -109,13 +109,25 @@ export function noteAnswer(state: ProxyState, type: ResourceType, nonce: string,
 }
 
 /** A subscription. A name asked for again is sent again: Envoy has dropped it. */
-export function noteSubscription(state: ProxyState, type: ResourceType, subscribe: readonly string[], unsubscribe: readonly string[], initial: readonly string[]): ProxyState {
+export function noteSubscription(
+  state: ProxyState,
+  type: ResourceType,
+  subscribe: readonly string[],
+  unsubscribe: readonly string[],
+  initial: readonly string[],
+): ProxyState {
   const own = state[type];
   const held = new Map(own.held);
   // What it brings from an earlier connection is not taken at its word: after a NACK it claims the old and serves the new. It is sent again; equal bytes are no change to Envoy.
   if (!own.opened) for (const name of initial) held.set(name, { version: null, sure: false });
   const wildcard = subscribe.includes('*') || (!own.opened && subscribe.length === 0);
-  let subscribed: Set<string> | null = own.opened ? (own.subscribed === null ? null : new Set(own.subscribed)) : wildcard ? null : new Set();
+  let subscribed: Set<string> | null = own.opened
+    ? own.subscribed === null
+      ? null
+      : new Set(own.subscribed)
+    : wildcard
+      ? null
+      : new Set();
   if (wildcard) subscribed = null;
   for (const name of subscribe) {
     if (name === '*') continue;
@@ -157,6 +169,8 @@ function changed(own: TypeState, wanted: Versions): Versions {
  * only what it waits for and will not get: what it has goes when Envoy, having lost the cluster or listener it belongs to, unsubscribes.
  */
 function extra(own: TypeState, wanted: Versions): readonly string[] {
-  const gone = [...own.held].filter(([name, held]) => !wanted.has(name) && (own.subscribed === null || (held.version === null && own.subscribed.has(name))));
+  const gone = [...own.held].filter(
+    ([name, held]) => !wanted.has(name) && (own.subscribed === null || (held.version === null && own.subscribed.has(name))),
+  );
   return gone.map(([name]) => name).sort();
 }

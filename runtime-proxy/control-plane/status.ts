@@ -46,7 +46,9 @@ export function statusOf(environment: string, live: Live | null, known: readonly
       parts: { inbound: part('inbound'), outbound: part('outbound') },
       concerned: observation.parts.inbound.concerned || observation.parts.outbound.concerned,
       responses,
-      lastError: unconfigured ? `unconfigured: no policy is in force for \`${workload}\` as \`${principal}\` at this place in the inventory` : observation.lastError,
+      lastError: unconfigured
+        ? `unconfigured: no policy is in force for \`${workload}\` as \`${principal}\` at this place in the inventory`
+        : observation.lastError,
     };
   });
   if (live === null) return { ...emptyStatus(environment, now), proxies };
@@ -62,7 +64,10 @@ export function statusOf(environment: string, live: Live | null, known: readonly
     step: at?.step ?? null,
     steps: Math.max(1, release.steps.length),
     wave: at?.wave ?? null,
-    message: messageOf(live, known.map((one) => one.observation)),
+    message: messageOf(
+      live,
+      known.map((one) => one.observation),
+    ),
     proxies,
     updatedAt: now,
     startedAt,

@@ -13,7 +13,8 @@ let signer: TestSigner;
 let objects: readonly MeshObject[];
 let signed: readonly SignedObject[];
 const said: Diagnostic[] = [];
-const open = (): Promise<Store> => openStore(folder, 'prod', { environments: { prod: { keys: [signer.jwk], generationFloor: 0 } } }, (diagnostic) => said.push(diagnostic));
+const open = (): Promise<Store> =>
+  openStore(folder, 'prod', { environments: { prod: { keys: [signer.jwk], generationFloor: 0 } } }, (diagnostic) => said.push(diagnostic));
 beforeAll(async () => {
   signer = await newTestSigner();
   objects = objectsOf(smallMesh());
@@ -29,7 +30,12 @@ test('what was put is there after a restart: objects, the release with its progr
   const store = await open();
   for (const one of signed) await store.putObject(one);
   const release = await signTestRelease(signer, testRelease(objects));
-  const progress = { ...beginRollout(planOf(release), 5), hurried: true, expected: [{ instance: 'a', steps: [0, 1] }], phase: { kind: 'holding', step: 0, wave: 0, until: 9 } as const };
+  const progress = {
+    ...beginRollout(planOf(release), 5),
+    hurried: true,
+    expected: [{ instance: 'a', steps: [0, 1] }],
+    phase: { kind: 'holding', step: 0, wave: 0, until: 9 } as const,
+  };
   await store.setLive({ signed: release, progress });
   await store.setSeen(new Map([['a', { workload: 'shop/page', principal: 'spiffe://mesh.test/ns/shop/sa/page', notAfter: 7 }]]));
   const again = await open();
@@ -48,7 +54,10 @@ test('an object changed on disk, under another name, or signed by a stranger is 
   const [first = '', second = '', third = ''] = files;
   const at = (name: string): string => path.join(folder, 'objects', name);
   await fs.writeFile(at(first), (await fs.readFile(at(first), 'utf8')).replace('"1.', '"0.'));
-  await fs.writeFile(at(second), JSON.stringify(await signTestObject(await newTestSigner(), (await readObject(at(second))).object, 'prod')));
+  await fs.writeFile(
+    at(second),
+    JSON.stringify(await signTestObject(await newTestSigner(), (await readObject(at(second))).object, 'prod')),
+  );
   await fs.rename(at(third), at(`${'0'.repeat(64)}.json`));
   await fs.writeFile(at('.x.json.1.abc.tmp'), 'cut short');
   const again = await open();

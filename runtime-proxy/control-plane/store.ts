@@ -39,7 +39,12 @@ export interface Store {
 }
 
 /** The plan a release gives the roll-out. */
-export const planOf = ({ release, digest }: SignedRelease): RolloutPlan => ({ release: digest, steps: release.steps, waves: release.waves, holdMs: release.holdMs });
+export const planOf = ({ release, digest }: SignedRelease): RolloutPlan => ({
+  release: digest,
+  steps: release.steps,
+  waves: release.waves,
+  holdMs: release.holdMs,
+});
 
 /** What is in force: candidate once the live release has converged, stable before that and after an abort. */
 export function inForce({ signed, progress }: Live): ReleaseSet {
@@ -60,7 +65,12 @@ function missingInRelease(objects: ReadonlyMap<Digest, SignedObject>, { release 
 }
 
 /** Opens a state folder. What does not verify is not served, and said. */
-export async function openStore(folder: string, environment: string, trust: TrustRoot, say: (diagnostic: Diagnostic) => void): Promise<Store> {
+export async function openStore(
+  folder: string,
+  environment: string,
+  trust: TrustRoot,
+  say: (diagnostic: Diagnostic) => void,
+): Promise<Store> {
   const objectsFolder = path.join(folder, 'objects');
   const liveFile = path.join(folder, 'live.json');
   const seenFile = path.join(folder, 'seen.json');
@@ -73,7 +83,8 @@ export async function openStore(folder: string, environment: string, trust: Trus
       continue;
     }
     const outcome = await verifiedObject(await readTextIfThere(file), environment, trust);
-    if (outcome.value && `sha256:${name.slice(0, -'.json'.length)}` === outcome.value.digest) objects.set(outcome.value.digest, outcome.value);
+    if (outcome.value && `sha256:${name.slice(0, -'.json'.length)}` === outcome.value.digest)
+      objects.set(outcome.value.digest, outcome.value);
     else say(enforce.stateDamaged({ file, reason: outcome.diagnostics[0]?.message ?? 'it is under another name than its digest' }));
   }
   let live: Live | null = null;
@@ -143,7 +154,11 @@ async function readLive(text: string | null, environment: string, trust: TrustRo
   const { value, diagnostics } = await verifyReleaseSignature(fields['signed'], trust);
   if (!value) throw new Error(diagnostics[0]?.message ?? 'it does not verify');
   if (value.release.environment !== environment) throw new Error(`it is for environment \`${value.release.environment}\``);
-  const signed: SignedRelease = { release: value.release, digest: digestOfJson(value.release), jws: textOf(fieldsOf(fields['signed'], 'the signed release'), 'jws', 64 << 20) };
+  const signed: SignedRelease = {
+    release: value.release,
+    digest: digestOfJson(value.release),
+    jws: textOf(fieldsOf(fields['signed'], 'the signed release'), 'jws', 64 << 20),
+  };
   return { signed, progress: readProgress(fields['progress'], signed) };
 }
 
@@ -183,7 +198,14 @@ function readSeen(text: string | null): ReadonlyMap<string, Seen> {
   return new Map(
     Object.entries(fieldsOf(JSON.parse(text), 'the list of instances')).map(([instance, value]) => {
       const fields = fieldsOf(value, 'an instance');
-      return [instance, { workload: textOf(fields, 'workload'), principal: textOf(fields, 'principal'), notAfter: numberOf(fields, 'notAfter', 0, Number.MAX_SAFE_INTEGER) }] as const;
+      return [
+        instance,
+        {
+          workload: textOf(fields, 'workload'),
+          principal: textOf(fields, 'principal'),
+          notAfter: numberOf(fields, 'notAfter', 0, Number.MAX_SAFE_INTEGER),
+        },
+      ] as const;
     }),
   );
 }

@@ -4,12 +4,22 @@ import * as path from 'node:path';
 import type { Inventory } from '../inventory';
 import { parseInventory, watchInventory } from './inventory-file';
 
-const one = { id: 'a-1', workload: 'shop/a', app: { web: { host: '127.0.0.1', port: 80 } }, inbound: { web: { host: '::1', port: 81 } }, outbound: { host: '127.0.0.1', port: 82 } };
+const one = {
+  id: 'a-1',
+  workload: 'shop/a',
+  app: { web: { host: '127.0.0.1', port: 80 } },
+  inbound: { web: { host: '::1', port: 81 } },
+  outbound: { host: '127.0.0.1', port: 82 },
+};
 const parse = (value: unknown) => parseInventory(typeof value === 'string' ? value : JSON.stringify(value), 'inventory.json');
 
 test('reads what the documented form says, and no more', () => {
-  expect(parse({ instances: [{ ...one, version: 'v1', zone: 'z', extra: 1 }] }).value).toEqual({ instances: [{ ...one, version: 'v1', zone: 'z' }] });
-  expect(parse({ instances: [{ id: 'a', workload: 'shop/a' }] }).value).toEqual({ instances: [{ id: 'a', workload: 'shop/a', app: {}, inbound: {} }] });
+  expect(parse({ instances: [{ ...one, version: 'v1', zone: 'z', extra: 1 }] }).value).toEqual({
+    instances: [{ ...one, version: 'v1', zone: 'z' }],
+  });
+  expect(parse({ instances: [{ id: 'a', workload: 'shop/a' }] }).value).toEqual({
+    instances: [{ id: 'a', workload: 'shop/a', app: {}, inbound: {} }],
+  });
 });
 test.each([
   ['{', 'JSON'],
@@ -28,7 +38,11 @@ test('a broken file is told once, and the last good one stays until a better com
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-inventory-'));
   const file = path.join(folder, 'inventory.json');
   const seen: (Inventory | string)[] = [];
-  const watch = await watchInventory(file, { pollMs: 3_600_000, onChange: (next) => seen.push(next), onTrouble: ({ diagnostics }) => seen.push(diagnostics[0]?.code ?? '') });
+  const watch = await watchInventory(file, {
+    pollMs: 3_600_000,
+    onChange: (next) => seen.push(next),
+    onTrouble: ({ diagnostics }) => seen.push(diagnostics[0]?.code ?? ''),
+  });
   try {
     expect(watch.current()).toEqual({ instances: [] });
     await fs.writeFile(file, JSON.stringify({ instances: [one] }));

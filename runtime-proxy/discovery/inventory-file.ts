@@ -34,7 +34,8 @@ function instanceFrom(value: unknown, index: number): Instance {
   if (!isWorkloadKey(workload)) throw new DecodeError(`\`workload\` of \`${id}\` must be \`<namespace>/<name>\``);
   const version = optionalTextOf(fields, 'version');
   const zone = optionalTextOf(fields, 'zone');
-  const addresses = (key: string): { readonly [name: string]: Address } => (fields[key] === undefined ? {} : recordOf(fields, key, addressFrom));
+  const addresses = (key: string): { readonly [name: string]: Address } =>
+    fields[key] === undefined ? {} : recordOf(fields, key, addressFrom);
   return {
     id,
     workload,
@@ -67,7 +68,15 @@ export interface InventoryWatch {
  */
 export async function watchInventory(
   file: string,
-  { onChange, onTrouble, pollMs = 1000 }: { readonly onChange: (inventory: Inventory) => void; readonly onTrouble: (outcome: Outcome<Inventory>) => void; readonly pollMs?: number },
+  {
+    onChange,
+    onTrouble,
+    pollMs = 1000,
+  }: {
+    readonly onChange: (inventory: Inventory) => void;
+    readonly onTrouble: (outcome: Outcome<Inventory>) => void;
+    readonly pollMs?: number;
+  },
 ): Promise<InventoryWatch> {
   let current: Inventory = { instances: [] };
   let seen: string | null = null;

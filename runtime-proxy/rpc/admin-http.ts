@@ -46,7 +46,12 @@ export async function adminToken(file: string): Promise<string> {
 export const refused = (diagnostics: readonly Diagnostic[], status = 422): AdminAnswer => ({ status, json: { diagnostics } });
 
 /** Serves the routes. Rejects when the port is taken, with one line that says so. */
-export async function serveAdmin(listen: { readonly host: string; readonly port: number }, token: string, routes: readonly AdminRoute[], log: Log): Promise<AdminServer> {
+export async function serveAdmin(
+  listen: { readonly host: string; readonly port: number },
+  token: string,
+  routes: readonly AdminRoute[],
+  log: Log,
+): Promise<AdminServer> {
   const wanted = hashOf(`Bearer ${token}`);
   const server = http.createServer({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 16 * 1024 }, (request, response) => {
     answer(request, response, wanted, routes).catch((error: unknown) => {
@@ -72,13 +77,22 @@ export async function serveAdmin(listen: { readonly host: string; readonly port:
 function listening(server: http.Server, { host, port }: { readonly host: string; readonly port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} on ${host} is taken: choose another, or end what listens there`, { cause: error }) : error),
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new Error(`port ${port} on ${host} is taken: choose another, or end what listens there`, { cause: error })
+          : error,
+      ),
     );
     server.listen(port, host, () => resolve());
   });
 }
 
-async function answer(request: http.IncomingMessage, response: http.ServerResponse, wanted: Buffer, routes: readonly AdminRoute[]): Promise<void> {
+async function answer(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  wanted: Buffer,
+  routes: readonly AdminRoute[],
+): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://admin');
   let pathKnown = false;
   for (const route of routes) {
@@ -86,7 +100,8 @@ async function answer(request: http.IncomingMessage, response: http.ServerRespon
     if (params === null) continue;
     pathKnown = true;
     if (route.method !== request.method) continue;
-    if (!route.open && !timingSafeEqual(wanted, hashOf(request.headers.authorization ?? ''))) return send(response, { status: 401, json: { error: 'give the admin token as `Authorization: Bearer`' } });
+    if (!route.open && !timingSafeEqual(wanted, hashOf(request.headers.authorization ?? '')))
+      return send(response, { status: 401, json: { error: 'give the admin token as `Authorization: Bearer`' } });
     try {
       return send(response, await route.answer({ params, query: url.searchParams, body: await bodyOf(request) }));
     } catch (error) {
@@ -100,7 +115,9 @@ async function answer(request: http.IncomingMessage, response: http.ServerRespon
 function send(response: http.ServerResponse, made: AdminAnswer): void {
   if ('stream' in made) return made.stream(response);
   const text = 'text' in made ? made.text : `${JSON.stringify(made.json)}\n`;
-  response.writeHead(made.status, { 'content-type': 'text' in made ? made.contentType : 'application/json', 'cache-control': 'no-store' }).end(text);
+  response
+    .writeHead(made.status, { 'content-type': 'text' in made ? made.contentType : 'application/json', 'cache-control': 'no-store' })
+    .end(text);
 }
 
 async function bodyOf(request: http.IncomingMessage): Promise<unknown> {

@@ -23,7 +23,10 @@ export function serverCredentials(initial: KeyMaterial, clients: 'required' | 'o
   let current = initial;
   const identityListeners = new Set<Listener>();
   const caListeners = new Set<CaListener>();
-  const identity = (): { certificate: Buffer; privateKey: Buffer } => ({ certificate: Buffer.from(current.chain), privateKey: Buffer.from(current.key) });
+  const identity = (): { certificate: Buffer; privateKey: Buffer } => ({
+    certificate: Buffer.from(current.chain),
+    privateKey: Buffer.from(current.key),
+  });
   const ca = (): { caCertificate: Buffer } => ({ caCertificate: Buffer.from(current.trust) });
   const provider: experimental.CertificateProvider = {
     // The server reads its first context only after it has added its listeners, so the first news must come later than this call.
@@ -52,9 +55,15 @@ export const channelOptions: ChannelOptions = {
 };
 
 /** Client credentials that accept exactly one server: the one whose certificate names `server`. Host names mean nothing in the mesh. */
-export function clientCredentials(trust: string, server: Principal, own: { readonly key: string; readonly chain: string } | null): ChannelCredentials {
+export function clientCredentials(
+  trust: string,
+  server: Principal,
+  own: { readonly key: string; readonly chain: string } | null,
+): ChannelCredentials {
   return credentials.createSsl(Buffer.from(trust), own && Buffer.from(own.key), own && Buffer.from(own.chain), {
     checkServerIdentity: (_host, certificate) =>
-      uriOf(certificate.subjectaltname) === server ? undefined : new Error(`the server shows ${certificate.subjectaltname ?? 'no name'}, not ${server}`),
+      uriOf(certificate.subjectaltname) === server
+        ? undefined
+        : new Error(`the server shows ${certificate.subjectaltname ?? 'no name'}, not ${server}`),
   });
 }

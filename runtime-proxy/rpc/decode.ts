@@ -27,7 +27,8 @@ export function optionalTextOf(fields: Fields, key: string, max = 1024): string 
 /** A finite number within bounds. */
 export function numberOf(fields: Fields, key: string, min: number, max: number): number {
   const value = fields[key];
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < min || value > max) throw new DecodeError(`\`${key}\` must be a number from ${min} to ${max}`);
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < min || value > max)
+    throw new DecodeError(`\`${key}\` must be a number from ${min} to ${max}`);
   return value;
 }
 
@@ -50,7 +51,12 @@ export function listOf(fields: Fields, key: string, max = 10_000): readonly unkn
 }
 
 /** A record of texts, numbers and so on, each read by `read`. */
-export function recordOf<T>(fields: Fields, key: string, read: (value: unknown, name: string) => T, max = 10_000): { readonly [name: string]: T } {
+export function recordOf<T>(
+  fields: Fields,
+  key: string,
+  read: (value: unknown, name: string) => T,
+  max = 10_000,
+): { readonly [name: string]: T } {
   const record = fieldsOf(fields[key], `\`${key}\``);
   const names = Object.keys(record);
   if (names.length > max) throw new DecodeError(`\`${key}\` has more than ${max} entries`);

@@ -1,5 +1,13 @@
 /** A gRPC server with the limits every server of ours has. */
-import { Server, status, type handleUnaryCall, type sendUnaryData, type ServerUnaryCall, type ServerCredentials, type ServiceError } from '@grpc/grpc-js';
+import {
+  Server,
+  status,
+  type handleUnaryCall,
+  type sendUnaryData,
+  type ServerUnaryCall,
+  type ServerCredentials,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { identityOf, type PeerIdentity } from '../ca/spiffe';
 import { maxMessageBytes } from './json-method';
 
@@ -30,7 +38,12 @@ export function bind(server: Server, host: string, port: number, credentials: Se
   return new Promise((resolve, reject) => {
     server.bindAsync(`${host}:${port}`, credentials, (error, bound) => {
       if (!error) resolve(bound);
-      else reject(/EADDRINUSE/.test(error.message) ? new Error(`port ${port} on ${host} is taken: choose another, or end what listens there`, { cause: error }) : error);
+      else
+        reject(
+          /EADDRINUSE/.test(error.message)
+            ? new Error(`port ${port} on ${host} is taken: choose another, or end what listens there`, { cause: error })
+            : error,
+        );
     });
   });
 }

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import * as http from 'node:http';
+import * as https from 'node:https';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import * as tls from 'node:tls';
@@ -9,7 +10,7 @@ import type { RolloutStatus } from '../../core/bundle/status';
 import { createLog } from '../../platform/log';
 import { endOrphan } from '../../platform/process';
 import { runAgent } from '../../runtime-proxy/agent/main';
-import { objectsOf, pagePrincipal, reviewsPrincipal, smallMesh } from '../kit/small-mesh';
+import { edgePrincipal, meshWithGateway, objectsOf, pagePrincipal, reviewsPrincipal, smallMesh } from '../kit/small-mesh';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 
 jest.setTimeout(120_000);
@@ -21,11 +22,18 @@ const workloads = [
 const log = process.env['MESHWRIGHT_LOG'] === undefined ? {} : { log: createLog('e2e') };
 const host = 'reviews.shop:9080';
 const keepAlive = (): http.Agent => new http.Agent({ keepAlive: true, maxSockets: 1 });
-const isConverged = (generation: number) => (status: { readonly state: string; readonly generation: number }) => status.state === 'converged' && status.generation === generation;
-const responsesOf = (status: { readonly proxies: readonly { readonly instance: string; readonly responses: number }[] }, id: string): number => status.proxies.find((proxy) => proxy.instance === id)?.responses ?? -1;
+const isConverged = (generation: number) => (status: { readonly state: string; readonly generation: number }) =>
+  status.state === 'converged' && status.generation === generation;
+const responsesOf = (
+  status: { readonly proxies: readonly { readonly instance: string; readonly responses: number }[] },
+  id: string,
+): number => status.proxies.find((proxy) => proxy.instance === id)?.responses ?? -1;
 
 /** Requests one after another until told to stop; every answer that is not 200, and every connection lost, is kept. */
-function load(mesh: RunningMesh, options: { readonly fresh?: boolean } = {}): { stop(): Promise<{ readonly sent: number; readonly bad: readonly string[] }> } {
+function load(
+  mesh: RunningMesh,
+  options: { readonly fresh?: boolean } = {},
+): { stop(): Promise<{ readonly sent: number; readonly bad: readonly string[] }> } {
   const bad: string[] = [];
   let sent = 0;
   let running = true;
@@ -70,19 +78,28 @@ describe('real Envoys under one control plane', () => {
     await expect(mesh.call('page-1', host, '/reviews/7')).rejects.toThrow('ECONNREFUSED');
     await release(objectsOf(smallMesh()));
     await mesh.until('converged', isConverged(generation));
-    expect(await mesh.call('page-1', host, '/reviews/7')).toMatchObject({ status: 200, body: expect.stringMatching(/^reviews-[12] \/reviews\/7$/) });
+    expect(await mesh.call('page-1', host, '/reviews/7')).toMatchObject({
+      status: 200,
+      body: expect.stringMatching(/^reviews-[12] \/reviews\/7$/),
+    });
   });
 
   test('the callee takes mTLS only', async () => {
     const port = mesh.inventory.instances.find((one) => one.id === 'reviews-1')?.inbound['web']?.port ?? 0;
     const refusal = await new Promise<string>((resolve) => {
-      const socket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'));
+      const socket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () =>
+        socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'),
+      );
       socket.on('error', (error) => resolve(error.message));
       socket.on('data', (data) => resolve(`answered ${data.toString()}`));
       socket.on('close', () => resolve('closed'));
     });
     expect(refusal).toMatch(/certificate required|handshake|closed/);
-    expect(await new Promise((resolve) => http.get({ host: '127.0.0.1', port }, () => resolve('answered')).on('error', () => resolve('refused')))).toBe('refused');
+    expect(
+      await new Promise((resolve) =>
+        http.get({ host: '127.0.0.1', port }, () => resolve('answered')).on('error', () => resolve('refused')),
+      ),
+    ).toBe('refused');
   });
 
   test('an access revoked while a keep-alive connection is in use denies the very next request on it, and only who is concerned hears of it', async () => {
@@ -128,22 +145,48 @@ describe('real Envoys under one control plane', () => {
     await mesh.writeInventory({ instances: mesh.inventory.instances.filter((one) => one.id !== 'reviews-2') });
     const after = await mesh.until('the caller was told', (status) => responsesOf(status, 'page-1') > responsesOf(before, 'page-1'));
     expect(responsesOf(after, 'page-1')).toBe(responsesOf(before, 'page-1') + 1);
-    await mesh.until('it is active', (status) => status.proxies.find((proxy) => proxy.instance === 'page-1')?.parts.outbound.phase === 'active');
+    await mesh.until(
+      'it is active',
+      (status) => status.proxies.find((proxy) => proxy.instance === 'page-1')?.parts.outbound.phase === 'active',
+    );
     for (let i = 0; i < 6; i += 1) expect((await mesh.call('page-1', host, '/x')).body).toBe('reviews-1 /x');
     await mesh.writeInventory(mesh.inventory);
     await mesh.until('told again', (status) => responsesOf(status, 'page-1') > responsesOf(after, 'page-1'));
   });
 
   test.each([
-    ['routes', (object: MeshObject): MeshObject => (object.kind === 'ServiceConfig' ? { ...object, spec: { ...object.spec, virtualHost: { ...object.spec.virtualHost, domains: ['*', '*'] } } } : object)],
+    [
+      'routes',
+      (object: MeshObject): MeshObject =>
+        object.kind === 'ServiceConfig'
+          ? { ...object, spec: { ...object.spec, virtualHost: { ...object.spec.virtualHost, domains: ['*', '*'] } } }
+          : object,
+    ],
     // one good cluster and a bad one in the same response: Envoy applies the good one and rejects the response
-    ['clusters', (object: MeshObject): MeshObject => (object.kind === 'ServiceConfig' ? { ...object, spec: { ...object.spec, clusters: [{ ...object.spec.clusters[0], connectTimeout: '3s' }, { name: 'bad', type: 'EDS', connectTimeout: '1s' }] } } : object)],
+    [
+      'clusters',
+      (object: MeshObject): MeshObject =>
+        object.kind === 'ServiceConfig'
+          ? {
+              ...object,
+              spec: {
+                ...object.spec,
+                clusters: [
+                  { ...object.spec.clusters[0], connectTimeout: '3s' },
+                  { name: 'bad', type: 'EDS', connectTimeout: '1s' },
+                ],
+              },
+            }
+          : object,
+    ],
   ])('what Envoy rejects (%s) is brought back to stable everywhere, and the status says what happened', async (_what, spoil) => {
     const running = load(mesh);
     await release(objectsOf(smallMesh()).map(spoil));
     const status = await mesh.until('aborted', (now) => now.state === 'aborted' && now.generation === generation);
     expect(status.message).toContain('`page-1` rejected its outbound configuration');
-    await mesh.until('back to stable', (now) => now.proxies.every((proxy) => proxy.parts.outbound.phase === 'active' && proxy.parts.outbound.set === 'stable'));
+    await mesh.until('back to stable', (now) =>
+      now.proxies.every((proxy) => proxy.parts.outbound.phase === 'active' && proxy.parts.outbound.set === 'stable'),
+    );
     const config = await mesh.admin('GET', '/v1/proxies/page-1/config');
     expect(JSON.stringify(config.json)).not.toContain('"bad"');
     const { bad } = await running.stop();
@@ -157,10 +200,16 @@ describe('real Envoys under one control plane', () => {
     generation += 1;
     await mesh.until('converged', isConverged(generation));
     const put = (change: object) => mesh.admin('PUT', '/v1/release', { ...signed, ...change });
-    expect(await put({ jws: `${signed.jws.slice(0, -4)}AAAA` })).toMatchObject({ status: 422, json: { diagnostics: [{ code: expect.stringMatching(/^MW60/) }] } });
+    expect(await put({ jws: `${signed.jws.slice(0, -4)}AAAA` })).toMatchObject({
+      status: 422,
+      json: { diagnostics: [{ code: expect.stringMatching(/^MW60/) }] },
+    });
     expect(await put({ release: { ...signed.release, commit: 'd'.repeat(40) } })).toMatchObject({ status: 422 });
     expect(await mesh.release(objectsOf(smallMesh()), { generation: 1 })).toMatchObject({ status: 422 });
-    expect(await mesh.release([], { candidate: { 'ProxyConfig/shop/page': `sha256:${'0'.repeat(64)}` } as never })).toMatchObject({ status: 422, json: { diagnostics: [{ code: 'MW9003' }] } });
+    expect(await mesh.release([], { candidate: { 'ProxyConfig/shop/page': `sha256:${'0'.repeat(64)}` } as never })).toMatchObject({
+      status: 422,
+      json: { diagnostics: [{ code: 'MW9003' }] },
+    });
     const digest = Object.values(signed.release.candidate)[0];
     expect(await mesh.admin('DELETE', `/v1/objects/${digest}`)).toMatchObject({ status: 409, json: { diagnostics: [{ code: 'MW9004' }] } });
     expect(await mesh.admin('PUT', `/v1/objects/sha256:${'0'.repeat(64)}`, {})).toMatchObject({ status: 422 });
@@ -171,20 +220,27 @@ describe('real Envoys under one control plane', () => {
     const seen: string[] = [];
     const token = (await fs.readFile(mesh.controlPlaneConfig.adminTokenFile, 'utf8')).trim();
     const watching = new AbortController();
-    const events = await fetch(`${mesh.adminUrl}/v1/status?watch=1`, { headers: { authorization: `Bearer ${token}` }, signal: watching.signal });
+    const events = await fetch(`${mesh.adminUrl}/v1/status?watch=1`, {
+      headers: { authorization: `Bearer ${token}` },
+      signal: watching.signal,
+    });
     const reading = (async () => {
       let text = '';
       for await (const chunk of events.body ?? []) {
         text += Buffer.from(chunk).toString('utf8');
         for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-          const line = text.slice(0, end).split('\n').find((one) => one.startsWith('data: '));
+          const line = text
+            .slice(0, end)
+            .split('\n')
+            .find((one) => one.startsWith('data: '));
           text = text.slice(end + 2);
           const status: { readonly state: string } = JSON.parse(line?.slice('data: '.length) ?? '{}');
           if (seen.at(-1) !== status.state) seen.push(status.state);
         }
       }
     })().catch(() => undefined);
-    const movedOf = (status: RolloutStatus): number => status.proxies.filter((proxy) => proxy.workload === 'shop/reviews' && proxy.parts.inbound.set === 'candidate').length;
+    const movedOf = (status: RolloutStatus): number =>
+      status.proxies.filter((proxy) => proxy.workload === 'shop/reviews' && proxy.parts.inbound.set === 'candidate').length;
     const rolled = async (allowed: boolean): Promise<RolloutStatus> => {
       await mesh.release(objectsOf(smallMesh({ allowed })), { waves: [50, 100], holdMs: 3_600_000 });
       generation += 1;
@@ -196,7 +252,11 @@ describe('real Envoys under one control plane', () => {
     expect(movedOf(await mesh.until('converged', isConverged(generation)))).toBe(2);
     await rolled(true);
     await mesh.admin('POST', '/v1/rollout/abort', { reason: 'we changed our mind' });
-    const { message } = await mesh.until('back', (status) => status.state === 'aborted' && movedOf(status) === 0 && status.proxies.every((proxy) => proxy.parts.inbound.phase === 'active'));
+    const { message } = await mesh.until(
+      'back',
+      (status) =>
+        status.state === 'aborted' && movedOf(status) === 0 && status.proxies.every((proxy) => proxy.parts.inbound.phase === 'active'),
+    );
     expect(message).toContain('we changed our mind');
     expect((await mesh.call('page-1', host, '/x')).status).toBe(403);
     await release(objectsOf(smallMesh()));
@@ -215,6 +275,40 @@ describe('real Envoys under one control plane', () => {
   });
 });
 
+describe('a gateway', () => {
+  test('gets the certificate of its listener from the CA, for its host and nobody else', async () => {
+    const gateway = { id: 'edge-1', workload: 'shop/edge', principal: edgePrincipal, ports: [], listeners: ['https'] };
+    const mesh = await runMesh([...workloads.slice(0, 2), gateway], {
+      ...log,
+      certificates: { 'shop/edge-cert': { hosts: ['shop.example'], principals: [edgePrincipal] } },
+    });
+    try {
+      await Promise.all(['page-1', 'reviews-1', 'edge-1'].map((id) => mesh.startAgent(id)));
+      await mesh.until('all connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 3);
+      await mesh.release(objectsOf(meshWithGateway()));
+      await mesh.until('converged', isConverged(1));
+      const listener = mesh.inventory.instances.find((one) => one.id === 'edge-1')?.listeners?.['https'];
+      const trust = await fs.readFile(mesh.ca.trustFile);
+      const get = (servername: string, name: string): Promise<string> =>
+        new Promise((resolve, reject) => {
+          const call = https.get(
+            { ...listener, servername, ca: trust, path: '/reviews/7', headers: { host: name }, agent: false },
+            (response) => {
+              response.resume();
+              response.on('end', () => resolve(String(response.statusCode)));
+            },
+          );
+          call.on('error', reject);
+        });
+      expect(await get('shop.example', 'shop.example')).toBe('200');
+      expect(await get('shop.example', 'other.example')).toBe('421');
+      await expect(get('other.example', 'other.example')).rejects.toThrow();
+    } finally {
+      await mesh.stop();
+    }
+  });
+});
+
 describe('bad luck on the machine', () => {
   test('a listener whose port is taken is one clear line in the status, and a release after it is free converges', async () => {
     const mesh = await runMesh(workloads.slice(0, 2), log);
@@ -227,7 +321,9 @@ describe('bad luck on the machine', () => {
       await mesh.until('both connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 2);
       await mesh.release(objectsOf(smallMesh()));
       const { message } = await mesh.until('aborted', (status) => status.state === 'aborted');
-      expect(message).toMatch(new RegExp(`\`reviews-1\` rejected its inbound configuration: .*cannot bind '127.0.0.1:${port}': Address already in use`));
+      expect(message).toMatch(
+        new RegExp(`\`reviews-1\` rejected its inbound configuration: .*cannot bind '127.0.0.1:${port}': Address already in use`),
+      );
       await new Promise((resolve) => squatter.close(resolve));
       await mesh.release(objectsOf(smallMesh()));
       await mesh.until('converged', isConverged(2));
@@ -249,10 +345,17 @@ describe('bad luck on the machine', () => {
       if (pid === null) throw new Error('no Envoy');
       process.kill(pid, 'SIGKILL');
       await mesh.until('gone', (status) => status.proxies.some((proxy) => proxy.instance === 'page-1' && !proxy.connected));
-      await mesh.until('active again', (status) => status.proxies.some((proxy) => proxy.instance === 'page-1' && proxy.parts.outbound.phase === 'active'));
+      await mesh.until('active again', (status) =>
+        status.proxies.some((proxy) => proxy.instance === 'page-1' && proxy.parts.outbound.phase === 'active'),
+      );
       expect(agent.envoyPid()).not.toBe(pid);
       expect((await mesh.call('page-1', host, '/x')).status).toBe(200);
-      const broken = await runAgent({ ...(await mesh.agentConfig('reviews-1')), instance: 'reviews-1', runDir: path.join(mesh.folder, 'broken'), envoyLogLevel: 'nonsense' });
+      const broken = await runAgent({
+        ...(await mesh.agentConfig('reviews-1')),
+        instance: 'reviews-1',
+        runDir: path.join(mesh.folder, 'broken'),
+        envoyLogLevel: 'nonsense',
+      });
       expect(await broken.failed).toContain('it ended with code 1');
       await broken.close();
     } finally {
@@ -264,10 +367,18 @@ describe('bad luck on the machine', () => {
 describe('servers that are killed', () => {
   const main = path.join(__dirname, '../../dist/runtime-proxy');
   const start = (module: string, entry: string, config: unknown): ChildProcess =>
-    spawn(process.execPath, ['-e', `require(${JSON.stringify(path.join(main, module))}).${entry}(JSON.parse(process.argv[1])).catch((error) => { console.error(error); process.exit(2); })`, JSON.stringify(config)], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, MESHWRIGHT_LOG: 'error' },
-    });
+    spawn(
+      process.execPath,
+      [
+        '-e',
+        `require(${JSON.stringify(path.join(main, module))}).${entry}(JSON.parse(process.argv[1])).catch((error) => { console.error(error); process.exit(2); })`,
+        JSON.stringify(config),
+      ],
+      {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, MESHWRIGHT_LOG: 'error' },
+      },
+    );
   const kill = (child: ChildProcess): Promise<void> =>
     new Promise((resolve) => {
       child.once('exit', () => resolve());
@@ -284,7 +395,10 @@ describe('servers that are killed', () => {
       await mesh.until('converged', isConverged(1));
       const running = load(mesh);
       for (let turn = 0; turn < 6; turn += 1) {
-        const { status } = await mesh.release(objectsOf(smallMesh({ split: turn % 2 === 0 ? { v1: 100 } : { v1: 50, v2: 50 } })), { waves: [50, 100], holdMs: 40 });
+        const { status } = await mesh.release(objectsOf(smallMesh({ split: turn % 2 === 0 ? { v1: 100 } : { v1: 50, v2: 50 } })), {
+          waves: [50, 100],
+          holdMs: 40,
+        });
         expect(status).toBe(202);
         await new Promise((resolve) => setTimeout(resolve, 25 * turn));
         await kill(controlPlane);
@@ -312,7 +426,11 @@ describe('servers that are killed', () => {
       for (let i = 0; i < 20; i += 1) expect((await mesh.call('page-1', host, '/x')).status).toBe(200);
       const others = [...mesh.agents.values()].map((one) => one.envoyPid());
       agent = start('agent/main', 'runAgent', await mesh.agentConfig('page-1'));
-      await mesh.until('active again', (status) => status.proxies.some((proxy) => proxy.instance === 'page-1' && proxy.connected && proxy.parts.outbound.phase === 'active' && proxy.responses >= 4));
+      await mesh.until('active again', (status) =>
+        status.proxies.some(
+          (proxy) => proxy.instance === 'page-1' && proxy.connected && proxy.parts.outbound.phase === 'active' && proxy.responses >= 4,
+        ),
+      );
       expect((await mesh.call('page-1', host, '/x')).status).toBe(200);
       expect([...mesh.agents.values()].map((one) => one.envoyPid())).toEqual(others);
     } finally {

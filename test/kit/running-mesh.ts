@@ -11,7 +11,7 @@ import { silentLog, type Log } from '../../platform/log';
 import { freePorts } from '../../platform/ports';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import { runAgent, type AgentConfig, type RunningAgent } from '../../runtime-proxy/agent/main';
-import { controlPlaneIdentity, serveCa, type RunningCa } from '../../runtime-proxy/ca/main';
+import { controlPlaneIdentity, serveCa, type CaConfig, type RunningCa } from '../../runtime-proxy/ca/main';
 import { serveControlPlane, type ControlPlaneConfig, type RunningControlPlane } from '../../runtime-proxy/control-plane/main';
 import type { Instance, Inventory } from '../../runtime-proxy/inventory';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, type TestSigner } from './signing';
@@ -26,9 +26,12 @@ export interface WorkloadSpec {
   readonly version?: string;
   /** Port names it is called on. */
   readonly ports: readonly string[];
+  /** A gateway's listeners, by name. It has no outbound address. */
+  readonly listeners?: readonly string[];
 }
 export interface MeshOptions {
   readonly svidLifetimeMs?: number;
+  readonly certificates?: CaConfig['certificates'];
   readonly log?: Log;
   /** Gives the control plane's configuration instead of starting it: for tests that run it as a process. */
   readonly external?: boolean;
@@ -45,7 +48,10 @@ export interface RunningMesh {
   admin(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly json: unknown }>;
   status(): Promise<RolloutStatus>;
   /** Puts objects and a release of them that follows the live one. */
-  release(objects: readonly MeshObject[], change?: Partial<Release>): Promise<{ readonly status: number; readonly json: unknown; readonly signed: SignedRelease }>;
+  release(
+    objects: readonly MeshObject[],
+    change?: Partial<Release>,
+  ): Promise<{ readonly status: number; readonly json: unknown; readonly signed: SignedRelease }>;
   until(what: string, holds: (status: RolloutStatus) => boolean, limitMs?: number): Promise<RolloutStatus>;
   agentConfig(id: string): Promise<AgentConfig>;
   startAgent(id: string): Promise<RunningAgent>;
@@ -69,7 +75,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
   const applications = new Map<string, http.Server>();
   const instances: Instance[] = [];
   for (const spec of workloads) {
-    const ports = await freePorts(2 * spec.ports.length + 1);
+    const ports = await freePorts(2 * spec.ports.length + (spec.listeners?.length ?? 1));
     const app: Record<string, { host: string; port: number }> = {};
     const inbound: Record<string, { host: string; port: number }> = {};
     for (const [index, name] of spec.ports.entries()) {
@@ -80,8 +86,19 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
       await new Promise<void>((resolve) => server.listen(app[name]?.port, '127.0.0.1', resolve));
       applications.set(`${spec.id}/${name}`, server);
     }
-    const outbound = { host: '127.0.0.1', port: ports.at(-1) ?? 0 };
-    instances.push({ id: spec.id, workload: spec.workload as WorkloadKey, app, inbound, outbound, ...(spec.version === undefined ? {} : { version: spec.version }) });
+    const rest = ports.slice(2 * spec.ports.length).map((port) => ({ host: '127.0.0.1', port }));
+    const [outbound] = rest;
+    const listeners = Object.fromEntries(
+      (spec.listeners ?? []).map((name, index) => [name, rest[index] ?? { host: '127.0.0.1', port: 0 }]),
+    );
+    instances.push({
+      id: spec.id,
+      workload: spec.workload as WorkloadKey,
+      app,
+      inbound,
+      ...(spec.listeners ? { listeners } : outbound ? { outbound } : {}),
+      ...(spec.version === undefined ? {} : { version: spec.version }),
+    });
   }
   const inventory: Inventory = { instances };
   const writeInventory = (next: Inventory): Promise<void> => fs.writeFile(file('inventory.json'), JSON.stringify(next));
@@ -90,12 +107,24 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
   await fs.writeFile(file('signing.json'), formatTrust({ environments: { [environment]: { keys: [signer.jwk], generationFloor: 0 } } }));
   const anyPort = { host: '127.0.0.1', port: 0 };
   const ca = await serveCa(
-    { trustDomain, stateDir: file('ca'), listen: anyPort, admin: anyPort, adminTokenFile: file('ca.token'), ...(options.svidLifetimeMs === undefined ? {} : { svidLifetimeMs: options.svidLifetimeMs }) },
+    {
+      trustDomain,
+      stateDir: file('ca'),
+      listen: anyPort,
+      admin: anyPort,
+      adminTokenFile: file('ca.token'),
+      ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
+      ...(options.svidLifetimeMs === undefined ? {} : { svidLifetimeMs: options.svidLifetimeMs }),
+    },
     log,
   );
   const mint = async (identity: object): Promise<string> => {
     const token = (await fs.readFile(file('ca.token'), 'utf8')).trim();
-    const response = await fetch(`${ca.adminUrl}/v1/join-tokens`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify(identity) });
+    const response = await fetch(`${ca.adminUrl}/v1/join-tokens`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify(identity),
+    });
     if (response.status !== 201) throw new Error(`the CA answered ${response.status}: ${await response.text()}`);
     const made: { readonly token: string } = JSON.parse(await response.text());
     return made.token;
@@ -134,7 +163,11 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
     },
     async admin(method, where, body) {
       const token = (await fs.readFile(file('admin.token'), 'utf8')).trim();
-      const response = await fetch(`${mesh.adminUrl}${where}`, { method, headers: { authorization: `Bearer ${token}` }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+      const response = await fetch(`${mesh.adminUrl}${where}`, {
+        method,
+        headers: { authorization: `Bearer ${token}` },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
       return { status: response.status, json: JSON.parse(await response.text()) };
     },
     async status() {
@@ -146,7 +179,13 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
       const before = previous?.release;
       const release = testRelease(objects, {
         environment,
-        ...(before && previous && status ? { generation: before.generation + 1, parent: previous.digest, stable: status.inForce === 'candidate' ? before.candidate : before.stable } : {}),
+        ...(before && previous && status
+          ? {
+              generation: before.generation + 1,
+              parent: previous.digest,
+              stable: status.inForce === 'candidate' ? before.candidate : before.stable,
+            }
+          : {}),
         ...change,
       });
       for (const object of objects) {
@@ -174,7 +213,18 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
       if (!spec) throw new Error(`no instance ${id}`);
       const joinTokenFile = file(`${id}.join`);
       await fs.writeFile(joinTokenFile, await mint({ instance: id, workload: spec.workload, principal: spec.principal }), { mode: 0o600 });
-      return { instance: id, workload: spec.workload, trustDomain, controlPlane: controlPlaneConfig.listen, ca: controlPlaneConfig.ca, joinTokenFile, runDir: file(`run-${id}`), envoy, concurrency: 1, drainMs: 200 };
+      return {
+        instance: id,
+        workload: spec.workload,
+        trustDomain,
+        controlPlane: controlPlaneConfig.listen,
+        ca: controlPlaneConfig.ca,
+        joinTokenFile,
+        runDir: file(`run-${id}`),
+        envoy,
+        concurrency: 1,
+        drainMs: 200,
+      };
     },
     async startAgent(id) {
       const agent = await runAgent(await mesh.agentConfig(id), { log });
@@ -184,7 +234,14 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
     call(id, host, requestPath, { method = 'GET', agent } = {}) {
       const outbound = inventory.instances.find((one) => one.id === id)?.outbound;
       if (!outbound) throw new Error(`no outbound address for ${id}`);
-      return request({ host: outbound.host, port: outbound.port, path: requestPath, method, headers: { host }, ...(agent ? { agent } : {}) });
+      return request({
+        host: outbound.host,
+        port: outbound.port,
+        path: requestPath,
+        method,
+        headers: { host },
+        ...(agent ? { agent } : {}),
+      });
     },
     async stop() {
       await Promise.all([...agents.values()].map((agent) => agent.close()));

@@ -26,17 +26,40 @@ export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMes
       action: 'allow',
       mode: 'enforce',
       port: reviewsWeb,
-      callers: { kind: 'principals', principals: [{ principal: allowed ? pagePrincipal : principalOf('mesh.test', 'shop', 'nobody'), named: true }] },
+      callers: {
+        kind: 'principals',
+        principals: [{ principal: allowed ? pagePrincipal : principalOf('mesh.test', 'shop', 'nobody'), named: true }],
+      },
       requests: 'any',
       headers: [],
       hosts: [],
       because: null,
     },
     // Keeps `page` a caller of the port, so that a revoked access is seen at the callee.
-    { id: id('shop/pagePings'), action: 'allow', mode: 'enforce', port: reviewsWeb, callers: { kind: 'principals', principals: [{ principal: pagePrincipal, named: true }] }, requests: [{ method: 'GET', path: [{ kind: 'literal', text: 'ping' }], text: 'GET /ping' }], headers: [], hosts: [], because: null },
+    {
+      id: id('shop/pagePings'),
+      action: 'allow',
+      mode: 'enforce',
+      port: reviewsWeb,
+      callers: { kind: 'principals', principals: [{ principal: pagePrincipal, named: true }] },
+      requests: [{ method: 'GET', path: [{ kind: 'literal', text: 'ping' }], text: 'GET /ping' }],
+      headers: [],
+      hosts: [],
+      because: null,
+    },
   ];
-  const to = split ? Object.entries(split).filter(([, weight]) => weight > 0).map(([version, weight]) => ({ port: reviewsWeb, version, weight })) : [{ port: reviewsWeb, version: null, weight: 100 }];
-  const routes: RouteTable[] = [{ id: id('shop/reviewsRoutes'), port: reviewsWeb, rules: [{ id: id('shop/reviewsRoutes.otherwise'), match: null, action: { kind: 'forward', to, timeoutMs, retry: null } }] }];
+  const to = split
+    ? Object.entries(split)
+        .filter(([, weight]) => weight > 0)
+        .map(([version, weight]) => ({ port: reviewsWeb, version, weight }))
+    : [{ port: reviewsWeb, version: null, weight: 100 }];
+  const routes: RouteTable[] = [
+    {
+      id: id('shop/reviewsRoutes'),
+      port: reviewsWeb,
+      rules: [{ id: id('shop/reviewsRoutes.otherwise'), match: null, action: { kind: 'forward', to, timeoutMs, retry: null } }],
+    },
+  ];
   return {
     version: 'meshwright.ir/1',
     environment: 'prod',
@@ -45,8 +68,26 @@ export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMes
     teams: [{ name: 'shop', namespaces: ['shop'] }],
     namespaces: [{ id: id('shop/shop'), name: 'shop', team: 'shop', adoption: 'enforce' }],
     workloads: [
-      { id: id('shop/page'), key: page, kind: 'workload', team: 'shop', serviceAccount: 'page', principal: pagePrincipal, labels: [], tags: {} },
-      { id: id('shop/reviews'), key: reviews, kind: 'service', team: 'shop', serviceAccount: 'reviews', principal: reviewsPrincipal, labels: [], tags: {} },
+      {
+        id: id('shop/page'),
+        key: page,
+        kind: 'workload',
+        team: 'shop',
+        serviceAccount: 'page',
+        principal: pagePrincipal,
+        labels: [],
+        tags: {},
+      },
+      {
+        id: id('shop/reviews'),
+        key: reviews,
+        kind: 'service',
+        team: 'shop',
+        serviceAccount: 'reviews',
+        principal: reviewsPrincipal,
+        labels: [],
+        tags: {},
+      },
     ],
     services: [
       {
@@ -55,7 +96,20 @@ export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMes
         team: 'shop',
         versions: ['v1', 'v2'],
         versionLabel: 'version',
-        ports: [{ key: reviewsWeb, name: 'web', protocol: 'http', layer: 'http', number: 9080, requests: null, urls: 'rfc3986', mtls: 'strict', connections: null, eject: null }],
+        ports: [
+          {
+            key: reviewsWeb,
+            name: 'web',
+            protocol: 'http',
+            layer: 'http',
+            number: 9080,
+            requests: null,
+            urls: 'rfc3986',
+            mtls: 'strict',
+            connections: null,
+            eject: null,
+          },
+        ],
       },
     ],
     gateways: [],
@@ -66,6 +120,67 @@ export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMes
     guarantees: [],
     patches: [],
     rollout: { waves: [100], holdMs: 0 },
+  };
+}
+
+export const edge = workloadKey('shop', 'edge');
+export const edgePrincipal = principalOf('mesh.test', 'shop', 'edge');
+
+/** The same mesh behind a gateway: `https://shop.example` goes to `reviews`, with the certificate `shop/edge-cert`. */
+export function meshWithGateway(): MeshIr {
+  const mesh = smallMesh();
+  return {
+    ...mesh,
+    workloads: [
+      {
+        id: id('shop/edge'),
+        key: edge,
+        kind: 'gateway',
+        team: 'shop',
+        serviceAccount: 'edge',
+        principal: edgePrincipal,
+        labels: [],
+        tags: {},
+      },
+      ...mesh.workloads,
+    ],
+    gateways: [
+      {
+        id: id('shop/edge'),
+        key: edge,
+        listeners: [{ name: 'https', port: 443, certificate: 'shop/edge-cert', hosts: [{ host: 'shop.example', team: 'shop' }] }],
+      },
+    ],
+    access: [
+      ...mesh.access,
+      {
+        id: id('shop/edgeReads'),
+        action: 'allow',
+        mode: 'enforce',
+        port: reviewsWeb,
+        callers: { kind: 'principals', principals: [{ principal: edgePrincipal, named: true }] },
+        requests: 'any',
+        headers: [],
+        hosts: [],
+        because: null,
+      },
+    ],
+    hostRoutes: [
+      {
+        id: id('shop/edgeRoutes'),
+        gateway: edge,
+        listener: 'https',
+        host: 'shop.example',
+        team: 'shop',
+        rules: [
+          {
+            id: id('shop/edgeRoutes.otherwise'),
+            match: null,
+            action: { kind: 'forward', to: [{ port: reviewsWeb, version: null, weight: 100 }], timeoutMs: 2_000, retry: null },
+          },
+        ],
+      },
+    ],
   };
 }
 
