@@ -147,7 +147,7 @@ function add(side: Side, proxy: BoundProxy, id: string, inventory: Inventory, se
   side.proxy.clusters.push(...proxy.clusters.map(rename));
   for (const selector of proxy.endpoints)
     side.assignments.set(`${id}:${selector.cluster}`, {
-      ...loadAssignment(selector, inventory, new Set()),
+      ...loadAssignment(selector, inventory, () => true),
       clusterName: `${id}:${selector.cluster}`,
     });
   side.secrets.push(...secrets);
