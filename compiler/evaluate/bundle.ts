@@ -19,7 +19,8 @@ export interface BundleOptions {
 }
 
 /** The first statement of every module of the tree; on its first line, so that no line number changes. */
-export const preamble = (path: string): string => `import { enter as __meshwrightEnter } from 'mw:marks'; __meshwrightEnter(${JSON.stringify(path)}); `;
+export const preamble = (path: string): string =>
+  `import { enter as __meshwrightEnter } from 'mw:marks'; __meshwrightEnter(${JSON.stringify(path)}); `;
 
 /** Bundles without writing anything. Errors: MW1101 with the place. */
 export async function bundle(tree: SourceTree, options: BundleOptions): Promise<Outcome<Bundle>> {
@@ -61,7 +62,13 @@ function entry(tree: SourceTree, { environments }: BundleOptions): string {
     `import ${JSON.stringify(environments ? 'mw:virtual/declared-tests' : 'mw:virtual/declared')};`,
     // What a test makes is not policy: the report was made before.
     ...tests.map((path) => `import ${JSON.stringify(`tree:${path}`)};`),
-    ...(environments ? [`import { collected, runTest } from 'mw:run';`, `import { runTests } from 'mw:tests';`, `runTests(collected, runTest, ${JSON.stringify(environments)});`] : []),
+    ...(environments
+      ? [
+          `import { collected, runTest } from 'mw:run';`,
+          `import { runTests } from 'mw:tests';`,
+          `runTests(collected, runTest, ${JSON.stringify(environments)});`,
+        ]
+      : []),
   ].join('\n');
 }
 
@@ -94,7 +101,14 @@ function declared(tree: SourceTree, tests: boolean): string {
   ].join('\n');
 }
 
-const realm: { readonly [name: string]: string } = { 'mw:host': 'host', 'mw:guards': 'guards', 'mw:marks': 'marks', 'mw:lockdown': 'lockdown', 'mw:report': 'report', 'mw:tests': 'tests' };
+const realm: { readonly [name: string]: string } = {
+  'mw:host': 'host',
+  'mw:guards': 'guards',
+  'mw:marks': 'marks',
+  'mw:lockdown': 'lockdown',
+  'mw:report': 'report',
+  'mw:tests': 'tests',
+};
 
 function modules(tree: SourceTree, options: BundleOptions): Plugin {
   const sdk = options.sdkDir ?? join(__dirname, '..', '..', 'sdk');
@@ -114,8 +128,11 @@ function modules(tree: SourceTree, options: BundleOptions): Plugin {
         const inSdk = sdkFiles[path];
         return inSdk === undefined ? { errors: [{ text: `${kind} of an unknown module` }] } : { path: compiledOrSource(inSdk) };
       });
-      for (const namespace of ['file', 'virtual']) builder.onResolve({ filter: /^tree:/, namespace }, ({ path }) => ({ path: path.slice('tree:'.length), namespace: 'tree' }));
-      builder.onResolve({ filter: /^meshwright\//, namespace: 'virtual' }, ({ path }) => ({ path: compiledOrSource(sdkFiles[path] ?? path) }));
+      for (const namespace of ['file', 'virtual'])
+        builder.onResolve({ filter: /^tree:/, namespace }, ({ path }) => ({ path: path.slice('tree:'.length), namespace: 'tree' }));
+      builder.onResolve({ filter: /^meshwright\//, namespace: 'virtual' }, ({ path }) => ({
+        path: compiledOrSource(sdkFiles[path] ?? path),
+      }));
       builder.onResolve({ filter: /.*/, namespace: 'tree' }, ({ path, importer, kind }) => {
         if (kind !== 'import-statement') return { errors: [{ text: `${kind} is not part of the policy language` }] };
         const found = resolveImport(tree, importer, path);

@@ -4,6 +4,9 @@ import { evaluate } from './evaluate';
 import { runPolicyTests } from './policy-tests';
 import { createSandbox } from './sandbox';
 
+// A busy machine is no failure.
+jest.setTimeout(60_000);
+
 const sandbox = createSandbox();
 afterAll(() => sandbox.close());
 
@@ -31,7 +34,10 @@ test('the example mesh evaluates to the same bytes twice, in a warm sandbox and 
 });
 
 test('the order of files and of modules does not matter', async () => {
-  const files = { 'books/a.policy.ts': "import { details, reviews } from './services.policy';\nexport const a = reviews.ports.web.allow({ from: details, requests: ['GET /a'] });\n" };
+  const files = {
+    'books/a.policy.ts':
+      "import { details, reviews } from './services.policy';\nexport const a = reviews.ports.web.allow({ from: details, requests: ['GET /a'] });\n",
+  };
   const tree = treeOf(files);
   const turned = sourceTree([...tree.files].reverse());
   expect(turned.digest).toBe(tree.digest);
@@ -42,24 +48,33 @@ test('a helper is in the chain, the team’s own line is the place, and parts ha
   const { value, diagnostics } = await evaluate(
     treeOf(
       {
-        'platform/helpers.ts': "import { respond } from 'meshwright/policy';\n\nexport function closed(port: any) {\n  return { route: port.route({ otherwise: { to: respond(404) } }) };\n}\n",
-        'books/routes.policy.ts': "import { closed } from '#platform/helpers';\nimport { per } from 'meshwright/policy';\nimport { details, reviews } from './services.policy';\n\nexport const shut = closed(details.ports.web);\nexport const open = reviews.ports.web.route({\n  otherwise: { to: 'v1',\n    timeout: per({ dev: '2s', prod: '1s' }) },\n});\n",
+        'platform/helpers.ts':
+          "import { respond } from 'meshwright/policy';\n\nexport function closed(port: any) {\n  return { route: port.route({ otherwise: { to: respond(404) } }) };\n}\n",
+        'books/routes.policy.ts':
+          "import { closed } from '#platform/helpers';\nimport { per } from 'meshwright/policy';\nimport { details, reviews } from './services.policy';\n\nexport const shut = closed(details.ports.web);\nexport const open = reviews.ports.web.route({\n  otherwise: { to: 'v1',\n    timeout: per({ dev: '2s', prod: '1s' }) },\n});\n",
       },
       { '#platform/helpers': 'platform/helpers.ts', '#*': '*/public.ts' },
     ),
     { sandbox },
   );
   expect(diagnostics).toEqual([]);
-  expect(value?.origins['books/shut.route']).toMatchObject({ span: { file: 'books/routes.policy.ts', line: 5 }, chain: [{ file: 'platform/helpers.ts', line: 4 }] });
+  expect(value?.origins['books/shut.route']).toMatchObject({
+    span: { file: 'books/routes.policy.ts', line: 5 },
+    chain: [{ file: 'platform/helpers.ts', line: 4 }],
+  });
   expect(value?.declarations.find((one) => one.id === 'books/shut.route')?.team).toBe('books');
-  expect(value?.origins['books/open']).toMatchObject({ span: { line: 6 }, parts: { 'otherwise.timeout': { file: 'books/routes.policy.ts', line: 8 } } });
+  expect(value?.origins['books/open']).toMatchObject({
+    span: { line: 6 },
+    parts: { 'otherwise.timeout': { file: 'books/routes.policy.ts', line: 8 } },
+  });
 });
 
 test('JSON is data', async () => {
   const { value, diagnostics } = await evaluate(
     treeOf({
       'books/paths.json': '{"paths":["GET /a","GET /b"]}',
-      'books/a.policy.ts': "import data from './paths.json' with { type: 'json' };\nimport { details, reviews } from './services.policy';\nexport const a = reviews.ports.web.allow({ from: details, requests: data.paths as any });\n",
+      'books/a.policy.ts':
+        "import data from './paths.json' with { type: 'json' };\nimport { details, reviews } from './services.policy';\nexport const a = reviews.ports.web.allow({ from: details, requests: data.paths as any });\n",
     }),
     { sandbox },
   );
@@ -69,47 +84,89 @@ test('JSON is data', async () => {
 
 test.each([
   ['on the first line, after letters of two bytes', "const ä = 'ü'; export const x = = 1;\n", { line: 1, column: 33 }],
-  ['further down', "\n\nexport const x = ;\n", { line: 3, column: 18 }],
+  ['further down', '\n\nexport const x = ;\n', { line: 3, column: 18 }],
 ])('a syntax error is told at its place: %s', async (_, text, place) => {
   const { diagnostics } = await evaluate(treeOf({ 'books/x.policy.ts': text }), { sandbox });
   expect(diagnostics[0]).toMatchObject({ code: 'MW1101', span: { file: 'books/x.policy.ts', ...place } });
 });
 
 test('what the SDK refuses has its code, words and line', async () => {
-  const { diagnostics } = await evaluate(treeOf({ 'books/x.policy.ts': "import { reviews } from './services.policy';\nexport const x = reviews.ports.web.route({ otherwise: { to: 'v1', timeout: 'soon' } } as any);\n" }), { sandbox });
-  expect(diagnostics).toEqual([expect.objectContaining({ code: 'MW2107', message: expect.stringContaining('`soon`'), span: expect.objectContaining({ file: 'books/x.policy.ts', line: 2 }) })]);
+  const { diagnostics } = await evaluate(
+    treeOf({
+      'books/x.policy.ts':
+        "import { reviews } from './services.policy';\nexport const x = reviews.ports.web.route({ otherwise: { to: 'v1', timeout: 'soon' } } as any);\n",
+    }),
+    { sandbox },
+  );
+  expect(diagnostics).toEqual([
+    expect.objectContaining({
+      code: 'MW2107',
+      message: expect.stringContaining('`soon`'),
+      span: expect.objectContaining({ file: 'books/x.policy.ts', line: 2 }),
+    }),
+  ]);
 });
 
 describe('runPolicyTests', () => {
   const testing = (body: string): SourceTree =>
     treeOf({
-      'books/a.policy.ts': "import { details, reviews } from './services.policy';\nexport const a = reviews.ports.web.allow({ from: details, requests: ['GET /a'] });\n",
+      'books/a.policy.ts':
+        "import { details, reviews } from './services.policy';\nexport const a = reviews.ports.web.allow({ from: details, requests: ['GET /a'] });\n",
       'books/a.policy.test.ts': `import { ask, expect, test } from 'meshwright/testing';\nimport { a } from './a.policy';\nimport { details, reviews } from './services.policy';\nvoid [ask, expect, a, details, reviews];\n${body}\n`,
     });
-  const decision = { outcome: 'allow', stage: 'inbound', status: null, because: ['books/a'], route: null, destinations: [], timeoutMs: null, retry: null, says: 'yes' };
+  const decision = {
+    outcome: 'allow',
+    stage: 'inbound',
+    status: null,
+    because: ['books/a'],
+    route: null,
+    destinations: [],
+    timeoutMs: null,
+    retry: null,
+    says: 'yes',
+  };
 
   test('each test runs once in each environment, with rule ids in the questions, and says which rules decided', async () => {
     const questions: unknown[] = [];
-    const { value, diagnostics } = await runPolicyTests(testing("test('one', () => expect(ask({ from: details, to: reviews.ports.web, request: 'GET /a' })).toBeAllowedBy(a));"), {
-      environments: ['dev', 'prod'],
-      sandbox,
-      ask: (question) => {
-        questions.push(JSON.parse(question));
-        return JSON.stringify({ decision });
+    const { value, diagnostics } = await runPolicyTests(
+      testing("test('one', () => expect(ask({ from: details, to: reviews.ports.web, request: 'GET /a' })).toBeAllowedBy(a));"),
+      {
+        environments: ['dev', 'prod'],
+        sandbox,
+        ask: (question) => {
+          questions.push(JSON.parse(question));
+          return JSON.stringify({ decision });
+        },
       },
-    });
+    );
     expect(diagnostics).toEqual([]);
-    expect(questions).toEqual(['dev', 'prod'].map((env) => ({ op: 'ask', from: { ref: 'books/details' }, to: { ref: 'books/reviews', port: 'web' }, request: 'GET /a', headers: {}, env })));
-    expect(value?.tests).toEqual([expect.objectContaining({ name: 'one', file: 'books/a.policy.test.ts', ok: true, environments: ['dev', 'prod'], failures: [] })]);
+    expect(questions).toEqual(
+      ['dev', 'prod'].map((env) => ({
+        op: 'ask',
+        from: { ref: 'books/details' },
+        to: { ref: 'books/reviews', port: 'web' },
+        request: 'GET /a',
+        headers: {},
+        env,
+      })),
+    );
+    expect(value?.tests).toEqual([
+      expect.objectContaining({ name: 'one', file: 'books/a.policy.test.ts', ok: true, environments: ['dev', 'prod'], failures: [] }),
+    ]);
     expect(value?.decidedRules).toEqual(['books/a']);
   });
 
   test('a failure is told at its line, once where it is the same everywhere', async () => {
-    const { value } = await runPolicyTests(testing("test('no', () => {\n  expect(ask({ from: details, to: reviews.ports.web, request: 'GET /a' })).toBeDenied();\n});\ntest('throws', () => { throw new Error('oh'); });"), {
-      environments: ['dev', 'prod'],
-      sandbox,
-      ask: () => JSON.stringify({ decision }),
-    });
+    const { value } = await runPolicyTests(
+      testing(
+        "test('no', () => {\n  expect(ask({ from: details, to: reviews.ports.web, request: 'GET /a' })).toBeDenied();\n});\ntest('throws', () => { throw new Error('oh'); });",
+      ),
+      {
+        environments: ['dev', 'prod'],
+        sandbox,
+        ask: () => JSON.stringify({ decision }),
+      },
+    );
     expect(value?.tests.map((one) => [one.ok, one.failures])).toEqual([
       [false, [expect.objectContaining({ environment: null, span: expect.objectContaining({ file: 'books/a.policy.test.ts', line: 6 }) })]],
       [false, [expect.objectContaining({ environment: null, message: 'oh', span: expect.objectContaining({ line: 8 }) })]],
@@ -118,20 +175,25 @@ describe('runPolicyTests', () => {
 
   test('a test has no more than a policy has, and the host survives one that never ends', async () => {
     const run = async (body: string): Promise<readonly string[]> =>
-      (await runPolicyTests(testing(body), { environments: ['dev'], sandbox, fuel: 300, ask: () => '{}' })).diagnostics.map((said) => said.code);
+      (await runPolicyTests(testing(body), { environments: ['dev'], sandbox, fuel: 300, ask: () => '{}' })).diagnostics.map(
+        (said) => said.code,
+      );
     expect(await run("test('time', () => { Date.now(); });")).toEqual(['MW2010']);
     expect(await run("test('loop', () => { for (;;) {} });")).toEqual(['MW2001']);
     expect(await run('(Array.prototype as any).map = 1;')).toEqual(['MW2020']);
   });
 
   test('a host that throws is an answer, not an end', async () => {
-    const { value } = await runPolicyTests(testing("test('one', () => { ask({ from: details, to: reviews.ports.web, request: 'GET /a' }); });"), {
-      environments: ['dev'],
-      sandbox,
-      ask: () => {
-        throw new Error('broken');
+    const { value } = await runPolicyTests(
+      testing("test('one', () => { ask({ from: details, to: reviews.ports.web, request: 'GET /a' }); });"),
+      {
+        environments: ['dev'],
+        sandbox,
+        ask: () => {
+          throw new Error('broken');
+        },
       },
-    });
+    );
     expect(value?.tests[0]?.failures[0]?.message).toContain('broken');
   });
 });

@@ -8,9 +8,19 @@ import type { Places } from './origins';
 export interface Declared {
   readonly marks: readonly { readonly file: string; readonly before: number }[];
   readonly found: readonly { readonly file: string; readonly path: readonly string[]; readonly n: number }[];
-  readonly problems: readonly { readonly kind: 'array' | 'undefined' | 'accessor' | 'too-deep' | 'promise'; readonly file: string; readonly path: readonly string[]; readonly held?: readonly number[] }[];
+  readonly problems: readonly {
+    readonly kind: 'array' | 'undefined' | 'accessor' | 'too-deep' | 'promise';
+    readonly file: string;
+    readonly path: readonly string[];
+    readonly held?: readonly number[];
+  }[];
   readonly odd: readonly { readonly n: number; readonly at: string; readonly what: string }[];
-  readonly entries: readonly { readonly n: number; readonly value: DeclarationValue; readonly stack: string; readonly parts?: readonly { readonly path: string; readonly stack: string }[] }[];
+  readonly entries: readonly {
+    readonly n: number;
+    readonly value: DeclarationValue;
+    readonly stack: string;
+    readonly parts?: readonly { readonly path: string; readonly stack: string }[];
+  }[];
 }
 export interface Linked {
   readonly declarations: readonly Declaration[];
@@ -45,7 +55,8 @@ export function link(tree: SourceTree, declared: Declared, places: Places): Link
   const exporters = new Map<string, number>();
   for (const [n, { file, path }] of exported) {
     const id = `${teamOfFile(file)}/${path.join('.')}`;
-    if (!path.every((part, i) => isName(part, i === 0)) || id.length > 160) diagnostics.push(evaluate.oddExport({ name: shown(path.join('.')) }, { span: at(file, path[0] ?? '') }));
+    if (!path.every((part, i) => isName(part, i === 0)) || id.length > 160)
+      diagnostics.push(evaluate.oddExport({ name: shown(path.join('.')) }, { span: at(file, path[0] ?? '') }));
     else ids.set(n, id);
     const other = exporters.get(id);
     if (other === undefined) exporters.set(id, n);
@@ -72,7 +83,9 @@ export function link(tree: SourceTree, declared: Declared, places: Places): Link
       diagnostics.push(wrong.what === 'undefined' ? evaluate.undefinedKey({ at: shown(wrong.at) }, place) : evaluate.notJson(wrong, place));
     }
     if (!statement) {
-      diagnostics.push(evaluate.forgedOrigin({ what: 'this module' }, { span: maker === undefined ? undefined : { file: maker, line: 1, column: 1 } }));
+      diagnostics.push(
+        evaluate.forgedOrigin({ what: 'this module' }, { span: maker === undefined ? undefined : { file: maker, line: 1, column: 1 } }),
+      );
     } else if (!found && !excused.has(entry.n)) diagnostics.push(evaluate.unreachable({ kind: entry.value.kind }, { span: statement }));
     const id = ids.get(entry.n);
     if (id === undefined || !found || !statement) continue;
@@ -106,7 +119,12 @@ function isName(part: string, first: boolean): boolean {
   return first ? /^[A-Za-z_$][A-Za-z0-9_$]*$/.test(part) : /^[A-Za-z0-9_][A-Za-z0-9_-]*$/.test(part);
 }
 
-function originOf(inner: readonly Span[], span: Span, parts: readonly { readonly path: string; readonly stack: string }[], places: Places): Origin {
+function originOf(
+  inner: readonly Span[],
+  span: Span,
+  parts: readonly { readonly path: string; readonly stack: string }[],
+  places: Places,
+): Origin {
   const chain = inner.toReversed().slice(0, 16);
   const spans: Record<string, Span> = {};
   for (const part of parts) {
@@ -140,7 +158,10 @@ export function resolveRefs<T>(value: T, ids: ReadonlyMap<number, string>): T {
 function exportSpan(tree: SourceTree, file: string, name: string): Span {
   const text = tree.files.get(file) ?? '';
   const word = name.replace(/[^\w$]/g, '\\$&');
-  const match = new RegExp(`\\bexport\\s+(?:const|let|var|function|class)\\s+(?=${word}\\b)`).exec(text) ?? new RegExp(`\\bexport\\s*\\{[^}]*?(?=\\b${word}\\b)`).exec(text) ?? (name === 'default' ? /\bexport\s+(?=default\b)/.exec(text) : null);
+  const match =
+    new RegExp(`\\bexport\\s+(?:const|let|var|function|class)\\s+(?=${word}\\b)`).exec(text) ??
+    new RegExp(`\\bexport\\s*\\{[^}]*?(?=\\b${word}\\b)`).exec(text) ??
+    (name === 'default' ? /\bexport\s+(?=default\b)/.exec(text) : null);
   if (!match) return { file, line: 1, column: 1 };
   const start = placeAt(text, match.index + match[0].length);
   return { file, ...start, endLine: start.line, endColumn: start.column + name.length };
@@ -148,5 +169,10 @@ function exportSpan(tree: SourceTree, file: string, name: string): Span {
 
 /** One printable line. */
 export function shown(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`).slice(0, 300);
+  return text
+    .replace(
+      /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+      (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    )
+    .slice(0, 300);
 }

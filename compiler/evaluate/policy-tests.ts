@@ -37,7 +37,15 @@ export interface TestReport {
 }
 
 interface Results {
-  readonly results: readonly { readonly name: string; readonly env: string; readonly ok: boolean; readonly message?: string; readonly at?: string; readonly stack: string; readonly index: number }[];
+  readonly results: readonly {
+    readonly name: string;
+    readonly env: string;
+    readonly ok: boolean;
+    readonly message?: string;
+    readonly at?: string;
+    readonly stack: string;
+    readonly index: number;
+  }[];
 }
 
 /**
@@ -94,7 +102,8 @@ function createHost(tree: SourceTree, places: Places, ask: PolicyTestOptions['as
         const ref = isRecord(of) ? of['ref'] : null;
         return JSON.stringify(typeof ref === 'string' && !ref.startsWith('#') ? { id: ref } : {});
       }
-      if (/"ref":"#\d+"/.test(JSON.stringify(asked))) return JSON.stringify({ error: 'the question names something that no policy module exports' });
+      if (/"ref":"#\d+"/.test(JSON.stringify(asked)))
+        return JSON.stringify({ error: 'the question names something that no policy module exports' });
       const answer = await ask(JSON.stringify(asked));
       for (const id of decidersOf(JSON.parse(answer))) decided.add(id);
       return answer;
@@ -117,13 +126,21 @@ function gather(results: Results['results'], places: Places): readonly PolicyTes
   for (const result of results) {
     const span = places.framesOf(result.stack).findLast((frame) => isTestFile(frame.file));
     let one = tests.get(result.index);
-    if (!one) tests.set(result.index, (one = { name: shown(result.name), file: span?.file ?? '', environments: [], failures: [], ...(span ? { span } : {}) }));
+    if (!one)
+      tests.set(
+        result.index,
+        (one = { name: shown(result.name), file: span?.file ?? '', environments: [], failures: [], ...(span ? { span } : {}) }),
+      );
     one.environments.push(result.env);
     if (result.ok) continue;
     const at = places.framesOf(result.at ?? result.stack)[0] ?? span;
     one.failures.push({ environment: result.env, message: shown(result.message ?? 'it failed'), ...(at ? { span: at } : {}) });
   }
-  return [...tests.values()].map((one) => ({ ...one, ok: one.failures.length === 0, failures: together(one.failures, one.environments.length) }));
+  return [...tests.values()].map((one) => ({
+    ...one,
+    ok: one.failures.length === 0,
+    failures: together(one.failures, one.environments.length),
+  }));
 }
 
 /** The same failure in every environment is said once. */

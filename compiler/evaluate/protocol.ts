@@ -10,7 +10,14 @@ export interface Job {
   readonly asking?: { readonly port: MessagePort; readonly signal: SharedArrayBuffer };
 }
 export type Thrown =
-  | { readonly is: 'error'; readonly name: string; readonly message: string; readonly stack: string; readonly code?: string; readonly help?: string }
+  | {
+      readonly is: 'error';
+      readonly name: string;
+      readonly message: string;
+      readonly stack: string;
+      readonly code?: string;
+      readonly help?: string;
+    }
   | { readonly is: Exclude<string, 'error'>; readonly name?: undefined };
 
 /** What comes back. `json` is the one text that a program sends. */

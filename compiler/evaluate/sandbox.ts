@@ -4,7 +4,10 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
 import type { Crashed, Finished, Job } from './protocol';
 
-export type Ran = { readonly kind: 'finished'; readonly finished: Finished } | { readonly kind: 'crashed'; readonly reason: string } | { readonly kind: 'late' };
+export type Ran =
+  | { readonly kind: 'finished'; readonly finished: Finished }
+  | { readonly kind: 'crashed'; readonly reason: string }
+  | { readonly kind: 'late' };
 export interface Program {
   readonly code: string;
   readonly fuel: number;
@@ -68,12 +71,26 @@ async function start(): Promise<Worker> {
   if (existsSync(compiled)) return quiet(new Worker(compiled, options));
   // Run from source (tests): the worker is made out of its TypeScript once for each process.
   const code = await (fromSource ??= workerFromSource());
-  return quiet(new Worker(`(function (require) {${code}\n})(require('node:module').createRequire(require('node:worker_threads').workerData))`, { ...options, eval: true, workerData: __filename }));
+  return quiet(
+    new Worker(`(function (require) {${code}\n})(require('node:module').createRequire(require('node:worker_threads').workerData))`, {
+      ...options,
+      eval: true,
+      workerData: __filename,
+    }),
+  );
 }
 
 let fromSource: Promise<string> | undefined;
 async function workerFromSource(): Promise<string> {
-  const built = await build({ entryPoints: [join(__dirname, 'worker.ts')], bundle: true, write: false, format: 'cjs', platform: 'node', packages: 'external', logLevel: 'silent' });
+  const built = await build({
+    entryPoints: [join(__dirname, 'worker.ts')],
+    bundle: true,
+    write: false,
+    format: 'cjs',
+    platform: 'node',
+    packages: 'external',
+    logLevel: 'silent',
+  });
   return built.outputFiles[0]?.text ?? '';
 }
 
@@ -96,8 +113,10 @@ function runIn(worker: Worker, program: Program): Promise<Ran> {
       channel?.port1.close();
       resolve(ran);
     };
-    const onMessage = (message: Finished | Crashed): void => settle('crash' in message ? { kind: 'crashed', reason: message.crash } : { kind: 'finished', finished: message });
-    const onError = (error: unknown): void => settle({ kind: 'crashed', reason: error instanceof Error ? error.message : 'the worker failed' });
+    const onMessage = (message: Finished | Crashed): void =>
+      settle('crash' in message ? { kind: 'crashed', reason: message.crash } : { kind: 'finished', finished: message });
+    const onError = (error: unknown): void =>
+      settle({ kind: 'crashed', reason: error instanceof Error ? error.message : 'the worker failed' });
     const onExit = (): void => settle({ kind: 'crashed', reason: 'the worker ended' });
     const timer = setTimeout(() => {
       void worker.terminate();
@@ -117,7 +136,13 @@ function runIn(worker: Worker, program: Program): Promise<Ran> {
         });
       });
     }
-    const job: Job = { code: program.code, fuel: program.fuel, memoryBytes: program.memoryBytes, stackBytes, ...(channel ? { asking: { port: channel.port2, signal } } : {}) };
+    const job: Job = {
+      code: program.code,
+      fuel: program.fuel,
+      memoryBytes: program.memoryBytes,
+      stackBytes,
+      ...(channel ? { asking: { port: channel.port2, signal } } : {}),
+    };
     worker.postMessage(job, channel ? [channel.port2] : []);
   });
 }

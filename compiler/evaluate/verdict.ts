@@ -26,7 +26,8 @@ export function verdictOf(finished: Finished, limits: Limits, places: Places): r
     return [evaluate.fuel({ fuel: limits.fuel }, { span })];
   }
   // Where there is no memory left for an error, the engine throws null.
-  if (thrown.is === 'null' && finished.heapBytes >= limits.memoryBytes * 0.9) return [evaluate.memory({ mebibytes: Math.round(limits.memoryBytes / 1048576) })];
+  if (thrown.is === 'null' && finished.heapBytes >= limits.memoryBytes * 0.9)
+    return [evaluate.memory({ mebibytes: Math.round(limits.memoryBytes / 1048576) })];
   return [failure(thrown, limits, span)];
 }
 
@@ -61,7 +62,8 @@ function refusal(kind: string, name: string, span: Diagnostic['span']): Diagnost
 }
 
 // What the engine says when something frozen is assigned to, extended, or redefined.
-const frozen = /is read-only|object is not extensible|property is not configurable|no setter for property|could not delete property|not extensible/;
+const frozen =
+  /is read-only|object is not extensible|property is not configurable|no setter for property|could not delete property|not extensible/;
 
 function failure(thrown: Thrown, limits: Limits, span: Diagnostic['span']): Diagnostic {
   const where = { span };
@@ -70,9 +72,12 @@ function failure(thrown: Thrown, limits: Limits, span: Diagnostic['span']): Diag
   const message = shown(thrown.message);
   const kind = code === undefined ? undefined : Object.values(policy).find((one) => one.code === code);
   if (kind && help !== undefined) return kind({ says: message, help: shown(help) }, where);
-  if (name === 'InternalError' && /^string too long/.test(message)) return evaluate.amplification({ what: 'a text that is too long' }, where);
-  if (name === 'InternalError' && message === 'out of memory') return evaluate.memory({ mebibytes: Math.round(limits.memoryBytes / 1048576) }, where);
-  if ((name === 'InternalError' && message === 'stack overflow') || (name === 'RangeError' && message.includes('call stack'))) return evaluate.depth({}, where);
+  if (name === 'InternalError' && message.startsWith('string too long'))
+    return evaluate.amplification({ what: 'a text that is too long' }, where);
+  if (name === 'InternalError' && message === 'out of memory')
+    return evaluate.memory({ mebibytes: Math.round(limits.memoryBytes / 1048576) }, where);
+  if ((name === 'InternalError' && message === 'stack overflow') || (name === 'RangeError' && message.includes('call stack')))
+    return evaluate.depth({}, where);
   if (name === 'TypeError' && frozen.test(message)) return evaluate.frozen({ says: message }, where);
   if (name === 'ReferenceError') return evaluate.thrown({ says: message }, where);
   return evaluate.thrown({ says: `${name === 'Error' ? '' : `${shown(name)}: `}${message}` }, where);

@@ -2,7 +2,7 @@
  * Runs in a worker thread: one program in one fresh QuickJS runtime inside WebAssembly. Nothing of the program runs in this thread's own engine;
  * what goes in and comes out is text. The host ends the thread when it does not answer.
  */
-import { MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { newQuickJSWASMModule, type QuickJSContext, type QuickJSHandle, type QuickJSWASMModule } from 'quickjs-emscripten';
 import type { Finished, Job, Thrown } from './protocol';
 
@@ -51,7 +51,9 @@ async function run(job: Job): Promise<Finished> {
     describer = describe?.dup();
     return undefined;
   });
-  open('ask', (question) => context.newString(job.asking && question ? ask(job.asking, context.getString(question)) : '{"error":"there is nobody to ask"}'));
+  open('ask', (question) =>
+    context.newString(job.asking && question ? ask(job.asking, context.getString(question)) : '{"error":"there is nobody to ask"}'),
+  );
   context.setProp(context.global, '__meshwrightDoors', door);
   door.dispose();
 
@@ -61,7 +63,16 @@ async function run(job: Job): Promise<Finished> {
     runtime.setMemoryLimit(job.memoryBytes + 16 * megabyte);
     thrown = describe(context, describer, result.error);
   }
-  const finished: Finished = { json: emitted, thrown, refused, fuel: fuel(), ticks, charged, heapBytes: quickjs.getWasmMemory().buffer.byteLength, pending: runtime.hasPendingJob() };
+  const finished: Finished = {
+    json: emitted,
+    thrown,
+    refused,
+    fuel: fuel(),
+    ticks,
+    charged,
+    heapBytes: quickjs.getWasmMemory().buffer.byteLength,
+    pending: runtime.hasPendingJob(),
+  };
   // A failed run leaves the engine in whatever state it is in: the host drops the whole thread then, and frees nothing.
   if (thrown === null && refused.length === 0) {
     result.dispose();
@@ -86,14 +97,15 @@ function ask(asking: NonNullable<Job['asking']>, question: string): string {
   Atomics.store(flag, 0, 0);
   asking.port.postMessage(question);
   Atomics.wait(flag, 0, 0);
-  const answer: unknown = receiveMessageOnPort(asking.port as MessagePort)?.message;
+  const answer: unknown = receiveMessageOnPort(asking.port)?.message;
   return typeof answer === 'string' ? answer : '{"error":"the host did not answer"}';
 }
 
 parentPort?.on('message', (job: Job) => {
   run(job).then(
     (finished) => parentPort?.postMessage(finished),
-    (error: unknown) => parentPort?.postMessage({ crash: error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 300) : 'it failed' }),
+    (error: unknown) =>
+      parentPort?.postMessage({ crash: error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 300) : 'it failed' }),
   );
 });
 // The engine is made ready before the first program comes.

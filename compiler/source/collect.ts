@@ -43,18 +43,26 @@ export function collector(): Collector {
     entry(path, is, what) {
       const name = path.slice(path.lastIndexOf('/') + 1);
       // What tools leave behind, and Git's own folder: never read, never looked into.
-      if (name.startsWith('.') || name === 'node_modules') return is === 'link' && name.endsWith('.ts') ? refused(source.symlink({ name: path }, at(path))) : 'skip';
+      if (name.startsWith('.') || name === 'node_modules')
+        return is === 'link' && name.endsWith('.ts') ? refused(source.symlink({ name: path }, at(path))) : 'skip';
       entries += 1;
-      if (entries > limits.files) stop(source.tooManyFiles({ what: 'the policy directory', found: `more than ${limits.files} entries`, limit: `${limits.files}` }));
+      if (entries > limits.files)
+        stop(source.tooManyFiles({ what: 'the policy directory', found: `more than ${limits.files} entries`, limit: `${limits.files}` }));
       if (is === 'link') return refused(source.symlink({ name: path }, at(path)));
       if (is === 'other') return refused(source.notAFile({ name: path, is: what ?? 'something else' }, at(path)));
       const read = is === 'file' && (name.endsWith('.ts') || name.endsWith('.json') || codeOfOthers.test(name));
       if (is === 'file' && !read) return 'skip';
-      if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name) || name.length > limits.nameLength || name.endsWith('.') || /^(?:con|nul|aux|prn|__proto__|constructor|prototype)(?:\.|$)/i.test(name)) {
+      if (
+        !/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name) ||
+        name.length > limits.nameLength ||
+        name.endsWith('.') ||
+        /^(?:con|nul|aux|prn|__proto__|constructor|prototype)(?:\.|$)/i.test(name)
+      ) {
         return refused(source.oddName({ name: printable(path) }, at(printable(path))));
       }
       const depth = path.split('/').length;
-      if (depth > limits.depth) return refused(source.tooDeep({ what: path, found: `${depth} levels`, limit: `${limits.depth}` }, at(path)));
+      if (depth > limits.depth)
+        return refused(source.tooDeep({ what: path, found: `${depth} levels`, limit: `${limits.depth}` }, at(path)));
       const other = folded.get(path.toLowerCase());
       if (other !== undefined && other !== path) return refused(source.caseCollision({ name: path, other }, at(path)));
       folded.set(path.toLowerCase(), path);
@@ -69,7 +77,8 @@ export function collector(): Collector {
         return false;
       }
       total += bytes;
-      if (total > limits.totalBytes) stop(source.treeTooLarge({ what: 'the policy directory', found: '', limit: `${limits.totalBytes} bytes` }));
+      if (total > limits.totalBytes)
+        stop(source.treeTooLarge({ what: 'the policy directory', found: '', limit: `${limits.totalBytes} bytes` }));
       return !full;
     },
     file(path, bytes) {
@@ -145,7 +154,8 @@ function importsOf(text: string, folder: string, diagnostics: Diagnostic[]): Sou
     if (typeof target === 'string' && target.startsWith('./') && !target.startsWith(prefix)) continue;
     const below = typeof target === 'string' && target.startsWith(prefix) ? target.slice(prefix.length) : null;
     const stars = (part: string): number => part.split('*').length - 1;
-    if (!/^#[A-Za-z0-9_.*/-]+$/.test(key) || stars(key) > 1) diagnostics.push(source.badImportsMap({ key, reason: 'is no name that starts with `#`' }, where));
+    if (!/^#[A-Za-z0-9_.*/-]+$/.test(key) || stars(key) > 1)
+      diagnostics.push(source.badImportsMap({ key, reason: 'is no name that starts with `#`' }, where));
     else if (below === null || !/^[A-Za-z0-9_.*/-]+$/.test(below) || below.split('/').includes('..') || stars(below) !== stars(key)) {
       diagnostics.push(source.badImportsMap({ key, reason: 'does not name one file below the policy directory' }, where));
     } else out[key] = below;

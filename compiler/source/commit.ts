@@ -46,7 +46,9 @@ export async function readCommit(place: CommitPlace): Promise<Outcome<SourceTree
         if (verdict === 'enter') await walk((await readTree({ fs, gitdir, oid: entry.oid, cache })).tree, path);
         if (verdict === 'read') await readInto(path, entry.oid, collect);
       } catch {
-        collect.refuse(source.unreadable({ name: path, reason: 'the object is missing or damaged' }, { span: { file: path, line: 1, column: 1 } }));
+        collect.refuse(
+          source.unreadable({ name: path, reason: 'the object is missing or damaged' }, { span: { file: path, line: 1, column: 1 } }),
+        );
       }
     }
   };

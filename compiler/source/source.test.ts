@@ -4,6 +4,9 @@ import { dirname, join } from 'node:path';
 import * as git from 'isomorphic-git';
 import { limits, readCommit, readDirectory } from '.';
 
+// A busy machine is no failure.
+jest.setTimeout(60_000);
+
 let root = '';
 beforeEach(() => void (root = fs.mkdtempSync(join(tmpdir(), 'meshwright-source-'))));
 afterEach(() => fs.rmSync(root, { recursive: true }));
@@ -16,7 +19,8 @@ const good = (): void => {
   write('policies/mesh.policy.ts', 'export const mesh = 1;\n');
   write('policies/books/services.policy.ts', "import type { x } from '../mesh.policy';\nexport const books = 1;\n");
 };
-const codes = async (dir = join(root, 'policies')): Promise<readonly string[]> => (await readDirectory(dir)).diagnostics.map((said) => said.code);
+const codes = async (dir = join(root, 'policies')): Promise<readonly string[]> =>
+  (await readDirectory(dir)).diagnostics.map((said) => said.code);
 
 describe('readDirectory', () => {
   test('reads TypeScript and JSON, leaves other files and hidden ones alone', async () => {
@@ -54,7 +58,14 @@ describe('readDirectory', () => {
     ['text that is shown in another order', 'MW1012', () => write('policies/books/x.policy.ts', '// \u202e')],
     ['a file too large', 'MW1003', () => write('policies/books/x.policy.ts', ' '.repeat(limits.fileBytes + 1))],
     ['folders too deep', 'MW1006', () => write(`policies/${'a/'.repeat(limits.depth)}x.policy.ts`, '')],
-    ['names that differ in case only', 'MW1017', () => { write('policies/books/x.policy.ts', ''); write('policies/books/X.policy.ts', ''); }],
+    [
+      'names that differ in case only',
+      'MW1017',
+      () => {
+        write('policies/books/x.policy.ts', '');
+        write('policies/books/X.policy.ts', '');
+      },
+    ],
     ['an imports entry that leaves the policies', 'MW1016', () => write('package.json', '{"imports":{"#x":"./policies/../../x.ts"}}')],
     ['an imports entry that names a package', 'MW1016', () => write('package.json', '{"imports":{"#x":"lodash"}}')],
     ['a package.json that is not JSON', 'MW1016', () => write('package.json', '{')],
@@ -74,14 +85,20 @@ describe('readDirectory', () => {
     good();
     write('policies/books/helpers.ts', 'export const help = 1;\n');
     write('policies/orders/o.policy.ts', "import { help } from '#books/helpers';\nexport const o = help;\n");
-    write('package.json', '{"imports":{"#books/helpers":"./policies/books/helpers.ts","#*":"./policies/*/public.ts","#app":"./src/app.js"}}');
+    write(
+      'package.json',
+      '{"imports":{"#books/helpers":"./policies/books/helpers.ts","#*":"./policies/*/public.ts","#app":"./src/app.js"}}',
+    );
     expect((await readDirectory(root)).diagnostics).toEqual([]);
   });
 
   test('a place is told by file, line and column', async () => {
     good();
     write('policies/books/x.policy.ts', "const a = 1;\n  import b from 'fs';\nexport const c = [a, b];\n");
-    expect((await readDirectory(root)).diagnostics[0]).toMatchObject({ code: 'MW1023', span: { file: 'books/x.policy.ts', line: 2, column: 17, endLine: 2, endColumn: 21 } });
+    expect((await readDirectory(root)).diagnostics[0]).toMatchObject({
+      code: 'MW1023',
+      span: { file: 'books/x.policy.ts', line: 2, column: 17, endLine: 2, endColumn: 21 },
+    });
   });
 });
 
@@ -92,7 +109,8 @@ describe('readCommit', () => {
     await git.add({ fs, dir: root, filepath: '.' });
     return git.commit({ fs, dir: root, message: 'x', author });
   };
-  const read = async (oid: string, dir = 'policies'): Promise<Awaited<ReturnType<typeof readCommit>>> => readCommit({ gitdir: join(root, '.git'), oid, dir });
+  const read = async (oid: string, dir = 'policies'): Promise<Awaited<ReturnType<typeof readCommit>>> =>
+    readCommit({ gitdir: join(root, '.git'), oid, dir });
 
   test('gives the same digest as the directory that was committed', async () => {
     good();
@@ -109,11 +127,15 @@ describe('readCommit', () => {
     good();
     await commit();
     const blob = await git.writeBlob({ fs, dir: root, blob: Buffer.from('/etc/passwd') });
-    const inner = await git.writeTree({ fs, dir: root, tree: [
-      { mode: '120000', path: 'evil.policy.ts', oid: blob, type: 'blob' },
-      { mode: '160000', path: 'other', oid: '1'.repeat(40), type: 'commit' },
-      { mode: '100644', path: 'mesh.policy.ts', oid: blob, type: 'blob' },
-    ] });
+    const inner = await git.writeTree({
+      fs,
+      dir: root,
+      tree: [
+        { mode: '120000', path: 'evil.policy.ts', oid: blob, type: 'blob' },
+        { mode: '160000', path: 'other', oid: '1'.repeat(40), type: 'commit' },
+        { mode: '100644', path: 'mesh.policy.ts', oid: blob, type: 'blob' },
+      ],
+    });
     const tree = await git.writeTree({ fs, dir: root, tree: [{ mode: '040000', path: 'policies', oid: inner, type: 'tree' }] });
     const oid = await git.commit({ fs, dir: root, message: 'x', author, tree });
     expect((await read(oid)).diagnostics.map((said) => said.code)).toEqual(['MW1008', 'MW1009']);

@@ -10,10 +10,20 @@ interface Help {
 
 const helps: readonly Help[] = [
   { when: /Cannot find name '(Date|performance|Temporal)'/, help: 'a policy has no clock: write the date as text' },
-  { when: /Cannot find name '(fetch|XMLHttpRequest|WebSocket|process|require|Buffer|console|crypto|setTimeout|Promise|Intl|eval)'/, help: (m) => `a policy has no \`${m[1]}\`: it reads nothing but this repository and does nothing but declare` },
+  {
+    when: /Cannot find name '(fetch|XMLHttpRequest|WebSocket|process|require|Buffer|console|crypto|setTimeout|Promise|Intl|eval)'/,
+    help: (m) => `a policy has no \`${m[1]}\`: it reads nothing but this repository and does nothing but declare`,
+  },
   { when: /Property 'random' does not exist/, help: 'a policy has no randomness: write the value' },
-  { when: /has no exported member '(\w+)'/, codes: ['TS2305', 'TS2724'], help: (m) => `import what the team shares, or ask it to add \`${m[1]}\` to its \`public.ts\`` },
-  { when: /Property '(route|allow|deny|limit|patch|deploys|calls|standard)' does not exist on type '(?:Target|Shared\w+)/, help: (m) => `only the owner may \`${m[1]}\`: say what you need with \`calls(...)\`, and ask the owning team` },
+  {
+    when: /has no exported member '(\w+)'/,
+    codes: ['TS2305', 'TS2724'],
+    help: (m) => `import what the team shares, or ask it to add \`${m[1]}\` to its \`public.ts\``,
+  },
+  {
+    when: /Property '(route|allow|deny|limit|patch|deploys|calls|standard)' does not exist on type '(?:Target|Shared\w+)/,
+    help: (m) => `only the owner may \`${m[1]}\`: say what you need with \`calls(...)\`, and ask the owning team`,
+  },
   { when: /EveryEnv</, codes: ['TS2741', 'TS2739'], help: "give a value for each environment, or write `mostly('2s', { prod: '1s' })`" },
   { when: /SomeEnvs</, help: 'name environments that `mesh.policy.ts` declares' },
   { when: /exactOptionalPropertyTypes|undefined.*is not assignable/, help: 'leave the key out instead of giving it `undefined`' },
@@ -26,8 +36,14 @@ const helps: readonly Help[] = [
   { when: /GrpcMethod/, help: 'write a gRPC method: `books.v1.Reviews/Get`' },
   { when: /'(?:readonly )?never\[\]'|NonEmpty<|Source has 0 element/, help: 'give at least one' },
   { when: /AtLeastOne/, help: 'give at least one of the fields' },
-  { when: /HttpDestination<never>|Weights<never>/, help: 'this service has no versions: name a port, such as `to: service.ports.web`, or declare `versions`' },
-  { when: /HttpDestination<|GrpcDestination<|Weights</, help: "name a version (`to: 'v2'`), shares of versions (`to: { v1: 90, v2: 10 }`) or a port" },
+  {
+    when: /HttpDestination<never>|Weights<never>/,
+    help: 'this service has no versions: name a port, such as `to: service.ports.web`, or declare `versions`',
+  },
+  {
+    when: /HttpDestination<|GrpcDestination<|Weights</,
+    help: "name a version (`to: 'v2'`), shares of versions (`to: { v1: 90, v2: 10 }`) or a port",
+  },
   { when: /type 'Caller'/, help: 'name a service, workload or namespace, `tagged({ ... })`, or `internet.through(gateway)`' },
   { when: /Property '(\w+)' is missing in type/, help: (m) => `add \`${m[1]}\`` },
   { when: /Did you mean (?:to write )?'([^']*)'/, help: (m) => `write \`${m[1]}\`` },

@@ -43,9 +43,17 @@ function requireFrom(from: NodeJS.Require, manifest: string): NodeJS.Require | n
 const mostOutput = 4 * 1024 * 1024;
 
 /** Runs the compiler on a project. It gets no environment; it is killed when it is late, too large, or too talkative. */
-export function runNative(compiler: NativeCompiler, project: string, limits: { readonly timeoutMs: number; readonly memoryBytes: number }): Promise<NativeRun> {
+export function runNative(
+  compiler: NativeCompiler,
+  project: string,
+  limits: { readonly timeoutMs: number; readonly memoryBytes: number },
+): Promise<NativeRun> {
   return new Promise((resolve) => {
-    const child = spawn(compiler.path, ['-p', project, '--pretty', 'false'], { cwd: project, env: { GOMEMLIMIT: `${Math.floor(limits.memoryBytes * 0.9)}` }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(compiler.path, ['-p', project, '--pretty', 'false'], {
+      cwd: project,
+      env: { GOMEMLIMIT: `${Math.floor(limits.memoryBytes * 0.9)}` },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let output = '';
     let killedFor: 'late' | 'memory' | null = null;
     const kill = (why: 'late' | 'memory'): void => {

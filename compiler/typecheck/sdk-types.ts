@@ -24,6 +24,11 @@ export async function sdkTypesDigest(sdkDir: string): Promise<string> {
   const hash = createHash('sha256').update(await readFile(join(sdkDir, 'policy-tsconfig.json')));
   const entries = await readdir(join(sdkDir, 'types'), { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  for (const file of files.sort()) hash.update(file.slice(sdkDir.length)).update('\0').update(await readFile(file)).update('\0');
+  for (const file of files.sort())
+    hash
+      .update(file.slice(sdkDir.length))
+      .update('\0')
+      .update(await readFile(file))
+      .update('\0');
   return hash.digest('hex');
 }

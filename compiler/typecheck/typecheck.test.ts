@@ -4,20 +4,28 @@ import { join } from 'node:path';
 import { readDirectory, sourceTree, type SourceTree } from '../source';
 import { typecheck } from './typecheck';
 
+// A busy machine is no failure.
+jest.setTimeout(60_000);
+
 const policies = join(__dirname, '..', '..', 'policies');
 const exampleTree = async (): Promise<SourceTree> => {
   const { value, diagnostics } = await readDirectory(policies);
   if (!value) throw new Error(JSON.stringify(diagnostics));
   return value;
 };
-const withFile = (tree: SourceTree, path: string, text: string): SourceTree => sourceTree([...tree.files, [path, text]], tree.root, tree.imports);
+const withFile = (tree: SourceTree, path: string, text: string): SourceTree =>
+  sourceTree([...tree.files, [path, text]], tree.root, tree.imports);
 
 test('the example mesh is type-correct, under our configuration', async () => {
   expect(await typecheck(await exampleTree())).toEqual({ value: true, diagnostics: [] });
 });
 
 test('an error passes through with its code, span and an action', async () => {
-  const tree = withFile(await exampleTree(), 'books/more.policy.ts', "import { reviews } from './services.policy';\nexport const more = reviews.ports.web.route({ otherwise: { to: 'v1', timeout: '2 secs' } });\n");
+  const tree = withFile(
+    await exampleTree(),
+    'books/more.policy.ts',
+    "import { reviews } from './services.policy';\nexport const more = reviews.ports.web.route({ otherwise: { to: 'v1', timeout: '2 secs' } });\n",
+  );
   const { value, diagnostics } = await typecheck(tree);
   expect(value).toBeUndefined();
   expect(diagnostics).toHaveLength(1);

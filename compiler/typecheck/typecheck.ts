@@ -32,7 +32,9 @@ export async function typecheck(tree: SourceTree, options: TypecheckOptions = {}
   if (!compiler) return { diagnostics: [source.checkerMissing({ reason: 'it is not installed for this system' })] };
   const sdkDir = options.sdkDir ?? defaultSdkDir;
   const cache = options.cacheDir === undefined ? null : join(options.cacheDir, 'typecheck');
-  const key = digestOfJson({ tree: tree.digest, compiler: compiler.version, sdk: await sdkTypesDigest(sdkDir), form: 1 }).slice('sha256:'.length);
+  const key = digestOfJson({ tree: tree.digest, compiler: compiler.version, sdk: await sdkTypesDigest(sdkDir), form: 1 }).slice(
+    'sha256:'.length,
+  );
   const known = cache === null ? null : await readVerdict(join(cache, `${key}.json`));
   if (known) return outcome(known);
 
@@ -55,7 +57,13 @@ export async function typecheck(tree: SourceTree, options: TypecheckOptions = {}
         const diagnostics = parseOutput(run.output, tree, `${folder}/`);
         // An exit that says "wrong" without a word must not pass.
         if (run.exitCode !== 0 && !hasErrors(diagnostics)) {
-          return { diagnostics: [source.checkerMissing({ reason: `it ended with ${run.exitCode} and said \`${run.output.trim().split('\n')[0]?.slice(0, 200) ?? ''}\`` })] };
+          return {
+            diagnostics: [
+              source.checkerMissing({
+                reason: `it ended with ${run.exitCode} and said \`${run.output.trim().split('\n')[0]?.slice(0, 200) ?? ''}\``,
+              }),
+            ],
+          };
         }
         if (cache !== null) await keep(cache, key, diagnostics, project);
         return outcome(diagnostics);
@@ -66,7 +74,8 @@ export async function typecheck(tree: SourceTree, options: TypecheckOptions = {}
   }
 }
 
-const outcome = (diagnostics: readonly Diagnostic[]): Outcome<true> => (hasErrors(diagnostics) ? { diagnostics } : { value: true, diagnostics });
+const outcome = (diagnostics: readonly Diagnostic[]): Outcome<true> =>
+  hasErrors(diagnostics) ? { diagnostics } : { value: true, diagnostics };
 
 async function materialise(project: string, tree: SourceTree, sdkDir: string): Promise<void> {
   const { compilerOptions, files } = await policyOptions(sdkDir);

@@ -204,7 +204,7 @@ export const evaluate = {
     severity: 'error',
     summary: 'A declaration was made, but no policy module exports it, so it is not in force.',
     message: (p) => `this \`${p.kind}\` is made but not exported, so it is not in force`,
-    help: () => "write `export const name = ...` in a `*.policy.ts` file, or remove it",
+    help: () => 'write `export const name = ...` in a `*.policy.ts` file, or remove it',
   }),
   oddExport: defineDiagnostic<Named>({
     code: 'MW2043',

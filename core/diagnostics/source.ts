@@ -63,7 +63,8 @@ export const source = {
     code: 'MW1007',
     slug: 'odd-file-name',
     severity: 'error',
-    summary: 'A file or folder name uses characters outside letters, digits, `.`, `_` and `-`, or is a name that means something else to a tool.',
+    summary:
+      'A file or folder name uses characters outside letters, digits, `.`, `_` and `-`, or is a name that means something else to a tool.',
     message: (p) => `\`${p.name}\` is no name for a policy file or folder`,
     help: () => 'use at most 100 of letters, digits, `.`, `_` and `-`, starting with a letter or digit',
   }),
@@ -103,7 +104,8 @@ export const source = {
     code: 'MW1012',
     slug: 'control-character',
     severity: 'error',
-    summary: 'A source holds NUL, another control character, or a character that reorders text, so that people read something else than the compiler.',
+    summary:
+      'A source holds NUL, another control character, or a character that reorders text, so that people read something else than the compiler.',
     message: (p) => `the character ${p.character} may not stand in a policy source`,
     help: () => 'remove it, or write it as an escape in a string',
   }),
@@ -137,7 +139,7 @@ export const source = {
     severity: 'error',
     summary: "The policy repository's package.json has an `imports` entry that policies cannot use.",
     message: (p) => `package.json: \`imports\` entry \`${p.key}\` ${p.reason}`,
-    help: () => "write a file below the policy directory, such as `./policies/*/public.ts`",
+    help: () => 'write a file below the policy directory, such as `./policies/*/public.ts`',
   }),
   caseCollision: defineDiagnostic<{ name: string; other: string }>({
     code: 'MW1017',
@@ -224,7 +226,7 @@ export const source = {
     code: 'MW1029',
     slug: 'json-import-attribute',
     severity: 'error',
-    summary: 'JSON is imported without `with { type: \'json\' }`, or something else with an attribute.',
+    summary: "JSON is imported without `with { type: 'json' }`, or something else with an attribute.",
     message: (p) => `\`${p.specifier}\`: JSON, and JSON alone, is imported with \`with { type: 'json' }\``,
     help: () => "write `import data from './data.json' with { type: 'json' }`",
   }),
@@ -232,7 +234,8 @@ export const source = {
     code: 'MW1030',
     slug: 'import-cycle',
     severity: 'error',
-    summary: 'Modules import each other in a circle: one of them would read names that are not made yet, and a condition could be missing without a word.',
+    summary:
+      'Modules import each other in a circle: one of them would read names that are not made yet, and a condition could be missing without a word.',
     message: (p) => `import cycle: ${p.path.map((file) => `\`${file}\``).join(' -> ')}`,
     help: () => 'move nouns to `services.policy.ts`, which imports no rules; use `import type` where only a type is meant',
   }),
@@ -296,8 +299,10 @@ export const source = {
     code: 'MW1043',
     slug: 'module-augmentation',
     severity: 'error',
-    summary: "A module augmentation would change the SDK's types; only `interface Register { mesh: typeof mesh }` in the root module is allowed.",
-    message: () => "the types of `meshwright/policy` cannot be changed: only `interface Register { mesh: typeof mesh }` in `mesh.policy.ts` may",
+    summary:
+      "A module augmentation would change the SDK's types; only `interface Register { mesh: typeof mesh }` in the root module is allowed.",
+    message: () =>
+      'the types of `meshwright/policy` cannot be changed: only `interface Register { mesh: typeof mesh }` in `mesh.policy.ts` may',
     help: () => 'remove the `declare module` block',
   }),
   ambiguousText: defineDiagnostic<{ what: string }>({

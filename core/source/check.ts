@@ -25,7 +25,13 @@ function check(tree: SourceTree): readonly Diagnostic[] {
     if (!file.endsWith('.ts')) continue;
     diagnostics.push(...checkText(file, text));
     const scan = scanModule(text);
-    if (scan.stopped) diagnostics.push(source.ambiguousText({ what: scan.stopped.what }, { span: spanAt(file, text, scan.stopped.at, Math.min(text.length, scan.stopped.at + 1)) }));
+    if (scan.stopped)
+      diagnostics.push(
+        source.ambiguousText(
+          { what: scan.stopped.what },
+          { span: spanAt(file, text, scan.stopped.at, Math.min(text.length, scan.stopped.at + 1)) },
+        ),
+      );
     for (const word of scan.words) {
       const said = checkWord(file, word, spanAt(file, text, word.start, word.end));
       if (said) diagnostics.push(said);
@@ -44,7 +50,10 @@ function check(tree: SourceTree): readonly Diagnostic[] {
       const [first, ...rest] = cycle;
       if (!first) continue;
       diagnostics.push(
-        source.cycle({ path: [first.from, ...cycle.map((edge) => edge.to)] }, { span: first.span, related: rest.map((edge) => ({ message: `\`${edge.from}\` imports \`${edge.to}\``, span: edge.span })) }),
+        source.cycle(
+          { path: [first.from, ...cycle.map((edge) => edge.to)] },
+          { span: first.span, related: rest.map((edge) => ({ message: `\`${edge.from}\` imports \`${edge.to}\``, span: edge.span })) },
+        ),
       );
     }
   }

@@ -48,7 +48,7 @@ function shortestCircle(start: string, out: ReadonlyMap<string, readonly Edge[]>
     for (const edge of out.get(file) ?? []) {
       if (edge.to === start) {
         const path = [edge];
-        for (let at = edge.from; at !== start; ) {
+        for (let at = edge.from; at !== start;) {
           const step = cameBy.get(at);
           if (!step) break;
           path.unshift(step);

@@ -9,9 +9,11 @@ export type Refusal = 'not-found' | 'escapes' | 'leaves-team' | 'node' | 'packag
 export type SdkModule = 'meshwright/policy' | 'meshwright/testing';
 
 const nodeModules = new Set(
-  ('assert assert/strict async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel dns dns/promises domain events fs fs/promises http http2 https inspector ' +
+  (
+    'assert assert/strict async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel dns dns/promises domain events fs fs/promises http http2 https inspector ' +
     'inspector/promises module net os path path/posix path/win32 perf_hooks process punycode querystring readline readline/promises repl sea sqlite stream stream/consumers stream/promises ' +
-    'stream/web string_decoder sys test test/reporters timers timers/promises tls trace_events tty url util util/types v8 vm wasi worker_threads zlib').split(' '),
+    'stream/web string_decoder sys test test/reporters timers timers/promises tls trace_events tty url util util/types v8 vm wasi worker_threads zlib'
+  ).split(' '),
 );
 
 /** Resolves `specifier` as written in the file `from`. Reads nothing but the tree. */
@@ -20,7 +22,8 @@ export function resolveImport(tree: SourceTree, from: string, specifier: string)
   if (specifier === 'meshwright/policy') return { kind: 'sdk', name: specifier };
   if (specifier === 'meshwright/testing') return isTestFile(from) ? { kind: 'sdk', name: specifier } : refused('testing');
   if (specifier.startsWith('node:') || nodeModules.has(specifier)) return refused('node');
-  if (/^[a-zA-Z][a-zA-Z0-9+.-]*:/.test(specifier) || specifier.startsWith('//')) return refused(/^[a-zA-Z]:[\\/]/.test(specifier) ? 'absolute' : 'url');
+  if (/^[a-zA-Z][a-zA-Z0-9+.-]*:/.test(specifier) || specifier.startsWith('//'))
+    return refused(/^[a-zA-Z]:[\\/]/.test(specifier) ? 'absolute' : 'url');
   if (specifier.startsWith('/') || specifier.startsWith('\\\\')) return refused('absolute');
   if (specifier.startsWith('#')) {
     const target = byName(tree.imports, specifier);
@@ -54,7 +57,8 @@ function byName(imports: SourceTree['imports'], specifier: string): string | nul
     if (star < 0) continue;
     const [before, after] = [pattern.slice(0, star), pattern.slice(star + 1)];
     if (specifier.length <= before.length + after.length || !specifier.startsWith(before) || !specifier.endsWith(after)) continue;
-    if (!best || star > best.pattern.indexOf('*')) best = { pattern, rest: specifier.slice(before.length, specifier.length - after.length) };
+    if (!best || star > best.pattern.indexOf('*'))
+      best = { pattern, rest: specifier.slice(before.length, specifier.length - after.length) };
   }
   if (!best || !/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(best.rest)) return null;
   return imports[best.pattern]?.replace('*', best.rest) ?? null;

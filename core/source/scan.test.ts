@@ -1,6 +1,9 @@
 import { scanModule } from './scan';
 
-const imports = (text: string): readonly string[] => scanModule(text).imports.map((one) => `${one.specifier}${one.typeOnly ? ' type' : ''}${one.reExport ? ' re-export' : ''}${one.attribute ? ` ${one.attribute}` : ''}`);
+const imports = (text: string): readonly string[] =>
+  scanModule(text).imports.map(
+    (one) => `${one.specifier}${one.typeOnly ? ' type' : ''}${one.reExport ? ' re-export' : ''}${one.attribute ? ` ${one.attribute}` : ''}`,
+  );
 
 test.each([
   ["import a from 'x';", ['x']],
@@ -31,6 +34,16 @@ test.each([
   expect(imports(text)).toEqual(expected);
 });
 
-test.each(["const s = 'open", 'const t = `open', '/* open', 'const a = {}\n/x/', 'a! /x/', 'a ]', '( [', 'const a = \\u0061;', '#!x\u0001'])('%j is not guessed at', (text) => {
+test.each([
+  "const s = 'open",
+  'const t = `open',
+  '/* open',
+  'const a = {}\n/x/',
+  'a! /x/',
+  'a ]',
+  '( [',
+  'const a = \\u0061;',
+  '#!x\u0001',
+])('%j is not guessed at', (text) => {
   expect(scanModule(text).stopped).toBeDefined();
 });

@@ -36,7 +36,8 @@ export function scanModule(text: string): ModuleScan {
   const at = (i: number): Token | undefined => tokens[i];
   const isSign = (i: number, value: string): boolean => at(i)?.kind === 'sign' && at(i)?.value === value;
   const isWord = (i: number, value: string): boolean => at(i)?.kind === 'word' && at(i)?.value === value;
-  const word = (kind: WordSite['kind'], token: Token): void => void words.push({ kind, word: token.value, start: token.start, end: token.end });
+  const word = (kind: WordSite['kind'], token: Token): void =>
+    void words.push({ kind, word: token.value, start: token.start, end: token.end });
 
   /** From the specifier on: `'x'`, then maybe `with { type: 'json' }`. */
   const specifier = (i: number, typeOnly: boolean, reExport: boolean): number => {
@@ -45,7 +46,12 @@ export function scanModule(text: string): ModuleScan {
     let attribute: ImportSite['attribute'] = null;
     let next = i + 1;
     if ((isWord(next, 'with') || isWord(next, 'assert')) && isSign(next + 1, '{')) {
-      const json = isWord(next, 'with') && isWord(next + 2, 'type') && isSign(next + 3, ':') && at(next + 4)?.value === 'json' && at(next + 4)?.kind === 'text';
+      const json =
+        isWord(next, 'with') &&
+        isWord(next + 2, 'type') &&
+        isSign(next + 3, ':') &&
+        at(next + 4)?.value === 'json' &&
+        at(next + 4)?.kind === 'text';
       attribute = json && isSign(next + 5, '}') ? 'json' : 'odd';
       while (next < tokens.length && !isSign(next, '}')) next += 1;
     }

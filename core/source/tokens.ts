@@ -20,9 +20,59 @@ export interface Tokens {
 
 const wordStart = /[\p{ID_Start}$_]/u;
 const wordPart = /[\p{ID_Continue}$\u200c\u200d]/u;
-const beforeRegex = new Set(['return', 'typeof', 'case', 'in', 'of', 'delete', 'void', 'throw', 'new', 'instanceof', 'do', 'else', 'yield', 'await', 'extends', 'default']);
+const beforeRegex = new Set([
+  'return',
+  'typeof',
+  'case',
+  'in',
+  'of',
+  'delete',
+  'void',
+  'throw',
+  'new',
+  'instanceof',
+  'do',
+  'else',
+  'yield',
+  'await',
+  'extends',
+  'default',
+]);
 const headed = new Set(['if', 'while', 'for', 'with']);
-const signs = ['>>>=', '...', '===', '!==', '**=', '<<=', '>>=', '>>>', '&&=', '||=', '??=', '=>', '==', '!=', '<=', '>=', '&&', '||', '??', '?.', '++', '--', '+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=', '<<', '**'];
+const signs = [
+  '>>>=',
+  '...',
+  '===',
+  '!==',
+  '**=',
+  '<<=',
+  '>>=',
+  '>>>',
+  '&&=',
+  '||=',
+  '??=',
+  '=>',
+  '==',
+  '!=',
+  '<=',
+  '>=',
+  '&&',
+  '||',
+  '??',
+  '?.',
+  '++',
+  '--',
+  '+=',
+  '-=',
+  '*=',
+  '/=',
+  '%=',
+  '&=',
+  '|=',
+  '^=',
+  '<<',
+  '**',
+];
 
 type Slash = 'division' | 'regex' | 'unclear';
 
@@ -47,7 +97,7 @@ export function tokensOf(text: string): Tokens {
     if (last.kind !== 'sign') return 'division';
     if (last.value === ')') return lastClosedHeaded ? 'regex' : 'division';
     if (last.value === ']') return 'division';
-    if (last.value === '}' || last.value === '++' || last.value === '--' || last.value === '>' ) return 'unclear';
+    if (last.value === '}' || last.value === '++' || last.value === '--' || last.value === '>') return 'unclear';
     if (last.value === '!') {
       const before = tokens.at(-2);
       const operand = before !== undefined && (before.kind !== 'sign' ? !beforeRegex.has(before.value) : /^[)\]}]$/.test(before.value));
@@ -90,7 +140,8 @@ export function tokensOf(text: string): Tokens {
       comments.push({ start, end: at });
     } else if (c === '"' || c === "'") {
       let i = at + 1;
-      while (i < text.length && text[i] !== c && text[i] !== '\n' && text[i] !== '\r') i += text[i] === '\\' ? (text[i + 1] === '\r' && text[i + 2] === '\n' ? 3 : 2) : 1;
+      while (i < text.length && text[i] !== c && text[i] !== '\n' && text[i] !== '\r')
+        i += text[i] === '\\' ? (text[i + 1] === '\r' && text[i + 2] === '\n' ? 3 : 2) : 1;
       if (text[i] !== c) return stop(start, 'a string that is not closed');
       push('text', start, i + 1, text.slice(start + 1, i));
     } else if (c === '`') {
@@ -98,7 +149,8 @@ export function tokensOf(text: string): Tokens {
       const stopped = template(start);
       if (stopped) return stopped;
     } else if (/[0-9]/.test(c) || (c === '.' && /[0-9]/.test(text.charAt(at + 1)))) {
-      const number = /^(?:0[xXbBoO][0-9a-fA-F_]+|(?:[0-9][0-9_]*)?\.?[0-9_]*(?:[eE][+-]?[0-9_]+)?)n?/.exec(text.slice(at, at + 400))?.[0] ?? c;
+      const number =
+        /^(?:0[xXbBoO][0-9a-fA-F_]+|(?:[0-9][0-9_]*)?\.?[0-9_]*(?:[eE][+-]?[0-9_]+)?)n?/.exec(text.slice(at, at + 400))?.[0] ?? c;
       push('number', start, at + Math.max(1, number.length));
     } else if (c === '/') {
       const meaning = slash();
@@ -141,7 +193,8 @@ export function tokensOf(text: string): Tokens {
       const point = String.fromCodePoint(text.codePointAt(at) ?? 0);
       if (wordStart.test(point) || c === '#') {
         let i = at + point.length;
-        for (let next = text.codePointAt(i); next !== undefined && wordPart.test(String.fromCodePoint(next)); next = text.codePointAt(i)) i += next > 0xffff ? 2 : 1;
+        for (let next = text.codePointAt(i); next !== undefined && wordPart.test(String.fromCodePoint(next)); next = text.codePointAt(i))
+          i += next > 0xffff ? 2 : 1;
         push('word', start, i);
       } else if (/[<>=+\-*%&|^!~?:;,.@]/.test(c)) {
         const sign = signs.find((candidate) => text.startsWith(candidate, at)) ?? c;

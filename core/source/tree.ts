@@ -13,16 +13,20 @@ export interface SourceTree {
 }
 
 /** `#books` is what `books/public.ts` shares. */
-export const defaultImports: { readonly [pattern: string]: string } = { '#*': '*/public.ts' };
+const defaultImports: { readonly [pattern: string]: string } = { '#*': '*/public.ts' };
 
 /** Makes a tree of files that were already read (a directory, a commit, a generator of tests). */
-export function sourceTree(files: Iterable<readonly [path: string, text: string]>, root = 'policies', imports: SourceTree['imports'] = defaultImports): SourceTree {
+export function sourceTree(
+  files: Iterable<readonly [path: string, text: string]>,
+  root = 'policies',
+  imports: SourceTree['imports'] = defaultImports,
+): SourceTree {
   const sorted = [...files].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return { root, files: new Map(sorted), imports, digest: digestOfJson({ files: sorted, imports }) };
 }
 
 /** The team of the root module: it speaks for the platform. */
-export const rootTeam = 'mesh';
+const rootTeam = 'mesh';
 export const rootModule = 'mesh.policy.ts';
 
 /** The owner of a file: the first folder of its path, or `mesh` for files beside the root module. */

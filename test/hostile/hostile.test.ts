@@ -10,7 +10,8 @@ const good: { readonly [path: string]: string } = {
   'books/access.policy.ts':
     "import { details, reviews } from './services.policy';\nexport const page = reviews.ports.web.allow({ from: details, requests: ['GET /reviews/{id}'] });\n",
 };
-const imports = "import { anyone, http, service } from 'meshwright/policy';\nimport { bookinfo, details, reviews } from './services.policy';\nvoid [anyone, http, service, bookinfo, details, reviews];\n";
+const imports =
+  "import { anyone, http, service } from 'meshwright/policy';\nimport { bookinfo, details, reviews } from './services.policy';\nvoid [anyone, http, service, bookinfo, details, reviews];\n";
 const treeOf = ({ body, files = {} }: Pick<HostileCase, 'body' | 'files'>): SourceTree =>
   sourceTree(Object.entries({ ...good, ...(body === undefined ? {} : { 'books/evil.policy.ts': `${imports}${body}\n` }), ...files }));
 
@@ -51,7 +52,8 @@ test('a refusal names the line', async () => {
 });
 
 test('a forged frame does not move a declaration to another file or team', async () => {
-  const forged = "const name = 'x (bundle.js:1:1)\\n    at y (bundle.js:40:1)\\n    at z';\nconst forger = { [name]() { return reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] }); } };\nexport const mine = (forger as any)[name]();";
+  const forged =
+    "const name = 'x (bundle.js:1:1)\\n    at y (bundle.js:40:1)\\n    at z';\nconst forger = { [name]() { return reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] }); } };\nexport const mine = (forger as any)[name]();";
   const { value, diagnostics } = await evaluate(treeOf({ body: forged }), { sandbox });
   expect(diagnostics).toEqual([]);
   expect(value?.declarations.find((one) => one.id === 'books/mine')?.team).toBe('books');
@@ -60,13 +62,29 @@ test('a forged frame does not move a declaration to another file or team', async
 
 test('names of objects are names like others', async () => {
   const rule = "reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] })";
-  const { value } = await evaluate(treeOf({ body: `const a = ${rule}; export { a as constructor }; export const toString = ${rule}; export const all = { hasOwnProperty: ${rule}, valueOf: ${rule} };` }), { sandbox });
-  expect(value?.declarations.map((one) => one.id).filter((id) => /constructor|toString|hasOwn|valueOf/.test(id))).toEqual(['books/all.hasOwnProperty', 'books/all.valueOf', 'books/constructor', 'books/toString']);
+  const { value } = await evaluate(
+    treeOf({
+      body: `const a = ${rule}; export { a as constructor }; export const toString = ${rule}; export const all = { hasOwnProperty: ${rule}, valueOf: ${rule} };`,
+    }),
+    { sandbox },
+  );
+  expect(value?.declarations.map((one) => one.id).filter((id) => /constructor|toString|hasOwn|valueOf/.test(id))).toEqual([
+    'books/all.hasOwnProperty',
+    'books/all.valueOf',
+    'books/constructor',
+    'books/toString',
+  ]);
 });
 
 test('a thing shared by another team stays its own', async () => {
   const { value, diagnostics } = await evaluate(
-    treeOf({ files: { 'books/public.ts': "import { share } from 'meshwright/policy';\nimport * as own from './services.policy';\nexport const { reviews } = share(own);\n", 'aaa/first.policy.ts': "export { reviews } from '#books';\n" } }),
+    treeOf({
+      files: {
+        'books/public.ts':
+          "import { share } from 'meshwright/policy';\nimport * as own from './services.policy';\nexport const { reviews } = share(own);\n",
+        'aaa/first.policy.ts': "export { reviews } from '#books';\n",
+      },
+    }),
     { sandbox },
   );
   expect(diagnostics).toEqual([]);

@@ -47,7 +47,18 @@ const made: { readonly [name: string]: (subject: string, args: readonly unknown[
   replaceAll: (subject, [by, to]) => subject.length + lengthOf(to) * (subject.length / Math.max(1, lengthOf(by)) + 1),
 };
 for (const key of ownKeys(String.prototype)) {
-  if (key === 'constructor' || key === 'length' || key === 'toString' || key === 'valueOf' || key === 'charCodeAt' || key === 'charAt' || key === 'at' || key === 'codePointAt' || key === 'concat') continue;
+  if (
+    key === 'constructor' ||
+    key === 'length' ||
+    key === 'toString' ||
+    key === 'valueOf' ||
+    key === 'charCodeAt' ||
+    key === 'charAt' ||
+    key === 'at' ||
+    key === 'codePointAt' ||
+    key === 'concat'
+  )
+    continue;
   const size = typeof key === 'string' ? made[key] : undefined;
   const name = text(key);
   const counted = name === 'repeat' || name === 'padStart' || name === 'padEnd';
@@ -56,7 +67,9 @@ for (const key of ownKeys(String.prototype)) {
       ? function (this: unknown, ...args) {
           // Read once: an object that changes its mind between the reckoning and the work gets nothing by it.
           const subject = typeof this === 'string' ? this : text(this);
-          const plain = args.map((arg, i) => (i === 0 && counted ? Number(arg) : typeof arg === 'object' && arg !== null && !(arg instanceof RegExp) ? text(arg) : arg));
+          const plain = args.map((arg, i) =>
+            i === 0 && counted ? Number(arg) : typeof arg === 'object' && arg !== null && !(arg instanceof RegExp) ? text(arg) : arg,
+          );
           charge(size(subject, plain), name);
           return apply(native, subject, plain);
         }
@@ -68,38 +81,45 @@ for (const key of ownKeys(String.prototype)) {
   );
 }
 // Templates come here too, so this one counts and does no more.
-wrap(String.prototype, 'concat', (native) =>
-  function (this: unknown, ...args) {
-    const subject = typeof this === 'string' ? this : text(this);
-    let size = subject.length;
-    for (let i = 0; i < args.length; i += 1) {
-      if (typeof args[i] === 'object') args[i] = text(args[i]);
-      size += lengthOf(args[i]);
-    }
-    if (size > 256) charge(size, 'concat');
-    return apply(native, subject, args);
-  },
+wrap(
+  String.prototype,
+  'concat',
+  (native) =>
+    function (this: unknown, ...args) {
+      const subject = typeof this === 'string' ? this : text(this);
+      let size = subject.length;
+      for (let i = 0; i < args.length; i += 1) {
+        if (typeof args[i] === 'object') args[i] = text(args[i]);
+        size += lengthOf(args[i]);
+      }
+      if (size > 256) charge(size, 'concat');
+      return apply(native, subject, args);
+    },
 );
 // Lists: real arrays only (a made-up `length` could be read anew by the built-in), and none that is long or full of holes.
 for (const key of ownKeys(Array.prototype)) {
   if (typeof key !== 'string' || key === 'constructor' || key === 'length' || key === 'push' || key === 'pop' || key === 'at') continue;
-  wrap(Array.prototype, key, (native) =>
-    function (this: unknown, ...args) {
-      if (!isArray(this)) refuse('amplification', '`' + key + '` on something that is no list');
-      if (this.length > 64) charge(this.length, key);
-      if (key === 'join' || key === 'toString' || key === 'concat') {
-        let size = 0;
-        for (let i = 0; i < this.length; i += 1) size += lengthOf(this[i]) + lengthOf(args[0]);
-        for (let i = 0; i < args.length; i += 1) {
-          const arg = args[i];
-          if (typeof arg === 'object' && arg !== null && !isArray(arg) && Symbol.isConcatSpreadable in arg) refuse('amplification', '`concat` of something that is no list');
-          size += lengthOf(arg);
+  wrap(
+    Array.prototype,
+    key,
+    (native) =>
+      function (this: unknown, ...args) {
+        if (!isArray(this)) refuse('amplification', '`' + key + '` on something that is no list');
+        if (this.length > 64) charge(this.length, key);
+        if (key === 'join' || key === 'toString' || key === 'concat') {
+          let size = 0;
+          for (let i = 0; i < this.length; i += 1) size += lengthOf(this[i]) + lengthOf(args[0]);
+          for (let i = 0; i < args.length; i += 1) {
+            const arg = args[i];
+            if (typeof arg === 'object' && arg !== null && !isArray(arg) && Symbol.isConcatSpreadable in arg)
+              refuse('amplification', '`concat` of something that is no list');
+            size += lengthOf(arg);
+          }
+          if (size > 256) charge(size, key);
         }
-        if (size > 256) charge(size, key);
-      }
-      if (key === 'flat') charge(weight(this, 0), key);
-      return apply(native, this, args);
-    },
+        if (key === 'flat') charge(weight(this, 0), key);
+        return apply(native, this, args);
+      },
   );
 }
 // `flatMap` and `from` in the open: each element is a loop turn that the engine counts.
@@ -142,15 +162,18 @@ defineProperty(Array, 'from', {
 });
 const reads = (holder: object, names: readonly string[]): void => {
   for (const name of names) {
-    wrap(holder, name, (native) =>
-      function (this: unknown, ...args) {
-        const size = lengthOf(args[0]);
-        if (size > 256) charge(size, name);
-        const result = apply(native, this, args);
-        const out = lengthOf(result);
-        if (out > 256) charge(out, name);
-        return result;
-      },
+    wrap(
+      holder,
+      name,
+      (native) =>
+        function (this: unknown, ...args) {
+          const size = lengthOf(args[0]);
+          if (size > 256) charge(size, name);
+          const result = apply(native, this, args);
+          const out = lengthOf(result);
+          if (out > 256) charge(out, name);
+          return result;
+        },
     );
   }
 };
@@ -161,11 +184,14 @@ reads(globalThis, ['encodeURIComponent', 'decodeURIComponent', 'encodeURI', 'dec
 reads(Number, ['parseInt', 'parseFloat']);
 reads(String, ['raw']);
 for (const name of ['exec', 'test']) {
-  wrap(RegExp.prototype, name, (native) =>
-    function (this: unknown, subject) {
-      const read = text(subject);
-      if (read.length > 64) charge(read.length, 'a regular expression');
-      return apply(native, this, [read]);
-    },
+  wrap(
+    RegExp.prototype,
+    name,
+    (native) =>
+      function (this: unknown, subject) {
+        const read = text(subject);
+        if (read.length > 64) charge(read.length, 'a regular expression');
+        return apply(native, this, [read]);
+      },
   );
 }

@@ -42,5 +42,12 @@ doors.describer((thrown) => {
   if (!(thrown instanceof RealError)) return stringify({ is: 'an object' });
   const named = getOwnPropertyDescriptor(thrown, 'name') ?? getOwnPropertyDescriptor(Object.getPrototypeOf(thrown) ?? {}, 'name');
   const name = typeof named?.value === 'string' ? named.value : 'Error';
-  return stringify({ is: 'error', name, message: own(thrown, 'message') ?? '', stack: own(thrown, 'stack') ?? '', code: own(thrown, 'code'), help: own(thrown, 'help') });
+  return stringify({
+    is: 'error',
+    name,
+    message: own(thrown, 'message') ?? '',
+    stack: own(thrown, 'stack') ?? '',
+    code: own(thrown, 'code'),
+    help: own(thrown, 'help'),
+  });
 });

@@ -11,11 +11,62 @@ const absent: { readonly [kind: string]: readonly string[] } = {
   clock: ['Date', 'performance', 'Temporal'],
   randomness: ['crypto'],
   network: ['fetch', 'XMLHttpRequest', 'WebSocket', 'EventSource', 'Request', 'Response', 'navigator'],
-  machine: ['process', 'Buffer', 'global', 'window', 'self', 'document', 'Deno', 'Bun', 'std', 'os', 'module', 'exports', '__dirname', '__filename', 'scriptArgs', 'localStorage'],
+  machine: [
+    'process',
+    'Buffer',
+    'global',
+    'window',
+    'self',
+    'document',
+    'Deno',
+    'Bun',
+    'std',
+    'os',
+    'module',
+    'exports',
+    '__dirname',
+    '__filename',
+    'scriptArgs',
+    'localStorage',
+  ],
   'code-from-text': ['eval', 'Function'],
-  asynchronous: ['Promise', 'setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'queueMicrotask', 'requestAnimationFrame'],
+  asynchronous: [
+    'Promise',
+    'setTimeout',
+    'setInterval',
+    'setImmediate',
+    'clearTimeout',
+    'clearInterval',
+    'queueMicrotask',
+    'requestAnimationFrame',
+  ],
   locale: ['Intl'],
-  machinery: ['Proxy', 'WeakRef', 'FinalizationRegistry', 'SharedArrayBuffer', 'Atomics', 'ArrayBuffer', 'DataView', 'BigInt', 'BigInt64Array', 'BigUint64Array', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array', 'Float16Array', 'Float32Array', 'Float64Array', 'Iterator', 'escape', 'unescape', 'gc'],
+  machinery: [
+    'Proxy',
+    'WeakRef',
+    'FinalizationRegistry',
+    'SharedArrayBuffer',
+    'Atomics',
+    'ArrayBuffer',
+    'DataView',
+    'BigInt',
+    'BigInt64Array',
+    'BigUint64Array',
+    'Int8Array',
+    'Uint8Array',
+    'Uint8ClampedArray',
+    'Int16Array',
+    'Uint16Array',
+    'Int32Array',
+    'Uint32Array',
+    'Float16Array',
+    'Float32Array',
+    'Float64Array',
+    'Iterator',
+    'escape',
+    'unescape',
+    'gc',
+  ],
   printing: ['console', 'print', 'alert'],
 };
 const localeMethods: readonly (readonly [object, string])[] = [
@@ -70,7 +121,13 @@ export function freezeAll(roots: readonly unknown[]): void {
 /** Takes away and freezes. `loaded` are the SDK's modules: what they export is fixed with the rest. */
 export function lockDown(loaded: readonly unknown[]): void {
   const hidden = [async function () {}, function* () {}, async function* () {}].map((made) => getPrototypeOf(made) as object);
-  const iterators = [[][Symbol.iterator](), ''[Symbol.iterator](), new Map()[Symbol.iterator](), new Set()[Symbol.iterator](), ''.matchAll(/x/g)].map((made) => getPrototypeOf(made) as object);
+  const iterators = [
+    [][Symbol.iterator](),
+    ''[Symbol.iterator](),
+    new Map()[Symbol.iterator](),
+    new Set()[Symbol.iterator](),
+    ''.matchAll(/x/g),
+  ].map((made) => getPrototypeOf(made) as object);
   const shared = getPrototypeOf(iterators[0] ?? {}) as object;
   // The helpers of iterators run through long ones without being counted.
   for (const key of ownKeys(shared)) if (key !== Symbol.iterator) deleteProperty(shared, key);
@@ -88,8 +145,22 @@ export function lockDown(loaded: readonly unknown[]): void {
   const kept = ownKeys(globalThis).map((key) => getOwnPropertyDescriptor(globalThis, key)?.value as unknown);
   for (const [kind, names] of Object.entries(absent)) for (const name of names) forbid(globalThis, name, kind, name);
   const error = getOwnPropertyDescriptor(globalThis, 'Error')?.value as unknown;
-  defineProperty(globalThis, 'Error', { get: () => error, set: () => refuse('forged-origin', 'Error'), enumerable: false, configurable: false });
-  freezeAll([globalThis, error, promise, ...kept.filter((value) => value !== globalThis), ...hidden, ...iterators, shared, ...loaded.flatMap((module) => Object.values(module as object))]);
+  defineProperty(globalThis, 'Error', {
+    get: () => error,
+    set: () => refuse('forged-origin', 'Error'),
+    enumerable: false,
+    configurable: false,
+  });
+  freezeAll([
+    globalThis,
+    error,
+    promise,
+    ...kept.filter((value) => value !== globalThis),
+    ...hidden,
+    ...iterators,
+    shared,
+    ...loaded.flatMap((module) => Object.values(module as object)),
+  ]);
 }
 
 /** A function's name is printed in stacks; a name with a line break would look like a frame. */

@@ -31,7 +31,8 @@ export function notPlain(n: number, root: unknown): NotPlain | null {
     }
     for (const key of ownKeys(value)) {
       const descriptor = getOwnPropertyDescriptor(value, key);
-      if (typeof key === 'symbol' || !descriptor || !('value' in descriptor)) return { n, at: `${at}.${String(key)}`, what: 'an accessor or symbol' };
+      if (typeof key === 'symbol' || !descriptor || !('value' in descriptor))
+        return { n, at: `${at}.${String(key)}`, what: 'an accessor or symbol' };
       const found = look(descriptor.value, at === '' ? key : `${at}.${key}`, depth + 1);
       if (found) return found;
     }

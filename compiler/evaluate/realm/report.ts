@@ -12,7 +12,11 @@ interface Made {
 }
 
 /** `modules` are the policy modules with their namespaces, in order of path; `say` is the door that the text leaves by. */
-export function report(sdk: Sdk & { entries(): readonly Made[] }, modules: readonly (readonly [file: string, namespace: object])[], say: (json: string) => unknown): void {
+export function report(
+  sdk: Sdk & { entries(): readonly Made[] },
+  modules: readonly (readonly [file: string, namespace: object])[],
+  say: (json: string) => unknown,
+): void {
   const found: Found[] = [];
   const problems: Problem[] = [];
   for (const [file, namespace] of modules) walkExports(sdk, file, namespace, found, problems);

@@ -11,7 +11,11 @@ interface Result {
   readonly stack?: string;
 }
 
-export function runTests(collected: () => readonly Collected[], runTest: (index: number, environment: string) => Result, environments: readonly string[]): void {
+export function runTests(
+  collected: () => readonly Collected[],
+  runTest: (index: number, environment: string) => Result,
+  environments: readonly string[],
+): void {
   const tests = collected();
   const results: unknown[] = [];
   for (let i = 0; i < tests.length; i += 1) {

@@ -63,5 +63,8 @@ export function walkExports(sdk: Sdk, file: string, namespace: object, found: Fo
     }
     open.pop();
   };
-  for (const name of ownKeys(namespace).filter((key): key is string => typeof key === 'string' && key !== '__esModule').sort()) walk((namespace as { [name: string]: unknown })[name], [name]);
+  for (const name of ownKeys(namespace)
+    .filter((key): key is string => typeof key === 'string' && key !== '__esModule')
+    .sort())
+    walk((namespace as { [name: string]: unknown })[name], [name]);
 }
