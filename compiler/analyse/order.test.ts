@@ -90,3 +90,22 @@ test('a part moves once, and every plan is in order or refused', () => {
     expect(new Set(moved).size).toBe(moved.length);
   }
 });
+test('a service that goes is left by its callers first, a new one is there before they come', () => {
+  const common = { ...two, 'books/b': allow('books/p', [named('books/reviews')]) };
+  const before = {
+    ...common,
+    'books/y': null,
+    'books/route': route('books/p', { otherwise: to('books/x') }),
+    'books/a': allow('books/x', [named('books/reviews')]),
+  };
+  const after = {
+    ...common,
+    'books/x': null,
+    'books/route': route('books/p', { otherwise: to('books/y') }),
+    'books/a': allow('books/y', [named('books/reviews')]),
+  };
+  expect(parts(before, after)).toEqual([['inbound bookinfo/sa-y'], ['outbound bookinfo/sa-reviews'], ['inbound bookinfo/sa-x']]);
+});
+test('where the same requests are let in, nothing is asked', () => {
+  expect(parts({}, { 'mesh/a': { kind: 'standard', for: [{ kind: 'mesh' }], defaults: { timeout: '3s' } } })).toEqual([]);
+});

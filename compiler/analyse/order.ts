@@ -10,9 +10,10 @@ import type { Outcome } from '../../core/diagnostics/diagnostic';
 import type { Part, RolloutStep } from '../../core/bundle/objects';
 import type { MeshIr } from '../../core/ir/ir';
 import { sortedUnique } from '../../core/lib/order';
-import { serviceOfPort } from '../../core/mesh/ids';
+import { accessOf, serviceOf } from '../../core/ir/lookup';
+import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
 import type { PortKey, Principal, WorkloadKey } from '../../core/mesh/ids';
-import { compareCalls } from '../../core/semantics/compare';
+import { compareCalls, portsWithOtherAccess } from '../../core/semantics/compare';
 import type { Comparison } from '../../core/semantics/compare';
 import { decideInbound } from '../../core/semantics/decide';
 import type { Decision } from '../../core/semantics/decision';
@@ -34,8 +35,11 @@ export function planSteps(
 ): Outcome<readonly RolloutStep[]> {
   if (before === null) return { value: [], diagnostics: [] };
   const edges = new Map<string, Edge>();
-  for (const comparison of compareCalls(before, after)) {
-    for (const edge of edgesOf(before, after, comparison, proxyNameOf)) {
+  // Where the same requests are let in as before, either side of a change is served: no demand can come from there.
+  const opened = portsWithOtherAccess(before, after);
+  if (opened.size === 0) return { value: [], diagnostics: [] };
+  for (const comparison of compareCalls(before, after, opened)) {
+    for (const edge of edgesOf(before, after, comparison, opened, proxyNameOf)) {
       const key = `${edge.first} ${edge.then}`;
       const known = edges.get(key);
       if (!known || (edge.hard && !known.hard)) edges.set(key, edge);
@@ -63,6 +67,7 @@ function* edgesOf(
   before: MeshIr,
   after: MeshIr,
   comparison: Comparison,
+  opened: ReadonlySet<PortKey>,
   proxyNameOf: (ir: MeshIr, workload: WorkloadKey) => string,
 ): Generator<Edge> {
   const { caller, probe } = comparison;
@@ -72,11 +77,11 @@ function* edgesOf(
   const inbound = (ir: MeshIr, port: PortKey): Node => `inbound ${proxyNameOf(ir, serviceOfPort(port))}`;
   const legal = comparison.before?.outcome === 'allow' && comparison.after?.outcome === 'allow' && was.size > 0 && is.size > 0;
   for (const port of is) {
-    if (!has(before, serviceOfPort(port)) || lets(before, comparison, port)) continue;
+    if (!opened.has(port) || lets(before, comparison, port)) continue;
     yield { first: inbound(after, port), then: outbound, hard: legal, why: `${port} lets ${caller} in with ${probe.text}` };
   }
   for (const port of was) {
-    if (!has(after, serviceOfPort(port)) || lets(after, comparison, port)) continue;
+    if (!opened.has(port) || lets(after, comparison, port)) continue;
     yield { first: outbound, then: inbound(before, port), hard: legal, why: `${port} shuts out ${caller} with ${probe.text}` };
   }
 }
@@ -93,14 +98,12 @@ const principalOf = (ir: MeshIr, workload: WorkloadKey): Principal | undefined =
 /** Whether a port's inbound part of that side would let the compared request in. */
 function lets(ir: MeshIr, { caller, probe, host, port: addressed }: Comparison, port: PortKey): boolean {
   const principal = principalOf(ir, caller);
-  if (principal === undefined || !ir.services.some((service) => service.ports.some((known) => known.key === port))) return false;
-  const service = addressed === null ? undefined : ir.services.find((known) => known.key === serviceOfPort(addressed));
-  const [namespace, name] = (service?.key ?? '/').split('/');
-  const authority = probe.headers['host'] ?? (host ? host.host.replace('*', 'any') : `${name}.${namespace}`);
-  return (
-    decideInbound(ir, { principal, port, method: probe.method, path: probe.path, headers: probe.headers, host: authority }).access ===
-    'allow'
-  );
+  const service = serviceOf(ir, serviceOfPort(port));
+  if (principal === undefined || !service) return false;
+  const named = addressed === null ? '' : `${nameOf(serviceOfPort(addressed))}.${namespaceOf(serviceOfPort(addressed))}`;
+  const authority = probe.headers['host'] ?? (host ? host.host.replace('*', 'any') : named);
+  const request = { principal, port, method: probe.method, path: probe.path, headers: probe.headers, host: authority };
+  return decideInbound({ ...ir, services: [service], access: accessOf(ir, port) }, request).access === 'allow';
 }
 
 /** A cycle among edges, in order; null when there is none. The first by node name, so that equal input gives equal words. */

@@ -1,7 +1,7 @@
 /** What a change does to the calls of a mesh: every caller and port whose rules changed, asked before and after by probes. */
 import { callableByWorkload, targetsOfRules } from '../ir/edges';
-import { needsOf, serviceOf } from '../ir/lookup';
-import type { HostRoutes, MeshIr, RouteTable, Workload } from '../ir/ir';
+import { accessOf, needsOf, serviceOf } from '../ir/lookup';
+import type { HostRoutes, MeshIr, RouteRule, RouteTable, Workload } from '../ir/ir';
 import { canonicalJson } from '../lib/json';
 import { sortedUnique } from '../lib/order';
 import type { PortKey, WorkloadKey } from '../mesh/ids';
@@ -23,16 +23,39 @@ export interface Comparison {
   readonly after: Decision | null;
 }
 
-/** Only what differs in meaning is compared; what is the same in both is not asked. In order of caller, place and probe. */
-export function* compareCalls(before: MeshIr | null, after: MeshIr): Generator<Comparison> {
-  yield* compareWithin(before, after);
-  yield* compareOutside(before, after);
+/**
+ * Only what differs in meaning is compared; what is the same in both is not asked. In order of place, caller and probe. `at`: only calls that may
+ * end at one of these ports.
+ */
+export function* compareCalls(before: MeshIr | null, after: MeshIr, at: ReadonlySet<PortKey> | null = null): Generator<Comparison> {
+  yield* compareWithin(before, after, at);
+  yield* compareOutside(before, after, at);
 }
 
-function* compareWithin(before: MeshIr | null, after: MeshIr): Generator<Comparison> {
+/** Whether some request of these rules may end at one of the ports. */
+function leadsTo(at: ReadonlySet<PortKey> | null, rules: readonly RouteRule[]): boolean {
+  return at === null || targetsOfRules(rules).some((port) => at.has(port));
+}
+
+/** Ports where another set of requests may be let in: new or gone, or their rules, their dialect or somebody's identity changed. */
+export function portsWithOtherAccess(before: MeshIr, after: MeshIr): ReadonlySet<PortKey> {
+  const principals = new Map(before.workloads.map((workload) => [workload.key, workload.principal]));
+  const sameIdentities = after.workloads.every(({ key, principal }) => (principals.get(key) ?? principal) === principal);
+  const meanings = (ir: MeshIr): ReadonlyMap<PortKey, string> =>
+    new Map(
+      ir.services.flatMap((service) =>
+        service.ports.map((port) => [port.key, canonicalJson([port.urls, accessOf(ir, port.key)])] as const),
+      ),
+    );
+  const [old, fresh] = [meanings(before), meanings(after)];
+  return new Set([...old.keys(), ...fresh.keys()].filter((port) => !sameIdentities || old.get(port) !== fresh.get(port)));
+}
+
+function* compareWithin(before: MeshIr | null, after: MeshIr, at: ReadonlySet<PortKey> | null): Generator<Comparison> {
   const sides = [before && sideOf(before), sideOf(after)] as const;
   const ports = sortedUnique([...(sides[0]?.tables.keys() ?? []), ...sides[1].tables.keys()]);
   for (const port of ports) {
+    if (!sides.some((side) => leadsTo(at, side?.tables.get(port)?.rules ?? []))) continue;
     const same = sides[0]?.meaning(port) === sides[1].meaning(port);
     const callers = sortedUnique([...(sides[0]?.callersOf(port) ?? []), ...sides[1].callersOf(port)]);
     let probes: readonly Probe[] | undefined;
@@ -61,7 +84,7 @@ function* compareWithin(before: MeshIr | null, after: MeshIr): Generator<Compari
   }
 }
 
-function* compareOutside(before: MeshIr | null, after: MeshIr): Generator<Comparison> {
+function* compareOutside(before: MeshIr | null, after: MeshIr, at: ReadonlySet<PortKey> | null): Generator<Comparison> {
   const key = (table: HostRoutes): string => `${table.gateway} ${table.listener} ${table.host}`;
   const tables = [
     new Map((before?.hostRoutes ?? []).map((table) => [key(table), table])),
@@ -70,7 +93,7 @@ function* compareOutside(before: MeshIr | null, after: MeshIr): Generator<Compar
   for (const name of sortedUnique([...tables[0].keys(), ...tables[1].keys()])) {
     const [old, fresh] = [tables[0].get(name), tables[1].get(name)];
     const table = fresh ?? old;
-    if (!table) continue;
+    if (!table || !(leadsTo(at, old?.rules ?? []) || leadsTo(at, fresh?.rules ?? []))) continue;
     const meaning = (ir: MeshIr | null, own: HostRoutes | undefined): string =>
       ir && own
         ? canonicalJson([own.rules, decidersOf(ir, own.rules, null).access, targetUrls(ir, own.rules), principalOf(ir, own.gateway)])
