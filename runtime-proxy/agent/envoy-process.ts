@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import type { Clock } from '../../platform/clock';
 import type { Log } from '../../platform/log';
-import { endOrphan, spawnGroup, stopGroup, writePidFile } from '../../platform/process';
+import { endOrphan, signalGroup, spawnGroup, stopGroup, writePidFile } from '../../platform/process';
 
 export interface EnvoyOptions {
   readonly binary: string;
@@ -31,6 +31,10 @@ export async function runEnvoy(
   { clock, log, onLine }: { readonly clock: Clock; readonly log: Log; readonly onLine: (line: string) => void },
 ): Promise<EnvoyProcess> {
   if (await endOrphan(options.pidFile)) log.warn({ pidFile: options.pidFile }, 'ended the Envoy that an earlier agent left behind');
+  for (const pid of await strays(options.bootstrapFile)) {
+    log.warn({ pid }, 'ended an Envoy of this folder that no pid file names');
+    signalGroup(pid, 'SIGKILL');
+  }
   const args = [
     ...['-c', options.bootstrapFile],
     ...['--concurrency', String(options.concurrency)],
@@ -95,4 +99,15 @@ export async function runEnvoy(
       await fs.rm(options.pidFile, { force: true });
     },
   };
+}
+
+/** Envoys that run with our bootstrap file: an agent killed between starting one and noting its pid leaves such a one. Linux only; elsewhere none is found. */
+async function strays(bootstrapFile: string): Promise<readonly number[]> {
+  const found: number[] = [];
+  for (const name of await fs.readdir('/proc').catch(() => [])) {
+    if (!/^\d+$/.test(name)) continue;
+    const args = (await fs.readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (args[1] === '-c' && args[2] === bootstrapFile) found.push(Number(name));
+  }
+  return found;
 }

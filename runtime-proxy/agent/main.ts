@@ -7,6 +7,7 @@ import { isNotFound, readTextIfThere, writeFileAtomic } from '../../platform/fil
 import { systemClock } from '../../platform/clock';
 import { createLog, type Log } from '../../platform/log';
 import { createMetrics, metricsHandler } from '../../platform/metrics';
+import { readPidFile, writePidFile } from '../../platform/process';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import { adminToken, serveAdmin, type AdminServer } from '../rpc/admin-http';
 import { reasonOf } from '../rpc/decode';
@@ -74,6 +75,9 @@ export async function runAgent(
   assertConfig(config);
   await fs.mkdir(config.runDir, { recursive: true, mode: 0o700 });
   const file = (name: string): string => path.join(config.runDir, name);
+  const other = await readPidFile(file('agent.pid'));
+  if (other !== null && other.pid !== process.pid) throw new Error(`an agent runs in ${config.runDir} already: pid ${other.pid}`);
+  await writePidFile(file('agent.pid'), process.pid);
   const sockets = { secrets: file('sds.sock'), admin: file('admin.sock') };
   for (const socket of Object.values(sockets)) {
     if (Buffer.byteLength(socket) > longestSocketPath) throw new Error(`${socket} is too long for a unix socket: choose a shorter runDir`);
@@ -179,7 +183,7 @@ export async function runAgent(
     holder.close();
     await secrets.close();
     await health?.close();
-    for (const socket of Object.values(sockets)) await fs.rm(socket, { force: true });
+    for (const gone of [...Object.values(sockets), file('agent.pid')]) await fs.rm(gone, { force: true });
     log.info('the agent is down');
   };
   /** Waits until Envoy has no request in work, or the time is over. */
