@@ -159,3 +159,22 @@ test("a denial names itself over an allow, and the caller's own need goes out by
   await both('productpage', 'reviews', 'GET', '/reviews/1');
   expect(await client.admin('/clusters')).toMatch(/bookinfo-productpage:bookinfo\/reviews\.web\|v[13]\+bookinfo\.productpage::/);
 });
+
+describe('timeouts and retries are those of the caller, where it is stricter', () => {
+  const ask = (headers: MeshRequest['headers']): Promise<RawAnswer> =>
+    askEnvoy(ir, mesh, {
+      from: { kind: 'workload', workload: key('productpage') },
+      to: web('reviews'),
+      method: 'GET',
+      path: '/reviews/1',
+      headers,
+    });
+  test('one that fails once is tried again, one that fails twice is not tried a third time', async () => {
+    expect((await ask({ 'x-fail': 'once:1' })).status).toBe(200);
+    expect((await ask({ 'x-fail': 'twice:2' })).status).toBe(503);
+    expect((await ask({ 'x-fail': 'twice:2' })).status).toBe(200); // two tries were made, no more
+  });
+  test('the owner would wait two seconds, the product page does not', async () => {
+    expect(await ask({ 'x-delay-ms': '1500' })).toMatchObject({ status: 504 });
+  });
+});

@@ -75,9 +75,13 @@ export interface TestApps {
   close(): Promise<void>;
 }
 
-/** Applications on many ports in one process; each answers 200 with its port in `x-app` and what it saw as JSON. */
+/**
+ * Applications on many ports in one process; each answers 200 with its port in `x-app` and what it saw as JSON. `x-delay-ms: 500` makes it slow,
+ * `x-fail: name:2` makes the first two requests of that name answer 503.
+ */
 export function testApps(): TestApps {
   const servers = new Map<number, http.Server>();
+  const failures = new Map<string, number>();
   const stop = (server: http.Server): Promise<void> =>
     new Promise((resolve) => {
       server.close(() => resolve());
@@ -98,7 +102,14 @@ export function testApps(): TestApps {
                 request.resume();
                 response.setHeader('x-app', String(port));
                 response.setHeader('content-type', 'application/json');
-                response.end(JSON.stringify({ method: request.method, url: request.url, headers: request.headers }));
+                const [fault = '', times = '0'] = String(request.headers['x-fail'] ?? '').split(':');
+                const failed = failures.get(fault) ?? 0;
+                if (failed < Number(times)) {
+                  failures.set(fault, failed + 1);
+                  response.statusCode = 503;
+                }
+                const body = JSON.stringify({ method: request.method, url: request.url, headers: request.headers });
+                setTimeout(() => response.end(body), Number(request.headers['x-delay-ms'] ?? 0)).unref();
               });
               servers.set(port, server);
               server.once('error', reject).listen(port, '127.0.0.1', () => resolve());
