@@ -99,7 +99,7 @@ const principalOf = (ir: MeshIr, workload: WorkloadKey): Principal | undefined =
 function lets(ir: MeshIr, { caller, probe, host, port: addressed }: Comparison, port: PortKey): boolean {
   const principal = principalOf(ir, caller);
   const service = serviceOf(ir, serviceOfPort(port));
-  if (principal === undefined || !service) return false;
+  if (principal === undefined || !service?.ports.some((known) => known.key === port)) return false;
   const named = addressed === null ? '' : `${nameOf(serviceOfPort(addressed))}.${namespaceOf(serviceOfPort(addressed))}`;
   const authority = probe.headers['host'] ?? (host ? host.host.replace('*', 'any') : named);
   const request = { principal, port, method: probe.method, path: probe.path, headers: probe.headers, host: authority };
