@@ -32,7 +32,10 @@ interface Kill {
   readonly wrong: number;
 }
 
-async function killOnce(stage: Stage, victim: Victim, point: Point, round: number): Promise<Kill> {
+/** Each release is another split, so that each has something to roll out. */
+const shares = [50, 60, 70, 40] as const;
+
+async function killOnce(stage: Stage, victim: Victim, point: Point, round: number, share: number): Promise<Kill> {
   const trust = (await stage.identity('platform/edge')).trustPem;
   const allowed = load(2, 5, async (connection) => (await connection.send(stage.host, '/productpage')).status, () => connect(stage.layout.edge, { ca: trust, serverName: stage.host }));
   const denied = load(1, 10, async (connection) => (await connection.send('ratings:9080', '/ratings/0')).status, () => connect(stage.outbound('productpage-1')));
@@ -40,7 +43,6 @@ async function killOnce(stage: Stage, victim: Victim, point: Point, round: numbe
   let outcome = '?';
   let settled = false;
   try {
-    const share = round % 2 === 0 ? 50 : 60;
     const current = await stage.policies.read('policies/books/traffic.policy.ts');
     const from = /    to: [^\n]*,\n    timeout/.exec(current)?.[0];
     if (from === undefined) throw new Error('the route to change is not in the policies');
@@ -50,23 +52,28 @@ async function killOnce(stage: Stage, victim: Victim, point: Point, round: numbe
       ]);
       return stage.finished(commit);
     })();
-    finish.catch(() => undefined); // it is awaited below, after the kill
-    at = await reach(stage, point);
+    at = await Promise.race([reach(stage, point), finish.then((attempt) => `too late: ${attempt.outcome ?? '?'}`)]);
     stage.mesh.supervisor.get(victim)?.signal('SIGKILL');
     outcome = (await finish).outcome ?? '?';
     settled = await settle(stage);
-  } finally {
-    const [good, bad] = [await allowed.stop(), await denied.stop()];
-    const sum = (counts: Readonly<Record<number, number>>, holds: (status: number) => boolean): number =>
-      Object.entries(counts).reduce((total, [status, count]) => total + (holds(Number(status)) ? count : 0), 0);
-    const lost = (status: number): boolean => status === 0 || status >= 500;
-    const result = {
-      requests: sum(good, () => true) + sum(bad, () => true),
-      lost: sum(good, lost) + sum(bad, lost),
-      wrong: sum(good, (status) => !lost(status) && status !== 200) + sum(bad, (status) => !lost(status) && status !== 403),
-    };
-    return { victim, point, round, at, outcome, settled, ...result };
+  } catch (error) {
+    outcome = error instanceof Error ? error.message : String(error);
   }
+  const [good, bad] = [await allowed.stop(), await denied.stop()];
+  const sum = (counts: Readonly<Record<number, number>>, holds: (status: number) => boolean): number =>
+    Object.entries(counts).reduce((total, [status, count]) => total + (holds(Number(status)) ? count : 0), 0);
+  const lost = (status: number): boolean => status === 0 || status >= 500;
+  return {
+    victim,
+    point,
+    round,
+    at,
+    outcome,
+    settled,
+    requests: sum(good, () => true) + sum(bad, () => true),
+    lost: sum(good, lost) + sum(bad, lost),
+    wrong: sum(good, (status) => !lost(status) && status !== 200) + sum(bad, (status) => !lost(status) && status !== 403),
+  };
 }
 
 /** Waits until the release is at the point, and says where it was seen. */
@@ -107,7 +114,7 @@ async function main(times: number, json: boolean, cleanup: Cleanup): Promise<boo
   for (const victim of victims) {
     for (const point of points) {
       for (let round = 0; round < times; round += 1) {
-        const kill = await killOnce(stage, victim, point, round);
+        const kill = await killOnce(stage, victim, point, round, shares[kills.length % shares.length] ?? 50);
         kills.push(kill);
         write(`${kill.victim.padEnd(20)} ${kill.point.padEnd(14)} ${round + 1}/${times}  at ${kill.at}: ${kill.outcome}${kill.settled ? '' : ', NOT SETTLED'}, ${kill.requests} requests, ${kill.lost} lost, ${kill.wrong} wrong`);
       }
