@@ -59,7 +59,9 @@ module.exports = {
       comment: 'what was reviewed is what was signed is what is served: neither webhook nor control plane ever runs the compiler',
       severity: 'error',
       from: { path: '^(runtime-proxy|webhook)/', pathNot: '\\.test\\.ts$' },
-      to: { path: ['^(compiler|gitops|deploy|sdk|cli|scripts|web)/', '(^|/)node_modules/(typescript|@typescript|esbuild|quickjs-emscripten)'] },
+      to: {
+        path: ['^(compiler|gitops|deploy|sdk|cli|scripts|web)/', '(^|/)node_modules/(typescript|@typescript|esbuild|quickjs-emscripten)'],
+      },
     },
     {
       name: 'io-only-at-the-edges',
@@ -71,7 +73,12 @@ module.exports = {
       },
       to: { path: '^(node:)?(fs|fs/promises|net|tls|http|http2|https|dgram|dns|child_process|cluster|worker_threads)$' },
     },
-    { name: 'pulumi-only-in-deploy', severity: 'error', from: not(['^deploy/', '\\.test\\.ts$', '^node_modules/', '^test/']), to: { path: '(^|/)node_modules/@pulumi/' } },
+    {
+      name: 'pulumi-only-in-deploy',
+      severity: 'error',
+      from: not(['^deploy/', '\\.test\\.ts$', '^node_modules/', '^test/']),
+      to: { path: '(^|/)node_modules/@pulumi/' },
+    },
     {
       name: 'express-only-in-http-servers',
       severity: 'error',
@@ -84,8 +91,18 @@ module.exports = {
       from: not(['^runtime-proxy/', '^deploy/provider/', '\\.test\\.ts$', '^node_modules/', '^test/']),
       to: { path: '(^|/)node_modules/@grpc/' },
     },
-    { name: 'policies-import-the-sdk-only', severity: 'error', from: { path: '^policies/' }, to: { pathNot: ['^policies/', '^sdk/', '^meshwright/(policy|testing|lib)$'] } },
-    { name: 'no-cycles', severity: 'error', from: { pathNot: '^node_modules/' }, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'policies-import-the-sdk-only',
+      severity: 'error',
+      from: { path: '^policies/' },
+      to: { pathNot: ['^policies/', '^sdk/', '^meshwright/(policy|testing|lib)$'] },
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: { pathNot: '^node_modules/' },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     {
       name: 'product-imports-no-tests',
       severity: 'error',
@@ -98,20 +115,34 @@ module.exports = {
       from: { path: '^(core|platform|sdk|compiler|runtime-proxy|deploy|gitops|web|cli)/' },
       to: { path: '^(scripts|bench)/' },
     },
-    { name: 'nothing-imports-the-cli', severity: 'error', from: { pathNot: ['^cli/', '^scripts/', '^test/', '\\.test\\.ts$'] }, to: { path: '^cli/' } },
+    {
+      name: 'nothing-imports-the-cli',
+      severity: 'error',
+      from: { pathNot: ['^cli/', '^scripts/', '^test/', '\\.test\\.ts$'] },
+      to: { path: '^cli/' },
+    },
     {
       name: 'no-dev-dependency-in-the-product',
       severity: 'error',
       from: { path: '^(core|platform|sdk|compiler|runtime-proxy|deploy|gitops|web|cli)/', pathNot: ['\\.test\\.ts$'] },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
-    { name: 'nothing-unresolved', severity: 'error', from: { pathNot: ['^policies/', '^docs/'] }, to: { couldNotResolve: true, pathNot: '^meshwright/|^#' } },
+    {
+      name: 'nothing-unresolved',
+      severity: 'error',
+      from: { pathNot: ['^policies/', '^docs/'] },
+      to: { couldNotResolve: true, pathNot: '^meshwright/|^#' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: ['^dist/', '\\.d\\.ts$', '^core/wire/gen/'] },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'], extensions: ['.ts', '.js', '.json', '.d.ts'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default'],
+      extensions: ['.ts', '.js', '.json', '.d.ts'],
+    },
   },
 };

@@ -78,11 +78,15 @@ async function ofObjects(files: ReadonlyMap<string, string>, changed: ReadonlyMa
     process.stdout.write(`${kind}: ${own.length}, median ${median(own)} bytes, largest ${Math.max(...own)}\n`);
   }
   const after = await objectsOf(changed);
-  process.stdout.write(`objects changed by one service's timeout: ${[...after].filter(([name, text]) => before.get(name) !== text).length}\n`);
+  process.stdout.write(
+    `objects changed by one service's timeout: ${[...after].filter(([name, text]) => before.get(name) !== text).length}\n`,
+  );
 }
 
 async function main(services: number): Promise<void> {
-  process.stdout.write(`${os.cpus().length} x ${os.cpus()[0]?.model ?? '?'}, Node ${process.versions.node}\n\n| | wall | peak memory |\n|---|---|---|\n`);
+  process.stdout.write(
+    `${os.cpus().length} x ${os.cpus()[0]?.model ?? '?'}, Node ${process.versions.node}\n\n| | wall | peak memory |\n|---|---|---|\n`,
+  );
   await ofFolder('example mesh', path.join(root, 'policies'), 5, 'prod');
   const files = generatePolicies(services, 5);
   const folder = await temporaryFolder('bench-policies');
@@ -91,10 +95,15 @@ async function main(services: number): Promise<void> {
       await fs.mkdir(path.dirname(path.join(folder, name)), { recursive: true });
       await fs.writeFile(path.join(folder, name), text);
     }
-    const { environments } = JSON.parse((await runCommand(process.execPath, [program, 'check', folder, '--json'], { maxOutput: 1 << 28 })).stdout);
+    const { environments } = JSON.parse(
+      (await runCommand(process.execPath, [program, 'check', folder, '--json'], { maxOutput: 1 << 28 })).stdout,
+    );
     await ofFolder(`${services} services`, folder, 3, environments[0]);
     process.stdout.write('\n');
-    await ofObjects(files, new Map([...files].map(([name, text]) => [name, text.replace(/(?<head>const routes0 = .*timeout: ')2s/, '$<head>3s')])));
+    await ofObjects(
+      files,
+      new Map([...files].map(([name, text]) => [name, text.replace(/(?<head>const routes0 = .*timeout: ')2s/, '$<head>3s')])),
+    );
   } finally {
     await fs.rm(folder, { recursive: true, force: true });
   }

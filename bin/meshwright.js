@@ -30,7 +30,8 @@ if (newEnough) {
   require(main).main(process.argv.slice(2));
 } else {
   const node = installedNode();
-  if (!node) fail(`needs Node 22.19 or later and this is ${process.versions.node}: install it, or run \`npm ci\` in ${root}, which brings one`);
+  if (!node)
+    fail(`needs Node 22.19 or later and this is ${process.versions.node}: install it, or run \`npm ci\` in ${root}, which brings one`);
   const child = require('node:child_process').spawn(node, [__filename, ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => fail(`cannot start ${node}: ${error.message}`));

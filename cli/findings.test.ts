@@ -3,7 +3,15 @@ import { formatGithub, formatText, summary, toSarif } from './findings';
 import { styleOf } from './output';
 
 const found: readonly Diagnostic[] = [
-  { code: 'MW4002', slug: 'never-matches', severity: 'error', message: 'never matches: 100%, of it', help: 'move it up', span: { file: 'books/a.policy.ts', line: 3, column: 5 }, related: [{ message: 'this takes it', span: { file: 'books/a.policy.ts', line: 2, column: 1 } }] },
+  {
+    code: 'MW4002',
+    slug: 'never-matches',
+    severity: 'error',
+    message: 'never matches: 100%, of it',
+    help: 'move it up',
+    span: { file: 'books/a.policy.ts', line: 3, column: 5 },
+    related: [{ message: 'this takes it', span: { file: 'books/a.policy.ts', line: 2, column: 1 } }],
+  },
   { code: 'MW4003', slug: 'no-one-calls', severity: 'warning', message: 'nobody calls', environments: ['dev'] },
 ];
 const show = (file: string): string => `policies/${file}`;
@@ -21,12 +29,22 @@ it('counts', () => {
   expect(summary([])).toBe('nothing found');
 });
 it('escapes what GitHub would take for its own', () => {
-  expect(formatGithub(found, show).split('\n')[0]).toBe('::error file=policies/books/a.policy.ts,line=3,col=5,title=MW4002 never-matches::never matches: 100%25, of it%0Ahelp: move it up');
+  expect(formatGithub(found, show).split('\n')[0]).toBe(
+    '::error file=policies/books/a.policy.ts,line=3,col=5,title=MW4002 never-matches::never matches: 100%25, of it%0Ahelp: move it up',
+  );
 });
 it('gives SARIF with a rule for each code and a region for each place', () => {
   expect(toSarif(found, show, '1.2.3')).toMatchObject({
     version: '2.1.0',
-    runs: [{ tool: { driver: { rules: [{ id: 'MW4002' }, { id: 'MW4003' }] } }, results: [{ level: 'error', locations: [{ physicalLocation: { region: { startLine: 3, startColumn: 5 } } }] }, { level: 'warning', locations: [] }] }],
+    runs: [
+      {
+        tool: { driver: { rules: [{ id: 'MW4002' }, { id: 'MW4003' }] } },
+        results: [
+          { level: 'error', locations: [{ physicalLocation: { region: { startLine: 3, startColumn: 5 } } }] },
+          { level: 'warning', locations: [] },
+        ],
+      },
+    ],
   });
 });
 it('paints only where it is asked to', () => {

@@ -13,5 +13,9 @@ export function countProxies(before: readonly MeshObject[], after: readonly Mesh
     (proxy) => differs(objectName(proxy)) || proxy.spec.outbound.services.some((service) => differs(`ServiceConfig/${service}`)),
   );
   const bytes = (all: ReadonlyMap<string, string>): number => [...all.values()].reduce((total, text) => total + Buffer.byteLength(text), 0);
-  return { changed: changed.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).sort(), total: proxies.length, bytes: bytes(is) - bytes(was) };
+  return {
+    changed: changed.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).sort(),
+    total: proxies.length,
+    bytes: bytes(is) - bytes(was),
+  };
 }

@@ -10,7 +10,32 @@ it('no verb and no option of a verb is there twice', () => {
 });
 it('every verb that architecture names is there', () => {
   const names = verbs.map((verb) => verb.name);
-  for (const name of ['init', 'check', 'build', 'ask', 'test', 'diff', 'explain', 'why', 'graph', 'verify', 'keys generate', 'up', 'serve control-plane', 'serve gitops', 'agent', 'preview', 'deploy', 'status', 'rollout promote', 'rollout abort', 'rollout rollback', 'proxy status', 'proxy config', 'proxy diff'])
+  for (const name of [
+    'init',
+    'check',
+    'build',
+    'ask',
+    'test',
+    'diff',
+    'explain',
+    'why',
+    'graph',
+    'verify',
+    'keys generate',
+    'up',
+    'serve control-plane',
+    'serve gitops',
+    'agent',
+    'preview',
+    'deploy',
+    'status',
+    'rollout promote',
+    'rollout abort',
+    'rollout rollback',
+    'proxy status',
+    'proxy config',
+    'proxy diff',
+  ])
     expect(names).toContain(name);
 });
 it.each(verbs.map((verb) => [verb.name, verb] as const))('%s has code, a summary and examples that name it', async (name, verb) => {

@@ -12,7 +12,8 @@ const files = fs
   .filter((name) => name.endsWith('.ts'))
   .map((name) => [name, fs.readFileSync(path.join(folder, name), 'utf8')] as const);
 const options = { asOf: '2026-11-22', typecheck: false };
-const edited = (name: string, from: string, to: string) => sourceTree(files.map(([file, text]) => [file, file === name ? text.replace(from, to) : text] as const));
+const edited = (name: string, from: string, to: string) =>
+  sourceTree(files.map(([file, text]) => [file, file === name ? text.replace(from, to) : text] as const));
 
 describe('the table of stages', () => {
   it('names each stage and its metric once', () => {
@@ -23,7 +24,12 @@ describe('the table of stages', () => {
   it('runs them in order, tells of each, and stops where it is told', async () => {
     const begun: string[] = [];
     const measured: string[] = [];
-    const compiled = await compile(sourceTree(files), { ...options, stopAfter: 'lower', onStage: (stage) => begun.push(stage), observe: (metric) => measured.push(metric) });
+    const compiled = await compile(sourceTree(files), {
+      ...options,
+      stopAfter: 'lower',
+      onStage: (stage) => begun.push(stage),
+      observe: (metric) => measured.push(metric),
+    });
     expect(begun).toEqual(['source', 'typecheck', 'evaluate', 'lower']);
     expect(measured.length).toBe(4);
     expect([...compiled.irs.keys()]).toEqual(['dev', 'staging', 'prod']);
@@ -48,25 +54,48 @@ describe('compile', () => {
     expect(digestOfJson([...other.objects])).toBe(digestOfJson([...whole.objects]));
   });
   it('changes no object for a comment, and one service for its timeout', async () => {
-    const digests = (compiled: Compiled) => new Map((compiled.objects.get('prod') ?? []).map((object) => [`${object.kind}/${object.metadata.name}`, digestOfJson(object)]));
-    const commented = await compile(edited('books/traffic.policy.ts', 'export const reviewsRoutes', '// words\n\nexport const reviewsRoutes'), options);
+    const digests = (compiled: Compiled) =>
+      new Map((compiled.objects.get('prod') ?? []).map((object) => [`${object.kind}/${object.metadata.name}`, digestOfJson(object)]));
+    const commented = await compile(
+      edited('books/traffic.policy.ts', 'export const reviewsRoutes', '// words\n\nexport const reviewsRoutes'),
+      options,
+    );
     expect(digests(commented)).toEqual(digests(whole));
     const slower = await compile(edited('books/traffic.policy.ts', "prod: '2s'", "prod: '3s'"), options);
     const before = digests(whole);
-    expect([...digests(slower)].filter(([name, digest]) => before.get(name) !== digest).map(([name]) => name)).toEqual(['ServiceConfig/reviews.web']);
+    expect([...digests(slower)].filter(([name, digest]) => before.get(name) !== digest).map(([name]) => name)).toEqual([
+      'ServiceConfig/reviews.web',
+    ]);
   });
   it('builds nothing of what is wrong', async () => {
     const wrong = await compile(edited('books/traffic.policy.ts', "to: 'v1',", 'to: { v1: 50, v3: 20 },'), options);
     expect([...new Set(wrong.diagnostics.map((one) => one.code))]).toEqual(['MW3020']);
     expect(wrong.objects.size).toBe(0);
-    expect(await buildRelease({ compiled: wrong, environment: 'prod', previous: null, commit: 'c', repository: 'r', asOf: '2026-11-22', notAfter: '2026-11-23T00:00:00.000Z' })).not.toHaveProperty('value');
+    expect(
+      await buildRelease({
+        compiled: wrong,
+        environment: 'prod',
+        previous: null,
+        commit: 'c',
+        repository: 'r',
+        asOf: '2026-11-22',
+        notAfter: '2026-11-23T00:00:00.000Z',
+      }),
+    ).not.toHaveProperty('value');
   });
   it('says which environments there are when asked for another', async () => {
     const compiled = await compile(sourceTree(files), { ...options, environments: ['production'] });
     expect(compiled.diagnostics).toMatchObject([{ code: 'MW0002', message: expect.stringContaining('`staging`') }]);
   });
   it('a release follows the one in force', async () => {
-    const common = { compiled: whole, environment: 'prod', commit: 'c', repository: 'r', asOf: '2026-11-22', notAfter: '2026-11-23T00:00:00.000Z' };
+    const common = {
+      compiled: whole,
+      environment: 'prod',
+      commit: 'c',
+      repository: 'r',
+      asOf: '2026-11-22',
+      notAfter: '2026-11-23T00:00:00.000Z',
+    };
     const first = (await buildRelease({ ...common, previous: null })).value;
     if (!first) throw new Error('no release');
     expect(first).toMatchObject({ generation: 1, parent: null, stable: {} });

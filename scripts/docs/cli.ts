@@ -3,7 +3,12 @@ import type { Verb } from '../../cli/command';
 /** docs/reference/cli.md, from the table of verbs. */
 export function cliReference(verbs: readonly Verb[]): string {
   const usage = (verb: Verb): string =>
-    ['meshwright', verb.name, ...(verb.arguments ?? []).map((one) => (one.required ? `<${one.name}>` : `[${one.name}]`)), ...((verb.options ?? []).length > 0 ? ['[options]'] : [])].join(' ');
+    [
+      'meshwright',
+      verb.name,
+      ...(verb.arguments ?? []).map((one) => (one.required ? `<${one.name}>` : `[${one.name}]`)),
+      ...((verb.options ?? []).length > 0 ? ['[options]'] : []),
+    ].join(' ');
   const sections = verbs.flatMap((verb) => [
     `## ${verb.name}`,
     '',
@@ -29,7 +34,10 @@ export function cliReference(verbs: readonly Verb[]): string {
 function table(verb: Verb): readonly string[] {
   const rows = [
     ...(verb.arguments ?? []).map((one) => `| \`${one.name}\` | ${one.summary} |`),
-    ...(verb.options ?? []).map((one) => `| \`${one.flags}\` | ${one.summary}${one.choices ? ` (${one.choices.join(', ')})` : ''}${one.default === undefined ? '' : `; default \`${one.default}\``} |`),
+    ...(verb.options ?? []).map(
+      (one) =>
+        `| \`${one.flags}\` | ${one.summary}${one.choices ? ` (${one.choices.join(', ')})` : ''}${one.default === undefined ? '' : `; default \`${one.default}\``} |`,
+    ),
   ];
   return rows.length === 0 ? [] : ['| | |', '|---|---|', ...rows.map((row) => row.replace(/(?<=\w)\|(?=\w)/g, '\\|')), ''];
 }

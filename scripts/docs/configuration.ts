@@ -7,9 +7,25 @@ interface Schema {
   readonly required?: readonly string[];
 }
 
-export function configurationReference(schemas: readonly { readonly name: string; readonly verb: string; readonly schema: Schema }[]): string {
-  const sections = schemas.flatMap(({ verb, schema }) => [`## \`meshwright ${verb} --config FILE\``, '', ...(schema.description ? [schema.description, ''] : []), '| member | type | needed | |', '|---|---|---|---|', ...rows(schema, ''), '']);
-  return ['# Configuration files', '', 'Generated from the types of the servers. JSON; an unknown member is refused. Times in milliseconds.', '', ...sections].join('\n');
+export function configurationReference(
+  schemas: readonly { readonly name: string; readonly verb: string; readonly schema: Schema }[],
+): string {
+  const sections = schemas.flatMap(({ verb, schema }) => [
+    `## \`meshwright ${verb} --config FILE\``,
+    '',
+    ...(schema.description ? [schema.description, ''] : []),
+    '| member | type | needed | |',
+    '|---|---|---|---|',
+    ...rows(schema, ''),
+    '',
+  ]);
+  return [
+    '# Configuration files',
+    '',
+    'Generated from the types of the servers. JSON; an unknown member is refused. Times in milliseconds.',
+    '',
+    ...sections,
+  ].join('\n');
 }
 
 function rows(schema: Schema, prefix: string): readonly string[] {

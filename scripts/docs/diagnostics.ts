@@ -21,10 +21,29 @@ const sentence = (text: string): string => {
 
 /** The page of one code. */
 export function diagnosticPage(entry: CatalogueEntry, example: DiagnosticExample | undefined): string {
-  const lines = [`# ${entry.code} ${entry.slug}`, '', sentence(entry.summary), '', `An ${entry.severity}`.replace('An w', 'A w') + `, said ${stageSays[entry.stage] ?? entry.stage}.`];
+  const lines = [
+    `# ${entry.code} ${entry.slug}`,
+    '',
+    sentence(entry.summary),
+    '',
+    `An ${entry.severity}`.replace('An w', 'A w') + `, said ${stageSays[entry.stage] ?? entry.stage}.`,
+  ];
   if (example && example.prose !== '') lines.push('', example.prose);
   if (example && example.bad.size > 0) {
-    lines.push('', '## For example', '', ...fence(example.bad), '', '```text', example.says, '```', '', '## Repaired', '', ...fence(example.good));
+    lines.push(
+      '',
+      '## For example',
+      '',
+      ...fence(example.bad),
+      '',
+      '```text',
+      example.says,
+      '```',
+      '',
+      '## Repaired',
+      '',
+      ...fence(example.good),
+    );
   } else if (!example) {
     lines.push('', 'It is about no line of a policy, so there is no example; its help line says what to do.');
   }
@@ -32,7 +51,10 @@ export function diagnosticPage(entry: CatalogueEntry, example: DiagnosticExample
 }
 
 function fence(files: ReadonlyMap<string, string | null>): readonly string[] {
-  return [...files].flatMap(([file, text], index) => [...(index > 0 ? [''] : []), ...(text === null ? [`\`policies/${file}\` is not there.`] : ['```ts', `// policies/${file}`, text.trimEnd(), '```'])]);
+  return [...files].flatMap(([file, text], index) => [
+    ...(index > 0 ? [''] : []),
+    ...(text === null ? [`\`policies/${file}\` is not there.`] : ['```ts', `// policies/${file}`, text.trimEnd(), '```']),
+  ]);
 }
 
 /** docs/reference/diagnostics.md: all of them in one table for each stage. */
@@ -43,7 +65,11 @@ export function diagnosticsReference(catalogue: readonly CatalogueEntry[]): stri
     '',
     '| code | name | severity | what is wrong |',
     '|---|---|---|---|',
-    ...catalogue.filter((one) => one.stage === stage).map((one) => `| [${one.code}](../diagnostics/${one.code}.md) | ${one.slug} | ${one.severity} | ${one.summary.replaceAll('|', '\\|')} |`),
+    ...catalogue
+      .filter((one) => one.stage === stage)
+      .map(
+        (one) => `| [${one.code}](../diagnostics/${one.code}.md) | ${one.slug} | ${one.severity} | ${one.summary.replaceAll('|', '\\|')} |`,
+      ),
     '',
   ]);
   return `# Diagnostics\n\nGenerated from \`core/diagnostics\`. \`meshwright explain CODE\` prints a page.\n\n${tables.join('\n')}`;

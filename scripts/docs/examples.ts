@@ -54,5 +54,7 @@ export function withSays(text: string, says: string): string {
 /** All examples of a folder, by code. */
 export function readExamples(folder: string): ReadonlyMap<string, DiagnosticExample> {
   const names = readdirSync(folder).filter((name) => /^MW\d{4}\.txt$/.test(name));
-  return new Map(names.sort().map((name) => [name.slice(0, 6), parseExample(name.slice(0, 6), readFileSync(path.join(folder, name), 'utf8'))]));
+  return new Map(
+    names.sort().map((name) => [name.slice(0, 6), parseExample(name.slice(0, 6), readFileSync(path.join(folder, name), 'utf8'))]),
+  );
 }

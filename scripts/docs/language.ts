@@ -48,7 +48,21 @@ export function languageReference(modules: readonly { readonly name: string; rea
     '',
     intro,
     '',
-    ...entriesOf(text).flatMap((entry) => [`### ${entry.name}`, '', ...(entry.comment === '' ? [] : [entry.comment, '']), '```ts', entry.text, '```', '']),
+    ...entriesOf(text).flatMap((entry) => [
+      `### ${entry.name}`,
+      '',
+      ...(entry.comment === '' ? [] : [entry.comment, '']),
+      '```ts',
+      entry.text,
+      '```',
+      '',
+    ]),
   ]);
-  return ['# The policy language', '', 'Generated from the declarations in `sdk/types`: what a policy module may import, and nothing else.', '', ...sections].join('\n');
+  return [
+    '# The policy language',
+    '',
+    'Generated from the declarations in `sdk/types`: what a policy module may import, and nothing else.',
+    '',
+    ...sections,
+  ].join('\n');
 }

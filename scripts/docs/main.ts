@@ -23,12 +23,19 @@ const servers = [
 
 async function documents(): Promise<ReadonlyMap<string, string>> {
   const sources = await Promise.all(
-    ['platform', 'compiler', 'runtime-proxy', 'gitops', 'deploy'].map(async (folder) => (await listFiles(path.join(root, folder))).map((file) => `${folder}/${file}`)),
+    ['platform', 'compiler', 'runtime-proxy', 'gitops', 'deploy'].map(async (folder) =>
+      (await listFiles(path.join(root, folder))).map((file) => `${folder}/${file}`),
+    ),
   );
   const code = sources.flat().filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
   const metrics = (await Promise.all(code.map(async (file) => metricsIn(file, await read(file))))).flat();
   const examples = readExamples(path.join(root, 'test/golden/diagnostics'));
-  const schemas = await Promise.all(servers.map(async (server) => ({ ...server, schema: JSON.parse((await readTextIfThere(path.join(root, `cli/schemas/${server.name}.schema.json`))) ?? '{}') })));
+  const schemas = await Promise.all(
+    servers.map(async (server) => ({
+      ...server,
+      schema: JSON.parse((await readTextIfThere(path.join(root, `cli/schemas/${server.name}.schema.json`))) ?? '{}'),
+    })),
+  );
   const policyFiles = (await listFiles(path.join(root, 'sdk/types/policy'))).filter((name) => name !== 'index.d.ts');
   return new Map([
     ['docs/reference/cli.md', cliReference(verbs)],
@@ -38,7 +45,11 @@ async function documents(): Promise<ReadonlyMap<string, string>> {
     [
       'docs/reference/language.md',
       languageReference([
-        { name: 'meshwright/policy', intro: 'What a `*.policy.ts` imports.', text: (await Promise.all(policyFiles.map((name) => read(`sdk/types/policy/${name}`)))).join('\n') },
+        {
+          name: 'meshwright/policy',
+          intro: 'What a `*.policy.ts` imports.',
+          text: (await Promise.all(policyFiles.map((name) => read(`sdk/types/policy/${name}`)))).join('\n'),
+        },
         { name: 'meshwright/testing', intro: 'What a `*.policy.test.ts` imports.', text: await read('sdk/types/testing.d.ts') },
       ]),
     ],
@@ -64,7 +75,13 @@ async function main(check: boolean): Promise<number> {
     await fs.mkdir(path.dirname(file), { recursive: true });
     await writeFileAtomic(file, text);
   }
-  if (stale.length > 0) process.stderr.write(`${check ? 'not as `npm run fix` makes them' : 'written'}:\n${stale.slice(0, 10).map((name) => `  ${name}\n`).join('')}${stale.length > 10 ? `  and ${stale.length - 10} more\n` : ''}`);
+  if (stale.length > 0)
+    process.stderr.write(
+      `${check ? 'not as `npm run fix` makes them' : 'written'}:\n${stale
+        .slice(0, 10)
+        .map((name) => `  ${name}\n`)
+        .join('')}${stale.length > 10 ? `  and ${stale.length - 10} more\n` : ''}`,
+    );
   return check && stale.length > 0 ? 1 : 0;
 }
 

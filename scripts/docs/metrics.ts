@@ -1,5 +1,6 @@
 /** docs/reference/metrics.md, from the calls that make metrics: `metrics.counter({ name, help, labels })`. */
-const call = /\.(counter|gauge|histogram)\(\{\s*name:\s*'([^']+)',\s*help:\s*(?:'((?:[^'\\]|\\.)*)'|"([^"]*)")(?:,\s*labels:\s*\[([^\]]*)\])?/g;
+const call =
+  /\.(counter|gauge|histogram)\(\{\s*name:\s*'([^']+)',\s*help:\s*(?:'((?:[^'\\]|\\.)*)'|"([^"]*)")(?:,\s*labels:\s*\[([^\]]*)\])?/g;
 
 export interface MetricRow {
   readonly name: string;
@@ -20,16 +21,21 @@ export function metricsIn(file: string, text: string): readonly MetricRow[] {
   }));
 }
 
-export function metricsReference(rows: readonly MetricRow[], stages: readonly { readonly name: string; readonly metric: string; readonly does: string }[]): string {
+export function metricsReference(
+  rows: readonly MetricRow[],
+  stages: readonly { readonly name: string; readonly metric: string; readonly does: string }[],
+): string {
   const sorted = [...rows].sort((a, b) => (a.name < b.name ? -1 : 1));
   return [
     '# Metrics',
     '',
-    'Generated from the code. Every server answers `GET /metrics` in Prometheus\' text format, with the process\'s own metrics (memory, CPU, event loop) beside these.',
+    "Generated from the code. Every server answers `GET /metrics` in Prometheus' text format, with the process's own metrics (memory, CPU, event loop) beside these.",
     '',
     '| name | kind | labels | what it is | made in |',
     '|---|---|---|---|---|',
-    ...sorted.map((row) => `| \`${row.name}\` | ${row.kind} | ${row.labels.map((label) => `\`${label}\``).join(' ')} | ${row.help} | ${row.file} |`),
+    ...sorted.map(
+      (row) => `| \`${row.name}\` | ${row.kind} | ${row.labels.map((label) => `\`${label}\``).join(' ')} | ${row.help} | ${row.file} |`,
+    ),
     '',
     "The compiler's stages report their time by these names to whoever runs them (`CompileOptions.observe`), in seconds:",
     '',

@@ -10,16 +10,34 @@ const depcruise = path.join(root, 'node_modules', 'dependency-cruiser', 'bin', '
 jest.setTimeout(120_000);
 
 interface Cruise {
-  readonly summary: { readonly totalCruised: number; readonly violations: readonly { readonly rule: { readonly name: string }; readonly from: string; readonly to: string }[] };
+  readonly summary: {
+    readonly totalCruised: number;
+    readonly violations: readonly { readonly rule: { readonly name: string }; readonly from: string; readonly to: string }[];
+  };
 }
 async function cruise(cwd: string, folders: readonly string[]): Promise<Cruise> {
-  const { stdout, stderr } = await runCommand(process.execPath, [depcruise, '--config', config, '--output-type', 'json', ...folders], { cwd });
+  const { stdout, stderr } = await runCommand(process.execPath, [depcruise, '--config', config, '--output-type', 'json', ...folders], {
+    cwd,
+  });
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout);
 }
 
 it('the code keeps every direction', async () => {
-  const { summary } = await cruise(root, ['core', 'platform', 'sdk', 'compiler', 'runtime-proxy', 'deploy', 'gitops', 'web', 'cli', 'scripts', 'bench', 'policies']);
+  const { summary } = await cruise(root, [
+    'core',
+    'platform',
+    'sdk',
+    'compiler',
+    'runtime-proxy',
+    'deploy',
+    'gitops',
+    'web',
+    'cli',
+    'scripts',
+    'bench',
+    'policies',
+  ]);
   expect(summary.totalCruised).toBeGreaterThan(300);
   expect(summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`)).toEqual([]);
 });
@@ -34,7 +52,10 @@ const crimes: readonly { readonly rule: string; readonly files: Readonly<Record<
   { rule: 'stages-meet-in-core', files: { 'compiler/emit/envoy/a.ts': "import '../istio/b';", 'compiler/emit/istio/b.ts': '' } },
   { rule: 'stages-know-no-pipeline', files: { 'compiler/lower/a.ts': "import '../pipeline';", 'compiler/pipeline.ts': '' } },
   { rule: 'sdk-is-pure', files: { 'sdk/policy/a.ts': "import '../../core/lib/b';", 'core/lib/b.ts': 'export const b = 1;' } },
-  { rule: 'servers-never-reach-the-compiler', files: { 'runtime-proxy/a.ts': "import '../compiler/pipeline';", 'compiler/pipeline.ts': '' } },
+  {
+    rule: 'servers-never-reach-the-compiler',
+    files: { 'runtime-proxy/a.ts': "import '../compiler/pipeline';", 'compiler/pipeline.ts': '' },
+  },
   { rule: 'servers-never-reach-the-compiler', files: { 'webhook/a.ts': "import '../deploy/b';", 'deploy/b.ts': '' } },
   { rule: 'io-only-at-the-edges', files: { 'compiler/lower/a.ts': "import 'node:fs';" } },
   { rule: 'io-only-at-the-edges', files: { 'core/semantics/a.ts': "import 'node:http';" } },

@@ -16,29 +16,55 @@ function sources(folders: readonly string[]): readonly string[] {
 }
 const read = (name: string): string => fs.readFileSync(path.join(root, name), 'utf8');
 /** Code without comments and texts. */
-const bare = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`|"(?:[^"\\\n]|\\.)*"/gm, '""');
+const bare = (text: string): string =>
+  text.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`|"(?:[^"\\\n]|\\.)*"/gm, '""');
 
 it('no file is longer than 600 lines', () => {
   expect(sources(all).filter((name) => read(name).split('\n').length > 600)).toEqual([]);
 });
 it('files have kebab-case names', () => {
-  expect(sources(product).filter((name) => !/^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|d|policy|policy\.test))?\.ts$/.test(path.basename(name)))).toEqual([]);
+  expect(
+    sources(product).filter((name) => !/^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|d|policy|policy\.test))?\.ts$/.test(path.basename(name))),
+  ).toEqual([]);
 });
 it('no folder or file is called utils, helpers, common or manager (but for the filter that Envoy calls so)', () => {
-  expect(sources(product).filter((name) => /(?:^|[/-])(?:utils?|helpers?|common|managers?)(?:[/.-]|$)/.test(name) && !name.endsWith('/connection-manager.ts'))).toEqual([]);
+  expect(
+    sources(product).filter(
+      (name) => /(?:^|[/-])(?:utils?|helpers?|common|managers?)(?:[/.-]|$)/.test(name) && !name.endsWith('/connection-manager.ts'),
+    ),
+  ).toEqual([]);
 });
 it('nothing is `any`', () => {
-  expect(sources(product).filter((name) => !name.endsWith('.test.ts') && /(?::\s*|<|\bas |\|\s*)any\b(?!\()/.test(bare(read(name))))).toEqual([]);
+  expect(
+    sources(product).filter((name) => !name.endsWith('.test.ts') && /(?::\s*|<|\bas |\|\s*)any\b(?!\()/.test(bare(read(name)))),
+  ).toEqual([]);
 });
 it('there are no enums and no default exports', () => {
   expect(sources(product).filter((name) => /^\s*(?:export )?(?:const )?enum |^export default /m.test(bare(read(name))))).toEqual([]);
 });
 it('no clock, randomness, environment or console where meaning is made', () => {
-  const pure = sources(['core', 'sdk', 'compiler/lower', 'compiler/analyse', 'compiler/emit', 'compiler/diff']).filter((name) => !name.endsWith('.test.ts') && !name.endsWith('.d.ts'));
+  const pure = sources(['core', 'sdk', 'compiler/lower', 'compiler/analyse', 'compiler/emit', 'compiler/diff']).filter(
+    (name) => !name.endsWith('.test.ts') && !name.endsWith('.d.ts'),
+  );
   expect(pure.filter((name) => /\bprocess\.|\bDate\.now|\bnew Date\(\)|\bMath\.random|\bconsole\./.test(bare(read(name))))).toEqual([]);
 });
 it('every stage and server says what it is in a README', () => {
-  const stages = fs.readdirSync(path.join(root, 'compiler'), { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== 'emit').map((entry) => `compiler/${entry.name}`);
-  const folders = [...stages, 'compiler/emit/envoy', 'platform', 'core/diagnostics', 'runtime-proxy/control-plane', 'runtime-proxy/ca', 'runtime-proxy/agent', 'deploy', 'gitops', 'cli', 'web'];
+  const stages = fs
+    .readdirSync(path.join(root, 'compiler'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'emit')
+    .map((entry) => `compiler/${entry.name}`);
+  const folders = [
+    ...stages,
+    'compiler/emit/envoy',
+    'platform',
+    'core/diagnostics',
+    'runtime-proxy/control-plane',
+    'runtime-proxy/ca',
+    'runtime-proxy/agent',
+    'deploy',
+    'gitops',
+    'cli',
+    'web',
+  ];
   expect(folders.filter((folder) => !fs.existsSync(path.join(root, folder, 'README.md')))).toEqual([]);
 });

@@ -14,7 +14,13 @@ let folder: string;
 beforeAll(async () => (folder = await temporaryFolder('cli-test')));
 afterAll(() => fs.rm(folder, { recursive: true, force: true }));
 
-const environment = (more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv => ({ ...process.env, XDG_CACHE_HOME: path.join(folder, 'cache'), NO_COLOR: '', FORCE_COLOR: '', ...more });
+const environment = (more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv => ({
+  ...process.env,
+  XDG_CACHE_HOME: path.join(folder, 'cache'),
+  NO_COLOR: '',
+  FORCE_COLOR: '',
+  ...more,
+});
 const meshwright = (args: readonly string[], options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {}) =>
   runCommand(process.execPath, [program, ...args], { cwd: options.cwd ?? folder, env: environment(options.env), timeoutMs: 60_000 });
 const json = async (...args: readonly string[]): Promise<{ code: number | null; document: ReturnType<typeof JSON.parse> }> => {
@@ -39,7 +45,11 @@ describe('check', () => {
       const { code, document } = await json('check', broken);
       expect(code).toBe(1);
       expect(document).toMatchObject({ ok: false, cached: false });
-      expect(document.diagnostics[0]).toMatchObject({ severity: 'error', code: expect.stringMatching(/^MW1\d{3}$/), span: { file: expect.stringContaining('books/access.policy.ts'), line: 9 } });
+      expect(document.diagnostics[0]).toMatchObject({
+        severity: 'error',
+        code: expect.stringMatching(/^MW1\d{3}$/),
+        span: { file: expect.stringContaining('books/access.policy.ts'), line: 9 },
+      });
     }
     const text = await meshwright(['check', broken]);
     expect(text.stdout).toMatch(/access\.policy\.ts:9:\d+ +error MW1\d{3} {2}/);
@@ -49,9 +59,15 @@ describe('check', () => {
     expect(sarif.runs[0].results[0].locations[0].physicalLocation.region.startLine).toBe(9);
   });
   it('exits 2 for a wrong call, with one line', async () => {
-    expect(await meshwright(['check', '--stop-after', 'lunch'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/^meshwright: there is no stage `lunch`[^\n]*\n$/) });
+    expect(await meshwright(['check', '--stop-after', 'lunch'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^meshwright: there is no stage `lunch`[^\n]*\n$/),
+    });
     expect((await meshwright(['frobnicate'])).code).toBe(2);
-    expect(await json('check', path.join(folder, 'nowhere'))).toMatchObject({ code: 1, document: { ok: false, diagnostics: [{ code: 'MW0003' }] } });
+    expect(await json('check', path.join(folder, 'nowhere'))).toMatchObject({
+      code: 1,
+      document: { ok: false, diagnostics: [{ code: 'MW0003' }] },
+    });
   });
 });
 
@@ -80,7 +96,10 @@ describe('ask', () => {
     expect(document.answers.prod.decision).toMatchObject({ outcome: 'allow', because: ['books/publicPage'] });
   });
   it('names the near miss', async () => {
-    expect(await meshwright(['ask', policies, '--from', 'productpag', '--to', 'reviews:9080'])).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean `productpage`?') });
+    expect(await meshwright(['ask', policies, '--from', 'productpag', '--to', 'reviews:9080'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('did you mean `productpage`?'),
+    });
   });
 });
 
@@ -115,7 +134,9 @@ describe('test', () => {
     await fs.writeFile(file, (await fs.readFile(file, 'utf8')).replace('v2: 100', 'v2: 99'));
     const { code, document } = await json('test', wrong);
     expect(code).toBe(1);
-    expect(document.tests.filter((test: { ok: boolean }) => !test.ok)).toMatchObject([{ name: 'jason sees v2', failures: [{ environment: null, span: { file: 'books/access.policy.test.ts' } }] }]);
+    expect(document.tests.filter((test: { ok: boolean }) => !test.ok)).toMatchObject([
+      { name: 'jason sees v2', failures: [{ environment: null, span: { file: 'books/access.policy.test.ts' } }] },
+    ]);
   });
 });
 
@@ -131,7 +152,10 @@ describe('diff', () => {
     await fs.writeFile(file, before.replace("to: 'v1',", 'to: { v1: 50, v3: 50 },'));
     const { code, document } = await json('diff', policies, changed);
     expect(code).toBe(0);
-    expect(document.environments.prod).toMatchObject({ calls: [{ kind: 'rerouted', after: 'v1 50 %, v3 50 %' }], proxies: { changed: ['bookinfo/bookinfo-productpage'] } });
+    expect(document.environments.prod).toMatchObject({
+      calls: [{ kind: 'rerouted', after: 'v1 50 %, v3 50 %' }],
+      proxies: { changed: ['bookinfo/bookinfo-productpage'] },
+    });
   });
 });
 
@@ -148,12 +172,37 @@ describe('init', () => {
 });
 
 describe('build, keys and verify', () => {
-  const build = (out: string, ...more: readonly string[]): readonly string[] => ['build', policies, '--env', 'prod', '--as-of', '2026-11-22', '--not-after', '2026-11-23T00:00:00.000Z', '--no-cache', '--out', out, ...more];
+  const build = (out: string, ...more: readonly string[]): readonly string[] => [
+    'build',
+    policies,
+    '--env',
+    'prod',
+    '--as-of',
+    '2026-11-22',
+    '--not-after',
+    '2026-11-23T00:00:00.000Z',
+    '--no-cache',
+    '--out',
+    out,
+    ...more,
+  ];
   let signer: ChildProcess;
   beforeAll(async () => {
     expect((await meshwright(['keys', 'generate', '--env', 'prod'])).code).toBe(0);
-    await fs.writeFile(path.join(folder, 'signer.json'), JSON.stringify({ keyFile: path.join(folder, 'keys.json'), socketPath: path.join(folder, 's', 'sock'), stateFile: path.join(folder, 'floors.json') }));
-    signer = spawn(process.execPath, [program, 'serve', 'signer', '--config', 'signer.json'], { cwd: folder, env: environment(), detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+    await fs.writeFile(
+      path.join(folder, 'signer.json'),
+      JSON.stringify({
+        keyFile: path.join(folder, 'keys.json'),
+        socketPath: path.join(folder, 's', 'sock'),
+        stateFile: path.join(folder, 'floors.json'),
+      }),
+    );
+    signer = spawn(process.execPath, [program, 'serve', 'signer', '--config', 'signer.json'], {
+      cwd: folder,
+      env: environment(),
+      detached: true,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     const ready = await new Promise<string>((resolve, reject) => {
       signer.stdout?.once('data', (data) => resolve(String(data)));
       signer.once('exit', () => reject(new Error('the signer ended')));
@@ -164,7 +213,11 @@ describe('build, keys and verify', () => {
 
   it('gives the same bytes in another time zone, language, umask and folder', async () => {
     expect((await meshwright(build('one'), { env: { TZ: 'UTC', LANG: 'C', LC_ALL: 'C' } })).code).toBe(0);
-    const elsewhere = await runCommand('/bin/sh', ['-c', 'umask 077 && exec "$0" "$@"', process.execPath, program, ...build(path.join(folder, 'two'))], { cwd: '/', env: environment({ TZ: 'Asia/Kathmandu', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' }) });
+    const elsewhere = await runCommand(
+      '/bin/sh',
+      ['-c', 'umask 077 && exec "$0" "$@"', process.execPath, program, ...build(path.join(folder, 'two'))],
+      { cwd: '/', env: environment({ TZ: 'Asia/Kathmandu', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' }) },
+    );
     expect(elsewhere.code).toBe(0);
     const [one, two] = [path.join(folder, 'one'), path.join(folder, 'two')];
     const names = await listFiles(one);

@@ -18,13 +18,15 @@ it('shows the very files of a new repository', () => {
 it('gives the answers it shows', async () => {
   const folder = await temporaryFolder('readme');
   try {
-    const meshwright = (line: string) => runCommand(process.execPath, [path.join(root, 'bin', 'meshwright.js'), ...line.split(' ')], { cwd: folder, timeoutMs: 60_000 });
+    const meshwright = (line: string) =>
+      runCommand(process.execPath, [path.join(root, 'bin', 'meshwright.js'), ...line.split(' ')], { cwd: folder, timeoutMs: 60_000 });
     expect((await meshwright('init .')).code).toBe(0);
     const shown = [...readme.matchAll(/^\$ meshwright (ask .*)\n((?:(?!\$|```).*\n)*)/gm)];
     expect(shown.length).toBe(2);
     for (const [, line = '', answer = ''] of shown) {
       const { stdout } = await meshwright(line);
-      for (const expected of answer.trimEnd().split('\n')) expect(stdout.split('\n').map((one) => one.trimEnd())).toContain(expected.trimEnd());
+      for (const expected of answer.trimEnd().split('\n'))
+        expect(stdout.split('\n').map((one) => one.trimEnd())).toContain(expected.trimEnd());
     }
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
@@ -33,6 +35,7 @@ it('gives the answers it shows', async () => {
 
 it('links to files that are there', () => {
   for (const page of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md']) {
-    for (const [, target = ''] of fs.readFileSync(path.join(root, page), 'utf8').matchAll(/\]\((?!http)([^)#]+)[^)]*\)/g)) expect([page, target, fs.existsSync(path.join(root, target))]).toEqual([page, target, true]);
+    for (const [, target = ''] of fs.readFileSync(path.join(root, page), 'utf8').matchAll(/\]\((?!http)([^)#]+)[^)]*\)/g))
+      expect([page, target, fs.existsSync(path.join(root, target))]).toEqual([page, target, true]);
   }
 });

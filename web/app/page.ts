@@ -8,7 +8,8 @@ export interface StaticFile {
 }
 
 /** Sent with each of the files: nothing but this server's own script, style and status. */
-export const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+export const contentSecurityPolicy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const html = `<!doctype html>
 <html lang="en">
