@@ -211,6 +211,21 @@ const refusedHost: DeclarationValue = {
   rules: [],
   otherwise: { to: { kind: 'target', to: { ref: 'books/details', port: 'web' } } },
 };
+test('a team may not excuse its own service from a rule of the platform', () => {
+  const more = { 'platform/g': never([named('books/productpage')], [scope('books/details')]) };
+  const { code: _, ...ofRule } = waiver({ at: [scope('books/details')] }) as Extract<DeclarationValue, { kind: 'waiver' }>;
+  expect(
+    run({ ...more, 'books/w': { ...ofRule, rule: { ref: 'platform/g' } } })
+      .map((d) => d.code)
+      .sort(),
+  ).toEqual(['MW4007', 'MW4055']);
+});
+test('a waiver at a version is not a waiver at its service', () => {
+  expect(
+    run({ ...shared, 'books/w': waiver({ at: [{ kind: 'ref', to: { ref: 'books/spy', version: 'v1' } }] }) }).map((d) => d.code),
+  ).toContain('MW4019');
+});
+
 test('each analyser reads what it declares and nothing else', () => {
   const evaluated = evaluatedWith({
     ...shared,

@@ -34,11 +34,18 @@ export function readWaivers(evaluated: Evaluated, asOf: string, spanOf: (id: str
     if (value.code !== undefined && !waivable.includes(value.code))
       return say(messages.notWaivable({ code: value.code, known: waivable }, { span }));
     if (!isDate(value.until)) return say(messages.badDate({ text: value.until }, { span }));
-    for (const scope of value.at) {
-      const owner = ownerOf(declarations, scope);
-      const stated = value.rule && declarations.get(value.rule.ref)?.team === team;
-      if (owner !== undefined && owner !== team && team !== 'mesh' && team !== 'platform' && !stated) {
-        return say(messages.notYoursToWaive({ team, subject: scope.kind === 'ref' ? scope.to.ref : scope.kind, owner }, { span }));
+    const platform = team === 'mesh' || team === 'platform';
+    if (value.rule) {
+      // Who owns the place may not excuse it from somebody else's rule.
+      const owner = declarations.get(value.rule.ref)?.team;
+      if (owner !== team && !platform)
+        return say(messages.notYoursToWaive({ team, subject: value.rule.ref, owner: owner ?? 'mesh' }, { span }));
+    } else {
+      for (const scope of value.at) {
+        const owner = ownerOf(declarations, scope);
+        if (owner !== undefined && owner !== team && !platform) {
+          return say(messages.notYoursToWaive({ team, subject: scope.kind === 'ref' ? scope.to.ref : scope.kind, owner }, { span }));
+        }
       }
     }
     if (asOf >= value.until) return say(messages.expiredWaiver({ code, until: value.until, asOf }, { span }));
@@ -83,7 +90,11 @@ function isWithin(declarations: ReadonlyMap<string, Declaration>, subject: strin
   if (scope.kind === 'mesh') return true;
   const value = declarations.get(subject)?.value;
   const namespace = value && 'namespace' in value ? value.namespace.ref : undefined;
-  if (scope.kind === 'ref') return scope.to.ref === subject || scope.to.ref === namespace;
+  if (scope.kind === 'ref') {
+    // Findings are about whole declarations: a waiver at a port or a version is narrower than any of them.
+    const { ref, ...part } = scope.to;
+    return Object.keys(part).length === 0 && (ref === subject || ref === namespace);
+  }
   const tags = value && 'tags' in value ? value.tags : undefined;
   const outer = namespace === undefined ? undefined : declarations.get(namespace)?.value;
   const all = { ...(outer?.kind === 'namespace' ? outer.tags : {}), ...(tags as { readonly [tag: string]: string } | undefined) };

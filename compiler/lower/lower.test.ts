@@ -358,6 +358,25 @@ test('the nearest setting wins, field by field', () => {
   });
 });
 
+test('a waived bound binds elsewhere only, and only who stated it waives it', () => {
+  const bound: More = {
+    'mesh/a': { kind: 'standard', for: [{ kind: 'mesh' }], bounds: { timeoutMax: '15s' } },
+    'books/details': service('books/bookinfo', 'details', { settings: { timeout: '20s' } }),
+  };
+  const waiver = {
+    kind: 'waiver',
+    rule: { ref: 'mesh/a' },
+    at: [scope('books/details')],
+    because: 'x',
+    ticket: 'B-1',
+    until: '2027-01-31',
+  } as const;
+  expect(codes(bound)).toEqual(['MW3032']);
+  expect(codes({ ...bound, 'platform/w': waiver })).toEqual([]);
+  expect(codes({ ...bound, 'platform/w': { ...waiver, at: [scope('books/ratings')] } })).toEqual(['MW3032']);
+  expect(codes({ ...bound, 'books/w': waiver })).toEqual(['MW3032']);
+});
+
 test('a bound in shadow warns and does not stop', () => {
   const outcome = lower(
     evaluatedWith({ 'mesh/a': { kind: 'standard', for: [{ kind: 'mesh' }], bounds: { timeoutMax: '1s' }, mode: 'shadow' } }),

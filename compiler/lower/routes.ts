@@ -314,6 +314,7 @@ const weighted = (targets: readonly WeightedTarget[]): readonly WeightedTarget[]
   );
 
 function httpPort(context: Context, nouns: Nouns, ref: Ref, at: Place): PortKey | undefined {
+  if (ref.version !== undefined) context.report(messages.unsupported, { feature: 'a version of another service as destination' }, at);
   const target = resolvePort(context, nouns, ref, at);
   if (target && target.port.layer !== 'http') {
     context.report(messages.layerNotEnforced, { port: target.port.key, protocol: target.port.protocol }, at);

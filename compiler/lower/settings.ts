@@ -6,6 +6,7 @@ import { ir as messages } from '../../core/diagnostics/ir';
 import type { OrPerEnv, ScopeRef, WireEjection, WireRetry, WireSettings } from '../../core/declarations/declaration';
 import type { Retry, ServicePort } from '../../core/ir/ir';
 import { sortedUnique } from '../../core/lib/order';
+import { hasPlatformRole } from './context';
 import type { Context, Place } from './context';
 import { durationMs, formatMs, percent, wholeNumber } from './units';
 
@@ -188,7 +189,7 @@ function sourcesOf(context: Context): readonly Source[] {
 }
 
 function boundsOf(context: Context): readonly (Bound & { covers(subject: Subject | null): boolean })[] {
-  return context.all('standard').flatMap(({ id, value }) => {
+  return context.all('standard').flatMap(({ id, team, value }) => {
     const { bounds } = value;
     if (!bounds) return [];
     const at = { id, path: 'bounds' };
@@ -200,8 +201,29 @@ function boundsOf(context: Context): readonly (Bound & { covers(subject: Subject
       ...(timeoutMaxMs === undefined ? {} : { timeoutMaxMs }),
       ...(bounds.retriesMax === undefined ? {} : { retriesMax: bounds.retriesMax }),
     };
-    return value.for.flatMap((scope) => scopesOf(context, scope, id).map((target) => ({ ...bound, covers: target.covers })));
+    const waived = waiversOf(context, id, team);
+    return value.for.flatMap((scope) =>
+      scopesOf(context, scope, id).map((target) => ({
+        ...bound,
+        covers: (subject: Subject | null) => target.covers(subject) && !(subject && waived(subject)),
+      })),
+    );
   });
+}
+
+/** Whether a waiver of the standard is at a subject. Only who stated the standard waives it; dates and authority are reported by analyse. */
+function waiversOf(context: Context, standard: string, team: string): (subject: Subject) => boolean {
+  const scopes = context
+    .all('waiver')
+    .filter((waiver) => waiver.value.rule?.ref === standard && (waiver.team === team || hasPlatformRole(waiver.team)))
+    .flatMap((waiver) => waiver.value.at);
+  return (subject) =>
+    scopes.some((scope) => {
+      if (scope.kind === 'tagged') return carries(subject.tags, scope.tags);
+      if (scope.kind === 'mesh') return true;
+      const { ref, ...part } = scope.to;
+      return Object.keys(part).length === 0 && (ref === subject.id || ref === subject.namespaceId);
+    });
 }
 
 function scopesOf(
