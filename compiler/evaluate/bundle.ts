@@ -20,7 +20,11 @@ export interface BundleOptions {
 
 /** The first statement of every module of the tree; on its first line, so that no line number changes. */
 export const preamble = (path: string): string =>
-  `import { enter as __meshwrightEnter } from 'mw:marks'; __meshwrightEnter(${JSON.stringify(path)}); `;
+  `import { enter as __meshwrightEnter, leave as __meshwrightLeave } from 'mw:marks'; __meshwrightEnter(${JSON.stringify(path)}); `;
+/** The last statement: what a module exports is frozen in depth, so that no team changes what another one imports. */
+const postamble = `
+;import * as __meshwrightSelf from 'mw:self'; __meshwrightLeave(__meshwrightSelf);
+`;
 
 /** Bundles without writing anything. Errors: MW1101 with the place. */
 export async function bundle(tree: SourceTree, options: BundleOptions): Promise<Outcome<Bundle>> {
@@ -122,6 +126,7 @@ function modules(tree: SourceTree, options: BundleOptions): Plugin {
     name: 'meshwright',
     setup(builder) {
       builder.onResolve({ filter: /^mw:/ }, ({ path, kind }) => {
+        if (path === 'mw:self') return undefined;
         if (path.startsWith('mw:virtual/')) return { path: path.slice('mw:virtual/'.length), namespace: 'virtual' };
         const inRealm = realm[path];
         if (inRealm !== undefined) return { path: compiledOrSource(join(__dirname, 'realm', inRealm)) };
@@ -134,6 +139,7 @@ function modules(tree: SourceTree, options: BundleOptions): Plugin {
         path: compiledOrSource(sdkFiles[path] ?? path),
       }));
       builder.onResolve({ filter: /.*/, namespace: 'tree' }, ({ path, importer, kind }) => {
+        if (path === 'mw:self') return { path: importer, namespace: 'tree' };
         if (kind !== 'import-statement') return { errors: [{ text: `${kind} is not part of the policy language` }] };
         const found = resolveImport(tree, importer, path);
         if (found.kind === 'refused') return { errors: [{ text: `\`${path}\` cannot be imported` }] };
@@ -141,7 +147,12 @@ function modules(tree: SourceTree, options: BundleOptions): Plugin {
       });
       builder.onLoad({ filter: /.*/, namespace: 'tree' }, ({ path }) => {
         const contents = tree.files.get(path) ?? '';
-        return path.endsWith('.json') ? { contents, loader: 'json' } : { contents: preamble(path) + contents, loader: 'ts' };
+        if (!path.endsWith('.json')) return { contents: preamble(path) + contents + postamble, loader: 'ts' };
+        if (!isJson(contents))
+          return {
+            errors: [{ text: 'this file is not JSON', location: { file: `tree:${path}`, line: 1, column: 0, length: 1, lineText: '' } }],
+          };
+        return { contents: `import { fixed } from 'mw:marks'; export default fixed(${JSON.stringify(contents)});`, loader: 'js' };
       });
       builder.onLoad({ filter: /.*/, namespace: 'virtual' }, ({ path }) => ({
         contents: path.startsWith('lock') ? lock(path === 'lock-tests') : declared(tree, path === 'declared-tests'),
@@ -154,6 +165,15 @@ function modules(tree: SourceTree, options: BundleOptions): Plugin {
 /** Built code has `.js` beside it, a source checkout `.ts`. */
 function compiledOrSource(path: string): string {
   return existsSync(`${path}.js`) ? `${path}.js` : `${path}.ts`;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isFailure(error: unknown): error is BuildFailure {

@@ -245,7 +245,7 @@ export const absent: readonly HostileCase[] = [
 ];
 
 /** Changes to what is fixed, and to where things come from. */
-export const tampering: readonly HostileCase[] = [
+export const tampering: HostileCase[] = [
   ...(
     [
       ['Array.prototype.map', '(Array.prototype as any).map = () => [];', 'MW2020'],
@@ -279,6 +279,25 @@ export const tampering: readonly HostileCase[] = [
     ] as const
   ).map(([name, body, code]) => ({ name, body, code })),
 ];
+
+tampering.push(
+  {
+    name: "another team's record",
+    code: 'MW2020',
+    files: {
+      'books/public.ts': 'export const careful = { retry: { atMost: 2 } };\n',
+      'orders/evil.policy.ts': "import { careful } from '#books';\n(careful as any).retry.atMost = 5;\n",
+    },
+  },
+  {
+    name: 'data that other modules read',
+    code: 'MW2020',
+    files: {
+      'books/data.json': '{"paths":["GET /a"]}',
+      'books/evil.policy.ts': "import data from './data.json' with { type: 'json' };\n(data.paths as string[]).push('GET /b');\n",
+    },
+  },
+);
 
 /** What comes out. */
 export const results: readonly HostileCase[] = [

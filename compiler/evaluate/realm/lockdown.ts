@@ -2,9 +2,10 @@
  * Runs after the SDK was loaded (which keeps what it took) and before any policy: takes away what a policy may not have, each with a reason
  * of its own, and freezes what stays.
  */
+import { freezeAll } from './freeze';
 import { refuse } from './host';
 
-const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, freeze } = Object;
+const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Object;
 const { ownKeys, deleteProperty } = Reflect;
 
 const absent: { readonly [kind: string]: readonly string[] } = {
@@ -98,24 +99,6 @@ function overridable(proto: object, name: string, kind: string): void {
     enumerable: false,
     configurable: false,
   });
-}
-
-/** Freezes a value and what it leads to: properties, accessors and prototypes. */
-export function freezeAll(roots: readonly unknown[]): void {
-  const seen = new Set<unknown>();
-  const queue = [...roots];
-  for (let value = queue.pop(); queue.length > 0 || value !== undefined; value = queue.pop()) {
-    if ((typeof value !== 'object' && typeof value !== 'function') || value === null || seen.has(value)) continue;
-    seen.add(value);
-    freeze(value);
-    queue.push(getPrototypeOf(value) as unknown);
-    for (const key of ownKeys(value)) {
-      const found = getOwnPropertyDescriptor(value, key);
-      if (!found) continue;
-      if ('value' in found) queue.push(found.value as unknown);
-      else queue.push(found.get, found.set);
-    }
-  }
 }
 
 /** Takes away and freezes. `loaded` are the SDK's modules: what they export is fixed with the rest. */
