@@ -10,7 +10,11 @@ const installed = join(__dirname, '..', '..', '..');
 export const run: Run = async (context, values) => {
   const decoded = decodeUpConfig(await configGiven(values));
   if (typeof decoded === 'string') throw new UsageError(decoded);
+  let stop = (): Promise<void> => Promise.resolve();
+  const interrupted = (): void => void stop().then(() => process.exit(130));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
   const mesh = await launchMesh(decoded, {
+    onBegin: (all) => (stop = all),
     program: {
       program: process.execPath,
       arguments: ['--require', join(__dirname, '..', 'up', 'parent-guard.js'), join(installed, 'bin', 'meshwright.js')],
@@ -18,6 +22,7 @@ export const run: Run = async (context, values) => {
     say: (line) => context.out.note(line),
     onExit: (name, how) => context.out.note(`${name} ended: ${how}`),
   });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupted);
   return serveUntilStopped(
     context,
     { close: () => mesh.stop() },

@@ -41,6 +41,8 @@ export interface Launching {
   readonly program: { readonly program: string; readonly arguments: readonly string[] };
   readonly say: (line: string) => void;
   readonly onExit?: (name: string, how: string) => void;
+  /** Told before the first process starts how to stop all of them: whoever is interrupted meanwhile needs it. */
+  readonly onBegin?: (stop: () => Promise<void>) => void;
 }
 
 const loopback = '127.0.0.1';
@@ -51,6 +53,7 @@ export async function launchMesh(config: UpConfig, launching: Launching): Promis
   const at = (...parts: string[]): string => join(config.dir, ...parts);
   await mkdir(at('agents'), { recursive: true, mode: 0o700 });
   const supervisor = supervise(launching.program, at('logs'), launching.onExit);
+  launching.onBegin?.(() => supervisor.stop());
   try {
     return await launchInto(config, launching, supervisor, at);
   } catch (error) {

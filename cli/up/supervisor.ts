@@ -30,7 +30,7 @@ export interface Supervisor {
   get(name: string): Supervised | undefined;
   /** Frees the name of a process that was stopped. */
   forget(name: string): void;
-  /** All of them, the last started first. */
+  /** All of them, the last started first. Nothing is started after it. */
   stop(): Promise<void>;
 }
 
@@ -43,16 +43,19 @@ const tailLines = 20;
 export function supervise(launcher: { readonly program: string; readonly arguments: readonly string[] }, logDirectory: string, onExit: (name: string, how: string) => void = () => undefined): Supervisor {
   mkdirSync(logDirectory, { recursive: true, mode: 0o700 });
   const running = new Map<string, Supervised>();
+  let over = false;
   return {
     get: (name) => running.get(name),
     forget: (name) => void running.delete(name),
     start(spec) {
+      if (over) throw new Error(`\`${spec.name}\` is not started any more: everything is being stopped`);
       if (running.has(spec.name)) throw new Error(`\`${spec.name}\` runs already`);
       const one = superviseOne(spec, launcher, join(logDirectory, `${spec.name}.log`), onExit);
       running.set(spec.name, one);
       return one;
     },
     async stop() {
+      over = true;
       const all = [...running.values()].reverse();
       running.clear();
       await Promise.all(all.map((one) => one.stop()));

@@ -75,9 +75,9 @@ export async function setUp(options: { readonly port?: number | undefined; reado
     {
       program: { program: process.execPath, arguments: ['--require', join(root, 'dist', 'cli', 'up', 'parent-guard.js'), join(root, 'bin', 'meshwright.js')] },
       say: write,
+      onBegin: (stop) => cleanup.add(stop),
     },
   );
-  cleanup.add(() => mesh.stop());
   gitServer.setHook({ url: mesh.hookUrl, secret: mesh.hookSecret });
 
   let visitors = 0;
