@@ -109,8 +109,10 @@ export const stages: readonly Stage[] = [
       const { environmentsOf, lower } = await import('./lower/index.js');
       const irs = new Map<string, MeshIr>();
       const declared = environmentsOf(evaluated);
+      // Without a root module there is no environment to lower for; lower itself says what is missing.
+      if (declared.length === 0) return { diagnostics: lower(evaluated, '').diagnostics };
       const wanted = options.environments ?? declared;
-      const unknown = declared.length > 0 ? wanted.filter((environment) => !declared.includes(environment)) : [];
+      const unknown = wanted.filter((environment) => !declared.includes(environment));
       if (unknown.length > 0)
         return { diagnostics: unknown.map((environment) => internal.noSuchEnvironment({ environment, known: declared })) };
       const said = new Map<string, readonly Diagnostic[]>();
