@@ -42,6 +42,8 @@ function lowerNeed(context: Context, nouns: Nouns, routes: readonly RouteTable[]
     checkNotWider(context, routes, target.port.key, timeoutMs, retry, id);
   }
   if (!caller) return undefined;
+  if (caller.kind === 'gateway' && (timeoutMs !== null || retry !== null))
+    context.report(messages.unsupported, { feature: 'a timeout or retries in the need of a gateway (its routes say them)' }, at);
   checkOwner(context, { team, id }, 'say the needs of', caller.key, caller.team, false);
   return { id: id as RuleId, caller: caller.key, targets: sortedUnique(targets), timeoutMs, retry };
 }

@@ -254,6 +254,7 @@ const refused: readonly (readonly [string, string, More])[] = [
   ],
   ['a timeout under one try', 'MW3034', reviewsTo(v1, { timeout: '1s', retry: { atMost: 3, perTry: '2s', on: ['5xx'] } })],
   ['an unknown condition to retry on', 'MW3036', reviewsTo(v1, { retry: { atMost: 1, perTry: '1s', on: ['6xx'] } })],
+  ['a timeout in the need of a gateway', 'MW3023', { 'platform/n': need('platform/edge', 'books/details', { timeout: '1s' }) }],
   ['a need wider than the owner', 'MW3037', { 'books/n': need('books/productpage', 'books/reviews', { timeout: '16s' }) }],
   [
     'more retries than the owner has',
