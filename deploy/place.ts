@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Bundle } from '../core/bundle/bundle';
-import { shortDigest } from '../core/lib/digest';
+import { digestOf, shortDigest } from '../core/lib/digest';
 import { writeBundleFolder } from '../platform/bundle-folder';
 import { isNotFound, readTextIfThere, writeFileAtomic } from '../platform/files';
 import { pluginVersion } from './provider/version';
@@ -74,12 +74,21 @@ export function placeEnvironment(place: Place): { readonly [name: string]: strin
   };
 }
 
-/** The folder of a bundle, written if it is not there; older ones go, but for the `keep` newest. */
+/** The folder of a bundle with these very signatures, written if it is not there (whole or not at all); older ones go, but for the `keep` newest. */
 export async function placeBundle(place: Place, bundle: Bundle, keep = 4): Promise<string> {
   const bundles = path.join(place.root, 'bundles');
-  const folder = path.join(bundles, `${String(bundle.release.release.generation).padStart(10, '0')}-${shortDigest(bundle.release.digest)}`);
-  await writeBundleFolder(folder, bundle);
-  const others = (await fs.readdir(bundles)).filter((name) => path.join(bundles, name) !== folder).sort();
+  const signatures = digestOf([bundle.release.jws, ...bundle.objects.map(({ jws }) => jws)].join());
+  const name = `${String(bundle.release.release.generation).padStart(10, '0')}-${shortDigest(bundle.release.digest)}-${shortDigest(signatures)}`;
+  const folder = path.join(bundles, name);
+  await fs.mkdir(bundles, { recursive: true, mode: 0o700 });
+  const names = await fs.readdir(bundles);
+  if (!names.includes(name)) {
+    const unfinished = `${folder}.unfinished`;
+    await fs.rm(unfinished, { recursive: true, force: true });
+    await writeBundleFolder(unfinished, bundle);
+    await fs.rename(unfinished, folder);
+  }
+  const others = names.filter((other) => other !== name).sort();
   for (const old of others.slice(0, Math.max(0, others.length - keep + 1)))
     await fs.rm(path.join(bundles, old), { recursive: true, force: true });
   return folder;
