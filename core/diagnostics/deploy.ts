@@ -32,7 +32,7 @@ export const deploy = {
     severity: 'error',
     summary: 'The roll-out did not end in the time given; it goes on in the control plane.',
     message: ({ generation, seconds, waitingFor }) => `release ${generation} did not converge within ${seconds} s: ${waitingFor}`,
-    help: () => 'follow it with `meshwright status --watch`, or end it with `meshwright rollout abort`',
+    help: () => 'follow it with `meshwright status --wait`, or end it with `meshwright rollout abort`',
   }),
   superseded: defineDiagnostic<{ generation: number; by: number }>({
     code: 'MW7005',
@@ -79,7 +79,7 @@ export const deploy = {
     severity: 'error',
     summary: 'The Pulumi CLI cannot be had.',
     message: ({ reason }) => reason,
-    help: () => 'or deploy without it: `--no-pulumi`',
+    help: () => 'without it, let the loop put releases out by itself: `"pulumi": false` in its configuration',
   }),
   unproven: defineDiagnostic<{ generation: number }>({
     code: 'MW7011',

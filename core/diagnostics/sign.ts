@@ -32,7 +32,7 @@ export const sign = {
     severity: 'error',
     summary: 'The signing key is not in the trust root for the environment.',
     message: ({ what, kid, environment }) => `\`${what}\` is signed by key \`${kid}\`, which environment \`${environment}\` does not trust`,
-    help: () => 'sign with a key that the trust root names, or add the public key with `meshwright keys trust`',
+    help: () => 'sign with a key that the trust root names, or add the public key to the trust root',
   }),
   previewKey: defineDiagnostic<{ what: string; kid: string }>({
     code: 'MW6005',
@@ -65,7 +65,7 @@ export const sign = {
     summary: 'The trust root has no keys for the environment.',
     message: ({ what, environment, known }) =>
       `\`${what}\` is for environment \`${environment}\`, and the trust root has ${known.length === 0 ? 'no environments' : `only ${known.map((k) => `\`${k}\``).join(', ')}`}`,
-    help: ({ environment }) => `make keys for it: \`meshwright keys generate ${environment}\``,
+    help: ({ environment }) => `make keys for it: \`meshwright keys generate --env ${environment}\``,
   }),
   generation: defineDiagnostic<{ generation: number; expected: string }>({
     code: 'MW6009',
@@ -137,7 +137,7 @@ export const sign = {
     severity: 'error',
     summary: 'A key file cannot be used.',
     message: ({ path, reason }) => `key file \`${path}\`: ${reason}`,
-    help: () => 'make keys with `meshwright keys generate ENVIRONMENT`; the file is for its owner alone (`chmod 600`)',
+    help: () => 'make keys with `meshwright keys generate --env ENVIRONMENT`; the file is for its owner alone (`chmod 600`)',
   }),
   floor: defineDiagnostic<{ environment: string; generation: number; floor: number }>({
     code: 'MW6033',
