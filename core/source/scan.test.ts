@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { scanModule } from './scan';
 
 const imports = (text: string): readonly string[] =>
@@ -46,4 +47,48 @@ test.each([
   '#!x\u0001',
 ])('%j is not guessed at', (text) => {
   expect(scanModule(text).stopped).toBeDefined();
+});
+
+test('any text is read or refused, and never hangs or throws', () => {
+  const piece = fc.constantFrom(
+    'import',
+    'export',
+    ' ',
+    '\n',
+    "'",
+    '"',
+    '`',
+    '${',
+    '}',
+    '{',
+    '(',
+    ')',
+    '[',
+    ']',
+    '/',
+    '//',
+    '/*',
+    '*/',
+    '\\',
+    'a',
+    'from',
+    "'x'",
+    '=',
+    '!',
+    ';',
+    '1n',
+    '.',
+    'declare',
+    'module',
+    'if',
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
+      const text = pieces.join('');
+      const { imports, stopped } = scanModule(text);
+      for (const one of imports) expect(text.slice(one.start + 1, one.end - 1)).toBe(one.specifier);
+      if (stopped) expect(stopped.at).toBeLessThanOrEqual(text.length);
+    }),
+    { numRuns: 2000, seed: 1 },
+  );
 });
