@@ -39,12 +39,3 @@ export const wireRegistry: Registry = createRegistry(
   HttpProtocolOptionsSchema,
   PreviousHostsPredicateSchema,
 );
-
-/** The type URLs of what travels over ADS and SDS. */
-export const typeUrl = {
-  listener: `type.googleapis.com/${ListenerSchema.typeName}`,
-  route: `type.googleapis.com/${RouteConfigurationSchema.typeName}`,
-  cluster: `type.googleapis.com/${ClusterSchema.typeName}`,
-  endpoints: `type.googleapis.com/${ClusterLoadAssignmentSchema.typeName}`,
-  secret: `type.googleapis.com/${SecretSchema.typeName}`,
-} as const;

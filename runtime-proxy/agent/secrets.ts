@@ -14,7 +14,7 @@ import {
 } from '../../core/wire/gen/envoy/service/discovery/v3/discovery_pb';
 import { SecretDiscoveryService } from '../../core/wire/gen/envoy/service/secret/v3/sds_pb';
 import { digestOf } from '../../core/lib/digest';
-import { typeUrl } from '../../core/wire/registry';
+import { typeUrl } from '../../core/wire/type-url';
 import type { Log } from '../../platform/log';
 import { createServer, stopServer } from '../rpc/server';
 import { protobufMethod } from '../rpc/protobuf-method';

@@ -18,7 +18,8 @@ import { ClusterSchema } from '../../core/wire/gen/envoy/config/cluster/v3/clust
 import { ClusterLoadAssignmentSchema } from '../../core/wire/gen/envoy/config/endpoint/v3/endpoint_pb';
 import { ListenerSchema } from '../../core/wire/gen/envoy/config/listener/v3/listener_pb';
 import { RouteConfigurationSchema } from '../../core/wire/gen/envoy/config/route/v3/route_pb';
-import { typeUrl, wireRegistry } from '../../core/wire/registry';
+import { wireRegistry } from '../../core/wire/registry';
+import { typeUrl } from '../../core/wire/type-url';
 import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../bind/bind';
 import { hostsIn, loadAssignment, type Serves } from '../bind/endpoints';
 import type { Instance, Inventory } from '../inventory';

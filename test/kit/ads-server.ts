@@ -15,7 +15,8 @@ import {
   type DeltaDiscoveryResponse,
   DeltaDiscoveryResponseSchema,
 } from '../../core/wire/gen/envoy/service/discovery/v3/discovery_pb';
-import { typeUrl, wireRegistry } from '../../core/wire/registry';
+import { wireRegistry } from '../../core/wire/registry';
+import { typeUrl } from '../../core/wire/type-url';
 
 /** Resources by name, in protobuf's JSON form. */
 export interface Snapshot {
