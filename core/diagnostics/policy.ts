@@ -51,7 +51,3 @@ export const policy = {
   notYours: refusal('MW2127', 'act-on-another-teams-thing', 'An act on something that another team shared.'),
   notInForce: refusal('MW2130', 'not-in-this-version', 'A word of the vocabulary that this version does not read.'),
 } as const;
-
-const byCode: ReadonlyMap<string, DefinedDiagnostic<Refusal>> = new Map(Object.values(policy).map((kind) => [kind.code, kind]));
-/** The kind of a refusal by its code, which comes out of the sandbox as text. */
-export const policyRefusal = (code: string): DefinedDiagnostic<Refusal> | undefined => byCode.get(code);
