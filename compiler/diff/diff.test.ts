@@ -1,4 +1,4 @@
-import type { DeclarationValue } from '../../core/declarations/declaration';
+import type { DeclarationValue, WireDestination } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
 import { lower } from '../lower';
 import { allow, evaluatedWith, named, route, service } from '../../test/kit/declarations';
@@ -116,3 +116,76 @@ test('Markdown escapes what users wrote', () => {
   expect(text).toContain('\\[x\\](http://evil) \\| \\*\\*b\\*\\* \\<img\\>');
 });
 test('JSON is the diff', () => expect(JSON.parse(formatDiff(semanticDiff(ir(), ir(half)), 'json'))).toEqual(semanticDiff(ir(), ir(half))));
+
+describe('what must not pass for nothing', () => {
+  const edge = (to: WireDestination): DeclarationValue => ({
+    kind: 'route',
+    on: { ref: 'platform/edge', listener: 'web', host: 'beta.books.acme.example' },
+    rules: [],
+    otherwise: { to },
+  });
+  test('a redirect that leads elsewhere', () => {
+    const to = (host: string): More => ({ 'books/beta': edge({ kind: 'redirect', host }) });
+    expect(semanticDiff(ir(to('shop.acme.example')), ir(to('other.example'))).calls).toMatchObject([
+      { kind: 'rerouted', before: 'redirected to shop.acme.example (302)', after: 'redirected to other.example (302)' },
+    ]);
+  });
+  test('another body of an answer', () => {
+    const body = (text: string): More => ({ 'books/beta': edge({ kind: 'respond', status: 200, body: text }) });
+    expect(semanticDiff(ir(body('one')), ir(body('two'))).calls).toMatchObject([{ kind: 'rerouted' }]);
+  });
+  test('one request more than there are probes', () => {
+    const lines = Array.from({ length: 120 }, (_, n) => `GET /many${n}/{id}`);
+    const rules = (more: readonly string[]): More => ({
+      'books/open': service('books/bookinfo', 'open'),
+      'books/many': allow('books/open', [named('books/productpage')], { requests: [...lines, ...more] }),
+    });
+    expect(semanticDiff(ir(rules([])), ir(rules(['GET /zadmin/{x...}']))).calls).toMatchObject([
+      { kind: 'gained', target: 'bookinfo/open.web', requests: ['GET /zadmin/{x...}'] },
+    ]);
+  });
+  test('one destination of a split let in instead of the other', () => {
+    const shares = ['books/details', 'books/open'].map((ref) => ({ to: { ref, port: 'web' }, percent: 50 }));
+    const rules = (details: string, open: string): More => ({
+      'books/open': service('books/bookinfo', 'open'),
+      'books/openRoutes': route('books/open', { otherwise: { to: { kind: 'split', shares } } }),
+      'books/a': allow('books/details', [named('books/reviews')], { requests: [details] }),
+      'books/b': allow('books/open', [named('books/reviews')], { requests: [open] }),
+    });
+    const { calls } = semanticDiff(ir(rules('GET /x', 'GET /y')), ir(rules('GET /y', 'GET /x')));
+    expect(calls.filter((call) => call.target === 'bookinfo/open.web').map((call) => call.kind)).toEqual(['rerouted', 'rerouted']);
+  });
+  test('a second port, which takes the name without a number away', () => {
+    const ports = { web: { protocol: 'http', number: 9080 } };
+    const more = { ...ports, more: { protocol: 'http', number: 9081 } };
+    const open = (all: typeof ports): More => ({
+      'books/open': { kind: 'service', namespace: { ref: 'books/bookinfo' }, name: 'open', serviceAccount: 'sa-open', ports: all },
+    });
+    expect(semanticDiff(ir(open(ports)), ir(open(more))).ports).toEqual([
+      { port: 'bookinfo/open.web', field: 'addressed', before: 'with or without port number', after: 'with port number' },
+    ]);
+  });
+  test('a host that is served and not routed, out of a wildcard; another certificate', () => {
+    const mesh = ir({ 'books/beta': edge({ kind: 'respond', status: 200 }) });
+    const [gateway] = mesh.gateways;
+    const [table] = mesh.hostRoutes;
+    const [listener] = gateway?.listeners ?? [];
+    if (!gateway || !table || !listener) throw new Error('no gateway');
+    const wild: MeshIr = { ...mesh, hostRoutes: [{ ...table, host: '*.books.acme.example' }] };
+    const hosts = [...listener.hosts, { host: 'own.books.acme.example', team: 'orders' }];
+    const carved: MeshIr = { ...wild, gateways: [{ ...gateway, listeners: [{ ...listener, hosts, certificate: 'platform/other' }] }] };
+    const diff = semanticDiff(wild, carved);
+    expect(diff.calls).toMatchObject([{ target: `${listener.name}/own.books.acme.example`, after: 'denied (404)' }]);
+    expect(diff.ports.map((change) => change.field)).toEqual(['certificate', 'hosts']);
+  });
+  test('rules that changed without an example are named, and nothing is promised', () => {
+    const header = (value: string): More => ({
+      'books/open': service('books/bookinfo', 'open'),
+      'books/a': allow('books/open', [named('books/reviews')], { headers: { 'x-a': { kind: 'regex', value } } }),
+    });
+    const diff = semanticDiff(ir(header('(aq[^q]b){3}|zz')), ir(header('(aq[^q]b){3}|zz|yy')));
+    if (diff.calls.length === 0) expect(diff.unshown).toEqual(['bookinfo/open.web']);
+    expect(isEmptyDiff(diff)).toBe(false);
+    expect(formatDiff(diff, 'text')).not.toContain('every request is answered as before');
+  });
+});

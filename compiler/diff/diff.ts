@@ -4,9 +4,9 @@ import { accessOf } from '../../core/ir/lookup';
 import { canonicalJson } from '../../core/lib/json';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
 import { nameOf, serviceOfPort } from '../../core/mesh/ids';
-import type { RuleId } from '../../core/mesh/ids';
+import type { RuleId, WorkloadKey } from '../../core/mesh/ids';
 import { compareCalls } from '../../core/semantics/compare';
-import type { Comparison } from '../../core/semantics/compare';
+import type { Answer, Comparison } from '../../core/semantics/compare';
 import type { Decision } from '../../core/semantics/decision';
 
 /** `gained` and `lost`: more or fewer of these requests are let in. `rerouted`: as many, elsewhere. `changed`: the same, with other timeouts, retries or answers. */
@@ -27,9 +27,10 @@ export interface CallChange {
   /** The rules that make it so, after the change; before it where something was lost. */
   readonly because: readonly RuleId[];
 }
+/** `port` is a service port's key, or `<gateway>/<listener>`. `addressed`: by names with a port number only, or without one too. */
 export interface PortChange {
   readonly port: string;
-  readonly field: 'mtls' | 'connections' | 'eject' | 'urls' | 'number';
+  readonly field: 'mtls' | 'connections' | 'eject' | 'urls' | 'number' | 'addressed' | 'certificate' | 'hosts';
   readonly before: string;
   readonly after: string;
 }
@@ -40,6 +41,8 @@ export interface MeshDiff {
   /** Gained, lost, rerouted, changed; in each by caller, target, request. */
   readonly calls: readonly CallChange[];
   readonly ports: readonly PortChange[];
+  /** Ports and hosts whose rules changed although no request was found that is answered otherwise. */
+  readonly unshown: readonly string[];
   /** Hosts that the outside gains or loses. */
   readonly exposure: readonly {
     readonly gateway: string;
@@ -65,11 +68,13 @@ export interface ProxyCount {
 export function semanticDiff(before: MeshIr | null, after: MeshIr, proxies: ProxyCount | null = null): MeshDiff {
   const keys = (ir: MeshIr | null): readonly string[] => ir?.workloads.map((workload) => workload.key) ?? [];
   const missing = (from: readonly string[], list: readonly string[]): readonly string[] => list.filter((key) => !from.includes(key));
+  const compared = before === null ? { calls: wholePorts(after), unshown: [] } : grouped(compareCalls(before, after));
   return {
     environment: after.environment,
     first: before === null,
-    calls: before === null ? wholePorts(after) : grouped(compareCalls(before, after)),
-    ports: before === null ? [] : portChanges(before, after),
+    calls: compared.calls,
+    ports: before === null ? [] : [...portChanges(before, after), ...listenerChanges(before, after)],
+    unshown: compared.unshown,
     exposure: exposure(before, after),
     added: missing(keys(before), keys(after)),
     removed: missing(keys(after), keys(before)),
@@ -79,7 +84,7 @@ export function semanticDiff(before: MeshIr | null, after: MeshIr, proxies: Prox
 
 /** Whether nothing that a request could notice has changed. */
 export function isEmptyDiff(diff: MeshDiff): boolean {
-  return diff.calls.length + diff.ports.length + diff.exposure.length + diff.added.length + diff.removed.length === 0;
+  return diff.calls.length + diff.ports.length + diff.unshown.length + diff.exposure.length + diff.added.length + diff.removed.length === 0;
 }
 
 function wholePorts(after: MeshIr): readonly CallChange[] {
@@ -99,10 +104,12 @@ function wholePorts(after: MeshIr): readonly CallChange[] {
   );
 }
 
-function grouped(comparisons: Iterable<Comparison>): readonly CallChange[] {
+function grouped(comparisons: Iterable<Comparison>): Pick<MeshDiff, 'calls' | 'unshown'> {
+  const compared = new Set<string>();
   const groups = new Map<string, CallChange & { readonly requests: string[] }>();
   for (const comparison of comparisons) {
     const change = changeOf(comparison);
+    compared.add(targetOf(comparison));
     if (!change) continue;
     const key = JSON.stringify([change.kind, change.caller, change.target, change.before, change.after, change.because]);
     const known = groups.get(key);
@@ -110,7 +117,7 @@ function grouped(comparisons: Iterable<Comparison>): readonly CallChange[] {
     else if (!known.requests.includes(comparison.probe.text)) known.requests.push(comparison.probe.text);
   }
   const rank: { readonly [kind in CallChangeKind]: string } = { lost: '0', gained: '1', rerouted: '2', changed: '3' };
-  return sortedBy(
+  const calls = sortedBy(
     [...groups.values()].map((change) => ({ ...change, requests: sortedUnique(change.requests) })),
     (change) => rank[change.kind],
     (change) => change.caller,
@@ -118,10 +125,15 @@ function grouped(comparisons: Iterable<Comparison>): readonly CallChange[] {
     (change) => change.requests[0] ?? '',
     (change) => canonicalJson(change),
   );
+  const shown = new Set(calls.map((change) => change.target));
+  return { calls, unshown: sortedUnique([...compared].filter((target) => !shown.has(target))) };
 }
 
-function changeOf({ caller, port, host, probe, before, after }: Comparison): Omit<CallChange, 'requests'> | null {
-  const kind = kindOf(before, after);
+const targetOf = ({ port, host }: Pick<Comparison, 'port' | 'host'>): string => port ?? `${host?.listener}/${host?.host}`;
+
+function changeOf({ caller, port, host, probe, before, after, answers }: Comparison): Omit<CallChange, 'requests'> | null {
+  const kind =
+    kindOf(before, after) ?? (answers[0] && answers[1] && canonicalJson(answers[0]) !== canonicalJson(answers[1]) ? 'rerouted' : null);
   if (!kind) return null;
   const because =
     kind === 'lost'
@@ -135,10 +147,10 @@ function changeOf({ caller, port, host, probe, before, after }: Comparison): Omi
   return {
     kind,
     caller,
-    target: port ?? `${host?.listener}/${host?.host}`,
+    target: targetOf({ port, host }),
     example: { method: probe.method, path: probe.path, headers: probe.headers },
-    before: describe(before, settings),
-    after: describe(after, settings),
+    before: describe(before, settings, answers[0]),
+    after: describe(after, settings, answers[1]),
     because: sortedUnique(because),
   };
 }
@@ -162,15 +174,17 @@ function letIn(decision: Decision | null): number {
 function where(decision: Decision | null): string {
   return canonicalJson([
     decision?.status ?? null,
-    (decision?.destinations ?? []).map(({ port, version, share }) => [port, version, share]),
+    (decision?.destinations ?? []).map(({ port, version, share, access }) => [port, version, share, access]),
   ]);
 }
 
-function describe(decision: Decision | null, settings: boolean): string {
+function describe(decision: Decision | null, settings: boolean, answer: Answer | null): string {
   if (!decision) return 'not there';
   if (settings) return `timeout ${decision.timeoutMs ?? '-'} ms, ${retryText(decision.retry)}`;
   if (decision.outcome === 'deny') return `denied (${decision.status})`;
-  if (decision.destinations.length === 0) return `answered by the mesh (${decision.status})`;
+  if (answer?.kind === 'redirect') return `redirected to ${answer.host ?? ''}${answer.path ?? ''} (${answer.status})`;
+  if (decision.destinations.length === 0)
+    return `answered by the mesh (${decision.status}${answer?.body ? `, ${answer.body.slice(0, 40).replace(/\s+/g, ' ')}` : ''})`;
   return decision.destinations
     .map(
       ({ port, version, share, access }) => `${version ?? nameOf(serviceOfPort(port))} ${share} %${access === 'deny' ? ' (denied)' : ''}`,
@@ -185,15 +199,38 @@ function portChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
   const fields = ['mtls', 'connections', 'eject', 'urls', 'number'] as const;
   const text = (port: ServicePort, field: (typeof fields)[number]): string =>
     typeof port[field] === 'string' ? port[field] : canonicalJson(port[field]);
+  const addressed = (ir: MeshIr, service: WorkloadKey): string =>
+    ir.services.find(({ key }) => key === service)?.ports.length === 1 ? 'with or without port number' : 'with port number';
   return after.services.flatMap((service) =>
-    service.ports.flatMap((port) => {
+    service.ports.flatMap((port): PortChange[] => {
       const was = old.get(port.key);
       if (!was) return [];
-      return fields
+      const [from, to] = [addressed(before, service.key), addressed(after, service.key)];
+      const names: PortChange[] = from === to ? [] : [{ port: port.key, field: 'addressed', before: from, after: to }];
+      const changed = fields
         .filter((field) => text(was, field) !== text(port, field))
-        .map((field) => ({ port: port.key, field, before: text(was, field), after: text(port, field) }));
+        .map((field): PortChange => ({ port: port.key, field, before: text(was, field), after: text(port, field) }));
+      return [...changed, ...names];
     }),
   );
+}
+
+/** What a listener is, beyond the routes of its hosts. */
+function listenerChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
+  const listeners = (ir: MeshIr) =>
+    new Map(ir.gateways.flatMap(({ key, listeners: all }) => all.map((listener) => [`${key}/${listener.name}`, listener] as const)));
+  const old = listeners(before);
+  return [...listeners(after)].flatMap(([port, is]): PortChange[] => {
+    const was = old.get(port);
+    if (!was) return [];
+    const hosts = (listener: typeof is): string => listener.hosts.map(({ host, team }) => `${host} (${team})`).join(', ');
+    const fields = [
+      ['number', String(was.port), String(is.port)],
+      ['certificate', was.certificate, is.certificate],
+      ['hosts', hosts(was), hosts(is)],
+    ] as const;
+    return fields.flatMap(([field, from, to]) => (from === to ? [] : [{ port, field, before: from, after: to }]));
+  });
 }
 
 function exposure(before: MeshIr | null, after: MeshIr): MeshDiff['exposure'] {

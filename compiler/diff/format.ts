@@ -43,9 +43,12 @@ function text(diff: MeshDiff, options: FormatOptions): string {
   for (const { host, listener, gateway, change } of diff.exposure) lines.push(`${change} ${host} at ${gateway} (${listener})`);
   if (diff.added.length > 0) lines.push(`new: ${diff.added.join(', ')}`);
   if (diff.removed.length > 0) lines.push(`gone: ${diff.removed.join(', ')}`);
+  for (const place of diff.unshown) lines.push(`${place}: ${unshown}`);
   lines.push(summary(diff));
   return `${diff.environment}  ${lines.join(`\n${indent}`)}\n`;
 }
+
+const unshown = 'its rules changed, and no request was found that is answered otherwise: read the lines';
 
 /** One line: who gains, who loses, what stays. */
 export function summary(diff: MeshDiff): string {
@@ -53,7 +56,11 @@ export function summary(diff: MeshDiff): string {
     return `the first release: ${count(diff.added.length, 'workload')}, ${count(diff.calls.length, 'call path')}, ${count(diff.exposure.length, 'host')} open to the outside`;
   const of = (kind: CallChangeKind): number => diff.calls.filter((call) => call.kind === kind).length;
   const calls =
-    of('gained') + of('lost') === 0 ? 'nobody gains a call, nobody loses one' : `${count(of('gained'), 'call')} gained, ${of('lost')} lost`;
+    of('gained') + of('lost') === 0
+      ? diff.unshown.length > 0
+        ? 'no call was found that is gained or lost'
+        : 'nobody gains a call, nobody loses one'
+      : `${count(of('gained'), 'call')} gained, ${of('lost')} lost`;
   const proxies = diff.proxies
     ? [
         `${diff.proxies.changed.length} of ${count(diff.proxies.total, 'proxy', 'proxies')} get new config${diff.proxies.bytes === undefined ? '' : ` (${bytesText(diff.proxies.bytes)})`}`,
@@ -101,6 +108,7 @@ function markdown(diff: MeshDiff, options: FormatOptions): string {
     lines.push('');
   }
   for (const port of diff.ports) lines.push(`- ${code(port.port)}: ${port.field} ${code(port.before)} → ${code(port.after)}`);
+  for (const place of diff.unshown) lines.push(`- ${code(place)}: ${unshown}`);
   for (const { host, listener, gateway, change } of diff.exposure)
     lines.push(`- ${change} ${code(host)} at ${code(gateway)} (${cell(listener)})`);
   if (diff.added.length > 0) lines.push(`- new: ${diff.added.map(code).join(', ')}`);

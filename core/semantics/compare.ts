@@ -6,9 +6,10 @@ import { canonicalJson } from '../lib/json';
 import { sortedUnique } from '../lib/order';
 import type { PortKey, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
+import { hostRoutesFor } from './address';
 import { decide } from './decide';
 import type { Decision, MeshRequest } from './decision';
-import { decidersOf, probesFor } from './probes';
+import { decidersOf, differing, probesFor } from './probes';
 import type { Deciders, Probe } from './probes';
 
 /** One request, asked of both meshes. null: the mesh does not have the caller or the destination. */
@@ -21,7 +22,10 @@ export interface Comparison {
   readonly probe: Probe;
   readonly before: Decision | null;
   readonly after: Decision | null;
+  /** What the mesh itself answers before and after, beyond the status: a redirect's target, a body. null: it forwards or refuses. */
+  readonly answers: readonly [Answer | null, Answer | null];
 }
+export type Answer = Exclude<RouteRule['action'], { kind: 'forward' }>;
 
 /**
  * Only what differs in meaning is compared; what is the same in both is not asked. In order of place, caller and probe. `at`: only calls that may
@@ -62,7 +66,10 @@ function* compareWithin(before: MeshIr | null, after: MeshIr, at: ReadonlySet<Po
     const slices = [sides[0]?.slice(port, callers), sides[1].slice(port, callers)] as const;
     for (const caller of callers) {
       if (same && sides[0]?.use(caller, port) === sides[1].use(caller, port)) continue;
-      probes ??= probesFor(sides.flatMap((side) => side?.deciders(port) ?? []));
+      probes ??= probesFor(
+        sides.flatMap((side) => side?.deciders(port) ?? []),
+        differing(sides[0]?.deciders(port) ?? [], sides[1].deciders(port)),
+      );
       for (const probe of probes) {
         const request: MeshRequest = {
           from: { kind: 'workload', workload: caller },
@@ -71,60 +78,72 @@ function* compareWithin(before: MeshIr | null, after: MeshIr, at: ReadonlySet<Po
           path: probe.path,
           headers: probe.headers,
         };
-        yield {
-          caller,
-          port,
-          host: null,
-          probe,
-          before: ask(slices[0], request, caller),
-          after: ask(slices[1], request, caller),
-        };
+        const [was, is] = [ask(slices[0], request, caller), ask(slices[1], request, caller)];
+        const answers = [answerOf(sides[0]?.tables.get(port)?.rules, was), answerOf(sides[1].tables.get(port)?.rules, is)] as const;
+        yield { caller, port, host: null, probe, before: was, after: is, answers };
       }
     }
   }
 }
 
 function* compareOutside(before: MeshIr | null, after: MeshIr, at: ReadonlySet<PortKey> | null): Generator<Comparison> {
-  const key = (table: HostRoutes): string => `${table.gateway} ${table.listener} ${table.host}`;
-  const tables = [
-    new Map((before?.hostRoutes ?? []).map((table) => [key(table), table])),
-    new Map(after.hostRoutes.map((table) => [key(table), table])),
-  ] as const;
-  for (const name of sortedUnique([...tables[0].keys(), ...tables[1].keys()])) {
-    const [old, fresh] = [tables[0].get(name), tables[1].get(name)];
-    const table = fresh ?? old;
-    if (!table || !(leadsTo(at, old?.rules ?? []) || leadsTo(at, fresh?.rules ?? []))) continue;
-    const meaning = (ir: MeshIr | null, own: HostRoutes | undefined): string =>
-      ir && own
-        ? canonicalJson([own.rules, decidersOf(ir, own.rules, null).access, targetUrls(ir, own.rules), principalOf(ir, own.gateway)])
-        : '';
+  const places = new Map([...placesOf(before), ...placesOf(after)]);
+  for (const name of sortedUnique([...places.keys()])) {
+    const place = places.get(name);
+    if (!place) continue;
+    const host = place.host.replace('*', 'any');
+    const [old, fresh] = [before && routesAt(before, place, host), routesAt(after, place, host)];
+    if (!(leadsTo(at, old?.rules ?? []) || leadsTo(at, fresh?.rules ?? []))) continue;
+    const meaning = (ir: MeshIr | null, own: HostRoutes | null): string =>
+      ir && own ? canonicalJson([meaningOf(ir, own.rules, null), principalOf(ir, own.gateway)]) : '';
     if (meaning(before, old) === meaning(after, fresh)) continue;
-    const deciders = [
-      ...(before && old ? [decidersOf(before, old.rules, null)] : []),
-      ...(fresh ? [decidersOf(after, fresh.rules, null)] : []),
-    ];
-    const host = table.host.replace('*', 'any');
+    const [was, is] = [before && old ? [decidersOf(before, old.rules, null)] : [], fresh ? [decidersOf(after, fresh.rules, null)] : []];
     const ask = (ir: MeshIr | null, probe: Probe): Decision | null => {
-      if (!ir?.gateways.some((gateway) => gateway.key === table.gateway)) return null;
+      if (!ir?.gateways.some((gateway) => gateway.key === place.gateway)) return null;
       return decide(ir, {
-        from: { kind: 'outside', gateway: table.gateway, listener: table.listener, host },
+        from: { kind: 'outside', gateway: place.gateway, listener: place.listener, host },
         to: null,
         method: probe.method,
         path: probe.path,
         headers: probe.headers,
       });
     };
-    for (const probe of probesFor(deciders)) {
+    for (const probe of probesFor([...was, ...is], differing(was, is))) {
+      const decisions = [ask(before, probe), ask(after, probe)] as const;
       yield {
-        caller: table.gateway,
+        caller: place.gateway,
         port: null,
-        host: { listener: table.listener, host: table.host },
+        host: { listener: place.listener, host: place.host },
         probe,
-        before: ask(before, probe),
-        after: ask(after, probe),
+        before: decisions[0],
+        after: decisions[1],
+        answers: [answerOf(old?.rules, decisions[0]), answerOf(fresh?.rules, decisions[1])],
       };
     }
   }
+}
+
+type Place = Pick<HostRoutes, 'gateway' | 'listener' | 'host'>;
+/** Every host that a gateway serves or somebody routes there: one that is served and not routed takes requests away from a wildcard. */
+function placesOf(ir: MeshIr | null): readonly (readonly [string, Place])[] {
+  const served = (ir?.gateways ?? []).flatMap(({ key, listeners }) =>
+    listeners.flatMap((listener) => listener.hosts.map(({ host }): Place => ({ gateway: key, listener: listener.name, host }))),
+  );
+  return [...served, ...(ir?.hostRoutes ?? [])].map((place) => [
+    `${place.gateway} ${place.listener} ${place.host}`,
+    { gateway: place.gateway, listener: place.listener, host: place.host },
+  ]);
+}
+/** The routes that a request to a host comes to, its own or those of a wildcard over it. */
+function routesAt(ir: MeshIr, { gateway, listener }: Place, host: string): HostRoutes | null {
+  const known = ir.gateways.find((candidate) => candidate.key === gateway);
+  const found = known ? hostRoutesFor(ir, known, listener, host, host) : 'not here';
+  return typeof found === 'string' ? null : found;
+}
+
+function answerOf(rules: readonly RouteRule[] | undefined, decision: Decision | null): Answer | null {
+  const action = decision?.route && decision.stage === 'route' ? rules?.[decision.route.index]?.action : undefined;
+  return action === undefined || action.kind === 'forward' ? null : action;
 }
 
 /** One mesh, indexed for asking about many ports. */
@@ -148,7 +167,7 @@ function sideOf(ir: MeshIr) {
     /** All that decides about a port but who its caller is. */
     meaning: (port: PortKey): string => {
       const table = tables.get(port);
-      return table ? canonicalJson([table.rules, deciders(port).map((d) => d.access), targetUrls(ir, table.rules)]) : '';
+      return table ? meaningOf(ir, table.rules, port) : '';
     },
     /** What a caller has to do with a port. */
     use: (caller: WorkloadKey, port: PortKey): string =>
@@ -178,6 +197,12 @@ function sideOf(ir: MeshIr) {
 
 function ask(slice: MeshIr | null | undefined, request: MeshRequest, caller: WorkloadKey): Decision | null {
   return slice?.workloads.some((workload) => workload.key === caller) ? decide(slice, request) : null;
+}
+
+/** What rules and the access to where they lead say, whatever they are called. */
+function meaningOf(ir: MeshIr, rules: readonly RouteRule[], port: PortKey | null): string {
+  const access = decidersOf(ir, rules, port).access.map((rule) => canonicalJson({ ...rule, id: '', because: null }));
+  return canonicalJson([rules.map(({ match, action }) => [match, action]), sortedUnique(access), targetUrls(ir, rules)]);
 }
 
 function targetUrls(ir: MeshIr, rules: RouteTable['rules']): readonly string[] {

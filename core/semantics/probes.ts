@@ -5,6 +5,7 @@
  */
 import type { AccessRule, FieldMatch, MeshIr, PathTemplate, RequestClass, RouteRule } from '../ir/ir';
 import { targetsOfRules } from '../ir/edges';
+import { canonicalJson } from '../lib/json';
 import { accessOf } from '../ir/lookup';
 import type { PortKey } from '../mesh/ids';
 import { sortedBy } from '../lib/order';
@@ -34,22 +35,54 @@ export function decidersOf(ir: MeshIr, rules: readonly RouteRule[], port: PortKe
 const mostPaths = 100;
 const mostProbes = 600;
 
-/** Probes for all of these deciders together (those of before and after, for a comparison). In order of text, path and headers. */
-export function probesFor(deciders: readonly Deciders[]): readonly Probe[] {
-  const rules = deciders.flatMap((d) => d.rules);
-  const access = deciders.flatMap((d) => d.access);
-  const classes = new Map<string, RequestClass>();
-  for (const cls of [
-    ...access.flatMap((rule) => (rule.requests === 'any' ? [] : rule.requests)),
-    ...rules.flatMap((rule) => rule.match?.requests ?? []),
-  ])
-    classes.set(cls.text, cls);
-  const lines = linesOf([...classes.values()]);
+/** What is in the one and not in the other, request class by request class: whatever else is cut off, a comparison asks about these. */
+export function differing(before: readonly Deciders[], after: readonly Deciders[]): Deciders {
+  const [old, fresh] = [partsOf(before), partsOf(after)];
+  const only = (here: Parts, there: Parts): Deciders => ({
+    rules: [...here.rules].flatMap(([key, rule]) => (there.rules.has(key) ? [] : [rule])),
+    access: [...here.access].flatMap(([key, rule]) => (there.access.has(key) ? [] : [rule])),
+  });
+  const [lost, gained] = [only(old, fresh), only(fresh, old)];
+  return { rules: [...lost.rules, ...gained.rules], access: [...lost.access, ...gained.access] };
+}
+interface Parts {
+  readonly rules: ReadonlyMap<string, RouteRule>;
+  readonly access: ReadonlyMap<string, AccessRule>;
+}
+/** Rules of one request class each, by what they mean. */
+function partsOf(deciders: readonly Deciders[]): Parts {
+  const access = deciders.flatMap((d) =>
+    d.access.flatMap((rule) => (rule.requests === 'any' ? [rule] : rule.requests.map((cls) => ({ ...rule, requests: [cls] })))),
+  );
+  const rules = deciders.flatMap((d) =>
+    d.rules.flatMap((rule) => {
+      const { match } = rule;
+      return match && match.requests.length > 1 ? match.requests.map((cls) => ({ ...rule, match: { ...match, requests: [cls] } })) : [rule];
+    }),
+  );
+  return {
+    rules: new Map(rules.map((rule) => [canonicalJson([rule.match, rule.action]), rule])),
+    access: new Map(access.map((rule) => [canonicalJson({ ...rule, id: '', because: null }), rule])),
+  };
+}
+
+/**
+ * Probes for all of these deciders together (those of before and after, for a comparison), those for `first` before the rest where there are too
+ * many. In order of text, path and headers.
+ */
+export function probesFor(deciders: readonly Deciders[], first: Deciders = { rules: [], access: [] }): readonly Probe[] {
+  const all: Deciders = {
+    rules: [...first.rules, ...deciders.flatMap((d) => d.rules)],
+    access: [...first.access, ...deciders.flatMap((d) => d.access)],
+  };
+  const conditions = conditionsOf(all.rules, all.access);
   const probes = new Map<string, Probe>();
-  for (const conditions of conditionsOf(rules, access)) {
-    for (const line of lines) {
-      const probe = { ...line, path: `${line.path}${conditions.query}`, headers: conditions.headers };
-      if (probes.size < mostProbes) probes.set(JSON.stringify([probe.method, probe.path, probe.headers]), probe);
+  for (const lines of [linesOf(classesOf(first)), linesOf(classesOf(all))]) {
+    for (const condition of conditions) {
+      for (const line of lines) {
+        const probe = { ...line, path: `${line.path}${condition.query}`, headers: condition.headers };
+        if (probes.size < mostProbes) probes.set(JSON.stringify([probe.method, probe.path, probe.headers]), probe);
+      }
     }
   }
   return sortedBy(
@@ -58,6 +91,14 @@ export function probesFor(deciders: readonly Deciders[]): readonly Probe[] {
     (p) => p.path,
     (p) => JSON.stringify(p.headers),
   );
+}
+
+function classesOf({ rules, access }: Deciders): readonly RequestClass[] {
+  const all = [
+    ...access.flatMap((rule) => (rule.requests === 'any' ? [] : rule.requests)),
+    ...rules.flatMap((rule) => rule.match?.requests ?? []),
+  ];
+  return [...new Map(all.map((cls) => [cls.text, cls])).values()];
 }
 
 interface Line {
