@@ -54,6 +54,12 @@ export function link(tree: SourceTree, declared: Declared, places: Places): Link
   const ids = new Map<number, string>();
   const exporters = new Map<string, number>();
   for (const [n, { file, path }] of exported) {
+    const maker = makerOf(declared, n);
+    if (maker !== undefined && teamOfFile(maker) !== teamOfFile(file)) {
+      // `export * from '#them'` would let them write rules that are in force as ours
+      const params = { name: shown(path.join('.')), maker: teamOfFile(maker), exporter: teamOfFile(file) };
+      diagnostics.push(evaluate.foreignExport(params, { span: at(file, path[0] ?? '') }));
+    }
     const id = `${teamOfFile(file)}/${path.join('.')}`;
     if (!path.every((part, i) => isName(part, i === 0)) || id.length > 160)
       diagnostics.push(evaluate.oddExport({ name: shown(path.join('.')) }, { span: at(file, path[0] ?? '') }));

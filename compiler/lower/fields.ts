@@ -6,6 +6,20 @@ import { sortedBy } from '../../core/lib/order';
 import type { Context, Place } from './context';
 import { within } from './settings';
 
+/** RFC 9110 section 7.6.1, RFC 9112 section 6, and the request id that the first proxy makes. */
+const ofOneConnection: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'x-request-id',
+]);
 export type FieldKind = 'header' | 'query parameter' | 'cookie';
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/;
 const mostCharacters = 256;
@@ -38,6 +52,7 @@ function whyNoName(what: FieldKind, name: string): string | undefined {
   if (what === 'header' && name === 'cookie') return 'a route has a field of its own, `cookies`';
   if (what === 'header' && /^(?:x-envoy-|x-forwarded-|x-meshwright-)/.test(name))
     return 'proxies write it, so a request cannot prove anything by it';
+  if (what === 'header' && ofOneConnection.has(name)) return 'it is about one connection, and proxies take it away or write it anew';
   return undefined;
 }
 

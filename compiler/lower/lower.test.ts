@@ -122,6 +122,20 @@ const refused: readonly (readonly [string, string, More])[] = [
     'MW3007',
     { 'books/beta': { ...gateRoute('x.books.acme.example'), otherwise: { to: v1 } } as DeclarationValue },
   ],
+  [
+    'a folder that is no team',
+    'MW3008',
+    {
+      'nobody/x': {
+        kind: 'patch',
+        on: { ref: 'books/reviews', port: 'web' },
+        direction: 'inbound',
+        envoy: { min: '1.40.0' },
+        because: 'x',
+        merge: {},
+      },
+    },
+  ],
   ['an unknown team', 'MW3008', { 'books/x': { kind: 'namespace', name: 'bookinfo', team: 'boks' } }],
   ['a namespace of another team', 'MW3009', { 'books/x': { kind: 'namespace', name: 'orders', team: 'books' } }],
   ['an unknown environment in only', 'MW3010', { 'books/a': allow('books/reviews', [named('books/details')], { only: ['production'] }) }],
@@ -222,7 +236,7 @@ const refused: readonly (readonly [string, string, More])[] = [
     'MW3025',
     { 'books/a': allow('books/details', [named('books/ratings')], { headers: { x: { kind: 'prefix', value: '' } } }) },
   ],
-  ...[':path', 'host', 'a b', 'x-envoy-original-path', 'X-Forwarded-For', ''].map(
+  ...[':path', 'host', 'a b', 'x-envoy-original-path', 'X-Forwarded-For', 'TE', 'x-request-id', 'connection', ''].map(
     (name) =>
       [
         `the header ${name}`,

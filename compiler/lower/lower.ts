@@ -5,6 +5,7 @@ import { inOrder } from '../../core/diagnostics/order';
 import type { Declaration, Evaluated } from '../../core/declarations/declaration';
 import type { MeshIr, Namespace } from '../../core/ir/ir';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
+import { suggest } from '../../core/lib/suggest';
 import { lowerAccess } from './access';
 import { checkStandards, lowerGuarantees, lowerNeeds, lowerPatches, lowerRollout } from './claims';
 import { makeContext } from './context';
@@ -80,6 +81,9 @@ function checkEvery(context: Context, evaluated: Evaluated, root: Declared<'mesh
     if ('only' in value) checkOnly(context, value.only, { id, path: 'only' });
     if (value.kind === 'unsupported') context.report(messages.unsupported, { feature: value.feature }, { id, path: '' });
     if (value.kind === 'mesh' && id !== root.id) context.report(messages.twoMeshes, { first: root.id }, { id, path: '' });
+    // A folder alone gives no authority, not even one called `platform`: the root names the teams.
+    if (team !== 'mesh' && !Object.hasOwn(root.value.teams, team))
+      context.report(messages.unknownTeam, { team, suggestion: suggest(team, Object.keys(root.value.teams)) }, { id, path: '' });
     if (value.kind === 'mesh' && team !== 'mesh')
       context.report(messages.notOwner, { team, act: 'declare', subject: 'mesh', owner: 'mesh' }, { id, path: '' });
   }

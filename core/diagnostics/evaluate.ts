@@ -238,6 +238,14 @@ export const evaluate = {
     message: (p) => `\`${p.at}\` is nested too deeply`,
     help: () => 'write a flat record of rules',
   }),
+  foreignExport: defineDiagnostic<{ name: string; maker: string; exporter: string }>({
+    code: 'MW2047',
+    slug: 'foreign-export',
+    severity: 'error',
+    summary: "A team's module exports what another team's module made, and so would put it in force as its own.",
+    message: (p) => `\`${p.name}\` was made by team \`${p.maker}\`, and is exported by team \`${p.exporter}\``,
+    help: (p) => `let a \`*.policy.ts\` of team \`${p.maker}\` export it, or make it in a module of team \`${p.exporter}\``,
+  }),
   schema: defineDiagnostic<{ at: string; says: string }>({
     code: 'MW2050',
     slug: 'not-a-declaration',

@@ -150,6 +150,14 @@ export const source = {
     help: () => 'rename one of them',
   }),
 
+  reservedFolder: defineDiagnostic<{ file: string }>({
+    code: 'MW1018',
+    slug: 'reserved-folder',
+    severity: 'error',
+    summary: 'A folder is called `mesh`, which is the name of the root module and of its authority.',
+    message: (p) => `\`${p.file}\` lies in a folder with the name of the root module`,
+    help: () => "move it beside `mesh.policy.ts`, or into a team's folder",
+  }),
   unresolved: defineDiagnostic<Import & { target: string }>({
     code: 'MW1020',
     slug: 'import-not-found',

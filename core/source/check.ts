@@ -23,6 +23,8 @@ function check(tree: SourceTree): readonly Diagnostic[] {
   const reached = new Set<string>();
   for (const [file, text] of tree.files) {
     if (!file.endsWith('.ts')) continue;
+    if (file.includes('/') && teamOfFile(file) === teamOfFile(rootModule))
+      diagnostics.push(source.reservedFolder({ file }, { span: { file, line: 1, column: 1 } }));
     diagnostics.push(...checkText(file, text));
     const scan = scanModule(text);
     if (scan.stopped)

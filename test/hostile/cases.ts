@@ -22,6 +22,11 @@ export const sources: readonly HostileCase[] = [
       'books/b.policy.ts': "import { only } from './a.policy';\nexport const secret = only;\n",
     },
   },
+  {
+    name: 'a folder with the name of the root module',
+    code: 'MW1018',
+    files: { 'mesh/evil.policy.ts': 'export const x = 1;\n' },
+  },
   { name: 'a module that imports itself', code: 'MW1030', files: whole("import * as me from './evil.policy';\nexport const x = me;\n") },
   {
     name: 'a path out of the policy directory',
@@ -320,6 +325,16 @@ export const results: readonly HostileCase[] = [
     name: 'an object with endless accessors',
     code: 'MW2031',
     body: 'throw { get message() { for (;;) {} }, get stack() { for (;;) {} }, toString() { for (;;) {} } };',
+  },
+  {
+    name: "another team's rule, put in force by `export *`",
+    code: 'MW2047',
+    files: {
+      'books/public.ts': "export { reviews, details } from './services.policy';\n",
+      'aaa/public.ts':
+        "import { reviews, details } from '#books';\nexport const helpful = reviews.ports.web.allow({ from: details, requests: ['GET /reviews'] });\n",
+      'books/all.policy.ts': "export * from '#aaa';\n",
+    },
   },
   {
     name: 'an exported array',
