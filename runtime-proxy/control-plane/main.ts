@@ -7,7 +7,7 @@ import { readTextIfThere, writeFileAtomic } from '../../platform/files';
 import { createLog, type Log } from '../../platform/log';
 import { createMetrics } from '../../platform/metrics';
 import { holdIdentity, type Svid } from '../ca/client';
-import { watchInventory } from '../discovery/inventory-file';
+import { parseInventory, watchInventory } from '../discovery/inventory-file';
 import { adminToken, serveAdmin } from '../rpc/admin-http';
 import { serverCredentials } from '../rpc/credentials';
 import { fieldsOf, numberOf, textOf } from '../rpc/decode';
@@ -108,8 +108,18 @@ export async function serveControlPlane(
     onTurn: (seconds) => counters.turn.observe(seconds),
     onNack: () => counters.nacks.inc(),
   });
+  // A restart while the file is broken or away must not take every proxy out of the inventory: the last good one is kept.
+  const keptFile = path.join(config.stateDir, 'inventory.json');
+  const kept = parseInventory((await readTextIfThere(keptFile)) ?? '', keptFile).value ?? null;
   const inventory = await watchInventory(config.inventoryFile, {
-    onChange: (next) => plane.setInventory(next),
+    kept,
+    onChange: (next) => {
+      plane.setInventory(next);
+      if (next === kept) return;
+      writeFileAtomic(keptFile, JSON.stringify(next), { mode: 0o600 }).catch((error: unknown) =>
+        log.error({ err: error }, 'cannot keep the inventory'),
+      );
+    },
     onTrouble: ({ diagnostics }) => log.error({ code: diagnostics[0]?.code }, diagnostics[0]?.message ?? 'the inventory cannot be used'),
   });
   const server = createServer();

@@ -59,7 +59,8 @@ export class Plane {
   readonly #maker = new ResourceMaker();
   readonly #timer: NodeJS.Timeout;
   readonly #sets = new Map<string, ObjectSet>();
-  #inventory: Inventory = { instances: [] };
+  /** null: no inventory was ever read, and that is no reason to take anything away either. */
+  #inventory: Inventory | null = null;
   #byId: ReadonlyMap<string, Instance> = new Map();
   #status: RolloutStatus;
   #running: Promise<void> | null = null;
@@ -219,6 +220,8 @@ export class Plane {
       for (const entry of this.#entries.values()) this.#aim(entry, null);
       return this.#publish(null, this.#observe(null));
     }
+    if (this.#inventory === null)
+      return this.#publish(live, this.#observe(live), 'the inventory cannot be read: proxies keep what they have; repair it');
     let { progress } = live;
     const plan = planOf(live.signed);
     for (;;) {
@@ -309,7 +312,7 @@ export class Plane {
     entry.unconfigured = inbound === nothing && outbound === nothing && into.length === 0;
     if (into.length > 0) return;
     const selectors = [...inbound.selectors, ...outbound.selectors];
-    const endpoints = this.#maker.endpoints(selectors, this.#inventory, this.#serves);
+    const endpoints = this.#maker.endpoints(selectors, this.#inventory ?? { instances: [] }, this.#serves);
     const merge = (type: 'listeners' | 'routes' | 'clusters'): EncodedByName => new Map([...inbound[type], ...outbound[type]]);
     const names = (part: PartResources): Target['names'][Part] => ({
       listeners: new Set(part.listeners.keys()),

@@ -62,3 +62,26 @@ test('a broken file is told once, and the last good one stays until a better com
     await fs.rm(folder, { recursive: true });
   }
 });
+test('the last good one of an earlier run is in force while the file cannot be used', async () => {
+  const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-inventory-'));
+  const file = path.join(folder, 'inventory.json');
+  const kept: Inventory = { instances: [{ id: 'a-1', workload: 'shop/a' as Inventory['instances'][number]['workload'], app: {}, inbound: {} }] };
+  try {
+    for (const text of ['{"instances":', null]) {
+      if (text === null) await fs.rm(file);
+      else await fs.writeFile(file, text);
+      const seen: (Inventory | string)[] = [];
+      const watch = await watchInventory(file, {
+        pollMs: 3_600_000,
+        kept,
+        onChange: (next) => seen.push(next),
+        onTrouble: ({ diagnostics }) => seen.push(diagnostics[0]?.code ?? ''),
+      });
+      watch.close();
+      expect(seen).toEqual([kept, 'MW9002']);
+      expect(watch.current()).toBe(kept);
+    }
+  } finally {
+    await fs.rm(folder, { recursive: true, force: true });
+  }
+});

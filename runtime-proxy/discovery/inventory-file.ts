@@ -63,8 +63,8 @@ export interface InventoryWatch {
 }
 
 /**
- * Watches an inventory file. `onChange` gets each good inventory that differs from the one before; `onTrouble` each bad one, once. No file is an
- * empty inventory. The folder is watched for speed and the file looked at every `pollMs` for certainty: file events get lost.
+ * Watches an inventory file. `onChange` gets each good inventory that differs from the one before; `onTrouble` each bad one, once. `kept` is the last
+ * good one of an earlier run: it is in force until the file can be used. Without either, nothing is known. The folder is watched for speed and the file looked at every `pollMs` for certainty: file events get lost.
  */
 export async function watchInventory(
   file: string,
@@ -72,14 +72,17 @@ export async function watchInventory(
     onChange,
     onTrouble,
     pollMs = 1000,
+    kept = null,
   }: {
     readonly onChange: (inventory: Inventory) => void;
     readonly onTrouble: (outcome: Outcome<Inventory>) => void;
     readonly pollMs?: number;
+    readonly kept?: Inventory | null;
   },
 ): Promise<InventoryWatch> {
-  let current: Inventory = { instances: [] };
-  let seen: string | null = null;
+  let current: Inventory = kept ?? { instances: [] };
+  let seen: string | null = kept === null ? null : 'kept';
+  if (kept !== null) onChange(kept);
   const look = async (): Promise<void> => {
     let text: string;
     try {
