@@ -1,6 +1,6 @@
 /** What the loop needs of the world. `wiring/` gives the real ones, the tests seeded ones that fail and die on command. */
 import type { Bundle } from '../../core/bundle/bundle';
-import type { MeshObject, Release, SignedRelease, SourceMap } from '../../core/bundle/objects';
+import type { MeshObject, Release, SignedObject, SignedRelease, SourceMap } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import type { MeshIr } from '../../core/ir/ir';
@@ -70,6 +70,8 @@ export interface LoopDeps {
   /** What the control plane holds; null for nothing yet. The truth about what is live. */
   liveRelease(): Promise<LegResult<SignedRelease | null>>;
   rolloutStatus(): Promise<LegResult<RolloutStatus>>;
+  /** Gives a control plane that has lost its state the objects it lacks, then the release, past every deployer's own bookkeeping. */
+  restore(objects: readonly SignedObject[], release: SignedRelease): Promise<LegResult<null>>;
   abort(reason: string): Promise<LegResult<null>>;
   promote(): Promise<LegResult<null>>;
   /** Frees what a dead predecessor held (Pulumi's lock) and reads back the state of the world. Called once before anything else. */

@@ -127,6 +127,28 @@ test('rollback makes a higher release of the old objects and holds the commit un
   expect(await loop.rollback({ to: 77, reason: 'test' })).toMatchObject({ outcome: 'refused', diagnostics: [{ code: 'MW7125' }] });
 });
 
+test('a control plane that has lost its state is given back what was live, and the next commit follows it', async () => {
+  const { world, loop } = await fresh(['a', { text: 'A' }]);
+  await loop.turn('push');
+  world.push('b', { text: 'B' });
+  await loop.turn('push');
+  const lose = (): void => {
+    world.live = null;
+    world.state = 'idle';
+  };
+  lose();
+  expect(await loop.turn('poll')).toEqual({ kind: 'idle' });
+  expect(world.inForce()).toBe('B');
+  // Nothing is taken from anybody on the way: what it begins with is what proxies have.
+  expect(world.taken.at(-1)).toMatchObject({ generation: 3, stable: world.taken[1]?.candidate, candidate: world.taken[1]?.candidate });
+  lose();
+  world.push('c', { text: 'C' });
+  expect(await loop.turn('push')).toMatchObject({ outcome: 'live' });
+  expect(world.taken.map((release) => release.generation)).toEqual([1, 2, 3, 4, 5]);
+  expect(world.taken.at(-1)?.stable).toEqual(world.taken[1]?.candidate);
+  expect(world.inForce()).toBe('C');
+});
+
 const story: readonly (readonly [string, SimulatedCommit])[] = [
   ['a', { text: 'A' }],
   ['b', { text: 'B', fate: 'refused' }],

@@ -90,7 +90,10 @@ export class Loop {
     if (fetched.kind === 'unavailable' || commit === undefined) return { kind: 'retry', diagnostics: fetched.diagnostics };
     const ms = this.options.monotonic() - start;
     if (commit !== this.state.head) await this.journal.write({ kind: 'head', commit });
-    if (this.state.quarantined[commit] || this.state.settled === commit) return { kind: 'idle' };
+    if (this.state.quarantined[commit] || this.state.settled === commit) {
+      const kept = await this.keepState();
+      return kept.kind === 'ok' ? { kind: 'idle' } : { kind: 'retry', diagnostics: kept.diagnostics };
+    }
 
     await this.journal.write({
       kind: 'begin',
@@ -272,6 +275,8 @@ export class Loop {
 
   /** What is in force, once nothing rolls any more. */
   private async settledWorld(): Promise<LegResult<Previous | null>> {
+    const kept = await this.keepState();
+    if (kept.kind !== 'ok') return kept;
     const live = await guard('diff', () => this.deps.liveRelease());
     if (live.kind !== 'ok') return live;
     if (!live.value) return ok(null);
@@ -286,6 +291,41 @@ export class Loop {
     const set = inForce(status.value);
     const ir = set === 'candidate' ? await this.history.ir(release.generation, digest) : await this.irBefore(release.generation);
     return ok({ release, digest, inForce: set, aborted: status.value.state === 'aborted', ir });
+  }
+
+  /**
+   * A control plane that has lost its state serves on what proxies have and takes nothing that builds on it. It is given back what was live last: the
+   * objects it lacks, and, where it knows of no release at all, a higher one that changes nothing.
+   */
+  private async keepState(): Promise<LegResult<null>> {
+    const entries = this.history.list();
+    const kept = entries.find((entry) => entry.outcome === 'live');
+    const status = kept && (await guard('diff', () => this.deps.rolloutStatus()));
+    // One that does not answer is no concern of a turn that has nothing to release.
+    if (!kept || status?.kind !== 'ok' || status.value.state !== 'idle') return ok(null);
+    const live = await guard('diff', () => this.deps.liveRelease());
+    if (live.kind !== 'ok') return ok(null);
+    const bundle = await this.history.bundle(kept.generation);
+    const ir = await this.history.ir(kept.generation, kept.digest);
+    if (!bundle || !ir) return ok(null);
+    const { generation } = live.value?.release ?? {};
+    if (live.value && generation !== undefined) {
+      const newer = await this.history.bundle(generation);
+      return sureOf(
+        await guard('restore', () => this.deps.restore([...bundle.objects, ...(newer?.objects ?? [])], live.value ?? bundle.release)),
+      );
+    }
+    const release = { ...bundle.release.release, generation: Math.max(...entries.map((entry) => entry.generation)) };
+    const previous: Previous = { release, digest: digestOfJson(release), inForce: 'candidate', aborted: false, ir };
+    const objects = bundle.objects.map((signed) => signed.object);
+    const planned = await guard('restore', () => this.deps.plan({ commit: kept.commit, ir, objects, sources: bundle.sources }, previous));
+    if (planned.kind !== 'ok') return sureOf(planned);
+    const signed = await guard('restore', () => this.deps.sign(planned.value.release, objects, bundle.sources));
+    if (signed.kind !== 'ok') return sureOf(signed);
+    await this.history.record(signed.value, ir);
+    const given = await guard('restore', () => this.deps.restore(signed.value.objects, signed.value.release));
+    if (given.kind === 'ok') await this.history.settle(planned.value.release.generation, 'live');
+    return sureOf(given);
   }
 
   /** What a given-up release stands on may itself have been given up: down to the last one that converged. */
@@ -334,6 +374,11 @@ function setOf(objects: readonly MeshObject[]): ReleaseSet {
 
 function endingOf(result: { readonly kind: 'refused' | 'unavailable'; readonly diagnostics: readonly Diagnostic[] }): Ending {
   return { outcome: result.kind === 'refused' ? 'refused' : 'failed', diagnostics: result.diagnostics };
+}
+
+/** What stands in the way of giving back what was live is no verdict on the commit at hand. */
+function sureOf<T>(result: LegResult<T>): LegResult<null> {
+  return result.kind === 'ok' ? ok(null) : unavailable(...result.diagnostics);
 }
 
 /** A throw out of a leg is trouble outside the commit, never a verdict on it. */

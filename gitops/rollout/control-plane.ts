@@ -25,7 +25,7 @@ export interface ControlPlane {
   /** Looks until the roll-out of a generation, or of a later one, is over. A control plane that is away for a while is waited for. */
   converge(generation: number, signal: AbortSignal): Promise<LegResult<RolloutStatus>>;
   /** Puts a bundle out without Pulumi: the objects it has not, then the release. */
-  put(bundle: Bundle): Promise<LegResult<null>>;
+  put(bundle: Pick<Bundle, 'objects' | 'release'>): Promise<LegResult<null>>;
 }
 
 const maxAnswer = 64 << 20;

@@ -90,6 +90,7 @@ export function realDeps(parts: Parts): LoopDeps {
     converge: (generation, signal) => controlPlane.converge(generation, signal),
     liveRelease: () => controlPlane.liveRelease(),
     rolloutStatus: () => controlPlane.status(),
+    restore: (objects, release) => controlPlane.put({ objects, release }),
     abort: (reason) => controlPlane.abort(reason),
     promote: () => controlPlane.promote(),
   };

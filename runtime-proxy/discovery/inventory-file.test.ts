@@ -65,7 +65,9 @@ test('a broken file is told once, and the last good one stays until a better com
 test('the last good one of an earlier run is in force while the file cannot be used', async () => {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-inventory-'));
   const file = path.join(folder, 'inventory.json');
-  const kept: Inventory = { instances: [{ id: 'a-1', workload: 'shop/a' as Inventory['instances'][number]['workload'], app: {}, inbound: {} }] };
+  const kept: Inventory = {
+    instances: [{ id: 'a-1', workload: 'shop/a' as Inventory['instances'][number]['workload'], app: {}, inbound: {} }],
+  };
   try {
     for (const text of ['{"instances":', null]) {
       if (text === null) await fs.rm(file);

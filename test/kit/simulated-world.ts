@@ -189,6 +189,10 @@ export class SimulatedWorld {
         step('status');
         return ok(this.status());
       },
+      restore: async (_objects, release) => {
+        step('restore');
+        return this.take(release) ? ok(null) : wrong('restore');
+      },
       abort: async () => {
         step('abort');
         if (this.state === 'rolling') this.state = 'aborted';
@@ -206,7 +210,11 @@ export class SimulatedWorld {
   private take(signed: SignedRelease): boolean {
     const { release } = signed;
     if (this.state === 'rolling') this.violations.push(`release ${release.generation} while ${this.live?.release.generation} rolls`);
-    if (release.generation !== (this.live?.release.generation ?? 0) + 1 || release.parent !== (this.live?.digest ?? null)) return false;
+    // Where nothing is live the signer's floor decides: no generation is signed twice.
+    const [last, parent] = this.live
+      ? [this.live.release.generation, this.live.digest]
+      : [this.taken.at(-1)?.generation ?? 0, release.parent];
+    if (release.generation !== last + 1 || release.parent !== parent) return false;
     this.taken.push(release);
     this.live = signed;
     this.state = 'rolling';
