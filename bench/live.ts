@@ -48,7 +48,9 @@ async function main(): Promise<void> {
     const { stage, firstCommit } = await setUp({ pulumi: true }, scratch, (line) => void process.stderr.write(`${line}\n`), cleanup);
     await stage.finished(firstCommit);
     // One wave and no hold: what is timed is the machinery, not the caution that a policy asks for.
-    await stage.pushed('one wave', [{ file: 'policies/platform/rollout.policy.ts', replace: ["waves: ['50%', '100%']", "waves: ['100%']"] }]);
+    await stage.pushed('one wave', [
+      { file: 'policies/platform/rollout.policy.ts', replace: ["waves: ['50%', '100%']", "waves: ['100%']"] },
+    ]);
     const idle = await memory(stage);
     const legs = new Map<string, number[]>();
     const add = (name: string, ms: number): void => void legs.set(name, [...(legs.get(name) ?? []), ms]);
@@ -67,11 +69,15 @@ async function main(): Promise<void> {
       if (startedAt !== null && convergedAt !== null) add('release taken to last proxy active', convergedAt - startedAt);
     }
     process.stdout.write('| leg | median | slowest |\n|---|---|---|\n');
-    for (const [leg, values] of legs) process.stdout.write(`| ${leg} | ${Math.round(median(values))} ms | ${Math.round(Math.max(...values))} ms |\n`);
+    for (const [leg, values] of legs)
+      process.stdout.write(`| ${leg} | ${Math.round(median(values))} ms | ${Math.round(Math.max(...values))} ms |\n`);
 
     const { trustPem } = await stage.identity('platform/edge');
-    const traffic = load(4, 2, async (connection) => (await connection.send(stage.host, '/productpage')).status, () =>
-      connect(stage.layout.edge, { ca: trustPem, serverName: stage.host }),
+    const traffic = load(
+      4,
+      2,
+      async (connection) => (await connection.send(stage.host, '/productpage')).status,
+      () => connect(stage.layout.edge, { ca: trustPem, serverName: stage.host }),
     );
     await new Promise((resolve) => setTimeout(resolve, 10_000));
     const busy = await memory(stage);

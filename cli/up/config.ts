@@ -38,10 +38,12 @@ export function decodeUpConfig(value: unknown): UpConfig | string {
   const instances: unknown = Reflect.get(Object(field('inventory')), 'instances');
   if (!Array.isArray(instances)) return 'the configuration file needs `inventory.instances`, a list';
   const accounts = field('accounts');
-  if (typeof accounts !== 'object' || accounts === null) return 'the configuration file needs `accounts`, from `<namespace>/<workload>` to `<namespace>/<service account>`';
+  if (typeof accounts !== 'object' || accounts === null)
+    return 'the configuration file needs `accounts`, from `<namespace>/<workload>` to `<namespace>/<service account>`';
   for (const [at, instance] of instances.entries()) {
     const { id, workload } = Object(instance) as { readonly id?: unknown; readonly workload?: unknown };
-    if (typeof id !== 'string' || typeof workload !== 'string') return `\`inventory.instances[${at}]\` needs \`id\` and \`workload\`, texts`;
+    if (typeof id !== 'string' || typeof workload !== 'string')
+      return `\`inventory.instances[${at}]\` needs \`id\` and \`workload\`, texts`;
     if (typeof Reflect.get(accounts, workload) !== 'string') return `\`accounts\` says nothing of \`${workload}\`, which \`${id}\` runs`;
   }
   return value as UpConfig; // the servers look at the rest of it, each at its own part

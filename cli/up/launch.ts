@@ -62,12 +62,22 @@ export async function launchMesh(config: UpConfig, launching: Launching): Promis
   }
 }
 
-async function launchInto(config: UpConfig, { say }: Launching, supervisor: Supervisor, at: (...parts: string[]) => string): Promise<RunningMesh> {
+async function launchInto(
+  config: UpConfig,
+  { say }: Launching,
+  supervisor: Supervisor,
+  at: (...parts: string[]) => string,
+): Promise<RunningMesh> {
   const [caPort = 0, caAdminPort = 0, xdsPort = 0, adminPort = 0, freePort = 0] = await freePorts(5);
   const statusPort = config.statusPort ?? freePort;
   const trustFile = at('trust.json');
   const inventoryFile = at('inventory.json');
-  const ca = { address: `${loopback}:${caPort}`, trustFile: at('ca', 'trust.pem'), adminUrl: `http://${loopback}:${caAdminPort}`, tokenFile: at('ca', 'admin-token') };
+  const ca = {
+    address: `${loopback}:${caPort}`,
+    trustFile: at('ca', 'trust.pem'),
+    adminUrl: `http://${loopback}:${caAdminPort}`,
+    tokenFile: at('ca', 'admin-token'),
+  };
   const adminUrl = `http://${loopback}:${adminPort}`;
   const adminTokenFile = at('control-plane-token');
   const operatorTokenFile = at('operator-token');
@@ -102,11 +112,18 @@ async function launchInto(config: UpConfig, { say }: Launching, supervisor: Supe
     trustFile: ca.trustFile,
     ...(config.svidLifetimeMs === undefined ? {} : { svidLifetimeMs: config.svidLifetimeMs }),
     certificates: Object.fromEntries(
-      Object.entries(config.certificates ?? {}).map(([name, entry]) => [name, { hosts: entry.hosts, principals: entry.workloads.map(principal) }]),
+      Object.entries(config.certificates ?? {}).map(([name, entry]) => [
+        name,
+        { hosts: entry.hosts, principals: entry.workloads.map(principal) },
+      ]),
     ),
   });
   const caProcess = supervisor.start({ name: 'ca', arguments: ['serve', 'ca', '--config', caConfig], restart: true });
-  const signerConfig = await writeConfig('signer', { keyFile: at('keys.json'), socketPath: at('signer', 's.sock'), stateFile: at('signer-floors.json') });
+  const signerConfig = await writeConfig('signer', {
+    keyFile: at('keys.json'),
+    socketPath: at('signer', 's.sock'),
+    stateFile: at('signer-floors.json'),
+  });
   supervisor.start({ name: 'signer', arguments: ['serve', 'signer', '--config', signerConfig], restart: true });
   await ready(`${ca.adminUrl}/readyz`, 'the CA', caProcess);
   say('the CA and the signer are up');
@@ -120,7 +137,8 @@ async function launchInto(config: UpConfig, { say }: Launching, supervisor: Supe
       signal: AbortSignal.timeout(10_000),
     });
     const body = (await answer.json()) as { token?: unknown };
-    if (!answer.ok || typeof body.token !== 'string') throw new Error(`the CA gave no join token for ${identity.principal}: status ${answer.status}`);
+    if (!answer.ok || typeof body.token !== 'string')
+      throw new Error(`the CA gave no join token for ${identity.principal}: status ${answer.status}`);
     return body.token;
   };
   const freshToken = (file: string, identity: Parameters<typeof mint>[0]) => async (): Promise<void> => secret(file, await mint(identity));
@@ -164,7 +182,12 @@ async function launchInto(config: UpConfig, { say }: Launching, supervisor: Supe
       runDir,
     });
     const identity = { instance: instance.id, workload: instance.workload, principal: principal(instance.workload) };
-    return supervisor.start({ name: `agent-${instance.id}`, arguments: ['agent', '--config', file], restart: true, before: freshToken(joinTokenFile, identity) });
+    return supervisor.start({
+      name: `agent-${instance.id}`,
+      arguments: ['agent', '--config', file],
+      restart: true,
+      before: freshToken(joinTokenFile, identity),
+    });
   }
 
   const statusUrl = `http://${loopback}:${statusPort}`;

@@ -37,7 +37,11 @@ describe('the supervisor', () => {
   });
 
   test('stops a process that does not listen, and does not start it again', async () => {
-    const one = supervisor.start({ name: 'deaf', arguments: ["process.on('SIGTERM', () => {}); console.log('deaf'); setInterval(() => {}, 1000)"], restart: true });
+    const one = supervisor.start({
+      name: 'deaf',
+      arguments: ["process.on('SIGTERM', () => {}); console.log('deaf'); setInterval(() => {}, 1000)"],
+      restart: true,
+    });
     await until(() => one.tail().includes('deaf'));
     const pid = one.pid();
     if (pid === null) throw new Error('it does not run');

@@ -40,7 +40,11 @@ const longestRestartMs = 5_000;
 const tailLines = 20;
 
 /** @param launcher the program and its first arguments, for example node and bin/meshwright.js. */
-export function supervise(launcher: { readonly program: string; readonly arguments: readonly string[] }, logDirectory: string, onExit: (name: string, how: string) => void = () => undefined): Supervisor {
+export function supervise(
+  launcher: { readonly program: string; readonly arguments: readonly string[] },
+  logDirectory: string,
+  onExit: (name: string, how: string) => void = () => undefined,
+): Supervisor {
   mkdirSync(logDirectory, { recursive: true, mode: 0o700 });
   const running = new Map<string, Supervised>();
   let over = false;
@@ -63,7 +67,12 @@ export function supervise(launcher: { readonly program: string; readonly argumen
   };
 }
 
-function superviseOne(spec: ProcessSpec, launcher: { readonly program: string; readonly arguments: readonly string[] }, logFile: string, onExit: (name: string, how: string) => void): Supervised {
+function superviseOne(
+  spec: ProcessSpec,
+  launcher: { readonly program: string; readonly arguments: readonly string[] },
+  logFile: string,
+  onExit: (name: string, how: string) => void,
+): Supervised {
   const log: WriteStream = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
   let tail: string[] = [];
   let starts = 0;

@@ -32,16 +32,19 @@ function callThrough(outbound: ApplicationConfig['outbound']): Call {
   return (host, path) =>
     new Promise((resolve) => {
       if (!outbound) return resolve({ status: 0, body: 'no outbound listener' });
-      const sent = httpRequest({ agent, host: outbound.host, port: outbound.port, path, headers: { host }, timeout: callTimeoutMs }, (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (part: string) => {
-          text += part;
-          if (text.length > answerLimit) response.destroy();
-        });
-        response.on('error', () => resolve({ status: 0, body: 'the answer was cut off' }));
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parsed(text) }));
-      });
+      const sent = httpRequest(
+        { agent, host: outbound.host, port: outbound.port, path, headers: { host }, timeout: callTimeoutMs },
+        (response) => {
+          let text = '';
+          response.setEncoding('utf8');
+          response.on('data', (part: string) => {
+            text += part;
+            if (text.length > answerLimit) response.destroy();
+          });
+          response.on('error', () => resolve({ status: 0, body: 'the answer was cut off' }));
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parsed(text) }));
+        },
+      );
       sent.on('timeout', () => sent.destroy(new Error(`no answer within ${callTimeoutMs} ms`)));
       sent.on('error', (error) => resolve({ status: 0, body: error.message }));
       sent.end();
@@ -73,7 +76,9 @@ async function answer(config: ApplicationConfig, path: string, call: Call): Prom
       return { status: 200, body: { instance: config.instance, details, reviews } };
     }
     case 'details':
-      return first === 'details' && id ? { status: 200, body: { instance: config.instance, id, author: 'William Shakespeare', pages: 200 } } : null;
+      return first === 'details' && id
+        ? { status: 200, body: { instance: config.instance, id, author: 'William Shakespeare', pages: 200 } }
+        : null;
     case 'ratings':
       return first === 'ratings' && id ? { status: 200, body: { instance: config.instance, id, ratings: stars } } : null;
     case 'reviews': {

@@ -20,12 +20,17 @@ export interface Connection {
 const limitMs = 10_000;
 
 /** One keep-alive connection (a pool of one), plain or with mutual TLS. */
-export function connect(address: { readonly host: string; readonly port: number }, tls?: { readonly identity?: Identity; readonly ca?: string; readonly serverName?: string }): Connection {
+export function connect(
+  address: { readonly host: string; readonly port: number },
+  tls?: { readonly identity?: Identity; readonly ca?: string; readonly serverName?: string },
+): Connection {
   const agent = tls
     ? new HttpsAgent({
         keepAlive: true,
         maxSockets: 1,
-        ...(tls.identity ? { cert: tls.identity.certificatePem, key: tls.identity.keyPem, ca: tls.identity.trustPem, checkServerIdentity: () => undefined } : {}),
+        ...(tls.identity
+          ? { cert: tls.identity.certificatePem, key: tls.identity.keyPem, ca: tls.identity.trustPem, checkServerIdentity: () => undefined }
+          : {}),
         ...(tls.ca ? { ca: tls.ca } : {}),
         ...(tls.serverName ? { servername: tls.serverName } : {}),
       })
@@ -34,14 +39,17 @@ export function connect(address: { readonly host: string; readonly port: number 
     send: (host, path, method = 'GET') =>
       new Promise((resolve, reject) => {
         const make = tls ? httpsRequest : httpRequest;
-        const sent = make({ agent, host: address.host, port: address.port, path, method, headers: { host }, timeout: limitMs }, (response) => {
-          const localPort = response.socket.localPort ?? null;
-          let body = '';
-          response.setEncoding('utf8');
-          response.on('data', (part: string) => (body += part));
-          response.on('error', reject);
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, body, localPort }));
-        });
+        const sent = make(
+          { agent, host: address.host, port: address.port, path, method, headers: { host }, timeout: limitMs },
+          (response) => {
+            const localPort = response.socket.localPort ?? null;
+            let body = '';
+            response.setEncoding('utf8');
+            response.on('data', (part: string) => (body += part));
+            response.on('error', reject);
+            response.on('end', () => resolve({ status: response.statusCode ?? 0, body, localPort }));
+          },
+        );
         sent.on('timeout', () => sent.destroy(new Error(`no answer from ${address.host}:${address.port} within ${limitMs} ms`)));
         sent.on('error', reject);
         sent.end();
@@ -51,7 +59,13 @@ export function connect(address: { readonly host: string; readonly port: number 
 }
 
 /** One request on a connection of its own. */
-export async function once(address: { readonly host: string; readonly port: number }, host: string, path: string, tls?: Parameters<typeof connect>[1], method = 'GET'): Promise<Reply> {
+export async function once(
+  address: { readonly host: string; readonly port: number },
+  host: string,
+  path: string,
+  tls?: Parameters<typeof connect>[1],
+  method = 'GET',
+): Promise<Reply> {
   const connection = connect(address, tls);
   try {
     return await connection.send(host, path, method);

@@ -46,7 +46,10 @@ async function main(options: Options, cleanup: Cleanup): Promise<boolean> {
   cleanup.add(async () => {
     if (!wentWell) {
       const kept = join(tmpdir(), `meshwright-demo-${process.pid}-logs`);
-      await cp(join(scratch, 'mesh', 'logs'), kept, { recursive: true }).then(() => process.stderr.write(`logs are kept in ${kept}\n`), () => undefined);
+      await cp(join(scratch, 'mesh', 'logs'), kept, { recursive: true }).then(
+        () => process.stderr.write(`logs are kept in ${kept}\n`),
+        () => undefined,
+      );
     }
     await rm(scratch, { recursive: true, force: true });
   });
@@ -77,7 +80,9 @@ function close(options: Options, tell: Teller, mesh: RunningMesh, stage: Stage, 
   write(`\nstatus page: ${mesh.statusUrl}`);
   if (!options.json) return;
   const { edge } = stage.layout;
-  process.stdout.write(`${JSON.stringify({ ok, pulumi: options.pulumi, statusPage: mesh.statusUrl, edge: `https://${edge.host}:${edge.port}`, repository: gitUrl, steps: tell.reports })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ ok, pulumi: options.pulumi, statusPage: mesh.statusUrl, edge: `https://${edge.host}:${edge.port}`, repository: gitUrl, steps: tell.reports })}\n`,
+  );
 }
 
 async function start(): Promise<void> {
@@ -86,7 +91,8 @@ async function start(): Promise<void> {
   // Every process the demo starts carries the mark, so that one can look for what is left.
   process.env['MESHWRIGHT_DEMO'] = String(process.pid);
   const cleanup = cleanups();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void cleanup.run().then(() => process.exit(signal === 'SIGINT' ? 130 : 143)));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => void cleanup.run().then(() => process.exit(signal === 'SIGINT' ? 130 : 143)));
   try {
     process.exitCode = (await main(options, cleanup)) ? 0 : 1;
   } finally {

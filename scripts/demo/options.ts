@@ -38,7 +38,8 @@ export function parseOptions(argv: readonly string[]): Options | 'help' {
       case '--port': {
         const text = argv[(at += 1)] ?? '';
         const port = Number(text);
-        if (!/^\d+$/.test(text) || port < 1 || port > 65535) throw new Error(`\`--port ${text}\` is no port: give a number from 1 to 65535`);
+        if (!/^\d+$/.test(text) || port < 1 || port > 65535)
+          throw new Error(`\`--port ${text}\` is no port: give a number from 1 to 65535`);
         options = { ...options, port };
         break;
       }

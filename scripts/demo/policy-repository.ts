@@ -3,7 +3,12 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { runGit } from '../../platform/git';
 
-const identity = { GIT_AUTHOR_NAME: 'Ana', GIT_AUTHOR_EMAIL: 'ana@acme.example', GIT_COMMITTER_NAME: 'Ana', GIT_COMMITTER_EMAIL: 'ana@acme.example' };
+const identity = {
+  GIT_AUTHOR_NAME: 'Ana',
+  GIT_AUTHOR_EMAIL: 'ana@acme.example',
+  GIT_COMMITTER_NAME: 'Ana',
+  GIT_COMMITTER_EMAIL: 'ana@acme.example',
+};
 
 export interface Edit {
   readonly file: string;
@@ -56,7 +61,10 @@ export async function seedPolicyRepository(git: string, source: string, director
           const before = await read(edit.file);
           const count = before.split(from).length - 1;
           if (count !== 1) throw new Error(`the text to replace stands ${count} times in ${edit.file}: ${from}`);
-          await writeFile(path, before.replace(from, () => to));
+          await writeFile(
+            path,
+            before.replace(from, () => to),
+          );
         }
       }
       return commit(message);

@@ -41,7 +41,12 @@ export interface SetUp {
 }
 
 /** Starts the sample applications, the Git server with the policies in it, and the mesh around them. What was started is handed to `cleanup` as it starts. */
-export async function setUp(options: { readonly port?: number | undefined; readonly pulumi: boolean; readonly svidLifetimeMs?: number }, scratch: string, write: (line: string) => void, cleanup: Cleanup): Promise<SetUp> {
+export async function setUp(
+  options: { readonly port?: number | undefined; readonly pulumi: boolean; readonly svidLifetimeMs?: number },
+  scratch: string,
+  write: (line: string) => void,
+  cleanup: Cleanup,
+): Promise<SetUp> {
   const layout = await layOut(options.port);
   const gitServer: GitServer = await startGitServer({ dir: join(scratch, 'git') });
   cleanup.add(() => gitServer.close());
@@ -49,11 +54,18 @@ export async function setUp(options: { readonly port?: number | undefined; reado
   const firstCommit = await policies.head();
   write(`the policy repository is at ${gitServer.url}`);
 
-  const applications = supervise({ program: process.execPath, arguments: ['--require', join(root, 'dist', 'cli', 'up', 'parent-guard.js')] }, join(scratch, 'applications'));
+  const applications = supervise(
+    { program: process.execPath, arguments: ['--require', join(root, 'dist', 'cli', 'up', 'parent-guard.js')] },
+    join(scratch, 'applications'),
+  );
   cleanup.add(() => applications.stop());
   const file = join(scratch, 'applications', 'applications.json');
   await writeFile(file, JSON.stringify(layout.applications));
-  const sample = applications.start({ name: 'bookinfo', arguments: [join(root, 'dist', 'scripts', 'demo', 'applications.js'), file], restart: true });
+  const sample = applications.start({
+    name: 'bookinfo',
+    arguments: [join(root, 'dist', 'scripts', 'demo', 'applications.js'), file],
+    restart: true,
+  });
   await listening(() => sample.tail());
   write(`${layout.applications.length} sample applications are up`);
 
@@ -65,7 +77,9 @@ export async function setUp(options: { readonly port?: number | undefined; reado
       inventory: layout.inventory,
       repositoryUrl: gitServer.url,
       accounts: {
-        ...Object.fromEntries(['productpage', 'details', 'reviews', 'ratings'].map((name) => [`bookinfo/${name}`, `bookinfo/bookinfo-${name}`])),
+        ...Object.fromEntries(
+          ['productpage', 'details', 'reviews', 'ratings'].map((name) => [`bookinfo/${name}`, `bookinfo/bookinfo-${name}`]),
+        ),
         'platform/edge': 'platform/edge',
       },
       certificates: { 'platform/edge-tls': { hosts: [host], workloads: ['platform/edge'] } },
@@ -73,7 +87,10 @@ export async function setUp(options: { readonly port?: number | undefined; reado
       ...(options.svidLifetimeMs === undefined ? {} : { svidLifetimeMs: options.svidLifetimeMs }),
     },
     {
-      program: { program: process.execPath, arguments: ['--require', join(root, 'dist', 'cli', 'up', 'parent-guard.js'), join(root, 'bin', 'meshwright.js')] },
+      program: {
+        program: process.execPath,
+        arguments: ['--require', join(root, 'dist', 'cli', 'up', 'parent-guard.js'), join(root, 'bin', 'meshwright.js')],
+      },
       say: write,
       onBegin: (stop) => cleanup.add(stop),
     },

@@ -72,7 +72,9 @@ export function createStage(parts: {
     let last: AttemptView | undefined;
     while (process.uptime() < deadline) {
       const status = (await mesh.loop().catch(() => null)) as { attempts?: readonly AttemptView[] } | null;
-      last = status?.attempts?.find((attempt) => attempt.commit === commit && attempt.outcome !== 'failed' && attempt.outcome !== 'interrupted');
+      last = status?.attempts?.find(
+        (attempt) => attempt.commit === commit && attempt.outcome !== 'failed' && attempt.outcome !== 'interrupted',
+      );
       if (last?.outcome) return last;
       await new Promise((resolve) => setTimeout(resolve, 40));
     }
@@ -95,10 +97,15 @@ export function createStage(parts: {
     rollout: () => mesh.rollout(),
     meshwright: (...args) =>
       new Promise((resolve) => {
-        execFile(process.execPath, [join(root, 'bin', 'meshwright.js'), ...args], { timeout: 60_000, maxBuffer: 16 << 20 }, (error, out, err) => {
-          const code = error && typeof error.code === 'number' ? error.code : error ? 2 : 0;
-          resolve({ code, out, err });
-        });
+        execFile(
+          process.execPath,
+          [join(root, 'bin', 'meshwright.js'), ...args],
+          { timeout: 60_000, maxBuffer: 16 << 20 },
+          (error, out, err) => {
+            const code = error && typeof error.code === 'number' ? error.code : error ? 2 : 0;
+            resolve({ code, out, err });
+          },
+        );
       }),
     accessLog: async (id) => {
       const text = await readFile(join(mesh.dir, 'logs', `agent-${id}.log`), 'utf8');
@@ -129,5 +136,9 @@ export async function versionsSeen(stage: Stage, times: number): Promise<Readonl
 /** The first error of an attempt as one line: code, place, message. */
 export function firstError(attempt: AttemptView): { readonly code: string; readonly place: string; readonly message: string } {
   const found = attempt.diagnostics.find((one) => one.severity === 'error');
-  return { code: found?.code ?? 'none', place: found?.span ? `${found.span.file}:${found.span.line}:${found.span.column}` : '', message: found?.message ?? '' };
+  return {
+    code: found?.code ?? 'none',
+    place: found?.span ? `${found.span.file}:${found.span.line}:${found.span.column}` : '',
+    message: found?.message ?? '',
+  };
 }

@@ -37,8 +37,18 @@ const shares = [50, 60, 70, 40] as const;
 
 async function killOnce(stage: Stage, victim: Victim, point: Point, round: number, share: number): Promise<Kill> {
   const trust = (await stage.identity('platform/edge')).trustPem;
-  const allowed = load(2, 5, async (connection) => (await connection.send(stage.host, '/productpage')).status, () => connect(stage.layout.edge, { ca: trust, serverName: stage.host }));
-  const denied = load(1, 10, async (connection) => (await connection.send('ratings:9080', '/ratings/0')).status, () => connect(stage.outbound('productpage-1')));
+  const allowed = load(
+    2,
+    5,
+    async (connection) => (await connection.send(stage.host, '/productpage')).status,
+    () => connect(stage.layout.edge, { ca: trust, serverName: stage.host }),
+  );
+  const denied = load(
+    1,
+    10,
+    async (connection) => (await connection.send('ratings:9080', '/ratings/0')).status,
+    () => connect(stage.outbound('productpage-1')),
+  );
   let at = 'never reached';
   let outcome = '?';
   let settled = false;
@@ -85,7 +95,8 @@ async function reach(stage: Stage, point: Point): Promise<string> {
     if (point === 'Pulumi update' && phase === 'update') return phase;
     if (point === 'mid-wave' && (phase === 'update' || phase === 'converge')) {
       const rollout = await stage.rollout().catch(() => null);
-      if (rollout && (rollout.state === 'holding' || (rollout.state === 'rolling' && rollout.wave !== null))) return `${phase}, ${rollout.state}, wave ${rollout.wave ?? '?'}`;
+      if (rollout && (rollout.state === 'holding' || (rollout.state === 'rolling' && rollout.wave !== null)))
+        return `${phase}, ${rollout.state}, wave ${rollout.wave ?? '?'}`;
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -96,7 +107,11 @@ async function settle(stage: Stage): Promise<boolean> {
   for (let turn = 0; turn < 600; turn += 1) {
     const status = await stage.rollout().catch(() => null);
     const over = status !== null && (status.state === 'idle' || status.state === 'converged' || status.state === 'aborted');
-    if (over && status.proxies.every((proxy) => proxy.connected && proxy.parts.inbound.phase === 'active' && proxy.parts.outbound.phase === 'active')) return true;
+    if (
+      over &&
+      status.proxies.every((proxy) => proxy.connected && proxy.parts.inbound.phase === 'active' && proxy.parts.outbound.phase === 'active')
+    )
+      return true;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return false;
@@ -116,11 +131,17 @@ async function main(times: number, json: boolean, cleanup: Cleanup): Promise<boo
       for (let round = 0; round < times; round += 1) {
         const kill = await killOnce(stage, victim, point, round, shares[kills.length % shares.length] ?? 50);
         kills.push(kill);
-        write(`${kill.victim.padEnd(20)} ${kill.point.padEnd(14)} ${round + 1}/${times}  at ${kill.at}: ${kill.outcome}${kill.settled ? '' : ', NOT SETTLED'}, ${kill.requests} requests, ${kill.lost} lost, ${kill.wrong} wrong`);
+        write(
+          `${kill.victim.padEnd(20)} ${kill.point.padEnd(14)} ${round + 1}/${times}  at ${kill.at}: ${kill.outcome}${kill.settled ? '' : ', NOT SETTLED'}, ${kill.requests} requests, ${kill.lost} lost, ${kill.wrong} wrong`,
+        );
       }
     }
   }
-  const good = (kill: Kill): boolean => kill.settled && kill.wrong === 0 && (kill.lost === 0 || kill.victim.startsWith('agent-')) && (kill.outcome === 'live' || kill.outcome === 'aborted');
+  const good = (kill: Kill): boolean =>
+    kill.settled &&
+    kill.wrong === 0 &&
+    (kill.lost === 0 || kill.victim.startsWith('agent-')) &&
+    (kill.outcome === 'live' || kill.outcome === 'aborted');
   const bad = kills.filter((kill) => !good(kill));
   const total = (field: 'requests' | 'lost' | 'wrong'): number => kills.reduce((sum, kill) => sum + kill[field], 0);
   const line = `${kills.length} kills, ${bad.length} with a bad end; ${total('requests')} requests, ${total('lost')} lost, ${total('wrong')} wrong`;

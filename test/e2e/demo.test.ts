@@ -7,7 +7,11 @@ const root = join(__dirname, '..', '..');
 
 interface Document {
   readonly ok: boolean;
-  readonly steps: readonly { readonly step: string; readonly ok: boolean; readonly checks: readonly { readonly what: string; readonly ok: boolean; readonly saw: string }[] }[];
+  readonly steps: readonly {
+    readonly step: string;
+    readonly ok: boolean;
+    readonly checks: readonly { readonly what: string; readonly ok: boolean; readonly saw: string }[];
+  }[];
 }
 
 /** Processes that carry the mark of this demo and still run. */
@@ -22,7 +26,9 @@ async function left(pid: number): Promise<readonly string[]> {
 }
 
 test('the whole path, told from a) to g), and nothing is left running', async () => {
-  const child = spawn(process.execPath, [join(root, 'dist', 'scripts', 'demo', 'main.js'), '--json'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(root, 'dist', 'scripts', 'demo', 'main.js'), '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let out = '';
   let err = '';
   child.stdout.on('data', (part: Buffer) => (out += part.toString()));
@@ -30,7 +36,9 @@ test('the whole path, told from a) to g), and nothing is left running', async ()
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
   if (out === '') throw new Error(`the demo printed no document:\n${err.slice(-2000)}`);
   const document = JSON.parse(out) as Document;
-  const failed = document.steps.flatMap((step) => step.checks.filter((check) => !check.ok).map((check) => `${step.step}) ${check.what}: ${check.saw}`));
+  const failed = document.steps.flatMap((step) =>
+    step.checks.filter((check) => !check.ok).map((check) => `${step.step}) ${check.what}: ${check.saw}`),
+  );
   expect(failed).toEqual([]);
   expect(document.steps.map((step) => step.step)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
   expect(document.ok).toBe(true);
@@ -39,7 +47,9 @@ test('the whole path, told from a) to g), and nothing is left running', async ()
 }, 600_000);
 
 test('Ctrl-C in the middle leaves nothing', async () => {
-  const child = spawn(process.execPath, [join(root, 'dist', 'scripts', 'demo', 'main.js'), '--no-pulumi', '--steps', 'a'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(root, 'dist', 'scripts', 'demo', 'main.js'), '--no-pulumi', '--steps', 'a'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let out = '';
   let interrupted = false;
   child.stdout.on('data', (part: Buffer) => {

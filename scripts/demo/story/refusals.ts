@@ -20,14 +20,21 @@ const bad: readonly Bad[] = [
     edits: [
       {
         file: 'policies/books/again.policy.ts',
-        whole: "import { reviews } from './services.policy';\n\nexport const reviewsRoutesAgain = reviews.ports.web.route({ otherwise: { to: 'v2' } });\n",
+        whole:
+          "import { reviews } from './services.policy';\n\nexport const reviewsRoutesAgain = reviews.ports.web.route({ otherwise: { to: 'v2' } });\n",
       },
     ],
     code: /^MW[34]/,
   },
   {
     what: 'a module that takes too much fuel',
-    edits: [{ file: 'policies/books/busy.policy.ts', whole: "import { reviews } from './services.policy';\n\nlet turns = 0;\nwhile (turns >= 0) turns += 1;\nexport const busy = reviews;\n" }],
+    edits: [
+      {
+        file: 'policies/books/busy.policy.ts',
+        whole:
+          "import { reviews } from './services.policy';\n\nlet turns = 0;\nwhile (turns >= 0) turns += 1;\nexport const busy = reviews;\n",
+      },
+    ],
     code: /^MW2/,
   },
   {
@@ -59,13 +66,20 @@ const bad: readonly Bad[] = [
 export async function refusesBadCommits(stage: Stage, step: Step): Promise<void> {
   const generation = (await stage.rollout()).generation;
   const trust = (await stage.identity('platform/edge')).trustPem;
-  const traffic = load(2, 10, async (connection) => (await connection.send(stage.host, '/productpage')).status, () => connect(stage.layout.edge, { ca: trust, serverName: stage.host }));
+  const traffic = load(
+    2,
+    10,
+    async (connection) => (await connection.send(stage.host, '/productpage')).status,
+    () => connect(stage.layout.edge, { ca: trust, serverName: stage.host }),
+  );
   try {
     for (const { what, edits, code } of bad) {
       const attempt = await stage.pushed(what, edits);
       const error = firstError(attempt);
       const matching = attempt.diagnostics.find((one) => one.severity === 'error' && one.span !== undefined && code.test(one.code));
-      const shown = matching?.span ? `${matching.code} ${matching.span.file}:${matching.span.line}:${matching.span.column} ${matching.message}` : `${error.code} ${error.place} ${error.message}`;
+      const shown = matching?.span
+        ? `${matching.code} ${matching.span.file}:${matching.span.line}:${matching.span.column} ${matching.message}`
+        : `${error.code} ${error.place} ${error.message}`;
       step.check(`refused: ${what}`, attempt.outcome === 'refused' && matching?.span !== undefined, shown);
       const back = await stage.reverted(`take back: ${what}`);
       if (back.outcome !== 'unchanged') step.check('taking it back changes nothing', false, `${back.outcome ?? '?'}`);

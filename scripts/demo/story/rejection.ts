@@ -7,7 +7,7 @@ import type { Step } from '../report';
  * of that size.
  */
 const tooLarge: readonly Edit[] = [
-  { file: 'policies/books/traffic.policy.ts', replace: ["import { per, respond }", 'import { pattern, per, respond }'] },
+  { file: 'policies/books/traffic.policy.ts', replace: ['import { per, respond }', 'import { pattern, per, respond }'] },
   { file: 'policies/books/traffic.policy.ts', replace: ["'end-user': 'jason'", "'end-user': pattern('\\\\p{L}{1,20}')"] },
 ];
 
@@ -19,7 +19,11 @@ export async function returnsToStable(stage: Stage, step: Step): Promise<void> {
   const error = firstError(caught);
   step.check('validation catches it', caught.outcome === 'refused', `${error.code} ${error.message}`);
   const untouched = await stage.responses();
-  step.check('before any live proxy', [...untouched].every(([instance, count]) => before.get(instance) === count) && (await stage.rollout()).generation === generation, 'no response was sent');
+  step.check(
+    'before any live proxy',
+    [...untouched].every(([instance, count]) => before.get(instance) === count) && (await stage.rollout()).generation === generation,
+    'no response was sent',
+  );
   await stage.reverted('take it back');
 
   step.say('the loop starts anew with validation switched off, for this step only');
@@ -27,11 +31,29 @@ export async function returnsToStable(stage: Stage, step: Step): Promise<void> {
   const versions = Object.keys(await versionsSeen(stage, 30)).sort();
   const forced = await stage.pushed('anybody with a name made of letters sees v2, forced', tooLarge);
   const status = await stage.rollout();
-  step.check('the release is given up', forced.outcome === 'aborted' && status.state === 'aborted', `${forced.outcome ?? '?'}; status says: ${status.message}`);
-  const settled = await waitFor(async () => (await stage.rollout()).proxies.every((proxy) => proxy.parts.outbound.set === 'stable' && proxy.parts.outbound.phase === 'active' && proxy.parts.inbound.phase === 'active'));
-  step.check('every proxy is back at stable, and active', settled, (await stage.rollout()).proxies.map((proxy) => `${proxy.instance} ${proxy.parts.outbound.set}/${proxy.parts.outbound.phase}`).join(', '));
+  step.check(
+    'the release is given up',
+    forced.outcome === 'aborted' && status.state === 'aborted',
+    `${forced.outcome ?? '?'}; status says: ${status.message}`,
+  );
+  const settled = await waitFor(async () =>
+    (await stage.rollout()).proxies.every(
+      (proxy) => proxy.parts.outbound.set === 'stable' && proxy.parts.outbound.phase === 'active' && proxy.parts.inbound.phase === 'active',
+    ),
+  );
+  step.check(
+    'every proxy is back at stable, and active',
+    settled,
+    (await stage.rollout()).proxies
+      .map((proxy) => `${proxy.instance} ${proxy.parts.outbound.set}/${proxy.parts.outbound.phase}`)
+      .join(', '),
+  );
   const now = Object.keys(await versionsSeen(stage, 30)).sort();
-  step.check('traffic flows as before', JSON.stringify(now) === JSON.stringify(versions), `${versions.join(', ')} before, ${now.join(', ')} now`);
+  step.check(
+    'traffic flows as before',
+    JSON.stringify(now) === JSON.stringify(versions),
+    `${versions.join(', ')} before, ${now.join(', ')} now`,
+  );
   const back = await stage.reverted('take it back for good');
   step.check('the branch is good again', back.outcome === 'live' || back.outcome === 'unchanged', back.outcome ?? '?');
   await stage.mesh.restartLoop({ envoyValidate: true });
@@ -50,8 +72,14 @@ export async function ignoresComments(stage: Stage, step: Step): Promise<void> {
   const before = await stage.responses();
   const generation = (await stage.rollout()).generation;
   const file = 'policies/books/access.policy.ts';
-  const attempt = await stage.pushed('say what the rules are for', [{ file, whole: `// Who may call the book shop.\n\n${await stage.policies.read(file)}` }]);
+  const attempt = await stage.pushed('say what the rules are for', [
+    { file, whole: `// Who may call the book shop.\n\n${await stage.policies.read(file)}` },
+  ]);
   step.check('the commit changes no object', attempt.outcome === 'unchanged', attempt.outcome ?? '?');
   const after = await stage.responses();
-  step.check('and moves no proxy', [...after].every(([instance, count]) => before.get(instance) === count) && (await stage.rollout()).generation === generation, `generation ${generation}`);
+  step.check(
+    'and moves no proxy',
+    [...after].every(([instance, count]) => before.get(instance) === count) && (await stage.rollout()).generation === generation,
+    `generation ${generation}`,
+  );
 }

@@ -12,9 +12,14 @@ interface Ran {
 /** Starts the demo again as a new user would, in a place where something is wrong. */
 function again(root: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ran & { readonly pid: number }> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [join(root, 'dist', 'scripts', 'demo', 'main.js'), '--steps', 'a', ...args], { env: { ...process.env, ...env }, timeout: 120_000 }, (error, _out, err) => {
-      resolve({ code: error && typeof error.code === 'number' ? error.code : error ? -1 : 0, err, pid: child.pid ?? 0 });
-    });
+    const child = execFile(
+      process.execPath,
+      [join(root, 'dist', 'scripts', 'demo', 'main.js'), '--steps', 'a', ...args],
+      { env: { ...process.env, ...env }, timeout: 120_000 },
+      (error, _out, err) => {
+        resolve({ code: error && typeof error.code === 'number' ? error.code : error ? -1 : 0, err, pid: child.pid ?? 0 });
+      },
+    );
   });
 }
 
@@ -23,7 +28,11 @@ export async function meetsTrouble(root: string, scratch: string, step: Step): P
   const judge = async (what: string, ran: Ran & { readonly pid: number }, pattern: RegExp): Promise<void> => {
     const lines = ran.err.split('\n').filter((line) => line.startsWith('demo: '));
     const left = await descendantsOf(ran.pid);
-    step.check(what, ran.code !== 0 && lines.length === 1 && pattern.test(lines[0] ?? '') && left === 0, `exit ${ran.code}, ${left} processes left; ${lines.join(' | ') || ran.err.trim().slice(-300)}`);
+    step.check(
+      what,
+      ran.code !== 0 && lines.length === 1 && pattern.test(lines[0] ?? '') && left === 0,
+      `exit ${ran.code}, ${left} processes left; ${lines.join(' | ') || ran.err.trim().slice(-300)}`,
+    );
   };
 
   const taken = createServer();
@@ -33,7 +42,11 @@ export async function meetsTrouble(root: string, scratch: string, step: Step): P
   await judge('a port that is taken', await again(root, ['--port', String(port)], {}), new RegExp(`${port}.*(taken|in use)`));
   await new Promise((resolve) => taken.close(resolve));
 
-  await judge('an Envoy that cannot be had', await again(root, [], { MESHWRIGHT_ENVOY: join(scratch, 'no-such-envoy') }), /MESHWRIGHT_ENVOY/);
+  await judge(
+    'an Envoy that cannot be had',
+    await again(root, [], { MESHWRIGHT_ENVOY: join(scratch, 'no-such-envoy') }),
+    /MESHWRIGHT_ENVOY/,
+  );
 
   const old = join(scratch, 'old-git');
   await mkdir(old, { recursive: true });
