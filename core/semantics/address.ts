@@ -30,6 +30,7 @@ export function hostRoutesFor(
   const served = gateway.listeners.find((known) => known.name === listener)?.hosts.map((known) => known.host) ?? [];
   const entries = [...tables.map((table) => table.host), ...served];
   const chain = hostEntry(entries, sni);
-  if (chain === undefined || !hostCovers(chain, host)) return 'not here';
+  // what is left of a colon when the port is off is no port: such a name is nobody's
+  if (chain === undefined || host.includes(':') || !hostCovers(chain, host)) return 'not here';
   return tables.find((table) => table.host === chain) ?? 'no routes';
 }

@@ -301,7 +301,16 @@ function fromOutside(ir: MeshIr, random: Random): MeshRequest {
   const host = table.host.replace('*', random.pick(['x', 'x.y']));
   const request = aimed(ir, random, targets(table.rules), table.rules);
   const header = random.chance(20)
-    ? random.pick([`${host}:8443`, host.toUpperCase(), 'shop.acme.example', 'beta.books.acme.example', 'nobody.example'])
+    ? random.pick([
+        `${host}:8443`,
+        `${host}:x`,
+        `${host}:`,
+        `nobody.example:.${host}`,
+        host.toUpperCase(),
+        'shop.acme.example',
+        'beta.books.acme.example',
+        'nobody.example',
+      ])
     : undefined;
   return {
     from: { kind: 'outside', gateway: table.gateway, listener: table.listener, host },

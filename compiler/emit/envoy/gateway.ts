@@ -77,20 +77,39 @@ function hostOf(host: string, table: HostRoutes | undefined, diagnostics: Diagno
   return {
     name: host,
     domains: [host],
-    routes: table
-      ? routesOf(table.rules, asTheOwner, diagnostics)
-      : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')],
+    routes: [
+      noPort,
+      ...(table
+        ? routesOf(table.rules, asTheOwner, diagnostics)
+        : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')]),
+    ],
   };
 }
 
-const answer = (name: string, status: number, body: string): Route => ({
+const everyPath = { pathSpecifier: { case: 'prefix', value: '/' } } as const;
+const answer = (name: string, status: number, body: string, match: NonNullable<Route['match']> = everyPath): Route => ({
   name,
-  match: { pathSpecifier: { case: 'prefix', value: '/' } },
+  match,
   action: { case: 'directResponse', value: { status, body: { specifier: { case: 'inlineString', value: body } } } },
+});
+const notServed = (match?: NonNullable<Route['match']>): Route =>
+  answer('meshwright.misdirected', 421, 'meshwright: this connection does not serve that host\n', match);
+/** Envoy takes whatever stands after the last colon of a Host for its port; what is no number would reach the application. */
+const noPort = notServed({
+  ...everyPath,
+  headers: [
+    {
+      name: ':authority',
+      headerMatchSpecifier: {
+        case: 'stringMatch',
+        value: { matchPattern: { case: 'safeRegex', value: { regex: '.*:[^:]*[^:0-9][^:]*' } } },
+      },
+    },
+  ],
 });
 /** RFC 9110 section 15.5.20: the client reused a connection for a host that this one does not serve. */
 const misdirected: VirtualHost = {
   name: 'meshwright.misdirected',
   domains: ['*'],
-  routes: [answer('meshwright.misdirected', 421, 'meshwright: this connection does not serve that host\n')],
+  routes: [notServed()],
 };

@@ -30,6 +30,11 @@ type Filter = MessageInitShape<typeof FilterSchema>;
 export const strippedHeaders = [
   'x-envoy-original-path',
   'x-envoy-original-host',
+  'x-envoy-original-dst-host',
+  'x-envoy-attempt-count',
+  'x-envoy-is-timeout-retry',
+  'x-envoy-overloaded',
+  'x-envoy-degraded',
   'x-envoy-decorator-operation',
   'x-envoy-peer-metadata',
   'x-envoy-peer-metadata-id',
