@@ -74,6 +74,9 @@ export async function runAgent(
   const clock = systemClock;
   assertConfig(config);
   await fs.mkdir(config.runDir, { recursive: true, mode: 0o700 });
+  // Who reaches the sockets has the workload's key: a folder that was there before must be as closed as one made here.
+  if (((await fs.stat(config.runDir)).mode & 0o077) !== 0)
+    throw new Error(`others can enter ${config.runDir}, where the sockets are: chmod 700 it`);
   const file = (name: string): string => path.join(config.runDir, name);
   const other = await readPidFile(file('agent.pid'));
   if (other !== null && other.pid !== process.pid) throw new Error(`an agent runs in ${config.runDir} already: pid ${other.pid}`);

@@ -1,14 +1,17 @@
 import { X509Certificate } from 'node:crypto';
 import * as fs from 'node:fs/promises';
+import { Client } from '@grpc/grpc-js';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { systemClock } from '../../platform/clock';
 import { silentLog } from '../../platform/log';
 import type { Principal, WorkloadKey } from '../../core/mesh/ids';
+import { channelOptions, clientCredentials } from '../rpc/credentials';
 import { newKeyAndCsr, openAuthority } from './authority';
 import { holdIdentity, type Holder } from './client';
 import { serveCa, type CaConfig, type RunningCa } from './main';
-import { identityOf, uriOf } from './spiffe';
+import { caMethods } from './protocol';
+import { caPrincipal, identityOf, uriOf } from './spiffe';
 import { openTokens } from './tokens';
 
 const identity = {
@@ -133,6 +136,27 @@ describe('the server', () => {
     expect(identityOf(new X509Certificate(second.chain).raw)).toMatchObject(identity);
     await expect(enrol(text, AbortSignal.timeout(300))).rejects.toThrow();
   });
+  test('a certificate that has lapsed renews nothing, on a connection older than that either', async () => {
+    await start({ svidLifetimeMs: 3000 });
+    holder = await enrol(await token());
+    const own = holder.current();
+    holder.close();
+    const client = new Client(ca.address, clientCredentials(own.trust, caPrincipal('mesh.test'), own), channelOptions);
+    const renew = async (): Promise<string> => {
+      const { path: name, requestSerialize, responseDeserialize } = caMethods.renew;
+      const { csr } = await newKeyAndCsr();
+      return new Promise((resolve) => {
+        client.makeUnaryRequest(name, requestSerialize, responseDeserialize, { csr }, (error) => resolve(error?.details ?? 'renewed'));
+      });
+    };
+    try {
+      expect(await renew()).toBe('renewed');
+      await new Promise((resolve) => setTimeout(resolve, own.notAfter - Date.now() + 50));
+      expect(await renew()).toContain('that has not lapsed');
+    } finally {
+      client.close();
+    }
+  }, 20_000);
   test('rotates by itself at two thirds of the life', async () => {
     await start({ svidLifetimeMs: 3000 });
     holder = await enrol(await token());

@@ -85,7 +85,10 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
     throw new RpcRefusal(code, message);
   };
   const known = (kind: string, peer: PeerIdentity | null): PeerIdentity =>
-    peer ?? refuse(kind, status.UNAUTHENTICATED, 'show a certificate of this mesh that has not lapsed');
+    // A connection may be older than the certificate it was made with is good for.
+    peer !== null && peer.notAfter > Date.now()
+      ? peer
+      : refuse(kind, status.UNAUTHENTICATED, 'show a certificate of this mesh that has not lapsed');
   const onError = (error: unknown): void => log.error({ err: error }, 'a request failed');
 
   const server = createServer();

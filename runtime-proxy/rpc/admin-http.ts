@@ -93,7 +93,9 @@ async function answer(
   wanted: Buffer,
   routes: readonly AdminRoute[],
 ): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://admin');
+  // What comes in place of a path may be anything, `//` among it, which is no address.
+  const url = URL.parse(request.url ?? '/', 'http://admin');
+  if (url === null) return send(response, { status: 400, json: { error: 'no such path' } });
   let pathKnown = false;
   for (const route of routes) {
     const params = match(route.path, url.pathname);
