@@ -1,5 +1,6 @@
 import type { DeclarationValue, WireDestination } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
+import { principalOf } from '../../core/mesh/ids';
 import { lower } from '../lower';
 import { allow, evaluatedWith, named, route, service } from '../../test/kit/declarations';
 import { generateMesh } from '../../test/kit/mesh-generator';
@@ -177,6 +178,13 @@ describe('what must not pass for nothing', () => {
     const diff = semanticDiff(wild, carved);
     expect(diff.calls).toMatchObject([{ target: `${listener.name}/own.books.acme.example`, after: 'denied (404)' }]);
     expect(diff.ports.map((change) => change.field)).toEqual(['certificate', 'hosts']);
+  });
+  test('a workload that is somebody else', () => {
+    const before = ir({ 'books/open': service('books/bookinfo', 'open') });
+    const other = principalOf('acme.example', 'bookinfo', 'other');
+    const workloads = before.workloads.map((workload) => (workload.id === 'books/open' ? { ...workload, principal: other } : workload));
+    const diff = semanticDiff(before, { ...before, workloads });
+    expect(diff.ports).toMatchObject([{ port: 'bookinfo/open', field: 'identity', after: other }]);
   });
   test('rules that changed without an example are named, and nothing is promised', () => {
     const header = (value: string): More => ({

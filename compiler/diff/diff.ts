@@ -27,10 +27,10 @@ export interface CallChange {
   /** The rules that make it so, after the change; before it where something was lost. */
   readonly because: readonly RuleId[];
 }
-/** `port` is a service port's key, or `<gateway>/<listener>`. `addressed`: by names with a port number only, or without one too. */
+/** `port` is a service port's key, `<gateway>/<listener>`, or a workload's key (`identity`). `addressed`: by names with a port number only, or without one too. */
 export interface PortChange {
   readonly port: string;
-  readonly field: 'mtls' | 'connections' | 'eject' | 'urls' | 'number' | 'addressed' | 'certificate' | 'hosts';
+  readonly field: 'mtls' | 'connections' | 'eject' | 'urls' | 'number' | 'addressed' | 'certificate' | 'hosts' | 'identity';
   readonly before: string;
   readonly after: string;
 }
@@ -73,7 +73,7 @@ export function semanticDiff(before: MeshIr | null, after: MeshIr, proxies: Prox
     environment: after.environment,
     first: before === null,
     calls: compared.calls,
-    ports: before === null ? [] : [...portChanges(before, after), ...listenerChanges(before, after)],
+    ports: before === null ? [] : [...portChanges(before, after), ...listenerChanges(before, after), ...identityChanges(before, after)],
     unshown: compared.unshown,
     exposure: exposure(before, after),
     added: missing(keys(before), keys(after)),
@@ -230,6 +230,15 @@ function listenerChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
       ['hosts', hosts(was), hosts(is)],
     ] as const;
     return fields.flatMap(([field, from, to]) => (from === to ? [] : [{ port, field, before: from, after: to }]));
+  });
+}
+
+/** Who is somebody else afterwards: its instances need new certificates, and until then nobody that knows the new name takes them for it. */
+function identityChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
+  const old = new Map(before.workloads.map((workload) => [workload.key, workload.principal]));
+  return after.workloads.flatMap(({ key, principal }) => {
+    const was = old.get(key);
+    return was === undefined || was === principal ? [] : [{ port: key, field: 'identity' as const, before: was, after: principal }];
   });
 }
 
