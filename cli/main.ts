@@ -22,7 +22,7 @@ function end(code: ExitCode): void {
 /** The same without the process: what tests and `up` call. */
 export async function run(argv: readonly string[], streams: Pick<NodeJS.Process, 'stdout' | 'stderr'> = process): Promise<ExitCode> {
   let code: ExitCode = 0;
-  const program = programOf(async (verb, values) => {
+  const program = programOf(streams, async (verb, values) => {
     const json = values.flag('json');
     const out = createOutput(streams, { json, colour: wantsColour(process.env, streams.stdout) });
     const context: CommandContext = { cwd: process.cwd(), env: process.env, json, out };
@@ -38,23 +38,32 @@ export async function run(argv: readonly string[], streams: Pick<NodeJS.Process,
       );
     }
   });
-  program.configureOutput({
-    writeOut: (text) => streams.stdout.write(text),
-    writeErr: (text) => streams.stderr.write(text.replace(/^error: /, 'meshwright: ')),
-  });
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? 0 : 2;
+    if (error.exitCode === 0) return 0;
+    // A wrong call is answered before any verb runs: whoever reads documents gets one all the same.
+    if (argv.includes('--json')) {
+      const says = error.message.replace(/^error: /, '');
+      // Every command takes it, so where it is not known none was named.
+      const message = says.startsWith("unknown option '--json'") ? 'a command is missing' : says;
+      createOutput(streams, { json: true, colour: false }).document({ ok: false, error: { kind: 'usage', message } });
+    }
+    return 2;
   }
   return code;
 }
 
-function programOf(call: (verb: Verb, values: Values) => Promise<void>): Command {
+function programOf(streams: Pick<NodeJS.Process, 'stdout' | 'stderr'>, call: (verb: Verb, values: Values) => Promise<void>): Command {
   const program = new Command('meshwright')
     .description('service-mesh policy as typed TypeScript: checked, previewed, signed, rolled out and confirmed')
-    .version(version());
+    .version(version())
+    // Before the first command: each takes its own copy of this.
+    .configureOutput({
+      writeOut: (text) => streams.stdout.write(text),
+      writeErr: (text) => streams.stderr.write(text.replace(/^error: /, 'meshwright: ')),
+    });
   program.exitOverride().showHelpAfterError('(`meshwright help` lists the commands)').helpOption('-h, --help', 'help for a command');
   const groups = new Map<string, Command>();
   for (const verb of verbs) {

@@ -66,11 +66,18 @@ export async function sourcesOfCommit(
 ): Promise<Sources & { readonly oid: string }> {
   const { expandRevision } = await import('./revision.js');
   const found = await expandRevision(context.cwd, revision);
-  if (found === null) throw new UsageError(`\`${revision}\` is neither a folder nor a commit of the repository here`);
+  if (found === null) throw new UsageError(await whyNoRevision(context, revision));
   const below = given === undefined ? 'policies' : path.relative(found.top, path.resolve(context.cwd, given)).split(path.sep).join('/');
   const { readCommit } = await import('../compiler/source/index.js');
   const read = await readCommit({ gitdir: found.gitdir, oid: found.oid, dir: below });
   return { ...withShow(read, `${found.oid.slice(0, 12)}:${below}`, (file) => `${below}/${file}`), oid: found.oid };
+}
+
+async function whyNoRevision(context: CommandContext, revision: string): Promise<string> {
+  const { repositoryAbove } = await import('./revision.js');
+  return (await repositoryAbove(context.cwd)) === null
+    ? `\`${revision}\` is no folder, and there is no Git repository here that could have such a commit: \`git init\` and commit first`
+    : `\`${revision}\` is neither a folder nor a commit of the repository here`;
 }
 
 function withShow(read: Outcome<SourceTree>, label: string, show: (file: string) => string): Sources {

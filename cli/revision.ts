@@ -29,6 +29,16 @@ export async function expandRevision(cwd: string, revision: string): Promise<Rev
   }
 }
 
+/** The top of the repository that holds a folder; null where there is none. */
+export async function repositoryAbove(cwd: string): Promise<string | null> {
+  try {
+    return await git.findRoot({ fs, filepath: cwd });
+  } catch (error) {
+    if (error instanceof git.Errors.NotFoundError) return null;
+    throw error;
+  }
+}
+
 /** A work tree added by `git worktree` has a file that names the folder; its objects are in the common one. */
 function gitdirOf(top: string): string {
   const dot = path.join(top, '.git');

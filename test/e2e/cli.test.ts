@@ -64,6 +64,16 @@ describe('check', () => {
       stderr: expect.stringMatching(/^meshwright: there is no stage `lunch`[^\n]*\n$/),
     });
     expect((await meshwright(['frobnicate'])).code).toBe(2);
+    expect(await meshwright(['diff', 'no-such-branch'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^meshwright: `no-such-branch` is (?:no|neither a) folder[^\n]*\n$/),
+    });
+    for (const wrong of [['frobnicate'], ['keys'], ['check', '--formt', 'json'], ['check', '--format', 'xml']]) {
+      const { code, stdout, stderr } = await meshwright([...wrong, '--json']);
+      expect([wrong, code]).toEqual([wrong, 2]);
+      expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { kind: 'usage', message: expect.stringMatching(/^[^\n]+/) } });
+      expect(stderr).toMatch(/^meshwright: /);
+    }
     expect(await json('check', path.join(folder, 'nowhere'))).toMatchObject({
       code: 1,
       document: { ok: false, diagnostics: [{ code: 'MW0003' }] },
