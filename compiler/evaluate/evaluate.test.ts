@@ -107,6 +107,19 @@ test('what the SDK refuses has its code, words and line', async () => {
   ]);
 });
 
+test('a loop that never ends has a place, and be it the first statement of its module', async () => {
+  for (const [text, span] of [
+    ['while (true) {}\nexport {};\n', { line: 1, column: 1 }],
+    ['export const a = 1;\nwhile (true) {\n}\n', { line: 1 }],
+    ['export const a = (() => {\n  let n = 0;\n  for (;;) n += 1;\n})();\n', {}],
+  ] as const) {
+    const { diagnostics } = await evaluate(treeOf({ 'books/x.policy.ts': text }), { sandbox, fuel: 300 });
+    expect(diagnostics).toEqual([
+      expect.objectContaining({ code: 'MW2001', span: expect.objectContaining({ file: 'books/x.policy.ts', ...span }) }),
+    ]);
+  }
+});
+
 describe('runPolicyTests', () => {
   const testing = (body: string): SourceTree =>
     treeOf({

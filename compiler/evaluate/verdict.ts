@@ -14,7 +14,7 @@ export interface Limits {
 /** What a run that did not come through has to say; empty when it came through. */
 export function verdictOf(finished: Finished, limits: Limits, places: Places): readonly Diagnostic[] {
   const { thrown, refused } = finished;
-  const span = thrown?.is === 'error' && 'stack' in thrown ? places.framesOf(thrown.stack)[0] : undefined;
+  const span = thrown?.is === 'error' && 'stack' in thrown ? (places.framesOf(thrown.stack)[0] ?? moduleOf(thrown.stack)) : undefined;
   const spent = finished.ticks + finished.charged > limits.fuel;
   const first = refused[0];
   if (first) return [refusal(first.kind, shown(first.name), span)];
@@ -29,6 +29,15 @@ export function verdictOf(finished: Finished, limits: Limits, places: Places): r
   if (thrown.is === 'null' && finished.heapBytes >= limits.memoryBytes * 0.9)
     return [evaluate.memory({ mebibytes: Math.round(limits.memoryBytes / 1048576) })];
   return [failure(thrown, limits, span)];
+}
+
+/**
+ * The start of the module that was running. The engine counts a module's first statement to the line of the host's own statement before it, which
+ * is no place in the policies.
+ */
+function moduleOf(stack: string): Diagnostic['span'] {
+  const file = /^ *at tree:([\w./-]+) \(bundle\.js:/m.exec(stack)?.[1];
+  return file === undefined ? undefined : { file, line: 1, column: 1 };
 }
 
 function refusal(kind: string, name: string, span: Diagnostic['span']): Diagnostic {
