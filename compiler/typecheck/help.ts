@@ -34,7 +34,16 @@ const helps: readonly Help[] = [
   { when: /\$\{number\}\.\$\{number\}\.\$\{number\}`|'SemVer'/, help: 'write a version of three numbers, such as `1.4.0`' },
   { when: /GET \/\$\{string\}|RequestLine/, help: 'write a method, a space and a path: `GET /reviews/{id}`' },
   { when: /GrpcMethod/, help: 'write a gRPC method: `books.v1.Reviews/Get`' },
-  { when: /'(?:readonly )?never\[\]'|NonEmpty<|Source has 0 element/, help: 'give at least one' },
+  { when: /'(?:readonly )?never\[\]'|type '\[\]'|Type '\[\]'|Source has 0 element|source may have fewer/, help: 'give at least one' },
+  {
+    when: /^Type '"[^']*"' is not assignable to type '"any request" \|/,
+    help: "write a list of requests, such as `['GET /reviews/{id}']`",
+  },
+  {
+    when: /"any request" \| NonEmpty<(?:[^]*Did you mean '"([^"']*)"')?/,
+    help: (m) =>
+      `${m[1] === undefined ? "write a request of the port's contract" : `write \`${m[1]}\``}, or have the owner add this one to the port's \`requests\``,
+  },
   { when: /AtLeastOne/, help: 'give at least one of the fields' },
   {
     when: /HttpDestination<never>|Weights<never>/,
