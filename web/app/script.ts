@@ -31,7 +31,7 @@ function showRollout(mesh) {
   bar.setAttribute('aria-label', label.join(', ') || 'no proxies');
   at('waves').replaceChildren(bar);
   at('rollout').textContent = mesh
-    ? 'generation ' + mesh.generation + ', ' + mesh.state + (mesh.step === null ? '' : ', step ' + (mesh.step + 1) + ' of ' + mesh.steps) + (mesh.wave === null ? '' : ', wave ' + (mesh.wave + 1)) + (mesh.message ? ': ' + mesh.message : '')
+    ? 'generation ' + mesh.generation + ', ' + mesh.state + (mesh.step === null ? '' : ', step ' + (mesh.step + 1) + ' of ' + mesh.steps) + (mesh.wave === null ? '' : ', wave ' + (mesh.wave + 1)) + (mesh.message ? ': ' + mesh.message.replace(mesh.state + ', ', '') : '')
     : 'the control plane does not answer';
   at('proxies').replaceChildren(...proxies.map((proxy) => {
     const row = make('tr');
@@ -52,7 +52,7 @@ function showCommit(attempt) {
     bar.setAttribute('role', 'img');
     bar.setAttribute('aria-label', times.map(([leg, ms]) => leg + ' ' + Math.round(ms) + ' ms').join(', '));
     for (const [leg, ms] of times) {
-      const box = make('span', leg + ' ' + Math.round(ms));
+      const box = make('span', leg + ' ' + Math.round(ms) + ' ms');
       box.style.width = (100 * ms) / total + '%';
       box.title = leg + ': ' + Math.round(ms) + ' ms';
       bar.append(box);
