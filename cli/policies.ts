@@ -67,10 +67,20 @@ export async function sourcesOfCommit(
   const { expandRevision } = await import('./revision.js');
   const found = await expandRevision(context.cwd, revision);
   if (found === null) throw new UsageError(await whyNoRevision(context, revision));
-  const below = given === undefined ? 'policies' : path.relative(found.top, path.resolve(context.cwd, given)).split(path.sep).join('/');
+  const below = await folderInRepository(context, given, found.top);
   const { readCommit } = await import('../compiler/source/index.js');
   const read = await readCommit({ gitdir: found.gitdir, oid: found.oid, dir: below });
   return { ...withShow(read, `${found.oid.slice(0, 12)}:${below}`, (file) => `${below}/${file}`), oid: found.oid };
+}
+
+/** Where the policies lie in a commit: where they lie now, as seen from here; `policies/` at the top for who stands elsewhere in the repository. */
+async function folderInRepository(context: CommandContext, given: string | undefined, top: string): Promise<string> {
+  const folder = await policyFolder(context, given);
+  if (given === undefined && (folder === null || !(await isThere(path.join(folder, 'mesh.policy.ts'))))) return 'policies';
+  return path
+    .relative(top, folder ?? path.resolve(context.cwd, given ?? '.'))
+    .split(path.sep)
+    .join('/');
 }
 
 async function whyNoRevision(context: CommandContext, revision: string): Promise<string> {

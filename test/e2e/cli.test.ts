@@ -181,6 +181,38 @@ describe('init', () => {
   });
 });
 
+describe('a commit', () => {
+  it('is read where the policies lie, from wherever one stands', async () => {
+    const repository = path.join(folder, 'repository');
+    await fs.cp(policies, path.join(repository, 'mesh', 'policies'), { recursive: true });
+    await fs.writeFile(path.join(repository, 'mesh', 'package.json'), '{"imports":{"#*":"./policies/*/public.ts"}}');
+    const git = async (...args: readonly string[]): Promise<void> => {
+      const identity = ['-c', 'user.name=a', '-c', 'user.email=a@example.com', '-c', 'commit.gpgsign=false'];
+      expect(await runCommand('git', [...identity, ...args], { cwd: repository, timeoutMs: 30_000 })).toMatchObject({ code: 0 });
+    };
+    await git('init', '--quiet');
+    await git('add', '.');
+    await git('commit', '--quiet', '--message', 'mesh');
+    const digests = new Set<string>();
+    for (const [index, [cwd, ...given]] of [
+      ['mesh'],
+      ['mesh/policies'],
+      ['.', 'mesh'],
+      ['.', 'mesh/policies'],
+      ['mesh/policies/books', '../..'],
+    ].entries()) {
+      const when = ['--as-of', '2026-11-22', '--not-after', '2030-01-01T00:00:00Z'];
+      const built = await meshwright(
+        ['build', ...given, '--commit', 'HEAD', '--env', 'prod', ...when, '--out', path.join(folder, `commit-${index}`), '--json'],
+        { cwd: path.join(repository, cwd ?? '') },
+      );
+      expect([cwd, given, built.code]).toEqual([cwd, given, 0]);
+      digests.add(JSON.parse(built.stdout).digest);
+    }
+    expect(digests.size).toBe(1);
+  });
+});
+
 describe('build, keys and verify', () => {
   const build = (out: string, ...more: readonly string[]): readonly string[] => [
     'build',
