@@ -37,7 +37,7 @@ export function lowerFields(context: Context, what: FieldKind, fields: WireTextF
     if (why !== undefined) context.report(messages.badFieldName, { what, name: written, why }, place);
     else if (matches.has(name)) context.report(messages.duplicate, { what, name, first: name }, place);
     else if (text) {
-      const match = lowerText(context, text, place);
+      const match = lowerText(context, what, text, place);
       if (match) matches.set(name, { name, match });
     }
   }
@@ -56,7 +56,7 @@ function whyNoName(what: FieldKind, name: string): string | undefined {
   return undefined;
 }
 
-function lowerText(context: Context, match: WireTextMatch, at: Place): TextMatch | undefined {
+function lowerText(context: Context, what: FieldKind, match: WireTextMatch, at: Place): TextMatch | undefined {
   if (match.kind === 'present') return { kind: 'present' };
   const { value } = match;
   const fail = (why: string): undefined => void context.report(messages.badTextMatch, { text: value, why }, at);
@@ -64,6 +64,10 @@ function lowerText(context: Context, match: WireTextMatch, at: Place): TextMatch
   if (value.length > mostCharacters) return fail(`it is longer than ${mostCharacters} characters`);
   if (!/^[ -~]*$/.test(value)) return fail('it holds more than printable ASCII');
   if (value !== value.trim()) return fail('it starts or ends with a space, which is never part of a value');
+  // a text that reaches over the end of its field would be read on into the next one by some, and match never for others
+  if (match.kind !== 'regex' && what === 'cookie' && value.includes(';')) return fail('it holds `;`, which ends a cookie');
+  if (match.kind !== 'regex' && what === 'query parameter' && /[&# ]/.test(value))
+    return fail('it holds `&`, `#` or a space, which no query parameter does (they are matched as sent, not decoded)');
   if (match.kind === 'regex') {
     try {
       if (RE2JS.compile(value).programSize() > mostInstructions) return fail(`it compiles to more than ${mostInstructions} instructions`);

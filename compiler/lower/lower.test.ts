@@ -244,6 +244,25 @@ const refused: readonly (readonly [string, string, More])[] = [
         { 'books/a': allow('books/details', [named('books/ratings')], { headers: { [name]: { kind: 'present' } } }) },
       ] as const,
   ),
+  ...(
+    [
+      ['a cookie that goes on into the next', { cookies: { a: { kind: 'exact', value: 'x;y' } } }],
+      ['a query parameter with a space', { query: { a: { kind: 'prefix', value: 'x y' } } }],
+      ['two query parameters in one', { query: { a: { kind: 'exact', value: 'x&b=y' } } }],
+    ] as const
+  ).map(
+    ([name, when]) =>
+      [
+        name,
+        'MW3025',
+        {
+          'books/reviewsRoutes': route('books/reviews', {
+            rules: [{ when, to: { kind: 'version', version: 'v1' } }],
+            otherwise: { to: { kind: 'version', version: 'v1' } },
+          }),
+        },
+      ] as const,
+  ),
   ['an allow for anyone', 'MW3027', { 'books/a': allow('books/details', [{ kind: 'anyone', except: [] }]) }],
   ['a denial by path', 'MW3028', { 'books/a': deny('books/details', [named('books/ratings')], { requests: ['GET /a'] }) }],
   ['a denial by header', 'MW3028', { 'books/a': deny('books/details', [named('books/ratings')], { headers: { a: { kind: 'present' } } }) }],
