@@ -49,7 +49,10 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     return release !== undefined && [release.stable, release.candidate].some((set) => Object.values(set).includes(digest));
   };
   const changed = async (what: 'abort' | 'promote', reason: string): Promise<AdminAnswer> => {
-    if (store.live() === null) return { status: 409, json: { error: 'no release is in force' } };
+    const phase = store.live()?.progress.phase.kind;
+    if (phase === undefined) return { status: 409, json: { error: 'no release is in force' } };
+    if (phase === 'converged' || phase === 'aborted')
+      return { status: 409, json: { error: `nothing rolls: the roll-out is \`${phase}\`` } };
     await (what === 'abort' ? plane.abort(reason) : plane.promote());
     return { status: 202, json: { generation: store.live()?.signed.release.generation } };
   };

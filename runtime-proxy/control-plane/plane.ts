@@ -217,8 +217,14 @@ export class Plane {
     if (this.store.isDamaged())
       return this.#publish(null, this.#observe(null), 'the state is damaged: proxies keep what they have; deploy again');
     if (live === null) {
-      for (const entry of this.#entries.values()) this.#aim(entry, null);
-      return this.#publish(null, this.#observe(null));
+      // Who comes with configuration had a release, which is lost here: another reason to leave it alone.
+      for (const entry of this.#entries.values()) if (!entry.link?.broughtSome) this.#aim(entry, null);
+      const lost = this.#links().some((link) => link.broughtSome);
+      return this.#publish(
+        null,
+        this.#observe(null),
+        lost ? 'no release is known here: proxies keep what they have; deploy again' : undefined,
+      );
     }
     if (this.#inventory === null)
       return this.#publish(live, this.#observe(live), 'the inventory cannot be read: proxies keep what they have; repair it');

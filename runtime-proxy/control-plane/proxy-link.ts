@@ -46,6 +46,8 @@ const graceMs = 2_000;
 export class ProxyLink {
   responses = 0;
   lastError: string | null = null;
+  /** It came with configuration of an earlier connection. */
+  broughtSome = false;
   #state: ProxyState = freshState;
   #target: Target | null = null;
   #report: AgentReport | null = null;
@@ -83,6 +85,7 @@ export class ProxyLink {
 
   subscribe(type: ResourceType, subscribe: readonly string[], unsubscribe: readonly string[], initial: readonly string[]): void {
     if (this.#state[type].opened && subscribe.length === 0 && unsubscribe.length === 0) return;
+    this.broughtSome ||= initial.length > 0;
     this.#state = noteSubscription(this.#state, type, subscribe, unsubscribe, initial);
     this.push();
   }

@@ -250,6 +250,8 @@ describe('real Envoys under one control plane', () => {
     expect(await mesh.release(objectsOf(smallMesh()))).toMatchObject({ status: 422, json: { diagnostics: [{}] } });
     await mesh.admin('POST', '/v1/rollout/promote');
     expect(movedOf(await mesh.until('converged', isConverged(generation)))).toBe(2);
+    for (const verb of ['promote', 'abort'])
+      expect(await mesh.admin('POST', `/v1/rollout/${verb}`, { reason: 'too late' })).toMatchObject({ status: 409 });
     await rolled(true);
     await mesh.admin('POST', '/v1/rollout/abort', { reason: 'we changed our mind' });
     const { message } = await mesh.until(
@@ -404,6 +406,27 @@ describe('servers that are killed', () => {
         await kill(controlPlane);
         controlPlane = start('control-plane/main', 'serveControlPlane', mesh.controlPlaneConfig);
         await mesh.until(`converged after kill ${turn}`, isConverged(2 + turn));
+      }
+      // Nor does an inventory that is broken just then: the last good one is kept.
+      await kill(controlPlane);
+      await fs.writeFile(mesh.controlPlaneConfig.inventoryFile, '{"instances":');
+      controlPlane = start('control-plane/main', 'serveControlPlane', mesh.controlPlaneConfig);
+      await mesh.until('active again', (status) =>
+        workloads.every(({ id }) => status.proxies.find((proxy) => proxy.instance === id)?.parts.inbound.phase === 'active'),
+      );
+      // Nor one that has lost its release.
+      await kill(controlPlane);
+      await fs.rm(path.join(mesh.controlPlaneConfig.stateDir, 'live.json'));
+      controlPlane = start('control-plane/main', 'serveControlPlane', mesh.controlPlaneConfig);
+      const { message } = await mesh.until(
+        'connected again',
+        (status) =>
+          status.state === 'idle' && workloads.every(({ id }) => status.proxies.find((proxy) => proxy.instance === id)?.connected),
+      );
+      expect(message).toContain('proxies keep what they have');
+      for (let turn = 0; turn < 20; turn += 1) {
+        expect((await mesh.call('page-1', host, '/x')).status).toBe(200);
+        await new Promise((resolve) => setTimeout(resolve, 25));
       }
       expect((await running.stop()).bad).toEqual([]);
     } finally {
