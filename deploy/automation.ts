@@ -15,7 +15,7 @@ import { systemClock } from '../platform/clock';
 import { readJsonIfThere, readTextIfThere } from '../platform/files';
 import { obtainPulumi } from '../platform/tools/pulumi';
 import { breakStaleLocks, takeLock } from './lock';
-import { placeBundle, placeEnvironment, preparePlace, projectName, pruneHistory, type Place } from './place';
+import { placeBundle, placeEnvironment, preparePlace, projectName, pruneHistory, setDamagedAside, type Place } from './place';
 import { meshProgram } from './program';
 import { Reporter, type DeployEvent, type DeployReport } from './report';
 
@@ -116,6 +116,7 @@ async function operate(
     const locks = await breakStaleLocks(place.locks, target.stack, systemClock, lockWaitMs);
     reporter.note(...locks);
     if (hasErrors(locks)) return finish();
+    if (await setDamagedAside(place)) reporter.note(said.stateSetAside({ stack: target.stack }));
     const folder = bundle ? await placeBundle(place, bundle) : '';
     const program = bundle
       ? meshProgram({ bundle, ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }) })

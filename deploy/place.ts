@@ -56,6 +56,23 @@ export async function preparePlace({ stateDir, stack, pulumi, providerMain }: Pl
   return place;
 }
 
+/**
+ * Puts a stack's state aside that a full disk or a broken one has left unreadable: no Pulumi goes on from it. Everything in it is named by its digest, so an
+ * update that begins without it sends the same things once more. True when there was such a state.
+ */
+export async function setDamagedAside({ checkpoint }: Pick<Place, 'checkpoint'>): Promise<boolean> {
+  const text = await readTextIfThere(checkpoint);
+  if (text === null) return false;
+  try {
+    JSON.parse(text);
+    return false;
+  } catch {
+    await fs.rename(checkpoint, `${checkpoint}.damaged`);
+    for (const part of ['.attrs', '.bak', '.bak.attrs']) await fs.rm(`${checkpoint}${part}`, { force: true });
+    return true;
+  }
+}
+
 /** What every Pulumi process is given: nothing of the user's own Pulumi, no network, no questions. */
 export function placeEnvironment(place: Place): { readonly [name: string]: string } {
   return {

@@ -73,6 +73,13 @@ export const deploy = {
     message: ({ stack, operations }) =>
       `an earlier update of stack \`${stack}\` was interrupted with ${operations} operations under way; they are done again`,
   }),
+  stateSetAside: defineDiagnostic<{ stack: string }>({
+    code: 'MW7013',
+    slug: 'stack-state-set-aside',
+    severity: 'warning',
+    summary: "Pulumi's state of a stack could not be read; it was put aside, and everything is sent once more.",
+    message: ({ stack }) => `the state of stack \`${stack}\` cannot be read; it was put aside and the stack begins anew`,
+  }),
   toolMissing: defineDiagnostic<{ reason: string }>({
     code: 'MW7010',
     slug: 'pulumi-missing',
