@@ -48,7 +48,7 @@ export async function adminOf(context: CommandContext, values: Values): Promise<
     throw new Refusal(
       response.status,
       diagnostics,
-      diagnostics[0]?.message ?? `${method} ${path} answered ${response.status}: ${text.slice(0, 200)}`,
+      diagnostics[0]?.message ?? reasonIn(text) ?? `${method} ${path} answered ${response.status}: ${text.slice(0, 200)}`,
     );
   };
   return {
@@ -118,6 +118,18 @@ function diagnosticsIn(text: string): readonly Diagnostic[] {
     );
   } catch {
     return [];
+  }
+}
+
+/** The one line of `{"error": "..."}`. */
+function reasonIn(text: string): string | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null && 'error' in parsed && typeof parsed.error === 'string'
+      ? parsed.error
+      : undefined;
+  } catch {
+    return undefined; // not JSON: the caller shows the text itself
   }
 }
 

@@ -18,6 +18,15 @@ export async function policyFolder(context: CommandContext, given: string | unde
   return null;
 }
 
+/** The nearest folder above that holds a mesh, relative to where the caller stands. */
+async function meshNear(context: CommandContext, folder: string): Promise<string | undefined> {
+  for (let above = path.dirname(folder); ; above = path.dirname(above)) {
+    for (const candidate of [above, path.join(above, 'policies')])
+      if (await isThere(path.join(candidate, 'mesh.policy.ts'))) return path.relative(context.cwd, candidate) || '.';
+    if (path.dirname(above) === above) return undefined;
+  }
+}
+
 async function isThere(file: string): Promise<boolean> {
   try {
     await stat(file);
@@ -47,6 +56,17 @@ export async function sourcesOf(context: CommandContext, given: string | undefin
     return {
       tree: undefined,
       diagnostics: [internal.noSuchDirectory({ directory })],
+      label: directory,
+      show: (file) => file,
+      read: () => undefined,
+    };
+  }
+  if (!(await isThere(path.join(folder, 'mesh.policy.ts')))) {
+    const near = await meshNear(context, folder);
+    const directory = given ?? '.';
+    return {
+      tree: undefined,
+      diagnostics: [internal.noSuchDirectory({ directory, isThere: true, near })],
       label: directory,
       show: (file) => file,
       read: () => undefined,

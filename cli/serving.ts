@@ -1,4 +1,5 @@
 /** What the servers' verbs share: a JSON file in, one line out when ready, and an orderly end. */
+import { systemClock } from '../platform/clock';
 import { readJsonIfThere } from '../platform/files';
 import { UsageError, type CommandContext, type ExitCode } from './command';
 import type { Values } from './values';
@@ -38,7 +39,7 @@ export async function serveUntilStopped(
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
   });
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(2));
-  context.out.note(`meshwright: ${signal}: closing`);
+  context.out.note(JSON.stringify({ level: 'info', time: new Date(systemClock.now()).toISOString(), signal, msg: 'closing' })); // as the server's own log
   await server.close();
   return 0;
 }

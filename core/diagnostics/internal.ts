@@ -19,12 +19,18 @@ export const internal = {
       `the mesh has no environment \`${environment}\`; it has ${known.map((name) => `\`${name}\``).join(', ') || 'none'}`,
     help: () => 'name one of them, or add it to `environments` in mesh.policy.ts',
   }),
-  noSuchDirectory: defineDiagnostic<{ directory: string }>({
+  noSuchDirectory: defineDiagnostic<{ directory: string; isThere?: boolean; near?: string | undefined }>({
     code: 'MW0003',
     slug: 'no-such-directory',
     severity: 'error',
     summary: 'the folder that should hold the policies is not there',
-    message: ({ directory }) => `there is no folder \`${directory}\``,
-    help: () => 'give the folder that holds mesh.policy.ts, or make one with `meshwright init`',
+    message: ({ directory, isThere }) =>
+      isThere === true
+        ? `there is no mesh.policy.ts in \`${directory}\` or in a \`policies\` folder of it`
+        : `there is no folder \`${directory}\``,
+    help: ({ near }) =>
+      near === undefined
+        ? 'give the folder that holds mesh.policy.ts, or make one with `meshwright init`'
+        : `\`${near}\` has one: give that folder`,
   }),
 } as const;

@@ -63,6 +63,8 @@ describe('check', () => {
       code: 2,
       stderr: expect.stringMatching(/^meshwright: there is no stage `lunch`[^\n]*\n$/),
     });
+    const inside = await json('check', path.join(policies, 'books'));
+    expect(inside).toMatchObject({ code: 1, document: { diagnostics: [{ code: 'MW0003', help: expect.stringContaining('has one') }] } });
     expect((await meshwright(['frobnicate'])).code).toBe(2);
     expect(await meshwright(['diff', 'no-such-branch'])).toMatchObject({
       code: 2,
