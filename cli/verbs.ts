@@ -22,7 +22,7 @@ const target: readonly OptionSpec[] = [
 export const verbs: readonly Verb[] = [
   {
     name: 'init',
-    summary: 'a new policy repository: modules, a test, editor set-up',
+    summary: 'a new policy repository: modules and a test',
     arguments: [{ name: 'dir', summary: 'the folder to make (default: here)' }],
     examples: ['meshwright init mesh && cd mesh && meshwright check'],
     load: () => import('./commands/init.js'),
