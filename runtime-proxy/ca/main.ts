@@ -9,6 +9,7 @@ import { adminToken, serveAdmin, type AdminRoute } from '../rpc/admin-http';
 import { serverCredentials } from '../rpc/credentials';
 import { DecodeError, fieldsOf, optionalNumberOf } from '../rpc/decode';
 import { bind, createServer, RpcRefusal, stopServer, unary } from '../rpc/server';
+import { takeFolder } from '../rpc/state-folder';
 import { caIdentity, CsrRefused, newKeyAndCsr, openAuthority, type Authority, type Issued } from './authority';
 import { caMethods, type CertificateAnswer } from './protocol';
 import type { PeerIdentity } from './spiffe';
@@ -52,6 +53,7 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
   if (!isTrustDomain(config.trustDomain)) throw new Error(`\`${config.trustDomain}\` is not a trust domain: write it like a host name`);
   const now = (): number => Date.now();
   await fs.mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  const giveBack = await takeFolder(config.stateDir, 'ca');
   const authority = await openAuthority(config.stateDir, config.trustDomain, now);
   const trustFile = config.trustFile ?? path.join(config.stateDir, 'trust.pem');
   await writeFileAtomic(trustFile, authority.trust);
@@ -161,6 +163,7 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
       own.stop();
       await admin.close();
       await stopServer(server);
+      await giveBack();
     },
   };
 }

@@ -12,6 +12,7 @@ import { adminToken, serveAdmin } from '../rpc/admin-http';
 import { serverCredentials } from '../rpc/credentials';
 import { fieldsOf, numberOf, textOf } from '../rpc/decode';
 import { bind, createServer, stopServer } from '../rpc/server';
+import { takeFolder } from '../rpc/state-folder';
 import { addWire } from './ads';
 import { adminRoutes, readTrust } from './admin';
 import { Plane } from './plane';
@@ -54,6 +55,7 @@ export async function serveControlPlane(
   const log = options.log ?? createLog('control-plane');
   const now = (): number => Date.now();
   await fs.mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  const giveBack = await takeFolder(config.stateDir, 'control-plane');
   const metrics = createMetrics();
   const counters = {
     responses: metrics.counter({
@@ -129,6 +131,7 @@ export async function serveControlPlane(
     holder.close();
     await plane.close();
     await stopServer(server, 200);
+    await giveBack();
   };
   try {
     const port = await bind(server, config.listen.host, config.listen.port, credentials.credentials);
