@@ -186,6 +186,17 @@ describe('what must not pass for nothing', () => {
     const diff = semanticDiff(before, { ...before, workloads });
     expect(diff.ports).toMatchObject([{ port: 'bookinfo/open', field: 'identity', after: other }]);
   });
+  test('what a change is not about is not named', () => {
+    const rules = (requests: readonly string[]): More => ({
+      'books/open': service('books/bookinfo', 'open'),
+      'books/a': allow('books/open', [named('platform/edge')], { requests: ['GET /a'] }),
+      'books/beta': edge({ kind: 'target', to: { ref: 'books/open', port: 'web' } }),
+      'books/b': allow('books/open', [named('books/details')], { requests }),
+    });
+    const diff = semanticDiff(ir(rules(['GET /x'])), ir(rules(['GET /x', 'GET /y'])));
+    expect(diff.calls.map((call) => call.caller)).toEqual(['bookinfo/details']);
+    expect(diff.unshown).toEqual([]);
+  });
   test('rules that changed without an example are named, and nothing is promised', () => {
     const header = (value: string): More => ({
       'books/open': service('books/bookinfo', 'open'),

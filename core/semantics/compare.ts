@@ -4,10 +4,10 @@ import { accessOf, needsOf, serviceOf } from '../ir/lookup';
 import type { HostRoutes, MeshIr, RouteRule, RouteTable, Workload } from '../ir/ir';
 import { canonicalJson } from '../lib/json';
 import { sortedUnique } from '../lib/order';
-import type { PortKey, WorkloadKey } from '../mesh/ids';
+import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
 import { hostRoutesFor } from './address';
-import { decide } from './decide';
+import { coversPrincipal, decide } from './decide';
 import type { Decision, MeshRequest } from './decision';
 import { decidersOf, differing, probesFor } from './probes';
 import type { Deciders, Probe } from './probes';
@@ -65,7 +65,9 @@ function* compareWithin(before: MeshIr | null, after: MeshIr, at: ReadonlySet<Po
     let probes: readonly Probe[] | undefined;
     const slices = [sides[0]?.slice(port, callers), sides[1].slice(port, callers)] as const;
     for (const caller of callers) {
-      if (same && sides[0]?.use(caller, port) === sides[1].use(caller, port)) continue;
+      const meaningFor = (side: ReturnType<typeof sideOf> | null): string =>
+        `${side?.use(caller, port)} ${same ? '' : side?.meaning(port, caller)}`;
+      if (meaningFor(sides[0]) === meaningFor(sides[1])) continue;
       probes ??= probesFor(
         sides.flatMap((side) => side?.deciders(port) ?? []),
         differing(sides[0]?.deciders(port) ?? [], sides[1].deciders(port)),
@@ -95,7 +97,7 @@ function* compareOutside(before: MeshIr | null, after: MeshIr, at: ReadonlySet<P
     const [old, fresh] = [before && routesAt(before, place, host), routesAt(after, place, host)];
     if (!(leadsTo(at, old?.rules ?? []) || leadsTo(at, fresh?.rules ?? []))) continue;
     const meaning = (ir: MeshIr | null, own: HostRoutes | null): string =>
-      ir && own ? canonicalJson([meaningOf(ir, own.rules, null), principalOf(ir, own.gateway)]) : '';
+      ir && own ? canonicalJson([meaningOf(ir, own.rules, null, principalOf(ir, own.gateway)), principalOf(ir, own.gateway)]) : '';
     if (meaning(before, old) === meaning(after, fresh)) continue;
     const [was, is] = [before && old ? [decidersOf(before, old.rules, null)] : [], fresh ? [decidersOf(after, fresh.rules, null)] : []];
     const ask = (ir: MeshIr | null, probe: Probe): Decision | null => {
@@ -164,10 +166,10 @@ function sideOf(ir: MeshIr) {
     tables,
     deciders,
     callersOf: (port: PortKey): readonly WorkloadKey[] => callers.get(port) ?? [],
-    /** All that decides about a port but who its caller is. */
-    meaning: (port: PortKey): string => {
+    /** All that decides about a port but who its caller is; of the rules only those about `caller` when one is given. */
+    meaning: (port: PortKey, caller?: WorkloadKey): string => {
       const table = tables.get(port);
-      return table ? meaningOf(ir, table.rules, port) : '';
+      return table ? meaningOf(ir, table.rules, port, caller && (workloads.get(caller)?.principal ?? null)) : '';
     },
     /** What a caller has to do with a port. */
     use: (caller: WorkloadKey, port: PortKey): string =>
@@ -200,8 +202,10 @@ function ask(slice: MeshIr | null | undefined, request: MeshRequest, caller: Wor
 }
 
 /** What rules and the access to where they lead say, whatever they are called. */
-function meaningOf(ir: MeshIr, rules: readonly RouteRule[], port: PortKey | null): string {
-  const access = decidersOf(ir, rules, port).access.map((rule) => canonicalJson({ ...rule, id: '', because: null }));
+function meaningOf(ir: MeshIr, rules: readonly RouteRule[], port: PortKey | null, caller?: Principal | null): string {
+  const access = decidersOf(ir, rules, port)
+    .access.filter((rule) => caller === undefined || (caller !== null && coversPrincipal(rule.callers, caller)))
+    .map((rule) => canonicalJson({ ...rule, id: '', because: null, callers: caller === undefined ? rule.callers : [] }));
   return canonicalJson([rules.map(({ match, action }) => [match, action]), sortedUnique(access), targetUrls(ir, rules)]);
 }
 
@@ -209,6 +213,6 @@ function targetUrls(ir: MeshIr, rules: RouteTable['rules']): readonly string[] {
   const ports = new Set(rules.flatMap((rule) => (rule.action.kind === 'forward' ? rule.action.to.map((target) => target.port) : [])));
   return [...ports].sort().map((port) => `${port} ${serviceOf(ir, serviceOfPort(port))?.ports.find((known) => known.key === port)?.urls}`);
 }
-function principalOf(ir: MeshIr, workload: WorkloadKey): string | null {
+function principalOf(ir: MeshIr, workload: WorkloadKey): Principal | null {
   return ir.workloads.find((known) => known.key === workload)?.principal ?? null;
 }
