@@ -18,7 +18,10 @@ export class Values {
     if (value === undefined) throw new UsageError(`\`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}\` is missing`);
     return value;
   }
+  /** Whether a flag was given; `noCache` for `--no-cache`, which the parser keeps as `cache: false`. */
   flag(name: string): boolean {
+    const negated = /^no([A-Z].*)$/.exec(name)?.[1];
+    if (negated !== undefined && this.#values[negated.charAt(0).toLowerCase() + negated.slice(1)] === false) return true;
     return this.#values[name] === true;
   }
   many(name: string): readonly string[] {

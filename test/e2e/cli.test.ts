@@ -35,6 +35,8 @@ describe('check', () => {
     const second = await json('check', policies, '--as-of', '2026-11-22');
     expect(second).toMatchObject({ code: 0, document: { ok: true, cached: true } });
     expect(second.document.diagnostics).toEqual(first.document.diagnostics);
+    const anew = await json('check', policies, '--as-of', '2026-11-22', '--no-cache');
+    expect(anew).toMatchObject({ code: 0, document: { ok: true, cached: false } });
   });
   it('says file, line, code and what to do, exits 1, and keeps nothing of a failure', async () => {
     const broken = path.join(folder, 'broken');
