@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { link, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Outcome } from '../../core/diagnostics/diagnostic';
 import { gitops } from '../../core/diagnostics/gitops';
@@ -9,8 +9,14 @@ export async function lockState(dir: string): Promise<Outcome<{ release(): Promi
   const file = join(dir, 'loop.pid');
   const owner = await readPidFile(file);
   if (owner && owner.pid !== process.pid) return { diagnostics: [gitops.stateLocked({ dir, pid: owner.pid })] };
-  await writePidFile(file, process.pid);
+  const mine = `${file}.${process.pid}`;
+  await writePidFile(mine, process.pid);
+  // What the dead left goes under a name of its own first; linking fails where another one was faster: taking is one step.
+  if (!owner) await rename(file, `${mine}.stale`).catch(() => undefined);
+  if ((await readPidFile(`${mine}.stale`)) !== null) await rename(`${mine}.stale`, file);
+  await link(mine, file).catch(() => undefined);
+  for (const left of [mine, `${mine}.stale`]) await rm(left, { force: true });
   const now = await readPidFile(file);
-  if (now && now.pid !== process.pid) return { diagnostics: [gitops.stateLocked({ dir, pid: now.pid })] };
+  if (now?.pid !== process.pid) return { diagnostics: [gitops.stateLocked({ dir, pid: now?.pid ?? 0 })] };
   return { value: { release: () => rm(file, { force: true }) }, diagnostics: [] };
 }
