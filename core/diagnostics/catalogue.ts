@@ -19,10 +19,23 @@ export interface CatalogueEntry {
   readonly summary: string;
   /** The stage that says it: the name of its catalogue file. */
   readonly stage: string;
+  /** The formatters, for pages that show the words with the parameters' names in them. */
+  readonly message: (params: never) => string;
+  readonly help: ((params: never) => string) | null;
 }
 
 const stages = { internal, source, evaluate, policy, ir, analyse, emit, sign, deploy, gitops, enforce };
 
 export const catalogue: readonly CatalogueEntry[] = Object.entries(stages)
-  .flatMap(([stage, kinds]) => Object.values(kinds).map(({ code, slug, severity, summary }) => ({ code, slug, severity, summary, stage })))
+  .flatMap(([stage, kinds]) =>
+    Object.values(kinds).map(({ code, slug, severity, summary, message, help }): CatalogueEntry => ({
+      code,
+      slug,
+      severity,
+      summary,
+      stage,
+      message,
+      help: help ?? null,
+    })),
+  )
   .sort((a, b) => (a.code < b.code ? -1 : a.code > b.code ? 1 : 0));

@@ -44,10 +44,31 @@ export function diagnosticPage(entry: CatalogueEntry, example: DiagnosticExample
       '',
       ...fence(example.good),
     );
-  } else if (!example) {
-    lines.push('', 'It is about no line of a policy, so there is no example; its help line says what to do.');
+  } else {
+    lines.push(...spoken(entry));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The words of a code without a compiled example, with the names of what is filled in, and the repair: its help line. */
+function spoken(entry: CatalogueEntry): readonly string[] {
+  const message = filled(entry.message);
+  const help = entry.help ? filled(entry.help) : null;
+  return [
+    ...(message === null ? [] : ['', '## What it says', '', '```text', `${entry.severity} ${entry.code}  ${message}`, '```']),
+    ...(help === null ? [] : ['', '## Repair', '', sentence(help)]),
+  ];
+}
+
+/** A formatter's text with `<name>` for each parameter; null where it does more with one than print it. */
+function filled(format: (params: never) => string): string | null {
+  const names = new Proxy({}, { get: (_target, name) => (typeof name === 'string' ? `<${name}>` : undefined) });
+  try {
+    const text = format(names as never); // what a parameter is called stands for what it is
+    return /undefined|NaN|\[object/.test(text) ? null : text;
+  } catch {
+    return null;
+  }
 }
 
 function fence(files: ReadonlyMap<string, string | null>): readonly string[] {
