@@ -25,6 +25,17 @@ export function textIn(config: unknown, name: string): string {
   return value;
 }
 
+/** Why a server cannot start is said in one line: a port that is taken and a folder that is held are no bugs. Bugs keep their stack. */
+export async function started<T>(starting: Promise<T>): Promise<T> {
+  try {
+    return await starting;
+  } catch (error) {
+    const bug =
+      !(error instanceof Error) || error instanceof TypeError || error instanceof RangeError || error.message.startsWith('internal: ');
+    throw bug ? error : new UsageError(error.message.split('\n').join(' '));
+  }
+}
+
 /**
  * Serves until SIGTERM or SIGINT, then closes. Ready is one line on stdout: `{"ready":true,...}` with the addresses, which a supervisor reads.
  * A second signal ends at once.
