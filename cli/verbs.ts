@@ -53,9 +53,15 @@ export const verbs: readonly Verb[] = [
       asOf,
       { flags: '--not-after <time>', summary: 'nobody accepts the release as new after it, RFC 3339 (default: 24 hours from now)' },
       { flags: '--signer <socket>', summary: 'sign with the signer that listens there' },
+      { flags: '--repository <url>', summary: 'where the policies come from, for the release (default: local)' },
+      { flags: '--admin <url>', summary: 'the control plane whose live release this one follows (default: it is the first)' },
+      { flags: '--token-file <file>', summary: 'the file with its token (default: MESHWRIGHT_TOKEN_FILE)' },
       noCache,
     ],
-    examples: ['meshwright build policies --env prod --out bundle'],
+    examples: [
+      'meshwright build policies --env prod --out bundle',
+      'meshwright build policies --env prod --signer signer.sock --admin http://127.0.0.1:9901 --token-file token',
+    ],
     load: () => import('./commands/build.js'),
   },
   {

@@ -4,11 +4,12 @@ import { hasErrors } from '../../core/diagnostics/diagnostic';
 import { buildRelease, type Compiled } from '../../compiler/pipeline';
 import { systemClock } from '../../platform/clock';
 import { replaceFolder } from '../../platform/files';
-import { UsageError, type CommandContext, type Run } from '../command';
-import { bundleAt, printFindings } from '../bundles';
+import { UsageError, type Run } from '../command';
+import { printFindings } from '../bundles';
 import { formatText, summary, toJson } from '../findings';
 import { counted } from '../output';
 import { compileSources, dayGiven, policyFolder, sourcesOf, sourcesOfCommit } from '../policies';
+import { previousOf } from '../previous';
 import type { Values } from '../values';
 
 const day = 24 * 60 * 60 * 1000;
@@ -27,12 +28,15 @@ export const run: Run = async (context, values) => {
     return 1;
   }
   const environment = environmentGiven(compiled, values);
-  const previous = await previousGiven(context, values);
-  if (previous === 'refused') return 1;
+  const previous = await previousOf(context, values, environment);
+  if (previous && previous.ir === null) {
+    out.note(`meshwright: the commit in force, ${previous.release.commit.slice(0, 12)}, is not here: no order across proxies is kept`);
+  }
   const built = await buildRelease({
     compiled,
     environment,
     previous,
+    ...(previous ? { inForce: previous.inForce } : {}),
     commit: committed?.oid ?? (await headOf((await policyFolder(context, values.text('dir'))) ?? context.cwd)),
     repository: values.text('repository') ?? 'local',
     asOf: dayGiven(values),
@@ -79,16 +83,6 @@ function environmentGiven(compiled: Compiled, values: Values): string {
   if (first === undefined || others.length > 0)
     throw new UsageError(`\`--env\` is missing: the mesh has ${[...compiled.irs.keys()].map((name) => `\`${name}\``).join(', ')}`);
   return first;
-}
-
-/** The bundle in force, for generation and parent. Its IR is not in it, so such a release has no order across proxies but "all at once". */
-async function previousGiven(context: CommandContext, values: Values): Promise<Parameters<typeof buildRelease>[0]['previous'] | 'refused'> {
-  const folder = values.text('previous');
-  if (folder === undefined) return null;
-  const bundle = await bundleAt(context, folder);
-  if (bundle.value) return { release: bundle.value.release.release, ir: null };
-  printFindings(context, bundle.diagnostics);
-  return 'refused';
 }
 
 /** The commit that is checked out, or zeros where there is no repository: a bundle of a working tree names no commit that holds it. */
