@@ -284,3 +284,22 @@ test('refuses to start: secrets that others read, a taken port, a state director
   expect(await code({ stateDir: join(dir, 'other'), listen: { port: Number(new URL(first.url).port) } })).toBe('MW7151');
   expect(config.stateDir).toBeTruthy();
 });
+
+test('a page that rebound its name to this machine is refused', async () => {
+  const { start } = await setUp();
+  const loop = await start();
+  const { port } = new URL(loop.url);
+  const ask = (host: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      request({ host: '127.0.0.1', port, path: '/v1/status', headers: { host } }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode ?? 0);
+      })
+        .on('error', reject)
+        .end();
+    });
+  expect(await ask(`127.0.0.1:${port}`)).toBe(200);
+  expect(await ask(`localhost:${port}`)).toBe(200);
+  expect(await ask('evil.example')).toBe(421);
+  expect(await ask(`127.0.0.1.evil.example:${port}`)).toBe(421);
+});

@@ -94,6 +94,7 @@ export async function serveGitops(config: GitopsConfig, options: GitopsOptions =
     const app = createApp(
       {
         branch,
+        loopback: isLoopback(config.listen?.host ?? '127.0.0.1'),
         bodyBytes: config.limits?.webhookBytes ?? 1 << 20,
         webhookSecret: secretOf(config.webhookSecretFile),
         operatorToken: secretOf(config.operatorTokenFile),
@@ -140,6 +141,8 @@ export async function serveGitops(config: GitopsConfig, options: GitopsOptions =
     throw error;
   }
 }
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
 
 function demand<T>(outcome: Outcome<T>): T {
   if (outcome.value === undefined) throw new GitopsRefused(outcome.diagnostics);

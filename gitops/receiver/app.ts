@@ -14,6 +14,8 @@ import { Deliveries, judgePush, signatureIsGood } from './push-event';
 /** What the face needs of the loop behind it. */
 export interface AppDeps {
   readonly branch: string;
+  /** The server listens on loopback only: a request under any other host's name comes from a page that rebound its name to it, and is refused. */
+  readonly loopback: boolean;
   /** Largest webhook body in bytes. */
   readonly bodyBytes: number;
   /** null: no webhook is accepted, polling only. */
@@ -33,11 +35,19 @@ export interface AppDeps {
 /** Attaches a page of the caller's to the app: `app.get('/', ...)`. It comes after the loop's own paths. */
 export type AttachStatusPage = (app: Express) => void;
 
+const namesLoopback = (host: string | undefined): boolean => /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d+)?$/i.test(host ?? '');
+
 /** Makes the app; the caller listens. */
 export function createApp(deps: AppDeps, attachStatusPage?: AttachStatusPage): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  if (deps.loopback) {
+    app.use((request, response, next) => {
+      if (namesLoopback(request.get('host'))) next();
+      else response.status(421).json({ error: 'this server is asked for by the name of this machine only' });
+    });
+  }
 
   app.get('/healthz', (_request, response) => void response.type('text').send('ok\n'));
   app.get('/readyz', (_request, response) => {
