@@ -84,7 +84,7 @@ function messageOf(live: Live, observations: readonly Observation[]): string {
   switch (phase.kind) {
     case 'converged': {
       const concerned = observations.filter((seen) => seen.parts.inbound.concerned || seen.parts.outbound.concerned).length;
-      return concerned === 0 ? 'converged: no proxy is concerned' : `converged: every proxy concerned that is there has it active`;
+      return concerned === 0 ? 'no proxy is concerned' : 'every proxy concerned that is there has it active';
     }
     case 'aborted':
       return `aborted, everything is back to stable: ${phase.reason}`;
