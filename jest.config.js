@@ -3,7 +3,9 @@ module.exports = {
   testEnvironment: 'node',
   // A limit against hanging, not a measurement: the machine may be busy.
   testTimeout: 30_000,
-  roots: ['core', 'platform', 'sdk', 'compiler', 'runtime-proxy', 'deploy', 'gitops', 'cli', 'test'].map((folder) => `<rootDir>/${folder}`),
+  roots: ['core', 'platform', 'sdk', 'compiler', 'runtime-proxy', 'deploy', 'gitops', 'web', 'cli', 'test'].map(
+    (folder) => `<rootDir>/${folder}`,
+  ),
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '\\.policy\\.test\\.ts$'],
   transform: {

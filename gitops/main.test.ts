@@ -253,7 +253,7 @@ test('the operator rolls back, retries, and needs the token for it', async () =>
   expect((await call('rollout/rollback', {}, 'other')).status).toBe(401);
   expect((await call('rollout/rollback', { to: 'x' })).status).toBe(400);
   const rolled = await call('rollout/rollback', { reason: 'too slow' });
-  expect([rolled.status, (await rolled.json()).outcome]).toEqual([200, 'live']);
+  expect([rolled.status, ((await rolled.json()) as { outcome?: unknown }).outcome]).toEqual([200, 'live']);
   expect(world.inForce()).toBe('A');
   const held = await statusOf(loop);
   expect(held.quarantined).toMatchObject([{ commit: held.head, outcome: 'aborted' }]);

@@ -112,7 +112,7 @@ describe('sign', () => {
     const two = testReleaseAfter(one, [object]);
     const next = await client.signRelease({ purpose: 'live', release: two, byproducts: {} });
     const accepts = async (release: typeof one, jws: string | undefined): Promise<string[]> => {
-      const { digestOfJson } = await import('../../core/lib/digest');
+      const { digestOfJson } = await import('../../core/lib/digest.js');
       return codes(
         await verifyRelease(
           { release, digest: digestOfJson(release), jws },

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bundle } from '../../core/bundle/bundle';
-import { apiVersion, objectName, type MeshObject } from '../../core/bundle/objects';
+import { apiVersion, objectName, type MeshObject, type Release } from '../../core/bundle/objects';
 import type { MeshIr } from '../../core/ir/ir';
 import { digestOfJson } from '../../core/lib/digest';
 import { openStorage } from '../reconcile/storage';
@@ -25,9 +25,9 @@ const ir = (generation: number): MeshIr => ({ environment: `ir of ${generation}`
 
 function bundle(generation: number, objects: readonly MeshObject[]): Bundle {
   const signed = objects.map((one) => ({ object: one, digest: digestOfJson(one), jws: 'jws' }));
-  const release = {
+  const release: Release = {
     apiVersion,
-    kind: 'Release' as const,
+    kind: 'Release',
     environment: 'e',
     generation,
     parent: null,

@@ -173,7 +173,7 @@ test('a module that changes intrinsics after the SDK was loaded changes nothing'
   const { isArray } = Array;
   try {
     WeakMap.prototype.get = () => ({ kind: 'service', entry: 0 });
-    Array.isArray = ((): boolean => false) as typeof Array.isArray;
+    Array.isArray = (_value: unknown): _value is unknown[] => false;
     expect(codeOf(() => allow({ ...good, from: {} }))).toBe('MW2119');
     expect(codeOf(() => allow(good))).toBe('not refused');
   } finally {
