@@ -109,3 +109,11 @@ test('a service that goes is left by its callers first, a new one is there befor
 test('where the same requests are let in, nothing is asked', () => {
   expect(parts({}, { 'mesh/a': { kind: 'standard', for: [{ kind: 'mesh' }], defaults: { timeout: '3s' } } })).toEqual([]);
 });
+test('a workload that is let in and changes its identity is warned of: no order of configuration brings a certificate', () => {
+  const before = { ...two, 'books/a': allow('books/x', [named('books/p')]) };
+  const { value, diagnostics } = plan(before, { ...before, 'books/p': service('books/bookinfo', 'p', { serviceAccount: 'sa-renewed' }) });
+  expect(value).toBeDefined();
+  expect(diagnostics).toMatchObject([{ code: 'MW4061', severity: 'warning', message: expect.stringContaining('/sa/sa-renewed') }]);
+  const unknown = plan(two, { ...two, 'books/p': service('books/bookinfo', 'p', { serviceAccount: 'sa-renewed' }) });
+  expect(unknown.diagnostics).toEqual([]);
+});

@@ -6,9 +6,9 @@
  * Beyond that, access that is gained opens at the callee before the caller uses it, and access that is lost is taken from the caller first.
  */
 import { analyse as messages } from '../../core/diagnostics/analyse';
-import type { Outcome } from '../../core/diagnostics/diagnostic';
+import type { Diagnostic, Outcome } from '../../core/diagnostics/diagnostic';
 import type { Part, RolloutStep } from '../../core/bundle/objects';
-import type { MeshIr } from '../../core/ir/ir';
+import type { AccessRule, MeshIr } from '../../core/ir/ir';
 import { sortedUnique } from '../../core/lib/order';
 import { accessOf, serviceOf } from '../../core/ir/lookup';
 import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
@@ -38,6 +38,7 @@ export function planSteps(
   // Where the same requests are let in as before, either side of a change is served: no demand can come from there.
   const opened = portsWithOtherAccess(before, after);
   if (opened.size === 0) return { value: [], diagnostics: [] };
+  const diagnostics = identityChanges(before, after);
   for (const comparison of compareCalls(before, after, opened)) {
     for (const edge of edgesOf(before, after, comparison, opened, proxyNameOf)) {
       const key = `${edge.first} ${edge.then}`;
@@ -60,7 +61,25 @@ export function planSteps(
     kept.push(edge);
     addTo(next, edge);
   }
-  return { value: stepsOf(kept), diagnostics: [] };
+  return { value: stepsOf(kept), diagnostics };
+}
+
+/** Workloads whose principal changes though somebody lets them in: a certificate follows its holder's restart, which no order of configuration brings about. */
+function identityChanges(before: MeshIr, after: MeshIr): readonly Diagnostic[] {
+  const names = (rule: AccessRule, principal: Principal): boolean =>
+    rule.action === 'allow' &&
+    rule.mode === 'enforce' &&
+    rule.callers.kind === 'principals' &&
+    rule.callers.principals.some((caller) => caller.principal === principal);
+  return after.workloads.flatMap((workload) => {
+    const was = principalOf(before, workload.key);
+    if (was === undefined || was === workload.principal) return [];
+    const letIn = (ir: MeshIr, principal: Principal): ReadonlySet<PortKey> =>
+      new Set(ir.access.filter((rule) => names(rule, principal)).map((rule) => rule.port));
+    const [old, renewed] = [letIn(before, was), letIn(after, was)];
+    const ports = sortedUnique([...letIn(after, workload.principal)].filter((port) => old.has(port) && !renewed.has(port)));
+    return ports.length === 0 ? [] : [messages.identityChanges({ workload: workload.key, before: was, after: workload.principal, ports })];
+  });
 }
 
 function* edgesOf(

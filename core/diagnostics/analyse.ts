@@ -128,4 +128,13 @@ export const analyse = {
     help: ({ opening, closing }) =>
       `split it into two commits: first what opens (${opening[0] ?? 'the new access'}), then what closes (${closing[0] ?? 'the old access'})`,
   }),
+  identityChanges: defineDiagnostic<{ workload: string; before: string; after: string; ports: readonly string[] }>({
+    code: 'MW4061',
+    slug: 'identity-changes-under-way',
+    severity: 'warning',
+    summary: 'a workload that others let in keeps its identity while it runs',
+    message: ({ workload, before, after, ports }) =>
+      `\`${workload}\` changes from \`${before}\` to \`${after}\`: until its proxies have the new certificate, ${ports.map((port) => `\`${port}\``).join(', ')} refuses them`,
+    help: () => 'declare the new account as a workload beside the old one, allow both, move the instances, then remove the old one',
+  }),
 } as const;
