@@ -1,11 +1,10 @@
 /** From what the caller named (a folder, a commit, nothing) to sources and compiled work. */
-import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Diagnostic, Outcome } from '../core/diagnostics/diagnostic';
 import { internal } from '../core/diagnostics/internal';
 import type { SourceTree } from '../core/source/tree';
 import { compile, type Compiled, type CompileOptions } from '../compiler/pipeline';
-import { cacheFolder, isNotFound } from '../platform/files';
+import { cacheFolder, isThere } from '../platform/files';
 import { dayOf, systemClock } from '../platform/clock';
 import { UsageError, type CommandContext } from './command';
 import type { Values } from './values';
@@ -24,16 +23,6 @@ async function meshNear(context: CommandContext, folder: string): Promise<string
     for (const candidate of [above, path.join(above, 'policies')])
       if (await isThere(path.join(candidate, 'mesh.policy.ts'))) return path.relative(context.cwd, candidate) || '.';
     if (path.dirname(above) === above) return undefined;
-  }
-}
-
-async function isThere(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
   }
 }
 

@@ -1,6 +1,5 @@
-import type { Release } from '../core/bundle/objects';
+import { objectName, type Release } from '../core/bundle/objects';
 import { digestOfJson } from '../core/lib/digest';
-import { objectName } from '../core/bundle/objects';
 import { hasErrors } from '../core/diagnostics/diagnostic';
 import type { MeshIr } from '../core/ir/ir';
 import { adminClient } from '../deploy/admin/client';

@@ -38,6 +38,17 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Whether there is a file or folder of that name. Anything but its absence that keeps it from being looked at is thrown. */
+export async function isThere(file: string): Promise<boolean> {
+  try {
+    await fs.stat(file);
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
 /** The text of a file; null when there is none. Every other trouble throws. */
 export async function readTextIfThere(file: string): Promise<string | null> {
   try {

@@ -1,6 +1,6 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import * as path from 'node:path';
-import { isNotFound, writeFileAtomic } from '../../platform/files';
+import { isThere, writeFileAtomic } from '../../platform/files';
 import { UsageError, type Run } from '../command';
 import { starter } from '../starter';
 
@@ -21,13 +21,3 @@ export const run: Run = async (context, values) => {
   context.out.line(`next     ${there === '' ? '' : `cd ${there} && `}meshwright check && meshwright test`);
   return 0;
 };
-
-async function isThere(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
-  }
-}
