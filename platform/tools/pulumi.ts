@@ -1,8 +1,8 @@
 /** The Pulumi CLI: the engine behind previews and updates. */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { isNotFound } from '../files';
 import { runCommand } from '../process';
+import { goBuild } from './go-build';
 import { obtain, oneLine, ToolUnavailable, type ObtainOptions, type Say, type Tool } from './obtain';
 
 /** The version obtained when none is there. Good ones: from 3.206 (engine events by gRPC), below 4. */
@@ -104,41 +104,18 @@ async function download(work: string, downloads: string, say: Say): Promise<stri
 
 /** Builds from the Go module. Every module is pinned by the committed go.sum; the build writes only below `work` and Go's own caches. */
 async function build(work: string, env: NodeJS.ProcessEnv, say: Say): Promise<string> {
-  const folder = path.join(work, 'module');
-  await fs.mkdir(folder);
-  const from = await moduleFolder();
-  for (const name of ['go.mod', 'go.sum']) await fs.copyFile(path.join(from, name), path.join(folder, name));
-  const program = path.join(work, 'pulumi-built');
-  const flags = `-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${pulumiVersion}`;
-  say('building the Pulumi CLI from its Go module, 3 to 6 minutes');
-  const started = Date.now();
-  const tick = setInterval(() => say(`still building the Pulumi CLI, ${Math.round((Date.now() - started) / 1000)} s`), 30_000);
-  try {
-    const args = ['build', '-mod=readonly', '-o', program, '-ldflags', flags, 'github.com/pulumi/pulumi/pkg/v3/cmd/pulumi'];
-    const result = await runCommand('go', args, { cwd: folder, env: { ...env, GOWORK: 'off' }, timeoutMs: 20 * 60_000 });
-    if (result.timedOut) throw new Error('go build took more than 20 minutes');
-    if (result.code !== 0) throw new Error(`go build failed: ${result.stderr.trim().split('\n').at(-1) ?? ''}`);
-  } catch (error) {
-    if (isNotFound(error)) throw new Error('go is not installed', { cause: error });
-    throw error;
-  } finally {
-    clearInterval(tick);
-  }
+  const program = await goBuild(
+    {
+      what: 'the Pulumi CLI',
+      takes: '3 to 6 minutes',
+      module: 'deploy/tools/pulumi-cli',
+      target: 'github.com/pulumi/pulumi/pkg/v3/cmd/pulumi',
+      ldflags: `-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${pulumiVersion}`,
+    },
+    work,
+    env,
+    say,
+  );
   if ((await versionOfPulumi(program)) !== pulumiVersion) throw new Error('the built program does not answer with its version');
   return program;
-}
-
-/** `deploy/tools/pulumi-cli`, from the source tree and from dist/ alike. */
-async function moduleFolder(): Promise<string> {
-  for (let folder = __dirname; path.dirname(folder) !== folder; folder = path.dirname(folder)) {
-    const candidate = path.join(folder, 'deploy', 'tools', 'pulumi-cli');
-    if (
-      await fs.access(path.join(candidate, 'go.sum')).then(
-        () => true,
-        () => false,
-      )
-    )
-      return candidate;
-  }
-  throw new Error('deploy/tools/pulumi-cli is not part of this installation');
 }
