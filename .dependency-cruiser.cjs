@@ -80,6 +80,13 @@ module.exports = {
       to: { path: '(^|/)node_modules/@pulumi/' },
     },
     {
+      name: 'kubernetes-client-only-in-platform',
+      comment: 'everybody else speaks to the Kubernetes API through platform/kube',
+      severity: 'error',
+      from: not(['^platform/kube/', '\\.test\\.ts$', '^node_modules/', '^test/']),
+      to: { path: '(^|/)node_modules/@kubernetes/' },
+    },
+    {
       name: 'express-only-in-http-servers',
       severity: 'error',
       from: not(['^gitops/receiver/', '^webhook/server/', '^web/api/', '\\.test\\.ts$', '^node_modules/', '^test/']),
@@ -112,7 +119,7 @@ module.exports = {
     {
       name: 'product-imports-no-scripts',
       severity: 'error',
-      from: { path: '^(core|platform|sdk|compiler|runtime-proxy|deploy|gitops|web|cli)/' },
+      from: { path: '^(core|platform|sdk|compiler|runtime-proxy|webhook|deploy|gitops|web|cli)/' },
       to: { path: '^(scripts|bench)/' },
     },
     {
@@ -124,7 +131,7 @@ module.exports = {
     {
       name: 'no-dev-dependency-in-the-product',
       severity: 'error',
-      from: { path: '^(core|platform|sdk|compiler|runtime-proxy|deploy|gitops|web|cli)/', pathNot: ['\\.test\\.ts$'] },
+      from: { path: '^(core|platform|sdk|compiler|runtime-proxy|webhook|deploy|gitops|web|cli)/', pathNot: ['\\.test\\.ts$'] },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {

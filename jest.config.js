@@ -3,7 +3,7 @@ module.exports = {
   testEnvironment: 'node',
   // A limit against hanging, not a measurement: the machine may be busy.
   testTimeout: 30_000,
-  roots: ['core', 'platform', 'sdk', 'compiler', 'runtime-proxy', 'deploy', 'gitops', 'web', 'cli', 'test'].map(
+  roots: ['core', 'platform', 'sdk', 'compiler', 'runtime-proxy', 'deploy', 'gitops', 'webhook', 'web', 'cli', 'test'].map(
     (folder) => `<rootDir>/${folder}`,
   ),
   testMatch: ['**/*.test.ts'],
@@ -13,13 +13,13 @@ module.exports = {
       '@swc/jest',
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'commonjs' }, sourceMaps: 'inline' },
     ],
-    // jose ships ES modules only; Node requires them as they are, jest's module registry only behind a flag.
-    '/node_modules/jose/.*\\.js$': [
+    // Some packages ship ES modules only; Node requires them as they are, jest's module registry only behind a flag.
+    '/node_modules/(jose|@kubernetes/client-node|openid-client|oauth4webapi|socks-proxy-agent|agent-base)/(?!.*/node_modules/).*\\.js$': [
       '@swc/jest',
       { jsc: { parser: { syntax: 'ecmascript' }, target: 'es2023' }, module: { type: 'commonjs' } },
     ],
   },
-  transformIgnorePatterns: ['/node_modules/(?!jose/)'],
+  transformIgnorePatterns: ['/node_modules/(?!(jose|@kubernetes/client-node|openid-client|oauth4webapi|socks-proxy-agent|agent-base)/)'],
   // A dynamic import names the compiled file (`./x.js`), as Node demands; from the source it is `./x.ts`.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/dist/'],

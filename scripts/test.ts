@@ -20,6 +20,8 @@ const heavy = [
   'gitops/',
   'runtime-proxy/',
   'platform/tools/',
+  'platform/kube',
+  'webhook/',
   'compiler/emit/',
 ];
 
@@ -67,10 +69,11 @@ async function jest(args: readonly string[], report: string): Promise<Tally> {
 async function obtainTools(): Promise<void> {
   const { obtainEnvoy } = await import('../platform/tools/envoy.js');
   const { obtainPulumi } = await import('../platform/tools/pulumi.js');
+  const { obtainHelm, obtainKubectl, obtainKubernetes } = await import('../platform/tools/kubernetes.js');
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  for (const obtain of [() => obtainEnvoy({ say }), () => obtainPulumi({ say })]) {
+  for (const obtain of [obtainEnvoy, obtainPulumi, obtainKubectl, obtainHelm, obtainKubernetes]) {
     try {
-      say(await obtain());
+      say(await obtain({ say }));
     } catch (error) {
       say(error instanceof Error ? error.message : String(error));
     }

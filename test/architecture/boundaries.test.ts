@@ -61,6 +61,7 @@ const crimes: readonly { readonly rule: string; readonly files: Readonly<Record<
   { rule: 'io-only-at-the-edges', files: { 'core/semantics/a.ts': "import 'node:http';" } },
   { rule: 'pulumi-only-in-deploy', files: { 'gitops/a.ts': "import '@pulumi/pulumi';" } },
   { rule: 'express-only-in-http-servers', files: { 'gitops/reconcile/a.ts': "import 'express';" } },
+  { rule: 'kubernetes-client-only-in-platform', files: { 'gitops/reconcile/a.ts': "import '@kubernetes/client-node';" } },
   { rule: 'grpc-only-in-servers', files: { 'gitops/a.ts': "import '@grpc/grpc-js';" } },
   { rule: 'policies-import-the-sdk-only', files: { 'policies/books/a.policy.ts': "import '../../core/b';", 'core/b.ts': '' } },
   { rule: 'no-cycles', files: { 'core/ir/a.ts': "import './b';", 'core/ir/b.ts': "import './a';" } },
