@@ -1,5 +1,5 @@
 /** Who a certificate speaks for. SPIFFE: one URI SAN, `spiffe://<trust domain>/<path>` (https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md). */
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import type { Principal, WorkloadKey } from '../../core/mesh/ids';
 import { principalOf } from '../../core/mesh/ids';
 
@@ -31,6 +31,20 @@ export const isWorkloadKey = (text: string): text is WorkloadKey => workloadPatt
 /** Lower-case letters, digits, `-` and `.`: at most 64, the limit of a common name. */
 export const isInstanceId = (text: string): boolean => instancePattern.test(text);
 export const isTrustDomain = (text: string): boolean => text.length <= 255 && new RegExp(`^${domain}$`).test(text);
+
+const longestInstanceId = 64;
+const hashDigits = 20;
+
+/**
+ * The instance that a pod is: `<pod>.<namespace>`, or where that is too long for a common name its beginning, `..` and a hash of the whole.
+ * No two pods are one instance: a namespace has no dot in it and a pod's name does not end with one.
+ */
+export function instanceIdOf(podName: string, namespace: string): string {
+  const whole = `${podName}.${namespace}`;
+  if (whole.length <= longestInstanceId) return whole;
+  const hash = createHash('sha256').update(whole).digest('hex').slice(0, hashDigits);
+  return `${podName.slice(0, longestInstanceId - hashDigits - 2).replace(/[.-]+$/, '')}..${hash}`;
+}
 
 /**
  * Reads the identity of a peer from its certificate (DER), which the TLS layer has verified against the mesh's roots. null for anything that
