@@ -100,7 +100,7 @@ export const analyse = {
     severity: 'error',
     summary: 'some findings may not be waived',
     message: ({ code }) => `${code} may not be waived`,
-    help: ({ known }) => `only ${list(known)} may be waived`,
+    help: ({ known }) => `repair what it finds and take the waiver away; only ${list(known)} may be waived`,
   }),
   badDate: defineDiagnostic<{ text: string }>({
     code: 'MW4054',

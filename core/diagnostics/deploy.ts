@@ -64,6 +64,7 @@ export const deploy = {
     severity: 'warning',
     summary: 'The lock of a process that is gone was removed.',
     message: ({ stack, owner }) => `stack \`${stack}\` was locked by ${owner}, which is gone; the lock was removed`,
+    help: () => 'do nothing; if it happens again and again, find out what ends the process in the middle of an update',
   }),
   repaired: defineDiagnostic<{ stack: string; operations: number }>({
     code: 'MW7009',
@@ -72,6 +73,7 @@ export const deploy = {
     summary: 'An earlier update was interrupted; what it had under way is done again.',
     message: ({ stack, operations }) =>
       `an earlier update of stack \`${stack}\` was interrupted with ${operations} operations under way; they are done again`,
+    help: () => 'do nothing; if it happens again and again, find out what ends the process in the middle of an update',
   }),
   stateSetAside: defineDiagnostic<{ stack: string }>({
     code: 'MW7013',
@@ -79,6 +81,7 @@ export const deploy = {
     severity: 'warning',
     summary: "Pulumi's state of a stack could not be read; it was put aside, and everything is sent once more.",
     message: ({ stack }) => `the state of stack \`${stack}\` cannot be read; it was put aside and the stack begins anew`,
+    help: () => "check the disk that holds the target's `stateDir`; the state that was put aside lies beside the new one as `.damaged`",
   }),
   toolMissing: defineDiagnostic<{ reason: string }>({
     code: 'MW7010',

@@ -60,7 +60,7 @@ export const ir = {
     severity: 'error',
     summary: 'ports, listeners and versions are declared with what they belong to',
     message: ({ what, name, of }) => `\`${of}\` has no ${what} \`${name}\``,
-    help: ({ what, known }) => (known.length > 0 ? `it has ${list(known)}` : `declare the ${what} first`),
+    help: ({ what, known }) => (known.length > 0 ? `use ${list(known)}, or declare the ${what}` : `declare the ${what} first`),
   }),
   unknownTeam: defineDiagnostic<{ team: string; suggestion?: string | undefined }>({
     code: 'MW3008',
@@ -239,7 +239,7 @@ export const ir = {
     severity: 'error',
     summary: 'a route is for a host of its listener',
     message: ({ host, listener }) => `listener \`${listener}\` does not serve \`${host}\``,
-    help: ({ known }) => `it serves ${list(known)}`,
+    help: ({ known }) => `route a host that it serves (${list(known)}), or add this one to the listener`,
   }),
   settingsConflict: defineDiagnostic<{ field: string; level: string; first: string; of: string }>({
     code: 'MW3031',

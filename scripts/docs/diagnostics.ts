@@ -60,9 +60,12 @@ function spoken(entry: CatalogueEntry): readonly string[] {
   ];
 }
 
-/** A formatter's text with `<name>` for each parameter; null where it does more with one than print it. */
-function filled(format: (params: never) => string): string | null {
-  const names = new Proxy({}, { get: (_target, name) => (typeof name === 'string' ? `<${name}>` : undefined) });
+/** A formatter's text with `<name>` for each parameter, be it a text or a list of texts; null where it does more with one than print it. */
+const filled = (format: (params: never) => string): string | null =>
+  filledWith(format, (name) => `<${name}>`) ?? filledWith(format, (name) => [`<${name}>`]);
+
+function filledWith(format: (params: never) => string, value: (name: string) => string | readonly string[]): string | null {
+  const names = new Proxy({}, { get: (_target, name) => (typeof name === 'string' ? value(name) : undefined) });
   try {
     const text = format(names as never); // what a parameter is called stands for what it is
     return /undefined|NaN|\[object/.test(text) ? null : text;
