@@ -136,16 +136,18 @@ export const stages: readonly Stage[] = [
   },
   {
     name: 'emit',
-    does: "Envoy's own messages: one ServiceConfig for each service port, one ProxyConfig for each workload identity",
+    does: "Envoy's own messages: one ServiceConfig for each service port, one ProxyConfig for each workload identity; and one AdmissionRules for the webhook",
     metric: 'meshwright_compiler_emit_seconds',
     run: async ({ irs, evaluated }) => {
       const { emitEnvoy } = await import('./emit/envoy/index.js');
+      const { emitAdmission } = await import('./emit/admission/index.js');
       const objects = new Map<string, readonly MeshObject[]>();
       const said = new Map<string, readonly Diagnostic[]>();
       for (const [environment, ir] of irs) {
-        const { value, diagnostics } = emitEnvoy(ir);
-        said.set(environment, diagnostics);
-        if (value) objects.set(environment, [...value.services, ...value.proxies]);
+        const envoy = emitEnvoy(ir);
+        const admission = emitAdmission(ir);
+        said.set(environment, [...envoy.diagnostics, ...admission.diagnostics]);
+        if (envoy.value && admission.value) objects.set(environment, [...envoy.value.services, ...envoy.value.proxies, admission.value]);
       }
       return { diagnostics: placed(mergeEnvironments(said), evaluated), adds: { objects } };
     },

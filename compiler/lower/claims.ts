@@ -6,6 +6,7 @@ import type { PatchUnit } from '../../core/ir/patch-fields';
 import { assertNever } from '../../core/lib/brand';
 import type { Json } from '../../core/lib/json';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
+import { compareVersions } from '../../core/lib/version';
 import type { PortKey, RuleId } from '../../core/mesh/ids';
 import { lowerCallers, lowerPorts, resolvePort } from './callers';
 import type { Context, Declared, Place } from './context';
@@ -167,17 +168,6 @@ function hasOnly(value: unknown, fields: readonly string[], least: number): bool
     Object.keys(value).length > 0 &&
     Object.entries(value).every(([field, given]) => fields.includes(field) && isWhole(given, least, 2_147_483_647))
   );
-}
-
-/** Negative when `a` is the earlier version. What is no number counts as 0. */
-function compareVersions(a: string, b: string): number {
-  const parts = (text: string): readonly number[] => text.split('.').map((part) => Number.parseInt(part, 10) || 0);
-  const [left, right] = [parts(a), parts(b)];
-  for (let index = 0; index < 3; index++) {
-    const difference = (left[index] ?? 0) - (right[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }
 
 /** The mesh's roll-out: everybody at once where nothing is said. */

@@ -10,6 +10,7 @@ import { lowerAccess } from './access';
 import { checkStandards, lowerGuarantees, lowerNeeds, lowerPatches, lowerRollout } from './claims';
 import { makeContext } from './context';
 import type { Context, Declared } from './context';
+import { lowerDeploys, lowerProducts } from './deploys';
 import { checkMesh, lowerNamespaces, lowerNouns } from './nouns';
 import { checkOnly, lowerRoutes } from './routes';
 import { lowerSettings } from './settings';
@@ -60,6 +61,8 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
     needs: lowerNeeds(context, nouns, routes),
     guarantees: lowerGuarantees(context, nouns),
     patches: lowerPatches(context, nouns),
+    deploys: lowerDeploys(context, nouns),
+    products: lowerProducts(context),
     rollout: lowerRollout(context),
   };
   const diagnostics = inOrder(context.diagnostics);

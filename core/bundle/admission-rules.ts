@@ -3,17 +3,10 @@
  * other object, and in force when the live release's set in force names it. The installation's own configuration (trust root, who may write a
  * Release) is not in it: what policy says cannot widen who may change policy.
  */
+import type { DeployerMatch, Product, RuleMode } from '../mesh/deploy-time';
 import type { Principal, RuleId, WorkloadKey } from '../mesh/ids';
 
-export type RuleMode = 'deny' | 'warn' | 'audit';
-/** Who asks. Exact matches only. */
-export type DeployerMatch =
-  | { readonly kind: 'group'; readonly name: string }
-  | { readonly kind: 'user'; readonly name: string }
-  /** `system:serviceaccount:<namespace>:<name>` */
-  | { readonly kind: 'account'; readonly namespace: string; readonly name: string }
-  /** A CI job, by its OIDC token: GitHub's claims `repository`, `ref` (`refs/heads/<branch>`), `environment`; the issuer is pinned in the installation. */
-  | { readonly kind: 'github'; readonly repository: string; readonly branch: string; readonly environment?: string };
+export type { DeployerMatch, Product, RuleMode };
 
 /** A range as authors write it: `min` included, `below` not. A prerelease counts only when a bound names one of the same version (npm `semver`). */
 export interface VersionRange {
@@ -47,7 +40,6 @@ export interface DeclaredWorkload {
   /** Whether its pods get the agent and Envoy. */
   readonly injected: boolean;
 }
-export type Product = 'istiod' | 'istio-proxy' | 'envoy' | 'kubernetes' | 'gateway-api' | 'jaeger' | 'kiali' | 'prometheus';
 export interface ProductRules {
   readonly id: RuleId;
   readonly mode: RuleMode;

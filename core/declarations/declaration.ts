@@ -103,6 +103,28 @@ export interface WireRouteRule extends WireRouteElse {
   readonly only?: readonly string[];
 }
 
+/** @pattern ^(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})$ */
+export type WireVersion = string;
+/** `min` included, `below` not. */
+export interface WireVersionRange {
+  readonly min?: WireVersion;
+  readonly below?: WireVersion;
+}
+/**
+ * A registry, a path, a final slash.
+ * @pattern ^[a-z0-9][a-z0-9.-]{0,}(:[0-9]{1,5})?/([a-z0-9._-]{1,}/){0,}$
+ */
+export type WireImagePrefix = string;
+/** @pattern ^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$ */
+export type WireRepository = string;
+/** @pattern ^(?!refs/)[^\u0000-\u0020~^:?*\[\\\u007f]{1,244}$ */
+export type WireBranch = string;
+export type WireDeployer =
+  | { readonly kind: 'group'; readonly name: string }
+  | { readonly kind: 'user'; readonly name: string }
+  | { readonly kind: 'account'; readonly namespace: string; readonly name: string }
+  | { readonly kind: 'github'; readonly repository: WireRepository; readonly branch: WireBranch; readonly environment?: string };
+
 /** One kind for each thing that can be in force. `unsupported` is a word of the vocabulary that this version does not enforce: lower refuses it by name. */
 export type DeclarationValue =
   | {
@@ -210,6 +232,23 @@ export type DeclarationValue =
       readonly envoy: { readonly min?: string; readonly below?: string };
       readonly because: string;
       readonly merge: { readonly [field: string]: unknown };
+    }
+  | {
+      readonly kind: 'deploy';
+      /** A namespace, service, workload or gateway. */
+      readonly on: Ref;
+      readonly by: readonly WireDeployer[];
+      readonly images?: { readonly from: readonly WireImagePrefix[]; readonly digest: 'required' | 'optional' };
+      readonly version?: WireVersionRange & { readonly downgrade: 'deny' | 'warn' };
+      readonly only?: readonly string[];
+      readonly mode?: 'deny' | 'warn' | 'audit';
+    }
+  | {
+      readonly kind: 'versions';
+      readonly ranges: { readonly [product: string]: WireVersionRange };
+      readonly skew?: readonly { readonly of: string; readonly behind: string; readonly minor: number }[];
+      readonly only?: readonly string[];
+      readonly mode?: 'deny' | 'warn' | 'audit';
     }
   | { readonly kind: 'unsupported'; readonly feature: string };
 

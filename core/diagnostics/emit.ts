@@ -151,4 +151,13 @@ export const emit = {
     message: ({ object, missing }) => `${object} names ServiceConfig \`${missing}\`, which is not among the objects`,
     help: () => 'give all objects of the release, and the names of those that changed',
   }),
+  versionLabel: defineDiagnostic<{ service: string; label: string }>({
+    code: 'MW5101',
+    slug: 'version-label-not-admitted',
+    severity: 'warning',
+    summary: 'the webhook reads declared versions from the label `version` only',
+    message: ({ service, label }) =>
+      `${service} tells its versions apart by the label \`${label}\`, and the webhook reads \`version\`: it does not check them`,
+    help: () => 'leave `versionLabel` out and give the pods the label `version`',
+  }),
 } as const;

@@ -337,4 +337,20 @@ export const ir = {
     message: ({ team, act, subject, owner }) => `team \`${team}\` may not ${act} \`${subject}\`: it belongs to team \`${owner}\``,
     help: ({ owner }) => `ask team \`${owner}\` to write this in its own folder`,
   }),
+  badDeployRule: defineDiagnostic<{ why: string }>({
+    code: 'MW3201',
+    slug: 'bad-deploy-rule',
+    severity: 'error',
+    summary: 'a rule about deployment names exact deployers, images by prefix, and versions that there can be',
+    message: ({ why }) => `this rule cannot hold: ${why}`,
+    help: () => "write `{ by: [group('sre')], images: { from: ['ghcr.io/acme/'], digest: 'required' } }`",
+  }),
+  runsRefused: defineDiagnostic<{ product: string; version: string; range: string }>({
+    code: 'MW3202',
+    slug: 'runs-refused',
+    severity: 'error',
+    summary: 'what the mesh says it runs is within its own ranges of versions',
+    message: ({ product, version, range }) => `the mesh says it runs ${product} ${version}, and this rule takes ${product} ${range}`,
+    help: ({ version }) => `widen the range to take ${version}, or correct \`runs\` in \`mesh.policy.ts\``,
+  }),
 } as const;

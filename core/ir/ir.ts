@@ -2,6 +2,7 @@
  * The mesh IR: one environment of one mesh, normalised. References are resolved, `per()` is gone, settings have their effective values, every
  * list is in a total order (stated beside it), and two policies that mean the same have the same canonical bytes. No origin, commit or time is in it.
  */
+import type { DeployerMatch, Product, RuleMode } from '../mesh/deploy-time';
 import type { PortKey, Principal, RuleId, WorkloadKey } from '../mesh/ids';
 import type { Json } from '../lib/json';
 
@@ -33,6 +34,10 @@ export interface MeshIr {
   readonly guarantees: readonly Guarantee[];
   /** By id. */
   readonly patches: readonly Patch[];
+  /** By id; every rule that covers a workload holds. */
+  readonly deploys: readonly DeployRule[];
+  /** By id; every one holds. */
+  readonly products: readonly ProductRule[];
   readonly rollout: Rollout;
 }
 
@@ -211,4 +216,27 @@ export interface Patch {
 export interface Rollout {
   readonly waves: readonly number[];
   readonly holdMs: number;
+}
+
+/** One `deploys`: who may change what it covers, and what may run there. */
+export interface DeployRule {
+  readonly id: RuleId;
+  readonly mode: RuleMode;
+  readonly namespace: string;
+  /** Names, sorted; null: whatever runs in the namespace. */
+  readonly workloads: readonly string[] | null;
+  /** Any of them. By their words (`formatDeployer`). */
+  readonly by: readonly DeployerMatch[];
+  /** Prefixes that end with `/`, sorted. */
+  readonly images: { readonly from: readonly string[]; readonly digest: 'required' | 'optional' } | null;
+  readonly version: { readonly min: string | null; readonly below: string | null; readonly downgrade: 'deny' | 'warn' } | null;
+}
+/** Which versions of the products around the mesh go together. */
+export interface ProductRule {
+  readonly id: RuleId;
+  readonly mode: RuleMode;
+  /** By product. */
+  readonly ranges: readonly { readonly product: Product; readonly min: string | null; readonly below: string | null }[];
+  /** `of` is at most `minor` minor versions older than `behind`, and not newer. By `of`, `behind`. */
+  readonly skew: readonly { readonly of: Product; readonly behind: Product; readonly minor: number }[];
 }

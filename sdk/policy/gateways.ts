@@ -1,4 +1,5 @@
 /** Gateways, and what is outside the mesh. */
+import { deploysMethod } from './deploy-time';
 import { freeze, keysOf } from './intrinsics';
 import { make } from './made';
 import { ownNamespace } from './inventory';
@@ -31,7 +32,10 @@ export const gateway = verb('gateway', ['namespace', 'name', 'spec'], 3, (given)
   );
   const made: Record<string, object> = {};
   for (const key of keysOf(listeners)) made[key] = listenerHandle(entry, called, key, keysOf(listeners[key]?.hosts ?? {}));
-  return make({ listeners: handles(made, 'MW2114', 'listener', called) }, { kind: 'gateway', entry, name: called, owned: true });
+  return make(
+    { listeners: handles(made, 'MW2114', 'listener', called), deploys: deploysMethod(entry, called) },
+    { kind: 'gateway', entry, name: called, owned: true },
+  );
 });
 
 function listenerHandle(entry: number, owner: string, key: string, hosts: readonly string[]): object {

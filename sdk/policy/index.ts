@@ -1,7 +1,7 @@
 /** `meshwright/policy` as it runs in the sandbox. What authors see while typing is sdk/types/policy; held.ts holds the two together. */
 export { anyRequest } from './access';
 export { canary, errorRate, latency } from './canary';
-export { githubActions, group, kubernetesAccount } from './deploy-time';
+export { githubActions, group, kubernetesAccount, kubernetesUser } from './deploy-time';
 export { external, gateway, secret } from './gateways';
 export { always, never, onlyThrough } from './guarantees';
 export { claim, issuer, jwks } from './identity';

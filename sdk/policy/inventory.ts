@@ -23,7 +23,7 @@ export const namespace = verb('namespace', ['name', 'spec'], 2, (given) => {
   const called = name(given.take(0), given.at(0));
   const entry = register({ kind: 'namespace', name: called, ...namespaceSpec(given.take(1), given.at(1)) }, given.call);
   return make(
-    { name: called, standard: standardMethod(called), deploys: deploysMethod(called) },
+    { name: called, standard: standardMethod(called), deploys: deploysMethod(entry, called) },
     { kind: 'namespace', entry, name: called, owned: true },
   );
 });
@@ -69,7 +69,7 @@ export const workload = verb('workload', ['namespace', 'name', 'spec'], 3, (give
   );
   const entry = register({ kind: 'workload', namespace: ownNamespace(given.take(0), given.at(0)), name: called, ...spec }, given.call);
   return make(
-    { name: called, calls: callsMethod(entry, called), deploys: deploysMethod(called) },
+    { name: called, calls: callsMethod(entry, called), deploys: deploysMethod(entry, called) },
     { kind: 'workload', entry, name: called, owned: true },
   );
 });
@@ -106,7 +106,7 @@ export const service = verb('service', ['namespace', 'name', 'spec'], 3, (given)
     ports: handles(ports, 'MW2114', 'port', called),
     version,
     calls: callsMethod(entry, called),
-    deploys: deploysMethod(called),
+    deploys: deploysMethod(entry, called),
   };
   return make(hidden(handle, actsOfPorts(called, keysOf(ports))), made);
 });

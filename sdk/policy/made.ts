@@ -1,5 +1,5 @@
 /** What the SDK itself made, told by identity: nothing written by hand, cast or copied is ever taken for one of these. */
-import type { CallerRef, Ref, WireDestination, WirePort, WireTextMatch } from '../../core/declarations/declaration';
+import type { CallerRef, Ref, WireDeployer, WireDestination, WirePort, WireTextMatch } from '../../core/declarations/declaration';
 import { defineProperty, freeze, keysOf, secrets } from './intrinsics';
 import type { Plain } from './plain';
 
@@ -58,8 +58,9 @@ export type Made =
   | { readonly kind: 'action'; readonly to: WireDestination; readonly stack: string }
   | { readonly kind: 'portSpec'; readonly port: WirePort; readonly outsideOnly: boolean }
   | { readonly kind: 'secret'; readonly name: string }
+  | { readonly kind: 'deployer'; readonly deployer: WireDeployer }
   | { readonly kind: 'canary'; readonly versions: readonly string[] }
-  | { readonly kind: 'gate' | 'user' | 'claim' | 'jwks' | 'deployer' | 'tools' };
+  | { readonly kind: 'gate' | 'user' | 'claim' | 'jwks' | 'tools' };
 
 const known = secrets<object, Made>();
 

@@ -37,7 +37,7 @@ export const defineMesh = verb('defineMesh', ['spec'], 1, (given) => {
   checkOwners(mesh.teams, at);
   setNames({ environments: mesh.environments, teams: keysOf(mesh.teams), tags: mesh.tags ?? {} }, at);
   const entry = register({ kind: 'mesh', ...mesh }, given.call);
-  return make({ standard: standardMethod('mesh'), versions: versionsMethod, rollout: rolloutMethod }, { kind: 'mesh', entry });
+  return make({ standard: standardMethod('mesh'), versions: versionsMethod('mesh'), rollout: rolloutMethod }, { kind: 'mesh', entry });
 });
 
 function checkOwners(teams: { readonly [team: string]: { readonly namespaces: readonly string[] } }, at: Place): void {

@@ -30,6 +30,7 @@ export const share = freeze((own: unknown): object => {
 });
 
 function view(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
   const made = madeOf(value);
   switch (made?.kind) {
     case 'service':
@@ -39,6 +40,8 @@ function view(value: unknown): unknown {
       });
     case 'external':
       return make({ ports: sharedPorts(value, made.name) }, { ...made, owned: false });
+    case 'gateway':
+      return make(hidden({ listeners: getProperty(value, 'listeners') }, refusals(made.name, ['deploys'])), { ...made, owned: false });
     case 'workload':
       return make(hidden({ name: made.name }, refusals(made.name, ['calls', 'deploys'])), { ...made, owned: false });
     case 'namespace':

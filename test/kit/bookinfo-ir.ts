@@ -213,6 +213,8 @@ export function bookinfo(): MeshIr {
     needs: [],
     guarantees: [],
     patches: [],
+    deploys: [],
+    products: [],
     rollout: { waves: [100], holdMs: 0 },
   };
 }

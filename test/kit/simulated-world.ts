@@ -281,5 +281,7 @@ const irOf = (text: string): MeshIr => ({
   needs: [],
   guarantees: [],
   patches: [],
+  deploys: [],
+  products: [],
   rollout: { waves: [100], holdMs: 0 },
 });

@@ -119,6 +119,8 @@ export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMes
     needs: [],
     guarantees: [],
     patches: [],
+    deploys: [],
+    products: [],
     rollout: { waves: [100], holdMs: 0 },
   };
 }

@@ -2,30 +2,45 @@ import type { kind } from './marks';
 import type { Env, Scope } from './names';
 import type { AtLeastOne, NonEmpty, SemVer } from './units';
 
+/** Who deploys, by an exact name that the cluster or the CI proves. */
 export interface Deployer {
   readonly [kind]: 'deployer';
 }
+/** `acme/books`. */
+export type GithubRepository = `${string}/${string}`;
 export interface GithubJob {
-  readonly repository: `${string}/${string}`;
+  readonly repository: GithubRepository;
+  /** `main`, without `refs/heads/`. */
   readonly branch: string;
   readonly environment?: string;
 }
+/** A job of GitHub Actions, by the OIDC token that it presents. */
 export declare function githubActions(job: GithubJob): Deployer;
+/** A group, as the cluster's authentication says it. */
 export declare function group(name: string): Deployer;
+/** A user by name, as the cluster's authentication says it. */
+export declare function kubernetesUser(name: string): Deployer;
+/** `ci/deployer`: namespace and service account. */
 export declare function kubernetesAccount(ref: `${string}/${string}`): Deployer;
+/** `ghcr.io/acme/`: all below a registry and a path. */
+export type ImagePrefix = `${string}/`;
 export interface ImageRule {
-  readonly from: NonEmpty<string>;
+  readonly from: NonEmpty<ImagePrefix>;
   readonly digest: 'required' | 'optional';
   readonly signedBy?: NonEmpty<string>;
 }
+/** `min` included, `below` not. */
 export interface VersionRange {
   readonly min?: SemVer;
   readonly below?: SemVer;
 }
+/** Of the workload itself: label `app.kubernetes.io/version` of its pods. */
 export interface VersionRule extends VersionRange {
   readonly downgrade: 'deny' | 'warn';
 }
+/** Everything said must hold; several rules over one workload all hold. */
 export interface DeploySpec {
+  /** Any of them. */
   readonly by: NonEmpty<Deployer>;
   readonly images?: ImageRule;
   readonly version?: VersionRule;
@@ -33,6 +48,7 @@ export interface DeploySpec {
   readonly mode?: 'deny' | 'warn' | 'audit';
 }
 export type Product = 'istiod' | 'istio-proxy' | 'envoy' | 'kubernetes' | 'gateway-api' | 'jaeger' | 'kiali' | 'prometheus';
+/** `of` may be at most `minor` minor versions older than `behind`, and not newer. */
 export interface Skew {
   readonly of: Product;
   readonly behind: Product;
@@ -41,6 +57,8 @@ export interface Skew {
 export interface ProductRules {
   readonly ranges: AtLeastOne<{ readonly [K in Product]?: AtLeastOne<VersionRange> }>;
   readonly skew?: NonEmpty<Skew>;
+  readonly only?: NonEmpty<Env>;
+  readonly mode?: 'deny' | 'warn' | 'audit';
 }
 export interface DeployRule extends Scope {
   readonly [kind]: 'deploy';

@@ -1,3 +1,4 @@
+import type { DeployRule, DeploySpec } from './deploy-time';
 import type { Namespace } from './inventory';
 import type { identity, kind } from './marks';
 import type { Caller, Scope, Team } from './names';
@@ -27,6 +28,7 @@ export interface AnyGateway extends Scope, Caller {
   readonly [kind]: 'gateway';
 }
 export interface Gateway<L extends ListenerMap> extends AnyGateway {
+  deploys(rule: DeploySpec): DeployRule;
   readonly listeners: { readonly [K in keyof L]: Listener<keyof L[K]['hosts'] & string> };
 }
 export interface GatewaySpec<L extends ListenerMap> {

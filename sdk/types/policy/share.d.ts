@@ -1,4 +1,4 @@
-import type { External } from './gateways';
+import type { AnyGateway, External } from './gateways';
 import type { Namespace, Service, Workload } from './inventory';
 import type { kind } from './marks';
 import type { Caller, Scope } from './names';
@@ -19,6 +19,9 @@ export interface SharedNamespace extends Scope, Caller {
   readonly [kind]: 'namespace';
   readonly name: string;
 }
+export interface SharedGateway<out L> extends AnyGateway {
+  readonly listeners: L;
+}
 export interface SharedExternal<P extends PortMap> extends Scope {
   readonly [kind]: 'external';
   readonly ports: TargetsOf<P, never>;
@@ -32,7 +35,9 @@ type Shared<T> =
         ? SharedNamespace
         : T extends External<infer P>
           ? SharedExternal<P>
-          : T;
+          : T extends AnyGateway & { readonly listeners: infer L }
+            ? SharedGateway<L>
+            : T;
 /** For a team's public.ts: `export const { productpage, reviews } = share(own)`. */
 export declare function share<T extends { readonly [name: string]: object }>(own: T): { readonly [K in keyof T]: Shared<T[K]> };
 
