@@ -1,6 +1,6 @@
 /**
- * Universal mode's inventory: what runs where. Read from a JSON file (`inventory.json`) that the control plane watches; a change of endpoints
- * reaches the proxies without any recompilation.
+ * What runs where: universal mode reads it from a JSON file (`inventory.json`) that the control plane watches, on Kubernetes it is made from
+ * Services, EndpointSlices and Pods. A change of endpoints reaches the proxies without any recompilation.
  */
 import type { WorkloadKey } from '../core/mesh/ids';
 
@@ -23,6 +23,8 @@ export interface Instance {
   readonly outbound?: Address;
   /** A gateway's listeners, by name. */
   readonly listeners?: { readonly [listener: string]: Address };
+  /** Ports that it has and is not to be called on now: it is not ready there, or on its way out. */
+  readonly away?: readonly string[];
 }
 export interface Inventory {
   readonly instances: readonly Instance[];

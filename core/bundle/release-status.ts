@@ -22,6 +22,8 @@ export interface ReleaseStatusResource {
   /** Digest of the release that converged last: `pulumi.com/waitFor: jsonpath={.status.converged}=<digest>` cannot take an old answer for a new one. */
   readonly converged?: Digest;
   readonly progress?: RolloutProgress;
+  /** Which replica wrote it, in which of its terms: `<identity>/<term>`. A new one writes this first, so that an old one finds itself overtaken. */
+  readonly writer?: string;
   readonly conditions: readonly ReleaseCondition[];
 }
 /** How many proxies there are, and how many of them are where. `concerned`: the release differs from what was in force for them. */

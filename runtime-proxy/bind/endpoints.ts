@@ -8,8 +8,8 @@ import type { Instance, Inventory } from '../inventory';
 export type Serves = (instance: Instance, port: PortKey) => boolean;
 
 /**
- * The envoy.config.endpoint.v3.ClusterLoadAssignment of one cluster, in protobuf's JSON form. Every instance of the inventory counts but those known
- * not to serve. Of whom nothing is known counts: the control plane being down must not look like the mesh being down, and whether an address
+ * The envoy.config.endpoint.v3.ClusterLoadAssignment of one cluster, in protobuf's JSON form. Every instance of the inventory counts but those that
+ * it says are away, and those known not to serve. Of whom nothing is known counts: the control plane being down must not look like the mesh being down, and whether an address
  * answers is for the callers' retries and outlier ejection to find.
  */
 export function loadAssignment(selector: EndpointSelector, inventory: Inventory, serves: Serves): JsonObject {
@@ -20,6 +20,7 @@ export function loadAssignment(selector: EndpointSelector, inventory: Inventory,
     (instance) =>
       instance.workload === service &&
       (selector.version === null || instance.version === selector.version) &&
+      !instance.away?.includes(port) &&
       serves(instance, selector.port),
   );
   for (const instance of [...instances].sort((a, b) => (a.id < b.id ? -1 : 1))) {

@@ -1,6 +1,6 @@
 /** The control plane's admin routes: objects, release, status, roll-out, what a proxy has. */
 import type { ServerResponse } from 'node:http';
-import type { ReleaseSet, SignedRelease } from '../../core/bundle/objects';
+import type { SignedRelease } from '../../core/bundle/objects';
 import { objectName } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
 import { parseTrust, type TrustRoot } from '../../core/bundle/trust';
@@ -12,7 +12,7 @@ import { metricsHandler, type Metrics } from '../../platform/metrics';
 import { refused, type AdminAnswer, type AdminRoute } from '../rpc/admin-http';
 import { DecodeError, fieldsOf, textOf } from '../rpc/decode';
 import type { Plane } from './plane';
-import { inForce, missingOf, verifiedObject } from './store';
+import { missingOf, stableExpected, verifiedObject } from './store';
 
 export interface AdminContext {
   readonly environment: string;
@@ -141,10 +141,11 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
 
   async function putRelease(body: unknown): Promise<AdminAnswer> {
     const live = store.live();
+    const stable = fieldsOf(fieldsOf(body, 'the body')['release'] ?? {}, 'the release')['stable'];
     const { value: release, diagnostics } = await verifyRelease(body, {
       trust: await trust(),
       now: context.now(),
-      live: live && { generation: live.signed.release.generation, digest: live.signed.digest, inForce: stableExpected() },
+      live: live && { generation: live.signed.release.generation, digest: live.signed.digest, inForce: stableExpected(live, stable) },
     });
     if (!release) return refused(diagnostics);
     if (release.environment !== environment)
@@ -162,16 +163,6 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     const signed: SignedRelease = { release, digest, jws: textOf(fieldsOf(body, 'the release'), 'jws', 64 << 20) };
     await plane.begin(signed);
     return answer;
-
-    /** While nothing has confirmed the live release, its signer may build on either set: nobody has the one or the other. */
-    function stableExpected(): ReleaseSet {
-      if (!live) return {};
-      const stable = fieldsOf(fieldsOf(body, 'the body')['release'] ?? {}, 'the release')['stable'];
-      const { candidate } = live.signed.release;
-      const takesCandidate =
-        live.progress.phase.kind === 'unproven' && typeof stable === 'object' && digestOfJson(stable) === digestOfJson(candidate);
-      return takesCandidate ? candidate : inForce(live);
-    }
   }
 
   /** Server-sent events: the status now, then each new one; a comment every 15 s keeps the line open. */

@@ -33,6 +33,8 @@ export interface Store {
   live(): Live | null;
   /** Whether there was a release that cannot be served: then nothing is known, and what proxies have must stay. */
   isDamaged(): boolean;
+  /** Why, where it has a better word than that the state is damaged. */
+  why?(): string;
   setLive(live: Live): Promise<void>;
   seen(): ReadonlyMap<string, Seen>;
   setSeen(seen: ReadonlyMap<string, Seen>): Promise<void>;
@@ -49,6 +51,17 @@ export const planOf = ({ release, digest }: SignedRelease): RolloutPlan => ({
 /** What is in force: candidate once the live release has converged, stable before that and after an abort. */
 export function inForce({ signed, progress }: Live): ReleaseSet {
   return progress.phase.kind === 'converged' ? signed.release.candidate : signed.release.stable;
+}
+
+/** What a release that follows must name as stable. While nothing has confirmed the live one, its signer may build on either set: nobody has the one or the other. */
+export function stableExpected(live: Live, stable: unknown): ReleaseSet {
+  const { candidate } = live.signed.release;
+  const takesCandidate =
+    live.progress.phase.kind === 'unproven' &&
+    typeof stable === 'object' &&
+    stable !== null &&
+    digestOfJson(stable) === digestOfJson(candidate);
+  return takesCandidate ? candidate : inForce(live);
 }
 
 /** Objects of a set that the store lacks. */
@@ -163,7 +176,7 @@ async function readLive(text: string | null, environment: string, trust: TrustRo
 }
 
 /** Progress that does not decode begins the roll-out anew, which is safe: parts that have moved stay where they are only by moving again. */
-function readProgress(value: unknown, signed: SignedRelease): RolloutProgress {
+export function readProgress(value: unknown, signed: SignedRelease): RolloutProgress {
   const fields = fieldsOf(value, '`progress`');
   const fresh = beginRollout(planOf(signed), numberOf(fields, 'startedAt', 0, Number.MAX_SAFE_INTEGER));
   if (fields['release'] !== signed.digest) return fresh;

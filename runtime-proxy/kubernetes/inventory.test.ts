@@ -1,0 +1,126 @@
+import type { KubeObject } from '../../platform/kube';
+import { inventoryOf, type ClusterView } from './inventory';
+
+type Change = {
+  readonly labels?: object;
+  readonly annotations?: object;
+  readonly spec?: object;
+  readonly status?: object;
+  readonly meta?: object;
+};
+const pod = (name: string, { labels = { app: 'reviews' }, annotations = {}, spec = {}, status = {}, meta = {} }: Change = {}) =>
+  ({
+    metadata: { name, namespace: 'shop', labels, annotations, ...meta },
+    spec: { containers: [{ name: 'app', ports: [{ name: 'http', containerPort: 9080 }] }], ...spec },
+    status: { phase: 'Running', podIP: '10.0.0.1', conditions: [{ type: 'Ready', status: 'True' }], ...status },
+  }) as KubeObject;
+const service = (name: string, ports: readonly object[], selector: object = { app: 'reviews' }): KubeObject => ({
+  metadata: { name, namespace: 'shop' },
+  spec: { selector, ports },
+});
+const slice = (serviceName: string, port: number, endpoints: readonly object[], addressType = 'IPv4'): KubeObject => ({
+  metadata: { name: `${serviceName}-${port}-${addressType}`, namespace: 'shop', labels: { 'kubernetes.io/service-name': serviceName } },
+  addressType,
+  ports: [{ name: 'web', port, protocol: 'TCP' }],
+  endpoints,
+});
+const endpoint = (name: string, conditions: object = { ready: true }) => ({ targetRef: { kind: 'Pod', name }, conditions });
+const see = (view: Partial<ClusterView>) => inventoryOf({ services: [], slices: [], pods: [], ...view });
+const web = { name: 'web', port: 80, targetPort: 'http' };
+
+test('a pod is an instance: its proxy listens at its address and the number of the port, its application on loopback', () => {
+  const { inventory, diagnostics } = see({
+    pods: [pod('reviews-1', { labels: { 'meshwright.dev/workload': 'reviews', app: 'other', version: 'v1' } })],
+    slices: [slice('reviews', 9081, [endpoint('reviews-1')])],
+  });
+  expect(diagnostics).toEqual([]);
+  expect(inventory.instances).toEqual([
+    {
+      id: 'reviews-1.shop',
+      workload: 'shop/reviews',
+      version: 'v1',
+      app: { web: { host: '127.0.0.1', port: 9081 } },
+      inbound: { web: { host: '10.0.0.1', port: 9081 } },
+      outbound: { host: '127.0.0.1', port: 15001 },
+    },
+  ]);
+});
+test('before a slice is written the Service says where a pod listens, and nobody calls it yet', () => {
+  const [instance] = see({ pods: [pod('reviews-1')], services: [service('reviews', [web])] }).inventory.instances;
+  expect(instance).toMatchObject({ inbound: { web: { host: '10.0.0.1', port: 9080 } }, away: ['web'] });
+  expect(
+    see({ pods: [pod('reviews-1')], services: [service('reviews', [web])], slices: [slice('reviews', 9080, [endpoint('reviews-1')])] })
+      .inventory.instances[0],
+  ).not.toHaveProperty('away');
+});
+test('annotations say where the application is, where it calls out, and what a gateway listens on', () => {
+  const annotations = {
+    'meshwright.dev/app-host': '::1',
+    'meshwright.dev/outbound': '127.0.0.9:15009',
+    'meshwright.dev/listener.https': '[::]:8443',
+  };
+  expect(see({ pods: [pod('edge-1', { annotations })] }).inventory.instances).toMatchObject([
+    { outbound: { host: '127.0.0.9', port: 15009 }, listeners: { https: { host: '::', port: 8443 } } },
+  ]);
+  const gateway = see({ pods: [pod('edge-1', { annotations: { 'meshwright.dev/listener.https': '0.0.0.0:8443' } })] }).inventory
+    .instances[0];
+  expect(gateway).not.toHaveProperty('outbound');
+});
+test.each([
+  [{ 'meshwright.dev/app-host': '10.0.0.9' }, '`meshwright.dev/app-host` is not a loopback address'],
+  [{ 'meshwright.dev/outbound': '0.0.0.0:15001' }, '`meshwright.dev/outbound` is not `<loopback address>:<port>`'],
+  [{ 'meshwright.dev/listener.https': 'edge:443' }, '`meshwright.dev/listener.https` is not `<IP address>:<port>`'],
+])('a pod annotated %j is left out, and said', (annotations, why) => {
+  const { inventory, diagnostics } = see({ pods: [pod('x', { annotations })] });
+  expect(inventory.instances).toEqual([]);
+  expect(diagnostics).toMatchObject([{ code: 'MW9102', message: `pod \`shop/x\` is left out: ${why}` }]);
+});
+test('a pod without a workload is left out and said; one without an address or that has ended is only left out', () => {
+  const { inventory, diagnostics } = see({
+    pods: [pod('a', { labels: {} }), pod('b', { status: { podIP: '' } }), pod('c', { status: { phase: 'Succeeded' } })],
+  });
+  expect(inventory.instances).toEqual([]);
+  expect(diagnostics.map(({ code, message }) => [code, message.includes('`shop/a`')])).toEqual([['MW9101', true]]);
+});
+test('who is not ready is not called; who is on the way out only when nobody else is there', () => {
+  const pods = [pod('reviews-1'), pod('reviews-2', { meta: { deletionTimestamp: '2026-11-22T10:00:00Z' } }), pod('reviews-3')];
+  const away = (first: object, third: object): readonly unknown[] =>
+    see({
+      pods,
+      slices: [
+        slice('reviews', 9080, [
+          endpoint('reviews-1', first),
+          endpoint('reviews-2', { ready: false, serving: true, terminating: true }),
+          endpoint('reviews-3', third),
+        ]),
+      ],
+    }).inventory.instances.map((instance) => instance.away?.join() ?? 'called');
+  expect(away({ ready: true }, { ready: false })).toEqual(['called', 'web', 'web']);
+  expect(away({ ready: false }, { ready: false })).toEqual(['web', 'called', 'web']);
+  expect(away({}, {})).toEqual(['called', 'web', 'called']); // a condition that is not given counts as ready
+});
+test('two address families: the pod is called by its first address', () => {
+  const pods = [pod('reviews-1', { status: { podIP: 'fd00::7' } })];
+  const slices = [slice('reviews', 1, [endpoint('reviews-1')]), slice('reviews', 2, [endpoint('reviews-1')], 'IPv6')];
+  expect(see({ pods, slices }).inventory.instances[0]?.inbound).toEqual({ web: { host: 'fd00::7', port: 2 } });
+});
+test('of two Services that call different ports alike, the one named like the workload is taken, and the other said; so is a port without a name', () => {
+  const { inventory, diagnostics } = see({
+    pods: [pod('reviews-1')],
+    services: [service('another', [{ name: 'web', port: 1 }]), service('reviews', [web]), service('bare', [{ port: 2 }])],
+  });
+  expect(inventory.instances[0]?.inbound).toEqual({ web: { host: '10.0.0.1', port: 9080 } });
+  expect(diagnostics.map(({ code, message }) => [code, /`shop\/(another|bare)`/.exec(message)?.[1]])).toEqual([
+    ['MW9103', 'bare'],
+    ['MW9103', 'another'],
+  ]);
+});
+test('the order of what comes in changes nothing', () => {
+  const view = {
+    pods: [pod('b'), pod('a', { status: { podIP: '10.0.0.2' } })],
+    services: [service('reviews', [web]), service('other', [web])],
+    slices: [slice('other', 9080, [endpoint('a'), endpoint('b')]), slice('reviews', 9080, [endpoint('b')])],
+  };
+  const reversed = { pods: view.pods.toReversed(), services: view.services.toReversed(), slices: view.slices.toReversed() };
+  expect(JSON.stringify(see(reversed).inventory)).toBe(JSON.stringify(see(view).inventory));
+});

@@ -1,0 +1,146 @@
+/**
+ * What runs where, from Services, EndpointSlices and Pods: pure. A pod is an instance; where its proxy listens for callers is the pod's address and the
+ * number that its EndpointSlices (before they are written: its Services) give the name of a port; whether it is called there is for the slices to say.
+ */
+import { isIP } from 'node:net';
+import { enforce } from '../../core/diagnostics/enforce';
+import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import type { KubeObject } from '../../platform/kube';
+import type { Address, Instance, Inventory } from '../inventory';
+import { isPort, meshPod, recordIn, recordsIn, textIn, type MeshPod } from './pod';
+
+export interface ClusterView {
+  readonly services: Iterable<KubeObject>;
+  readonly slices: Iterable<KubeObject>;
+  readonly pods: Iterable<KubeObject>;
+}
+export interface ClusterInventory {
+  readonly inventory: Inventory;
+  readonly pods: readonly MeshPod[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+/** A port of a pod as one Service has it. */
+interface Claim {
+  readonly service: string;
+  readonly number: number;
+  readonly state: 'ready' | 'leaving' | 'away';
+}
+type Claims = Map<string, Claim[]>;
+
+/** The inventory of a cluster, in order of instance; the same whatever the order of what comes in. */
+export function inventoryOf(view: ClusterView): ClusterInventory {
+  const diagnostics: Diagnostic[] = [];
+  const pods = [...view.pods].flatMap((object) => meshPod(object, diagnostics) ?? []).sort((a, b) => (a.id < b.id ? -1 : 1));
+  const claims = new Map(pods.map((pod) => [pod.key, new Map<string, Claim[]>()] as const));
+  addServices(view.services, pods, claims, diagnostics);
+  addSlices(view.slices, new Map(pods.map((pod) => [pod.key, pod])), claims);
+  const chosen = new Map(pods.map((pod) => [pod.key, choose(pod, claims.get(pod.key) ?? new Map(), diagnostics)] as const));
+  // As kube-proxy has it: when nobody is ready, who is on its way out and still serves is better than nobody.
+  const served = new Set<string>();
+  for (const pod of pods)
+    for (const [port, { state }] of chosen.get(pod.key) ?? []) if (state === 'ready') served.add(`${pod.workload}.${port}`);
+  const instances = pods.map((pod): Instance => {
+    const ports = [...(chosen.get(pod.key) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+    const at = (host: string): { readonly [port: string]: Address } =>
+      Object.fromEntries(ports.map(([name, { number }]) => [name, { host, port: number }]));
+    const away = ports.filter(([name, { state }]) => state === 'away' || (state === 'leaving' && served.has(`${pod.workload}.${name}`)));
+    return {
+      id: pod.id,
+      workload: pod.workload,
+      ...(pod.version === undefined ? {} : { version: pod.version }),
+      app: at(pod.appHost),
+      inbound: at(pod.ip),
+      ...(pod.outbound === undefined ? {} : { outbound: pod.outbound }),
+      ...(pod.listeners === undefined ? {} : { listeners: pod.listeners }),
+      ...(away.length === 0 ? {} : { away: away.map(([name]) => name) }),
+    };
+  });
+  return { inventory: { instances }, pods, diagnostics: unique(diagnostics) };
+}
+
+/** By selector: numbers are known before the first slice is written, and nobody is called yet. */
+function addServices(
+  services: Iterable<KubeObject>,
+  pods: readonly MeshPod[],
+  claims: ReadonlyMap<string, Claims>,
+  into: Diagnostic[],
+): void {
+  const byNamespace = new Map<string, MeshPod[]>();
+  for (const pod of pods) byNamespace.set(pod.namespace, [...(byNamespace.get(pod.namespace) ?? []), pod]);
+  for (const { metadata, ...service } of services) {
+    const spec = recordIn(service['spec']);
+    const selector = Object.entries(recordIn(spec['selector']));
+    if (selector.length === 0) continue;
+    const selected = (byNamespace.get(metadata.namespace ?? '') ?? []).filter((pod) =>
+      selector.every(([label, value]) => pod.labels[label] === value),
+    );
+    for (const { name: port = '', port: number, targetPort, protocol = 'TCP' } of recordsIn(spec['ports'])) {
+      if (protocol !== 'TCP' || typeof port !== 'string') continue;
+      if (port === '') {
+        if (selected.length > 0)
+          into.push(
+            enforce.portDoubtful({ service: `${metadata.namespace}/${metadata.name}`, port: String(number), reason: 'it has no name' }),
+          );
+        continue;
+      }
+      for (const pod of selected) {
+        const target = typeof targetPort === 'string' ? pod.ports.get(targetPort) : (targetPort ?? number);
+        if (isPort(target)) claim(claims.get(pod.key), port, { service: metadata.name, number: target, state: 'away' });
+      }
+    }
+  }
+}
+
+function addSlices(slices: Iterable<KubeObject>, pods: ReadonlyMap<string, MeshPod>, claims: ReadonlyMap<string, Claims>): void {
+  for (const { metadata, ...slice } of slices) {
+    const service = metadata.labels?.['kubernetes.io/service-name'];
+    const family = { IPv4: 4, IPv6: 6 }[textIn(slice['addressType'])];
+    if (service === undefined || family === undefined) continue;
+    const ports = recordsIn(slice['ports']).filter(
+      ({ name, port, protocol = 'TCP' }) => textIn(name) !== '' && isPort(port) && protocol === 'TCP',
+    );
+    for (const endpoint of recordsIn(slice['endpoints'])) {
+      const target = recordIn(endpoint['targetRef']);
+      const pod = target['kind'] === 'Pod' ? pods.get(`${metadata.namespace}/${textIn(target['name'])}`) : undefined;
+      // A pod with two addresses is in two slices; it is called by the one that is its first.
+      if (!pod || isIP(pod.ip) !== family) continue;
+      const { ready, serving, terminating } = recordIn(endpoint['conditions']);
+      const leaving = pod.terminating || terminating === true;
+      const state = leaving ? (serving === false ? 'away' : 'leaving') : ready === false ? 'away' : 'ready';
+      for (const { name, port } of ports) if (isPort(port)) claim(claims.get(pod.key), textIn(name), { service, number: port, state });
+    }
+  }
+}
+
+/** What a slice says takes the place of what the Service's selector said. */
+function claim(claims: Claims | undefined, port: string, made: Claim): void {
+  if (!claims) return;
+  claims.set(port, [...(claims.get(port) ?? []).filter((one) => one.service !== made.service), made]);
+}
+
+/** One claim for each port name: the one of the Service named like the workload, else of the first by name. */
+function choose(pod: MeshPod, claims: Claims, into: Diagnostic[]): ReadonlyMap<string, Claim> {
+  const own = pod.workload.slice(pod.namespace.length + 1);
+  const rank = ({ service }: Claim): string => (service === own ? '' : service);
+  const result = new Map<string, Claim>();
+  for (const [port, all] of claims) {
+    const [first, ...others] = all.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
+    if (!first) continue;
+    result.set(port, first);
+    for (const other of others)
+      if (other.number !== first.number)
+        into.push(
+          enforce.portDoubtful({
+            service: `${pod.namespace}/${other.service}`,
+            port,
+            reason: `Service \`${first.service}\` gives the same name to another port of pod \`${pod.name}\``,
+          }),
+        );
+  }
+  return result;
+}
+
+function unique(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const seen = new Set<string>();
+  return diagnostics.filter(({ message }) => !seen.has(message) && seen.add(message));
+}

@@ -1,0 +1,129 @@
+/** A pod as this product reads it: the labels and annotations that say where in the mesh it stands. Decoded from whatever the API holds. */
+import { isIP } from 'node:net';
+import { enforce } from '../../core/diagnostics/enforce';
+import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { principalOf, workloadKey, type Principal, type WorkloadKey } from '../../core/mesh/ids';
+import type { KubeObject } from '../../platform/kube';
+import { instanceIdOf, isWorkloadKey } from '../ca/spiffe';
+import type { Address } from '../inventory';
+
+export const workloadLabel = 'meshwright.dev/workload';
+export const appHostAnnotation = 'meshwright.dev/app-host';
+export const outboundAnnotation = 'meshwright.dev/outbound';
+export const listenerPrefix = 'meshwright.dev/listener.';
+/** The audience of the token that a pod proves itself with. */
+export const tokenAudience = 'meshwright';
+
+const fallbackLabel = 'app';
+const defaultAppHost = '127.0.0.1';
+const defaultOutbound = '127.0.0.1:15001';
+
+export interface MeshPod {
+  /** `<namespace>/<name>` */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly id: string;
+  readonly workload: WorkloadKey;
+  readonly serviceAccount: string;
+  readonly version?: string;
+  readonly ip: string;
+  readonly labels: { readonly [key: string]: string };
+  /** Container ports by name. */
+  readonly ports: ReadonlyMap<string, number>;
+  readonly appHost: string;
+  readonly outbound?: Address;
+  readonly listeners?: { readonly [name: string]: Address };
+  readonly ready: boolean;
+  readonly terminating: boolean;
+  /** Whether it was given a token to prove itself with: then it has a proxy. */
+  readonly injected: boolean;
+}
+
+export type Json = Readonly<Record<string, unknown>>;
+export const recordIn = (value: unknown): Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : {};
+export const recordsIn = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.map(recordIn) : []);
+export const textIn = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/** null for what runs no longer, has no address yet, or is not of the mesh; what is wrong with it is said. */
+export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null {
+  const { name, namespace = '', deletionTimestamp } = object.metadata;
+  const key = `${namespace}/${name}`;
+  const [spec, status] = [recordIn(object['spec']), recordIn(object['status'])];
+  const ip = textIn(status['podIP']);
+  if (isIP(ip) === 0 || ['Succeeded', 'Failed'].includes(textIn(status['phase']))) return null;
+  const labels = object.metadata.labels ?? {};
+  const annotations = object.metadata.annotations ?? {};
+  const label = labels[workloadLabel] === undefined ? fallbackLabel : workloadLabel;
+  const declared = labels[label];
+  if (declared === undefined) {
+    into.push(enforce.podWithoutWorkload({ pod: key }));
+    return null;
+  }
+  const refuse = (what: string, reason: string): null => {
+    into.push(enforce.podUnusable({ pod: key, what, reason }));
+    return null;
+  };
+  const workload = workloadKey(namespace, declared);
+  if (!isWorkloadKey(workload)) return refuse(label, `names no workload: \`${declared.slice(0, 80)}\``);
+  const appHost = annotations[appHostAnnotation] ?? defaultAppHost;
+  // Nobody but the pod itself reaches its application behind the proxy.
+  if (!isLoopback(appHost)) return refuse(appHostAnnotation, 'is not a loopback address');
+  const listeners: Record<string, Address> = {};
+  for (const [annotation, value] of Object.entries(annotations)) {
+    if (!annotation.startsWith(listenerPrefix)) continue;
+    const address = addressIn(value);
+    if (address === null) return refuse(annotation, 'is not `<IP address>:<port>`');
+    listeners[annotation.slice(listenerPrefix.length)] = address;
+  }
+  const isGateway = Object.keys(listeners).length > 0;
+  const stated = annotations[outboundAnnotation];
+  const outbound = addressIn(stated ?? defaultOutbound);
+  if (outbound === null || !isLoopback(outbound.host)) return refuse(outboundAnnotation, 'is not `<loopback address>:<port>`');
+  const version = labels['version'];
+  return {
+    key,
+    namespace,
+    name,
+    id: instanceIdOf(name, namespace),
+    workload,
+    serviceAccount: textIn(spec['serviceAccountName']) || 'default',
+    ...(version === undefined ? {} : { version }),
+    ip,
+    labels,
+    ports: containerPorts(spec),
+    appHost,
+    ...(isGateway && stated === undefined ? {} : { outbound }),
+    ...(isGateway ? { listeners } : {}),
+    ready: recordsIn(status['conditions']).some((one) => one['type'] === 'Ready' && one['status'] === 'True'),
+    terminating: deletionTimestamp !== undefined,
+    injected: recordsIn(spec['volumes'])
+      .flatMap((volume) => recordsIn(recordIn(volume['projected'])['sources']))
+      .some((source) => recordIn(source['serviceAccountToken'])['audience'] === tokenAudience),
+  };
+}
+
+/** Whom a pod's proxy speaks for. */
+export const principalOfPod = (pod: MeshPod, trustDomain: string): Principal => principalOf(trustDomain, pod.namespace, pod.serviceAccount);
+
+export const isPort = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535;
+const isLoopback = (host: string): boolean => (isIP(host) === 4 && host.startsWith('127.')) || host === '::1';
+
+/** `127.0.0.1:15001`, `[::1]:15001` */
+function addressIn(text: string): Address | null {
+  const [, v6, v4, digits = ''] = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = v6 ?? v4 ?? '';
+  const port = Number(digits);
+  return isIP(host) !== 0 && isPort(port) ? { host, port } : null;
+}
+
+function containerPorts(spec: Json): ReadonlyMap<string, number> {
+  const result = new Map<string, number>();
+  // Sidecars that stay are init containers since Kubernetes 1.29.
+  for (const container of [...recordsIn(spec['containers']), ...recordsIn(spec['initContainers'])])
+    for (const { name, containerPort, protocol = 'TCP' } of recordsIn(container['ports']))
+      if (typeof name === 'string' && isPort(containerPort) && protocol === 'TCP' && !result.has(name)) result.set(name, containerPort);
+  return result;
+}
