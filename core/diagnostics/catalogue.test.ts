@@ -20,6 +20,7 @@ describe('the catalogue of diagnostics', () => {
       sign: '6',
       deploy: '7',
       gitops: '7',
+      inject: '8',
       enforce: '9',
     };
     for (const { code, stage } of catalogue) expect(`${stage} ${code}`).toMatch(new RegExp(`^${stage} MW${first[stage]}\\d{3}$`));

@@ -5,6 +5,7 @@ import { emit } from './emit';
 import { enforce } from './enforce';
 import { evaluate } from './evaluate';
 import { gitops } from './gitops';
+import { inject } from './inject';
 import { internal } from './internal';
 import { analyse } from './analyse';
 import { ir } from './ir';
@@ -24,7 +25,7 @@ export interface CatalogueEntry {
   readonly help: ((params: never) => string) | null;
 }
 
-const stages = { internal, source, evaluate, policy, ir, analyse, emit, sign, deploy, gitops, enforce };
+const stages = { internal, source, evaluate, policy, ir, analyse, emit, sign, deploy, gitops, inject, enforce };
 
 export const catalogue: readonly CatalogueEntry[] = Object.entries(stages)
   .flatMap(([stage, kinds]) =>

@@ -12,6 +12,7 @@ const stageSays: Readonly<Record<string, string>> = {
   sign: 'while signing or verifying',
   deploy: 'while deploying',
   gitops: 'by the GitOps loop',
+  inject: 'by the webhook, when a pod is to get its sidecar',
   enforce: 'by the control plane and the agents',
 };
 const sentence = (text: string): string => {
