@@ -1,6 +1,8 @@
 /** The JSON Schemas there are, and how each is made. Our own wire types only: the generator loads what JSDoc names, so it never sees a user's file. */
 import * as path from 'node:path';
 import { generateSchema, getProgramFromFiles, type Definition } from 'typescript-json-schema';
+import { plurals } from '../core/bundle/custom-resource';
+import { customResources, definitionText, storedTypes } from './crds/definitions';
 
 export interface GeneratedSchema {
   /** The checked-in file, relative to the root. */
@@ -88,4 +90,10 @@ export const schemas: readonly GeneratedSchema[] = [
   fromConfig('runtime-proxy/ca/main.ts', 'CaConfig', 'ca'),
   fromConfig('runtime-proxy/agent/main.ts', 'AgentConfig', 'agent'),
   fromConfig('gitops/config.ts', 'GitopsConfig', 'gitops'),
+  ...customResources.map((resource) => ({
+    file: `deploy/crds/${plurals[resource.kind]}.yaml`,
+    source: storedTypes,
+    type: `Stored${resource.kind}`,
+    generate: (root: string) => definitionText(resource, root),
+  })),
 ];
