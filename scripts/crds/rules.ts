@@ -19,10 +19,15 @@ const objectRules: Readonly<Record<string, readonly Validation[]>> = {
     },
     {
       rule:
-        '!has(self.packed) || self.packed.part == 0 || (' +
-        "self.metadata.name.contains('.' + self.proof.digest.substring(7, 19) + '.part-') && " +
-        "self.metadata.name.substring(self.metadata.name.lastIndexOf('.part-') + 6) == string(self.packed.part))",
-      message: 'a further part is named as its object with `.part-<i>` behind',
+        '!has(self.packed) || self.packed.part == 0 || ' +
+        "self.metadata.name.contains('.' + self.proof.digest.substring(7, 19) + '.part-')",
+      message: 'a further part has the first 12 digits of proof.digest and `.part-<i>` in its metadata.name',
+    },
+    {
+      rule:
+        '!has(self.packed) || self.packed.part == 0 || ' +
+        "self.metadata.name.substring(self.metadata.name.lastIndexOf('-') + 1) == string(self.packed.part)",
+      message: 'metadata.name of a further part ends with `.part-<i>`',
     },
     {
       rule: '!has(self.packed) || !has(oldSelf.packed) || self.packed == oldSelf.packed || self.proof.jws != oldSelf.proof.jws',
