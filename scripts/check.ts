@@ -12,6 +12,7 @@ const steps = [
     'depcruise --config .dependency-cruiser.cjs core platform sdk compiler runtime-proxy deploy gitops web cli scripts bench policies',
   ),
   step('generated schemas', 'node dist/scripts/generate-schemas.js --check'),
+  step('generated chart', 'node dist/scripts/chart/main.js --check'),
   step('unused', 'knip --no-progress'),
   step('generated documents', 'node dist/scripts/docs/main.js --check'),
   ...(still

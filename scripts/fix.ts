@@ -4,6 +4,7 @@ import { runSteps, step } from './steps';
 const steps = [
   step('lint', 'oxlint --fix'),
   step('generated schemas', 'node dist/scripts/generate-schemas.js'),
+  step('generated chart', 'node dist/scripts/chart/main.js'),
   step('generated documents', 'node dist/scripts/docs/main.js'),
   step('format', 'prettier --write --log-level warn .'),
 ];

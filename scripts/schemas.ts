@@ -61,8 +61,7 @@ function eachEnvironment(schema: Definition): Definition {
 }
 
 /** A server's configuration file, whose type stands among the server's code. */
-function fromConfig(source: string, type: string, name: string): GeneratedSchema {
-  const file = `cli/schemas/${name}.schema.json`;
+function fromConfig(source: string, type: string, name: string, file = `cli/schemas/${name}.schema.json`): GeneratedSchema {
   const generate = (root: string): string => {
     const program = getProgramFromFiles(
       [path.join(root, source)],
@@ -96,4 +95,5 @@ export const schemas: readonly GeneratedSchema[] = [
     type: `Stored${resource.kind}`,
     generate: (root: string) => definitionText(resource, root),
   })),
+  fromConfig('deploy/install/values.ts', 'InstallValues', 'install', 'deploy/install/values.schema.json'),
 ];

@@ -21,6 +21,7 @@ describe('the catalogue of diagnostics', () => {
       deploy: '7',
       gitops: '7',
       inject: '8',
+      install: '7',
       enforce: '9',
     };
     for (const { code, stage } of catalogue) expect(`${stage} ${code}`).toMatch(new RegExp(`^${stage} MW${first[stage]}\\d{3}$`));

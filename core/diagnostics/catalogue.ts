@@ -6,6 +6,7 @@ import { enforce } from './enforce';
 import { evaluate } from './evaluate';
 import { gitops } from './gitops';
 import { inject } from './inject';
+import { install } from './install';
 import { internal } from './internal';
 import { analyse } from './analyse';
 import { ir } from './ir';
@@ -25,7 +26,7 @@ export interface CatalogueEntry {
   readonly help: ((params: never) => string) | null;
 }
 
-const stages = { internal, source, evaluate, policy, ir, analyse, emit, sign, deploy, gitops, inject, enforce };
+const stages = { internal, source, evaluate, policy, ir, analyse, emit, sign, deploy, gitops, install, inject, enforce };
 
 export const catalogue: readonly CatalogueEntry[] = Object.entries(stages)
   .flatMap(([stage, kinds]) =>

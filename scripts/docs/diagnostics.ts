@@ -13,6 +13,7 @@ const stageSays: Readonly<Record<string, string>> = {
   deploy: 'while deploying',
   gitops: 'by the GitOps loop',
   inject: 'by the webhook, when a pod is to get its sidecar',
+  install: 'by the installation on Kubernetes and `meshwright doctor`',
   enforce: 'by the control plane and the agents',
 };
 const sentence = (text: string): string => {

@@ -1,0 +1,72 @@
+/** Each server's JSON configuration, and where in its pod what it names is. */
+import { meshNamespace } from '../../core/bundle/custom-resource';
+import { canonicalJson } from '../../core/lib/json';
+import { installationName, paths, ports, shared, type Server } from './names';
+import type { InstallValues } from './values';
+
+const everywhere = '0.0.0.0';
+const host = (server: Server): string => `${server}.${meshNamespace}.svc`;
+const trustFile = `${paths.trust}/trust.json`;
+
+/** The text of `config.json` of one server: canonical, so that the same values give the same bytes wherever they are written. */
+export function configurationOf(server: Server, values: InstallValues): string {
+  return `${canonicalJson(configurations[server](values))}\n`;
+}
+
+const configurations: { readonly [server in Server]: (values: InstallValues) => object } = {
+  'control-plane': ({ environment, trustDomain }) => ({
+    environment,
+    trustDomain,
+    kubernetes: { namespace: meshNamespace },
+    stateDir: `${paths.state}/control-plane`,
+    listen: { host: everywhere, port: ports.xds },
+    admin: { host: everywhere, port: ports.admin },
+    adminTokenFile: `${paths.run}/admin/token`,
+    trustFile,
+    ca: { address: `${host('ca')}:${ports.ca}`, trustFile: `${paths.run}/ca/ca.crt` },
+    tokenFile: `${paths.token}/token`,
+  }),
+  webhook: ({ environment, trustDomain, deployers, issuers }) => ({
+    environment,
+    trustDomain,
+    trustFile,
+    deployers,
+    issuers,
+    listen: { host: everywhere, port: ports.webhook },
+    admin: { host: everywhere, port: ports.admin },
+    service: { namespace: meshNamespace, name: 'webhook' },
+    certificates: { secret: shared.webhookCertificates, validating: installationName, mutating: installationName },
+  }),
+  ca: ({ trustDomain, gatewayCertificates }) => ({
+    trustDomain,
+    stateDir: `${paths.state}/ca`,
+    listen: { host: everywhere, port: ports.ca },
+    admin: { host: everywhere, port: ports.admin },
+    adminTokenFile: `${paths.run}/admin/token`,
+    certificates: gatewayCertificates,
+    kubernetes: {},
+  }),
+  gitops: ({ environment, gitops }) => ({
+    ...gitops.settings,
+    environment,
+    stateDir: `${paths.state}/gitops`,
+    signerSocket: `${paths.run}/sockets/signer/signer.sock`,
+    trustFile,
+    listen: { host: everywhere, port: ports.gitops },
+    target: {
+      kind: 'kubernetes',
+      adminUrl: `http://${host('control-plane')}:${ports.admin}`,
+      tokenFile: `${paths.run}/admin/token`,
+      stateDir: `${paths.state}/pulumi`,
+      stack: environment,
+    },
+  }),
+};
+
+/** The signer's, beside the loop in its pod: the loop never reads the key. */
+export const signerConfiguration = (): string =>
+  `${canonicalJson({
+    keyFile: `${paths.run}/keys/keys.json`,
+    socketPath: `${paths.run}/sockets/signer/signer.sock`,
+    stateFile: `${paths.state}/signer/state.json`,
+  })}\n`;

@@ -1,0 +1,157 @@
+/**
+ * What somebody who installs the product decides. The JSON Schema beside this file, and with it the chart's `values.schema.json` and `values.yaml`,
+ * are generated from these types and from `defaultValues`: the patterns are checked by helm as well as by `checkValues`.
+ */
+import type { DeployerMatch } from '../../core/bundle/admission-rules';
+import type { TrustRoot } from '../../core/bundle/trust';
+
+export interface InstallValues {
+  /**
+   * The environment that this cluster runs; one for each cluster.
+   * @pattern ^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$
+   */
+  readonly environment: string;
+  /**
+   * The trust domain of every identity: `spiffe://<trust domain>/ns/...`.
+   * @pattern ^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$
+   */
+  readonly trustDomain: string;
+  /**
+   * The one image of all servers and of the agent; by digest in production.
+   * @pattern ^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,500}$
+   */
+  readonly image: string;
+  readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  readonly imagePullSecrets: readonly { readonly name: string }[];
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  /** Who may sign: what `meshwright keys generate` wrote to trust.json. With no environment in it, nothing is admitted. */
+  readonly trustRoot: TrustRoot;
+  /** Who may write the Release. */
+  readonly deployers: readonly DeployerMatch[];
+  /** Issuers of the tokens by which CI jobs prove what they are; needed for deployers of kind `github`. */
+  readonly issuers: readonly Issuer[];
+  readonly replicas: Replicas;
+  readonly resources: ServerResources;
+  /** Of every server; the webhook answers for the whole cluster, so it is among the last to be evicted. */
+  readonly priorityClassName: string;
+  readonly webhook: WebhookValues;
+  readonly injection: InjectionValues;
+  readonly gitops: GitopsValues;
+  readonly networkPolicies: NetworkPolicyValues;
+  /** Certificates of gateways, by `<namespace>/<name>`: the host names they are for and the SPIFFE IDs that may have them. */
+  readonly gatewayCertificates: { readonly [name: string]: GatewayCertificate };
+}
+export interface Issuer {
+  /** `iss` of its tokens, exactly. */
+  readonly issuer: string;
+  /** Where its keys are, https; fetched in the background. */
+  readonly jwksUrl: string;
+}
+export interface Replicas {
+  /**
+   * @minimum 1
+   * @TJS-type integer
+   */
+  readonly controlPlane: number;
+  /**
+   * @minimum 1
+   * @TJS-type integer
+   */
+  readonly webhook: number;
+  /**
+   * @minimum 1
+   * @TJS-type integer
+   */
+  readonly ca: number;
+}
+export interface ServerResources {
+  readonly controlPlane: Resources;
+  readonly webhook: Resources;
+  readonly ca: Resources;
+  readonly gitops: Resources;
+}
+/** As Kubernetes has them: `{ cpu: 100m, memory: 128Mi }`. */
+export interface Resources {
+  readonly requests?: { readonly [resource: string]: string };
+  readonly limits?: { readonly [resource: string]: string };
+}
+export interface WebhookValues {
+  /** `Ignore` lets everything in whenever no replica answers: for a first look only. */
+  readonly failurePolicy: 'Fail' | 'Ignore';
+  /**
+   * Of one review.
+   * @minimum 1
+   * @maximum 30
+   * @TJS-type integer
+   */
+  readonly timeoutSeconds: number;
+  /** Namespaces whose workloads the webhook is never asked about, beside its own: without them a cluster cannot start anew. Our own kinds are reviewed everywhere. */
+  readonly exemptNamespaces: readonly string[];
+}
+export interface InjectionValues {
+  /** Whether pods that ask for it get the agent and Envoy. */
+  readonly enabled: boolean;
+  /** `Fail`: a pod that asks for a proxy starts with one or not at all. */
+  readonly failurePolicy: 'Fail' | 'Ignore';
+}
+export interface GitopsValues {
+  /** Whether the loop runs in this cluster; without it something else deploys. */
+  readonly enabled: boolean;
+  /**
+   * For its journal and its copy of the repository.
+   * @pattern ^[0-9]+(Mi|Gi)$
+   */
+  readonly storage: string;
+  readonly settings: GitopsSettings;
+}
+/** Members of the loop's configuration that are about the repository. Files are those of Secret `gitops`, at /run/meshwright/gitops. */
+export interface GitopsSettings {
+  readonly repositoryUrl: string;
+  readonly branch?: string;
+  readonly policiesDir?: string;
+  readonly credentialsFile?: string;
+  readonly webhookSecretFile?: string;
+  readonly operatorTokenFile?: string;
+  readonly allowedSignersFile?: string;
+  readonly pollMs?: number;
+  readonly convergeTimeoutMs?: number;
+  readonly releaseValidMs?: number;
+}
+export interface NetworkPolicyValues {
+  readonly enabled: boolean;
+  /** Where the API server is, as the servers see it. The default is anywhere, on its usual ports: narrow it. */
+  readonly apiServer: readonly { readonly ipBlock: { readonly cidr: string } }[];
+}
+export interface GatewayCertificate {
+  readonly hosts: readonly string[];
+  readonly principals: readonly string[];
+}
+
+export const defaultValues: InstallValues = {
+  environment: 'prod',
+  trustDomain: 'mesh.local',
+  image: 'meshwright:0.1.0',
+  imagePullPolicy: 'IfNotPresent',
+  imagePullSecrets: [],
+  logLevel: 'info',
+  trustRoot: { environments: {} },
+  deployers: [{ kind: 'account', namespace: 'meshwright', name: 'gitops' }],
+  issuers: [],
+  replicas: { controlPlane: 2, webhook: 2, ca: 2 },
+  resources: {
+    controlPlane: { requests: { cpu: '100m', memory: '192Mi' }, limits: { memory: '1Gi' } },
+    webhook: { requests: { cpu: '100m', memory: '160Mi' }, limits: { memory: '512Mi' } },
+    ca: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '384Mi' } },
+    gitops: { requests: { cpu: '200m', memory: '512Mi' }, limits: { memory: '2Gi' } },
+  },
+  priorityClassName: 'system-cluster-critical',
+  webhook: {
+    failurePolicy: 'Fail',
+    timeoutSeconds: 5,
+    exemptNamespaces: ['kube-node-lease', 'kube-public', 'kube-system'],
+  },
+  injection: { enabled: true, failurePolicy: 'Fail' },
+  gitops: { enabled: false, storage: '2Gi', settings: { repositoryUrl: 'https://git.example/policies.git' } },
+  networkPolicies: { enabled: true, apiServer: [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }] },
+  gatewayCertificates: {},
+};
