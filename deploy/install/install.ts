@@ -20,7 +20,7 @@ export const installObjects = (values: InstallValues): readonly KubernetesObject
 export function objectsOf(values: InstallValues, hash: Hash): readonly KubernetesObject[] {
   return [
     namespace,
-    ...customResourceDefinitions,
+    ...customResourceDefinitions(),
     trustRootObject(values),
     ...(['ca', 'control-plane', 'webhook'] as const).flatMap((server) => [...rolesOf(server), ...serverObjects(server, values, hash)]),
     ...(values.gitops.enabled ? [...rolesOf('gitops'), gitopsClaim(values), ...serverObjects('gitops', values, hash)] : []),
