@@ -1,4 +1,7 @@
-import type { MeshIr } from '../../core/ir/ir';
+import { admissionRulesName } from '../../core/bundle/admission-rules';
+import { meshNamespace } from '../../core/bundle/custom-resource';
+import { objectName } from '../../core/bundle/objects';
+import type { DeployRule, MeshIr } from '../../core/ir/ir';
 import { nameOf, namespaceOf, serviceOfPort, type PortKey } from '../../core/mesh/ids';
 import { proxyNames } from '../../core/ir/proxy-name';
 import { callablePorts } from '../../core/ir/edges';
@@ -51,6 +54,10 @@ export const run: Run = async (context, values) => {
   return 0;
 };
 
+const admissionRules = objectName({ kind: 'AdmissionRules', metadata: { namespace: meshNamespace, name: admissionRulesName } });
+const subjectOf = ({ namespace, workloads }: DeployRule): string =>
+  (workloads?.map((name) => `${namespace}/${name}`) ?? [namespace]).map((subject) => `\`${subject}\``).join(', ');
+
 interface Reason {
   readonly id: string;
   readonly because: string;
@@ -85,6 +92,11 @@ export function reasonsOf(ir: MeshIr, name: string): readonly Reason[] {
   const [, kind, rest = ''] = object ?? [];
   if (kind === 'ServiceConfig') port(rest.replace(/\+.*$/, ''), 'callers');
   if (kind === 'ProxyConfig') for (const [key, proxy] of proxyNames(ir)) if (proxy === rest) workload(ir, key, add);
+  if (name === admissionRules) {
+    for (const rule of ir.deploys) add(rule.id, `says who deploys ${subjectOf(rule)}`);
+    for (const rule of ir.products) add(rule.id, 'says which versions go together');
+    for (const namespace of ir.namespaces) add(namespace.id, `the namespace \`${namespace.name}\` is policy's`);
+  }
   port(name.replace(/^inbound\//, '').replace(/\|.*$/, ''), name.startsWith('inbound/') ? 'service' : 'callers');
   const gatewayHost = /^gateway\/([^/]+)(?:\/(.+))?$/.exec(name);
   if (gatewayHost) {
@@ -105,6 +117,8 @@ function workload(ir: MeshIr, key: string, add: (id: string | null, because: str
   add(one.id, 'the workload is declared here');
   for (const rule of ir.access)
     if (serviceOfPort(rule.port) === one.key) add(rule.id, rule.action === 'allow' ? 'lets callers in' : 'keeps callers out');
+  for (const rule of ir.deploys)
+    if (rule.namespace === namespaceOf(one.key) && (rule.workloads?.includes(nameOf(one.key)) ?? true)) add(rule.id, 'says who deploys it');
   const callable: readonly PortKey[] = callablePorts(ir, one.key);
   for (const rule of ir.access) {
     if (rule.action !== 'allow' || !callable.includes(rule.port) || rule.callers.kind !== 'principals') continue;

@@ -3,10 +3,13 @@ import { inOrder, mergeEnvironments } from '../../core/diagnostics/order';
 import type { Evaluated } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
 import { deniedAnyway } from './denied-anyway';
+import { deployConflict } from './deploy-conflict';
+import { deployScope } from './deploy-scope';
 import { spanLookup } from './finding';
 import type { Analyser } from './finding';
 import { guarantees } from './guarantees';
 import { needs } from './needs';
+import { productVersions } from './product-versions';
 import { routeToRefusal } from './route-to-refusal';
 import { shadowedRoute } from './shadowed-route';
 import { sharedAccount } from './shared-account';
@@ -14,7 +17,18 @@ import { unreachable } from './unreachable';
 import { readWaivers } from './waivers';
 
 /** Every analyser, in the order of the docs. */
-export const analysers: readonly Analyser[] = [shadowedRoute, routeToRefusal, unreachable, guarantees, needs, deniedAnyway, sharedAccount];
+export const analysers: readonly Analyser[] = [
+  shadowedRoute,
+  routeToRefusal,
+  unreachable,
+  guarantees,
+  needs,
+  deniedAnyway,
+  sharedAccount,
+  deployScope,
+  deployConflict,
+  productVersions,
+];
 
 export interface AnalyseInput {
   readonly evaluated: Evaluated;

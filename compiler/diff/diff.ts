@@ -7,6 +7,8 @@ import { nameOf, serviceOfPort } from '../../core/mesh/ids';
 import type { RuleId, WorkloadKey } from '../../core/mesh/ids';
 import { compareCalls } from '../../core/semantics/compare';
 import type { Answer, Comparison } from '../../core/semantics/compare';
+import { deployChanges } from './deploys';
+import type { DeployChange } from './deploys';
 import type { Decision } from '../../core/semantics/decision';
 
 /** `gained` and `lost`: more or fewer of these requests are let in. `rerouted`: as many, elsewhere. `changed`: the same, with other timeouts, retries or answers. */
@@ -50,6 +52,8 @@ export interface MeshDiff {
     readonly host: string;
     readonly change: 'exposed' | 'withdrawn';
   }[];
+  /** Who may deploy what, and which versions go together. */
+  readonly deploys: readonly DeployChange[];
   /** Workload keys. */
   readonly added: readonly string[];
   readonly removed: readonly string[];
@@ -76,15 +80,17 @@ export function semanticDiff(before: MeshIr | null, after: MeshIr, proxies: Prox
     ports: before === null ? [] : [...portChanges(before, after), ...listenerChanges(before, after), ...identityChanges(before, after)],
     unshown: compared.unshown,
     exposure: exposure(before, after),
+    deploys: deployChanges(before, after),
     added: missing(keys(before), keys(after)),
     removed: missing(keys(after), keys(before)),
     proxies,
   };
 }
 
-/** Whether nothing that a request could notice has changed. */
+/** Whether nothing has changed that a request or a deployment could notice. */
 export function isEmptyDiff(diff: MeshDiff): boolean {
-  return diff.calls.length + diff.ports.length + diff.unshown.length + diff.exposure.length + diff.added.length + diff.removed.length === 0;
+  const { calls, ports, unshown, exposure: hosts, deploys, added, removed } = diff;
+  return [calls, ports, unshown, hosts, deploys, added, removed].every((list) => list.length === 0);
 }
 
 function wholePorts(after: MeshIr): readonly CallChange[] {

@@ -2,6 +2,7 @@ import { canonicalJson } from '../../core/lib/json';
 import { nameOf } from '../../core/mesh/ids';
 import type { WorkloadKey } from '../../core/mesh/ids';
 import type { CallChange, CallChangeKind, MeshDiff } from './diff';
+import type { DeployChange } from './deploys';
 import { isEmptyDiff } from './diff';
 
 export type DiffFormat = 'text' | 'markdown' | 'json';
@@ -41,6 +42,8 @@ function text(diff: MeshDiff, options: FormatOptions): string {
   if (diff.calls.length > rows.length) lines.push(`and ${diff.calls.length - rows.length} more`);
   for (const port of diff.ports) lines.push(`${port.port}: ${port.field} ${port.before}  ->  ${port.after}`);
   for (const { host, listener, gateway, change } of diff.exposure) lines.push(`${change} ${host} at ${gateway} (${listener})`);
+  for (const change of diff.deploys)
+    lines.push(`deploy ${change.subject}: ${change.field} ${change.before}  ->  ${change.after}   ${placeText(change, options)}`);
   if (diff.added.length > 0) lines.push(`new: ${diff.added.join(', ')}`);
   if (diff.removed.length > 0) lines.push(`gone: ${diff.removed.join(', ')}`);
   for (const place of diff.unshown) lines.push(`${place}: ${unshown}`);
@@ -66,7 +69,8 @@ export function summary(diff: MeshDiff): string {
         `${diff.proxies.changed.length} of ${count(diff.proxies.total, 'proxy', 'proxies')} get new config${diff.proxies.bytes === undefined ? '' : ` (${bytesText(diff.proxies.bytes)})`}`,
       ]
     : [];
-  return [calls, ...proxies, unchanged(diff)].filter((part) => part !== '').join('; ');
+  const rules = diff.deploys.length > 0 ? [`rules about deployment change (${count(diff.deploys.length, 'line')})`] : [];
+  return [calls, ...proxies, ...rules, unchanged(diff)].filter((part) => part !== '').join('; ');
 }
 
 function unchanged(diff: MeshDiff): string {
@@ -111,13 +115,22 @@ function markdown(diff: MeshDiff, options: FormatOptions): string {
   for (const place of diff.unshown) lines.push(`- ${code(place)}: ${unshown}`);
   for (const { host, listener, gateway, change } of diff.exposure)
     lines.push(`- ${change} ${code(host)} at ${code(gateway)} (${cell(listener)})`);
+  if (diff.deploys.length > 0) {
+    if (lines.at(-1) !== '') lines.push('');
+    lines.push('| deploy | | before | after | because |', '|---|---|---|---|---|');
+    for (const change of diff.deploys)
+      lines.push(
+        `| ${cell(change.subject)} | ${change.field} | ${cell(change.before)} | **${cell(change.after)}** | ${cell(placeText(change, options))} |`,
+      );
+    lines.push('');
+  }
   if (diff.added.length > 0) lines.push(`- new: ${diff.added.map(code).join(', ')}`);
   if (diff.removed.length > 0) lines.push(`- gone: ${diff.removed.map(code).join(', ')}`);
   return `${lines.join('\n').trimEnd()}\n`;
 }
 
 function title(diff: MeshDiff): string {
-  return isEmptyDiff(diff) ? 'nothing that a request could notice changes' : summary(diff).replaceAll('; ', ' · ');
+  return isEmptyDiff(diff) ? 'nothing that a request or a deployment could notice changes' : summary(diff).replaceAll('; ', ' · ');
 }
 
 /** The class where the change is about one, with the example where it takes headers or more. */
@@ -126,8 +139,9 @@ function shown(call: CallChange): string {
   const more = call.requests.length > 1 ? ` and ${call.requests.length - 1} more` : '';
   return `${call.requests[0] ?? ''}${headers.length > 0 ? ` with${headers.join(',')}` : ''}${more}`;
 }
-function placeText(call: CallChange, { placeOf }: FormatOptions): string {
-  return call.because.map((rule) => placeOf?.(rule) ?? rule).join(', ');
+function placeText({ because }: Pick<CallChange | DeployChange, 'because'>, { placeOf }: FormatOptions): string {
+  const rules = typeof because === 'string' ? [because] : because;
+  return rules.map((rule) => placeOf?.(rule) ?? rule).join(', ');
 }
 const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 function bytesText(bytes: number): string {

@@ -70,6 +70,18 @@ export const need = (caller: string, to: string, more: Partial<Rest<'need'>> = {
   ...more,
 });
 
+export const deploys = (on: string, more: Partial<Rest<'deploy'>> = {}): DeclarationValue => ({
+  kind: 'deploy',
+  on: { ref: on },
+  by: [{ kind: 'group', name: 'sre' }],
+  ...more,
+});
+export const versions = (ranges: Rest<'versions'>['ranges'], more: Partial<Rest<'versions'>> = {}): DeclarationValue => ({
+  kind: 'versions',
+  ranges,
+  ...more,
+});
+
 export const bookinfo: { readonly [id: string]: DeclarationValue } = {
   'mesh/mesh': {
     kind: 'mesh',
