@@ -5,7 +5,7 @@ import type { MeshIr } from '../core/ir/ir';
 import { adminClient } from '../deploy/admin/client';
 import { UsageError, type CommandContext } from './command';
 import { compileSources, sourcesOfCommit } from './policies';
-import { targetOf } from './target';
+import { adminTargetOf } from './target';
 import type { Values } from './values';
 
 export interface Previous {
@@ -17,8 +17,12 @@ export interface Previous {
 
 /** The release that a new one follows, asked from the control plane of `--admin`; null without it, and where nothing is live yet. */
 export async function previousOf(context: CommandContext, values: Values, environment: string): Promise<Previous | null> {
-  if (values.text('admin') === undefined) return null;
-  const admin = adminClient(targetOf(context, values, environment));
+  return values.text('admin') === undefined ? null : previousAt(context, values, environment);
+}
+
+/** The release that is live at the control plane; null where nothing is yet. */
+export async function previousAt(context: CommandContext, values: Values, environment: string): Promise<Previous | null> {
+  const admin = adminClient(adminTargetOf(context, values));
   const [live, status] = await Promise.all([admin.release(), admin.status()]);
   if (!live) return null;
   if (live.release.environment !== environment) {
@@ -31,7 +35,12 @@ export async function previousOf(context: CommandContext, values: Values, enviro
 }
 
 /** The mesh of a release, compiled again from its commit. Believed only when it gives the very objects that are in force. */
-async function irOf(context: CommandContext, values: Values, release: Release, inForce: Previous['inForce']): Promise<MeshIr | null> {
+export async function irOf(
+  context: CommandContext,
+  values: Values,
+  release: Release,
+  inForce: Previous['inForce'],
+): Promise<MeshIr | null> {
   try {
     const sources = await sourcesOfCommit(context, release.commit, values.text('dir'));
     const compiled = await compileSources(context, values, sources, { environments: [release.environment], asOf: release.asOf });

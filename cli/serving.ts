@@ -1,4 +1,5 @@
 /** What the servers' verbs share: a JSON file in, one line out when ready, and an orderly end. */
+import { reasonOf } from '../core/lib/reason';
 import { systemClock } from '../platform/clock';
 import { readJsonIfThere } from '../platform/files';
 import { UsageError, type CommandContext, type ExitCode } from './command';
@@ -11,7 +12,7 @@ export async function configGiven(values: Values): Promise<unknown> {
   try {
     parsed = await readJsonIfThere(file);
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(reasonOf(error));
   }
   if (parsed === null) throw new UsageError(`there is no configuration file \`${file}\``);
   if (typeof parsed !== 'object' || Array.isArray(parsed)) throw new UsageError(`${file} has to hold one JSON object`);

@@ -1,22 +1,27 @@
 import * as path from 'node:path';
 import type { DeployTarget } from '../deploy/automation';
 import type { DeployReport } from '../deploy/report';
+import type { AdminTarget } from '../platform/admin-client/client';
 import { UsageError, type CommandContext } from './command';
 import { formatText, toJson } from './findings';
 import { counted, duration } from './output';
 import type { Values } from './values';
 
-/** Where a bundle is deployed to, by the options that `preview`, `deploy` and `rollout rollback` share. */
-export function targetOf(context: CommandContext, values: Values, environment: string): DeployTarget {
+/** Where an admin API is and the token for it, by `--admin` and `--token-file`, else the environment. */
+export function adminTargetOf(context: CommandContext, values: Values): AdminTarget {
   const adminUrl = values.text('admin') ?? context.env['MESHWRIGHT_ADMIN'];
-  const tokenFile = values.text('tokenFile') ?? context.env['MESHWRIGHT_TOKEN_FILE'];
   if (adminUrl === undefined) throw new UsageError("`--admin` is missing: give the control plane's admin address, or set MESHWRIGHT_ADMIN");
+  const tokenFile = values.text('tokenFile') ?? context.env['MESHWRIGHT_TOKEN_FILE'];
   if (tokenFile === undefined)
     throw new UsageError("`--token-file` is missing: give the file with the control plane's token, or set MESHWRIGHT_TOKEN_FILE");
+  return { adminUrl, tokenFile: path.resolve(context.cwd, tokenFile) };
+}
+
+/** Where a bundle is deployed to, by the options that `preview`, `deploy` and `rollout rollback` share. */
+export function targetOf(context: CommandContext, values: Values, environment: string): DeployTarget {
   const trustFile = values.text('trust');
   return {
-    adminUrl,
-    tokenFile: path.resolve(context.cwd, tokenFile),
+    ...adminTargetOf(context, values),
     stateDir: path.resolve(context.cwd, values.text('stateDir') ?? '.meshwright/pulumi'),
     stack: values.text('stack') ?? environment,
     ...(trustFile === undefined ? {} : { trustFile: path.resolve(context.cwd, trustFile) }),

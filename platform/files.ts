@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { reasonOf } from '../core/lib/reason';
 
 /**
  * Writes a file so that a reader, or a start after a kill at any moment, sees the old bytes or the new ones, never a part: a temporary
@@ -66,7 +67,7 @@ export async function readJsonIfThere(file: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`${file} is not JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`${file} is not JSON: ${reasonOf(error)}`, { cause: error });
   }
 }
 

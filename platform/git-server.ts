@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { reasonOf } from '../core/lib/reason';
 import { gitEnvironment, runGit } from './git';
 
 export interface PushHook {
@@ -59,7 +60,7 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
   const server = createServer((request, response) => {
     void serve(request, response).catch((error: unknown) => {
       if (!response.headersSent) response.writeHead(500);
-      response.end(`git server: ${error instanceof Error ? error.message : String(error)}\n`);
+      response.end(`git server: ${reasonOf(error)}\n`);
     });
   });
 

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import type { Outcome } from '../core/diagnostics/diagnostic';
 import { gitops } from '../core/diagnostics/gitops';
+import { reasonOf } from '../core/lib/reason';
 
 /** The oldest git that has what is used here: `init --initial-branch`, `GIT_CONFIG_COUNT`, protocol v2 over http-backend. */
 export const oldestGit = '2.31.0';
@@ -72,7 +73,7 @@ export async function checkGit(git = 'git'): Promise<Outcome<{ readonly version:
   try {
     text = await runGit(['--version'], { git, timeoutMs: 10_000 });
   } catch (error) {
-    return { diagnostics: [gitops.gitMissing({ command: git, reason: reasonOf(error) })] };
+    return { diagnostics: [gitops.gitMissing({ command: git, reason: whyGit(error) })] };
   }
   const version = /(\d+)\.(\d+)(?:\.(\d+))?/.exec(text);
   if (!version) return { diagnostics: [gitops.gitMissing({ command: git, reason: 'it does not tell its version' })] };
@@ -100,7 +101,7 @@ function older(found: string, needed: string): boolean {
   return false;
 }
 
-function reasonOf(error: unknown): string {
+function whyGit(error: unknown): string {
   if (error instanceof GitError) return error.code === 'ENOENT' ? 'it is not on PATH' : (error.stderr.trim().split('\n')[0] ?? 'unknown');
-  return error instanceof Error ? error.message : String(error);
+  return reasonOf(error);
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { reasonOf } from '../core/lib/reason';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 /** Seconds, from half a millisecond to a minute: stages, requests and roll-outs all fit. */
@@ -42,8 +43,7 @@ export function metricsHandler(metrics: Metrics): (request: IncomingMessage, res
   return (_request, response) => {
     metrics.registry.metrics().then(
       (text) => response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text),
-      (error: unknown) =>
-        response.writeHead(500, { 'content-type': 'text/plain' }).end(error instanceof Error ? error.message : String(error)),
+      (error: unknown) => response.writeHead(500, { 'content-type': 'text/plain' }).end(reasonOf(error)),
     );
   };
 }

@@ -5,7 +5,7 @@ import type { Run } from '../command';
 /** `meshwright proxy diff`: where the configurations of two proxies differ, by JSON path. Exit code 1 where they do. */
 export const run: Run = (context, values) =>
   refusalAsFindings(context, async () => {
-    const admin = await adminOf(context, values);
+    const admin = adminOf(context, values);
     const [one, other] = await Promise.all(
       ['instance', 'other'].map((name) => admin.get(`/v1/proxies/${encodeURIComponent(values.text(name) ?? '')}/config`)),
     );

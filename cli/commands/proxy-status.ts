@@ -1,12 +1,13 @@
-import { adminOf, isRolloutStatus, refusalAsFindings } from '../admin';
+import { isStatus } from '../../platform/admin-client/client';
+import { adminOf, refusalAsFindings } from '../admin';
 import { UsageError, type Run } from '../command';
 import { formatProxies } from '../status-text';
 
 /** `meshwright proxy status`: what each proxy was sent, took and made active. */
 export const run: Run = (context, values) =>
   refusalAsFindings(context, async () => {
-    const status = await (await adminOf(context, values)).get('/v1/status');
-    if (!isRolloutStatus(status)) throw new Error('the control plane answered something that is no status');
+    const status = await adminOf(context, values).get('/v1/status');
+    if (!isStatus(status)) throw new Error('the control plane answered something that is no status');
     const wanted = values.text('instance');
     const proxies = status.proxies.filter((proxy) => wanted === undefined || proxy.instance === wanted);
     if (wanted !== undefined && proxies.length === 0)

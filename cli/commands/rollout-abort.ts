@@ -5,7 +5,7 @@ import type { Run } from '../command';
 export const run: Run = (context, values) =>
   refusalAsFindings(context, async () => {
     const reason = values.text('reason') ?? 'aborted by hand';
-    await (await adminOf(context, values)).post('/v1/rollout/abort', { reason });
+    await adminOf(context, values).post('/v1/rollout/abort', { reason });
     context.out.document({ ok: true, reason });
     context.out.line(`aborted (${reason}): every proxy returns to stable`);
     return 0;

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
+import { reasonOf } from '../../core/lib/reason';
 
 export interface ProcessSpec {
   /** Unique; names the log file. */
@@ -99,7 +100,7 @@ function superviseOne(
         if (!stopping) launch();
       },
       (error: unknown) => {
-        keep(Buffer.from(`${spec.name}: ${error instanceof Error ? error.message : String(error)}\n`));
+        keep(Buffer.from(`${spec.name}: ${reasonOf(error)}\n`));
         onExit(spec.name, 'could not be prepared');
         again(startedAt);
       },

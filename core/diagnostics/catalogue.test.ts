@@ -32,6 +32,15 @@ describe('the catalogue of diagnostics', () => {
       expect(summary.length).toBeGreaterThan(10);
     }
   });
+  it('says what to do about each', () => {
+    expect(catalogue.filter((one) => one.help === undefined).map((one) => one.code)).toEqual([]);
+    // Its page has the repair: by a compiled example, or by its help line.
+    const pages = path.join(__dirname, '..', '..', 'docs', 'diagnostics');
+    const without = catalogue.filter(
+      ({ code }) => !/^## (Repair|Repaired)$/m.test(fs.readFileSync(path.join(pages, `${code}.md`), 'utf8')),
+    );
+    expect(without.map((one) => one.code)).toEqual([]);
+  });
   it('leaves no catalogue file of the folder out', () => {
     const files = fs.readdirSync(__dirname).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
     const withKinds = files.filter(

@@ -1,6 +1,7 @@
 /** isomorphic-git's transport with what it lacks: limits of time and size, no redirects, credentials in a header that never leaves for another host. */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { reasonOf } from '../../core/lib/reason';
 import type { GitHttpRequest, GitHttpResponse, HttpClient } from 'isomorphic-git';
 
 export interface TransportLimits {
@@ -118,5 +119,5 @@ function transportErrorOf(error: unknown, timeoutMs: number): TransportError {
   if (error instanceof TransportError) return error;
   const name = error instanceof Error ? error.name : '';
   if (name === 'AbortError' || name === 'TimeoutError') return new TransportError('timeout', `no answer within ${timeoutMs} ms`);
-  return new TransportError('network', error instanceof Error ? error.message : String(error));
+  return new TransportError('network', reasonOf(error));
 }

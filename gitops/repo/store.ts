@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import * as git from 'isomorphic-git';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { gitops } from '../../core/diagnostics/gitops';
+import { reasonOf } from '../../core/lib/reason';
 import { ok, unavailable, type LegResult } from '../reconcile/deps';
 import { httpTransport, TransportError, type TransportLimits } from './http-transport';
 
@@ -100,7 +101,7 @@ export async function openStore(options: StoreOptions): Promise<GitStore> {
           } catch (error) {
             // The server's fault: a fresh clone would meet it too. Anything else is taken for a fault of the copy.
             if (error instanceof TransportError || isMissingBranch(error)) throw error;
-            why = error instanceof Error ? error.message : String(error);
+            why = reasonOf(error);
           }
         }
         return ok(await cloneAnew(), [gitops.storeBroken({ reason: why })]);
@@ -153,5 +154,5 @@ function diagnose(error: unknown, { url, branch, limits }: StoreOptions): Diagno
     return gitops.gitUnreachable({ url, reason: error.message });
   }
   if (isMissingBranch(error)) return gitops.branchMissing({ url, branch });
-  return gitops.gitUnreachable({ url, reason: error instanceof Error ? error.message : String(error) });
+  return gitops.gitUnreachable({ url, reason: reasonOf(error) });
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { gitops } from '../../core/diagnostics/gitops';
+import { reasonOf } from '../../core/lib/reason';
 import { isAllowed, parseAllowedSigners, type AllowedSigner } from './allowed-signers';
 import { MalformedCommit, parseCommit, type SignedCommit } from './commit-object';
 import { BadSignature, verifySshSignature } from './ssh-signature';
@@ -33,6 +34,6 @@ export async function readAllowedSigners(file: string): Promise<readonly Allowed
   try {
     return parseAllowedSigners(await readFile(file, 'utf8'));
   } catch (error) {
-    throw new Error(`allowed signers \`${file}\`: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`allowed signers \`${file}\`: ${reasonOf(error)}`, { cause: error });
   }
 }

@@ -47,11 +47,11 @@ afterAll(async () => {
 const status = (state: string, generation = 3, connected = true): object => ({ state, generation, proxies: [{ connected }], message: '' });
 
 test('what is live: nothing yet, a release, an answer that is none, one whose digest is not its own', async () => {
-  const release = { generation: 3 };
+  const release = { generation: 3, candidate: {} };
   expect(await plane.liveRelease()).toEqual({ kind: 'ok', value: null, diagnostics: [] });
   answers.set('GET /v1/release', [{ status: 200, body: { release, digest: digestOfJson(release), jws: 'x' } }]);
   expect(await plane.liveRelease()).toMatchObject({ kind: 'ok', value: { release } });
-  for (const body of [{ release: { generation: 4 }, digest: digestOfJson(release), jws: 'x' }, { release }, 7]) {
+  for (const body of [{ release: { ...release, generation: 4 }, digest: digestOfJson(release), jws: 'x' }, { release }, 7]) {
     answers.set('GET /v1/release', [{ status: 200, body }]);
     expect(await plane.liveRelease()).toMatchObject({ kind: 'unavailable', diagnostics: [{ code: 'MW7140' }] });
   }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { signerClient } from '../../compiler/sign';
 import type { Clock } from '../../platform/clock';
 import type { Log } from '../../platform/log';
+import { readSecret } from '../../platform/secret-file';
 import { startCompiler } from '../compile/compiler';
 import type { GitopsConfig } from '../config';
 import { defaultLimits, openStore } from '../repo/store';
@@ -9,7 +10,6 @@ import { readAllowedSigners, verifyCommit } from '../repo/verify-commit';
 import type { LoopDeps } from '../reconcile/deps';
 import { ok } from '../reconcile/deps';
 import { controlPlane } from '../rollout/control-plane';
-import { authorizationOf, readSecret } from '../secrets';
 import { directDeployer, realDeps } from './deps';
 import { pulumiDeployer } from './pulumi';
 import { envoyValidation } from './validate';
@@ -76,4 +76,9 @@ export async function wire(config: GitopsConfig, { clock, log }: { readonly cloc
       await deps.finishUpdate().catch(() => undefined);
     },
   };
+}
+
+/** The Authorization header for a credentials file: `user:password` is basic, anything else a bearer token. */
+function authorizationOf(credentials: string): string {
+  return credentials.includes(':') ? `Basic ${Buffer.from(credentials).toString('base64')}` : `Bearer ${credentials}`;
 }

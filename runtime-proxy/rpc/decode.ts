@@ -63,5 +63,4 @@ export function recordOf<T>(
   return Object.fromEntries(names.map((name) => [name, read(record[name], name)]));
 }
 
-/** An unknown throw as a text for a log or an answer. */
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export { reasonOf } from '../../core/lib/reason';

@@ -1,4 +1,6 @@
 /** The story as it is told: each step checks itself, prints what it saw, and is kept for the summary and for `--json`. */
+import { reasonOf } from '../../core/lib/reason';
+
 export interface Check {
   readonly what: string;
   readonly ok: boolean;
@@ -47,7 +49,7 @@ export function teller(write: (line: string) => void, colour: boolean): Teller {
       try {
         await body(step);
       } catch (error) {
-        step.check('the step ran to its end', false, error instanceof Error ? error.message : String(error));
+        step.check('the step ran to its end', false, reasonOf(error));
       }
       if (checks.length === 0) step.check('the step checked something', false, 'no check was reached');
       const seconds = Number(process.hrtime.bigint() - started) / 1e9;

@@ -14,7 +14,12 @@ export interface AdminApi {
   readonly objects: Map<string, SignedObject>;
   release: SignedRelease | null;
   /** States that the next release goes through, one a look; the last stays. */
-  script: readonly { readonly state: RolloutState; readonly message: string; readonly proxies?: readonly ProxyStatus[] }[];
+  script: readonly {
+    readonly state: RolloutState;
+    readonly message: string;
+    readonly proxies?: readonly ProxyStatus[];
+    readonly inForce?: 'stable' | 'candidate';
+  }[];
   /** What was asked, `PUT /v1/release`. */
   readonly requests: string[];
   /** Answer for the next PUT of a release instead of taking it. */
@@ -60,7 +65,7 @@ export async function startAdminApi(folder: string, environment = 'prod'): Promi
       }),
   };
   const statusNow = (): RolloutStatus => {
-    const at = api.script[Math.min(looks++, api.script.length - 1)] ?? { state: 'idle' as const, message: '' };
+    const at: AdminApi['script'][number] = api.script[Math.min(looks++, api.script.length - 1)] ?? { state: 'idle', message: '' };
     return {
       environment,
       generation: api.release?.release.generation ?? 0,
@@ -75,6 +80,7 @@ export async function startAdminApi(folder: string, environment = 'prod'): Promi
       updatedAt: 0,
       startedAt: 0,
       convergedAt: null,
+      ...(at.inForce ? { inForce: at.inForce } : {}),
     };
   };
   const inForce = (digest: string): boolean =>

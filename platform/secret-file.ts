@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Outcome } from '../core/diagnostics/diagnostic';
 import { gitops } from '../core/diagnostics/gitops';
-import { isNotFound } from '../platform/files';
+import { isNotFound } from './files';
 
 /** The secret in a file of mode 0600 (or stricter), without the newline at its end. Read anew at each use, so that it can be rotated in place. */
 export async function readSecret(file: string): Promise<Outcome<string>> {
@@ -14,9 +14,4 @@ export async function readSecret(file: string): Promise<Outcome<string>> {
   } catch (error) {
     return bad(isNotFound(error) ? 'it is not there' : 'it cannot be read');
   }
-}
-
-/** The Authorization header for a credentials file: `user:password` is basic, anything else a bearer token. */
-export function authorizationOf(credentials: string): string {
-  return credentials.includes(':') ? `Basic ${Buffer.from(credentials).toString('base64')}` : `Bearer ${credentials}`;
 }
