@@ -39,6 +39,8 @@ export interface GitopsConfig {
   readonly allowedSignersFile?: string;
   /** Default 600,000: a roll-out that takes longer is aborted. */
   readonly convergeTimeoutMs?: number;
+  /** Default 30,000: a roll-out on which no further proxy became active for so long gives way to a newer commit that is good. */
+  readonly supersedeAfterMs?: number;
   /** How long a signed release may wait to be taken; default 3,600,000. */
   readonly releaseValidMs?: number;
   /** Default 127.0.0.1 and a free port. */
@@ -66,7 +68,7 @@ export function checkConfig(config: GitopsConfig): Outcome<GitopsConfig> {
   if (config.branch !== undefined && !/^(?!.*(\.\.|\/\/|@\{))[A-Za-z0-9][A-Za-z0-9._/-]{0,200}$/.test(config.branch)) {
     diagnostics.push(gitops.configInvalid({ field: 'branch', reason: 'is not the name of a branch' }));
   }
-  for (const field of ['pollMs', 'convergeTimeoutMs', 'releaseValidMs'] as const) {
+  for (const field of ['pollMs', 'convergeTimeoutMs', 'supersedeAfterMs', 'releaseValidMs'] as const) {
     const value = config[field];
     if (value !== undefined && !(Number.isFinite(value) && value >= 100))
       diagnostics.push(gitops.configInvalid({ field, reason: 'is not a time of at least 100 ms' }));

@@ -6,6 +6,7 @@ import type { Diagnostic, Outcome } from '../core/diagnostics/diagnostic';
 import { gitops } from '../core/diagnostics/gitops';
 import { systemClock, type Clock } from '../platform/clock';
 import { createLog, type Log } from '../platform/log';
+import { readSecret } from '../platform/secret-file';
 import { checkConfig, type GitopsConfig } from './config';
 import { createApp, type AttachStatusPage } from './receiver/app';
 import { loopMetrics } from './receiver/metrics';
@@ -16,7 +17,6 @@ import { lockState } from './reconcile/lock';
 import { Loop, type TurnResult } from './reconcile/loop';
 import { openStorage } from './reconcile/storage';
 import { openHistory } from './rollout/history';
-import { readSecret } from './secrets';
 import { statusOf } from './status/status';
 import { wire, type Wired } from './wiring/wire';
 
@@ -74,6 +74,8 @@ export async function serveGitops(config: GitopsConfig, options: GitopsOptions =
     const loop = new Loop(deps, journal, history, {
       monotonic: () => clock.monotonic(),
       convergeTimeoutMs: config.convergeTimeoutMs ?? 600_000,
+      supersedeAfterMs: config.supersedeAfterMs ?? 30_000,
+      sleep: (ms, signal) => clock.sleep(ms, { signal }),
       onLeg: metrics.leg,
       onOutcome: metrics.outcome,
     });

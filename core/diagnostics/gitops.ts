@@ -162,6 +162,15 @@ export const gitops = {
     message: (p) => `release ${p.ours} of the loop never became live; another release ${p.live} did`,
     help: () => 'let only one loop deploy to an environment',
   }),
+  rolloutSuperseded: defineDiagnostic<{ generation: number; by: string; afterMs: number; waiting: string }>({
+    code: 'MW7129',
+    slug: 'rollout-superseded',
+    severity: 'warning',
+    summary: 'A roll-out that was stuck was given up for a newer commit, which is released in its place.',
+    message: (p) =>
+      `release ${p.generation} was given up for commit \`${p.by}\`: no proxy became active on it for ${p.afterMs} ms (${p.waiting})`,
+    help: () => 'look at the proxies that it waited for; the newer commit waits for the same ones',
+  }),
   journalDamaged: defineDiagnostic<{ file: string; reason: string }>({
     code: 'MW7130',
     slug: 'journal-damaged',

@@ -85,7 +85,8 @@ export class Driver {
         this.options.onTurn?.(result);
         this.failures = result.kind === 'retry' ? this.failures + 1 : 0;
         this.lastTrouble = result.kind === 'retry' ? result.diagnostics : [];
-        if (result.kind === 'retry') this.due ??= 'poll';
+        // A commit that gave way did so for a newer one.
+        if (result.kind === 'retry' || (result.kind === 'ended' && result.outcome === 'superseded')) this.due ??= 'poll';
       }
       if (this.closed) return;
       const busy = this.requests.length > 0 || (this.due !== null && this.failures === 0);

@@ -77,6 +77,86 @@ test('a newer commit that comes in the middle supersedes before anything is rele
   }
 });
 
+/** A mesh at A, with B on its way when C is pushed. */
+async function during(fate: 'stuck' | 'slow', newer: SimulatedCommit): Promise<{ world: SimulatedWorld; loop: Loop }> {
+  const { world, loop } = await fresh(['a', { text: 'A' }]);
+  await loop.turn('push');
+  world.push('b', { text: 'B', fate });
+  world.onStep = (name) => {
+    if (name === 'converge' && !world.branch.includes('c')) world.push('c', newer);
+  };
+  return { world, loop };
+}
+
+test('a roll-out that is stuck gives way to a newer commit, and its status says so', async () => {
+  const { world, loop } = await during('stuck', { text: 'C' });
+  expect(await loop.turn('push')).toMatchObject({ kind: 'ended', outcome: 'superseded' });
+  expect(loop.state.attempts[0]).toMatchObject({ commit: 'b', supersededBy: 'c', diagnostics: [{ code: 'MW7129' }] });
+  expect(world.inForce()).toBe('A');
+  expect(await loop.turn('poll')).toMatchObject({ outcome: 'live' });
+  expect(world.inForce()).toBe('C');
+  expect(world.taken.at(-1)).toMatchObject({ stable: world.taken[0]?.candidate });
+  expect(world.violations).toEqual([]);
+  // Nothing is held against the one that gave way.
+  expect(loop.state.quarantined).toEqual({});
+});
+
+test('a roll-out that gets on is not interrupted', async () => {
+  const { world, loop } = await during('slow', { text: 'C' });
+  expect(await loop.turn('push')).toMatchObject({ outcome: 'live' });
+  expect(world.inForce()).toBe('B');
+  expect(await loop.turn('poll')).toMatchObject({ outcome: 'live' });
+  expect(world.inForce()).toBe('C');
+});
+
+test.each(['refused', 'invalid'] as const)('a newer commit that is %s ends no waiting; the next good one does', async (fate) => {
+  const { world, loop } = await during('stuck', { text: 'C', fate });
+  const push = world.onStep;
+  let looks = 0;
+  world.onStep = (name) => {
+    push(name);
+    if (name === 'status' && (looks += 1) === 40) {
+      expect(world.state).toBe('rolling');
+      world.push('d', { text: 'D' });
+    }
+  };
+  expect(await loop.turn('push')).toMatchObject({ outcome: 'superseded' });
+  expect(loop.state.attempts[0]).toMatchObject({ commit: 'b', supersededBy: 'd' });
+  expect(world.compiled.get('c')).toBe(1);
+  expect(await loop.turn('poll')).toMatchObject({ outcome: 'live' });
+  expect(world.inForce()).toBe('D');
+});
+
+test('a branch that goes back to what proxies have ends the waiting, without a further release', async () => {
+  const { world, loop } = await during('stuck', { text: 'A' });
+  expect(await loop.turn('push')).toMatchObject({ outcome: 'superseded' });
+  expect(await loop.turn('poll')).toMatchObject({ outcome: 'unchanged' });
+  expect(world.inForce()).toBe('A');
+  expect(world.taken).toHaveLength(2);
+});
+
+test('killed at any step of it, the newer commit ends up in force all the same', async () => {
+  let steps = 0;
+  for (let dieAt = 1, survived = false; !survived; dieAt++) {
+    const world = new SimulatedWorld();
+    world.push('a', { text: 'A' });
+    await live(world, []);
+    world.push('b', { text: 'B', fate: 'stuck' });
+    let counted = 0;
+    world.onStep = (name) => {
+      counted += 1;
+      if (name === 'converge' && world.branch.length === 2) world.push('c', { text: 'C' });
+    };
+    const loop = await live(world, [dieAt]);
+    survived = counted < dieAt;
+    judge(world, 'C');
+    expect(loop.state.attempts.filter(({ outcome }) => outcome === 'aborted' || outcome === 'refused')).toEqual([]);
+    expect(loop.state.quarantined).toEqual({});
+    steps = dieAt;
+  }
+  expect(steps).toBeGreaterThan(40);
+});
+
 test.each(['fetch', 'compile', 'sign', 'update', 'converge'])('trouble at %s is no verdict on the commit', async (leg) => {
   const { world, loop } = await fresh(['a', { text: 'A' }]);
   world.trouble.push(leg);

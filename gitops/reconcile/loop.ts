@@ -7,18 +7,23 @@ import type { RolloutStatus } from '../../core/bundle/status';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { gitops } from '../../core/diagnostics/gitops';
 import { digestOfJson } from '../../core/lib/digest';
+import { reasonOf } from '../../core/lib/reason';
 import type { MeshIr } from '../../core/ir/ir';
 import type { History } from '../rollout/history';
 import { inForce, sameSet } from '../rollout/in-force';
 import { ok, unavailable, type CompiledCommit, type LegResult, type LoopDeps, type Plan, type Previous } from './deps';
 import type { Journal } from './journal';
 import type { AttemptOutcome, Leg, LoopState, Trigger } from './state';
+import { superseding } from './supersede';
 
 export interface LoopOptions {
   /** Milliseconds, never backwards. */
   readonly monotonic: () => number;
   /** How long a roll-out may take before it is aborted. */
   readonly convergeTimeoutMs: number;
+  /** How long no further proxy may become active before a newer commit takes the roll-out's place. */
+  readonly supersedeAfterMs: number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly onLeg?: (leg: Leg, ms: number) => void;
   readonly onOutcome?: (outcome: AttemptOutcome) => void;
 }
@@ -39,6 +44,8 @@ export interface RollbackRequest {
 
 export class Loop {
   private hint = false;
+  /** Newer commits that were looked at while a roll-out was stuck, and would not go out. */
+  private readonly foundBad = new Set<string>();
   private readonly stopping = new AbortController();
 
   constructor(
@@ -109,7 +116,7 @@ export class Loop {
 
   /** A new, higher release that names the objects of an old one. The commit that was live is held until a new one is pushed. */
   async rollback(request: RollbackRequest): Promise<TurnResult> {
-    const settled = await this.settledWorld();
+    const settled = await this.settledWorld(() => Promise.resolve(null));
     if (settled.kind !== 'ok') return { kind: 'retry', diagnostics: settled.diagnostics };
     const previous = settled.value;
     const converged = this.history.list().filter((entry) => entry.outcome === 'live');
@@ -162,7 +169,7 @@ export class Loop {
     const compiled = compiling.value;
     if (await superseded()) return { outcome: 'superseded', diagnostics: [] };
 
-    const settled = await this.settledWorld();
+    const settled = await this.settledWorld(async () => ((await this.wouldGo(compiled)) === 'yes' ? commit : null));
     if (settled.kind !== 'ok') return endingOf(settled);
     const previous = settled.value;
     const wanted = setOf(compiled.objects);
@@ -220,7 +227,7 @@ export class Loop {
   /** Follows the attempt's release to its end. */
   private async follow(): Promise<Ending> {
     const generation = this.state.inFlight?.intent?.generation ?? 0;
-    const followed = await this.leg('converge', () => this.converge(generation));
+    const followed = await this.leg('converge', () => this.converge(generation, () => this.newerCommit()));
     const start = this.options.monotonic();
     const left = await this.deps.finishUpdate().catch((error: unknown) => [gitops.legFailed({ leg: 'update', reason: reasonOf(error) })]);
     await this.legDone('update', this.options.monotonic() - start);
@@ -236,16 +243,18 @@ export class Loop {
   private async endingOfRollout(generation: number, status: RolloutStatus): Promise<Ending> {
     if (status.state === 'aborted') {
       await this.history.settle(generation, 'aborted');
+      // Nothing is known against it but that proxies kept it waiting: it may come back.
+      if (this.state.inFlight?.supersededBy) return { outcome: 'superseded', diagnostics: [] };
       return { outcome: 'aborted', diagnostics: [gitops.rolloutAborted({ generation, reason: status.message })] };
     }
     await this.history.settle(generation, 'live');
     return { outcome: 'live', diagnostics: status.state === 'unproven' ? [gitops.rolloutUnproven({ generation })] : [] };
   }
 
-  /** Waits for the end of a roll-out; one that takes too long is aborted. */
-  private async converge(generation: number): Promise<LegResult<RolloutStatus>> {
+  /** Waits for the end of a roll-out; one that takes too long is aborted, and so is one that is stuck once `newer` names a commit for its place. */
+  private async converge(generation: number, newer: () => Promise<string | null>): Promise<LegResult<RolloutStatus>> {
     const limit = this.options.convergeTimeoutMs;
-    const first = await this.within(limit, (signal) => this.deps.converge(generation, signal));
+    const first = await this.within(limit, (signal) => this.untilOver(generation, newer, signal));
     if (first !== 'late') return first;
     const status = await this.deps.rolloutStatus();
     const waiting = status.kind === 'ok' ? status.value.message : 'the control plane does not answer';
@@ -258,6 +267,59 @@ export class Loop {
       : second.kind === 'ok'
         ? { ...second, diagnostics: [late, ...second.diagnostics] }
         : second;
+  }
+
+  private async untilOver(generation: number, newer: () => Promise<string | null>, signal: AbortSignal): Promise<LegResult<RolloutStatus>> {
+    const over = new AbortController();
+    const watched = AbortSignal.any([signal, over.signal]);
+    const watching = superseding(
+      {
+        deps: this.deps,
+        ...this.options,
+        newer: async () => this.state.inFlight?.supersededBy ?? newer(),
+        decided: async (by, waiting) => {
+          const { inFlight } = this.state;
+          if (inFlight?.intent?.generation !== generation || inFlight.supersededBy) return;
+          const diagnostic = gitops.rolloutSuperseded({ generation, by, afterMs: this.options.supersedeAfterMs, waiting });
+          await this.journal.write({ kind: 'supersede', attempt: inFlight.id, by, diagnostic });
+        },
+      },
+      watched,
+    );
+    try {
+      // What watches ends the roll-out by aborting it, or by a throw; its own end is none.
+      return await Promise.race([this.deps.converge(generation, watched), watching.then(() => new Promise<never>(() => undefined))]);
+    } finally {
+      over.abort();
+      await watching.catch(() => undefined);
+    }
+  }
+
+  /** The branch's newest commit, if it is another one than that in flight and would go out. */
+  private async newerCommit(): Promise<string | null> {
+    const fetched = await guard('fetch', () => this.deps.fetch());
+    if (fetched.kind !== 'ok') return null;
+    const commit = fetched.value;
+    if (commit === this.state.inFlight?.commit || this.state.quarantined[commit] || this.foundBad.has(commit)) return null;
+    const compiling = await guard('compile', () => this.deps.compile(commit));
+    const good = compiling.kind === 'ok' ? await this.wouldGo(compiling.value) : compiling.kind === 'refused' ? 'no' : 'unknown';
+    // It is judged in a turn of its own, with words; until then it is not compiled at every look.
+    if (good === 'no') this.foundBad.add(commit);
+    return good === 'yes' ? commit : null;
+  }
+
+  /** Whether a commit could take the place of the release that rolls: everything is back at stable by then. */
+  private async wouldGo(compiled: CompiledCommit): Promise<'yes' | 'no' | 'unknown'> {
+    const live = await guard('diff', () => this.deps.liveRelease());
+    if (live.kind !== 'ok' || !live.value) return 'unknown';
+    const { release, digest } = live.value;
+    const wanted = setOf(compiled.objects);
+    if (sameSet(wanted, release.candidate)) return 'no';
+    if (sameSet(wanted, release.stable)) return 'yes';
+    const previous: Previous = { release, digest, inForce: 'stable', aborted: true, ir: await this.irBefore(release.generation) };
+    const planned = await guard('diff', () => this.deps.plan(compiled, previous));
+    const judged = planned.kind === 'ok' ? await guard('validate', () => this.deps.validate(compiled, previous)) : planned;
+    return judged.kind === 'ok' ? 'yes' : judged.kind === 'refused' ? 'no' : 'unknown';
   }
 
   private async within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T | 'late'> {
@@ -273,8 +335,8 @@ export class Loop {
     }
   }
 
-  /** What is in force, once nothing rolls any more. */
-  private async settledWorld(): Promise<LegResult<Previous | null>> {
+  /** What is in force, once nothing rolls any more. `newer` names the commit that may take the place of a roll-out that is stuck. */
+  private async settledWorld(newer: () => Promise<string | null>): Promise<LegResult<Previous | null>> {
     const kept = await this.keepState();
     if (kept.kind !== 'ok') return kept;
     const live = await guard('diff', () => this.deps.liveRelease());
@@ -284,7 +346,7 @@ export class Loop {
     let status = await guard('diff', () => this.deps.rolloutStatus());
     if (status.kind !== 'ok') return status;
     if (status.value.state === 'rolling' || status.value.state === 'holding') {
-      status = await guard('diff', () => this.converge(release.generation));
+      status = await guard('diff', () => this.converge(release.generation, newer));
       if (status.kind !== 'ok') return status;
     }
     await this.history.settle(release.generation, status.value.state === 'aborted' ? 'aborted' : 'live');
@@ -392,5 +454,3 @@ async function guard<T, Extra extends object = object>(
     return unavailable(gitops.legFailed({ leg, reason: reasonOf(error) })) as LegResult<T> & Partial<Extra>;
   }
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -9,7 +9,8 @@ export type Leg = (typeof legs)[number];
 export type Trigger = 'start' | 'push' | 'poll' | 'retry' | 'rollback';
 /**
  * How an attempt ended. `live`: in force and converged. `unchanged`: nothing to do, no release was made. `refused`: the commit is bad and is not
- * tried again. `aborted`: it was released and given up; not tried again. `superseded`: a newer commit came before anything was released.
+ * tried again. `aborted`: it was released and given up; not tried again. `superseded`: a newer commit came before anything was released, or while
+ * its roll-out was stuck.
  * `failed`: for a reason outside the commit; tried again. `interrupted`: the loop ended in the middle of it; tried again.
  */
 export type AttemptOutcome = 'live' | 'unchanged' | 'refused' | 'aborted' | 'superseded' | 'failed' | 'interrupted';
@@ -29,6 +30,8 @@ export interface Attempt {
   readonly outcome: AttemptOutcome | null;
   /** The release this attempt is about to put out, or did. */
   readonly intent: Intent | null;
+  /** The newer commit that its roll-out is given up for, written down before the abort. */
+  readonly supersededBy: string | null;
   /** One line on what it changes. */
   readonly summary: string | null;
   /** Milliseconds since the epoch. */
@@ -64,6 +67,7 @@ export type EntryBody =
   | { readonly kind: 'leg'; readonly attempt: number; readonly leg: Leg; readonly ms: number }
   | { readonly kind: 'note'; readonly attempt: number; readonly summary: string | null; readonly diagnostics: readonly Diagnostic[] }
   | ({ readonly kind: 'intent'; readonly attempt: number } & Intent)
+  | { readonly kind: 'supersede'; readonly attempt: number; readonly by: string; readonly diagnostic: Diagnostic }
   | { readonly kind: 'end'; readonly attempt: number; readonly outcome: AttemptOutcome; readonly diagnostics: readonly Diagnostic[] }
   /** The commit is held although it was live: somebody rolled back. */
   | { readonly kind: 'hold'; readonly commit: string; readonly attempt: number }
@@ -102,6 +106,7 @@ export function apply(state: LoopState, entry: Entry): LoopState {
         diagnostics: [],
         outcome: null,
         intent: null,
+        supersededBy: null,
         summary: null,
         startedAt: entry.at,
         endedAt: null,
@@ -124,6 +129,8 @@ export function apply(state: LoopState, entry: Entry): LoopState {
       }));
     case 'intent':
       return inFlight(next, entry.attempt, (a) => ({ ...a, intent: { generation: entry.generation, release: entry.release } }));
+    case 'supersede':
+      return inFlight(next, entry.attempt, (a) => ({ ...a, supersededBy: entry.by, diagnostics: [...a.diagnostics, entry.diagnostic] }));
     case 'end':
       return end(next, entry);
     case 'hold':

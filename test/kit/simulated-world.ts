@@ -3,7 +3,7 @@
  * kill nothing of that life works any more; the next life finds the disk, the branch and the control plane as they were left.
  */
 import type { MeshObject, Release, SignedRelease } from '../../core/bundle/objects';
-import type { RolloutState, RolloutStatus } from '../../core/bundle/status';
+import type { ProxyStatus, RolloutState, RolloutStatus } from '../../core/bundle/status';
 import { gitops } from '../../core/diagnostics/gitops';
 import type { MeshIr } from '../../core/ir/ir';
 import { digestOfJson } from '../../core/lib/digest';
@@ -12,13 +12,17 @@ import { openJournal, type Journal } from '../../gitops/reconcile/journal';
 import { ok, refused, unavailable, type LoopDeps } from '../../gitops/reconcile/deps';
 import type { Storage } from '../../gitops/reconcile/storage';
 import { openHistory } from '../../gitops/rollout/history';
+import { proxyStatus } from './admin-api';
+
+const slowProxies = 40;
 
 export class Killed extends Error {}
 
 /** What a commit holds: `text` decides its objects, `fate` what becomes of it. */
 export interface SimulatedCommit {
   readonly text: string;
-  readonly fate?: 'refused' | 'invalid' | 'nacked';
+  /** `stuck`: a proxy never becomes active on it. `slow`: one more proxy is active at each look, until all are. */
+  readonly fate?: 'refused' | 'invalid' | 'nacked' | 'stuck' | 'slow';
 }
 
 export class SimulatedWorld {
@@ -37,6 +41,8 @@ export class SimulatedWorld {
   readonly trouble: string[] = [];
   /** Called at each step of the current life, with its name. */
   onStep: (name: string) => void = () => undefined;
+  /** Looks at the roll-out that is under way. */
+  private looks = 0;
   private clock = 1_000;
 
   push(commit: string, content: SimulatedCommit): void {
@@ -65,7 +71,16 @@ export class SimulatedWorld {
     const storage = this.storage(step);
     const journal = await openJournal(storage, { now: () => this.clock++, snapshotEvery: 7 });
     const history = await openHistory(storage, 4);
-    const loop = new Loop(this.deps(step), journal, history, { monotonic: () => this.clock++, convergeTimeoutMs: 60_000 });
+    const loop = new Loop(this.deps(step), journal, history, {
+      monotonic: () => this.clock++,
+      convergeTimeoutMs: 60_000,
+      supersedeAfterMs: 1_000,
+      sleep: async (ms, signal) => {
+        this.clock += ms;
+        await new Promise((resolve) => setImmediate(resolve));
+        signal.throwIfAborted();
+      },
+    });
     return { loop, journal, dead: () => dead };
   }
 
@@ -170,10 +185,14 @@ export class SimulatedWorld {
         if (troubled('update answer')) return wrong('update');
         return answer ? ok(null) : wrong('update');
       },
-      converge: async () => {
+      converge: async (_generation, signal) => {
         step('converge');
         if (troubled('converge')) return wrong('converge');
-        this.finish();
+        for (this.finish(); this.state === 'rolling'; this.finish()) {
+          await new Promise((resolve) => setImmediate(resolve));
+          signal.throwIfAborted();
+          step('waiting');
+        }
         step('converged');
         return ok(this.status());
       },
@@ -187,6 +206,7 @@ export class SimulatedWorld {
       },
       rolloutStatus: async () => {
         step('status');
+        this.looks += 1;
         return ok(this.status());
       },
       restore: async (_objects, release) => {
@@ -218,12 +238,15 @@ export class SimulatedWorld {
     this.taken.push(release);
     this.live = signed;
     this.state = 'rolling';
+    this.looks = 0;
     return true;
   }
 
   private finish(): void {
     if (this.state !== 'rolling' || !this.live) return;
-    this.state = this.content(this.live.release.commit).fate === 'nacked' ? 'aborted' : 'converged';
+    const { fate } = this.content(this.live.release.commit);
+    if (fate === 'stuck' || (fate === 'slow' && this.looks < slowProxies)) return;
+    this.state = fate === 'nacked' ? 'aborted' : 'converged';
   }
 
   private content(commit: string): SimulatedCommit {
@@ -243,11 +266,18 @@ export class SimulatedWorld {
       steps: 0,
       wave: null,
       message: this.state,
-      proxies: [],
+      proxies: this.proxies(),
       updatedAt: 0,
       startedAt: null,
       convergedAt: null,
     };
+  }
+
+  private proxies(): readonly ProxyStatus[] {
+    const fate = this.live && this.commits.get(this.live.release.commit)?.fate;
+    if (this.state !== 'rolling' || (fate !== 'slow' && fate !== 'stuck')) return [];
+    const active = fate === 'slow' ? this.looks : 1;
+    return Array.from({ length: slowProxies }, (_, index) => proxyStatus(`p${index}`, 'candidate', index < active ? 'active' : 'sent'));
   }
 
   /** The commit whose objects are in force. */
