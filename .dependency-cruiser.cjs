@@ -13,7 +13,7 @@ module.exports = {
       comment: 'the definition of the mesh has no I/O and no dependants among its imports',
       severity: 'error',
       from: { path: '^core/', pathNot: '\\.test\\.ts$' },
-      to: { pathNot: ['^core/', '(^|/)node_modules/(@bufbuild/protobuf|jose|ajv|re2js)/', '^(node:)?crypto$'] },
+      to: { pathNot: ['^core/', '(^|/)node_modules/(@bufbuild/protobuf|jose|ajv|re2js)/', '^(node:)?(crypto|zlib)$'] },
     },
     {
       name: 'core-lib-is-the-bottom',

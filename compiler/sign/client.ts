@@ -2,6 +2,8 @@
 import * as http from 'node:http';
 import { byproductsOf, type Bundle } from '../../core/bundle/bundle';
 import { objectName, type MeshObject, type Release, type SignedObject, type SourceMap } from '../../core/bundle/objects';
+import { packObject } from '../../core/bundle/packing';
+import { FormError } from '../../core/bundle/release-form';
 import { objectStatement } from '../../core/bundle/statement';
 import type { Diagnostic, Outcome } from '../../core/diagnostics/diagnostic';
 import { sign } from '../../core/diagnostics/sign';
@@ -59,14 +61,20 @@ export async function signBundle(client: SignerClient, unsigned: Unsigned, purpo
   const { release, sources, files } = unsigned;
   const { environment } = release;
   const objects = unsigned.objects.toSorted((a, b) => (objectName(a) < objectName(b) ? -1 : 1));
+  const packing = packAll(objects);
+  if (!packing.value) return { diagnostics: packing.diagnostics };
+  const packed = packing.value;
   const signatures = await client.signObjects({
     environment,
     purpose,
-    statements: objects.map((object) => objectStatement(object, environment)),
+    statements: objects.map((object, index) => objectStatement(object, environment, packed[index])),
   });
   if (!signatures.value) return { diagnostics: signatures.diagnostics };
   const jwsOf = signatures.value.signatures;
-  const signed: SignedObject[] = objects.map((object, index) => ({ object, digest: digestOfJson(object), jws: jwsOf[index] ?? '' }));
+  const signed = objects.map((object, index): SignedObject => {
+    const parts = packed[index];
+    return { object, digest: digestOfJson(object), jws: jwsOf[index] ?? '', ...(parts === undefined ? {} : { packed: parts }) };
+  });
   const byproducts = byproductsOf(files === undefined ? { sources } : { sources, files });
   const signature = await client.signRelease({ release, purpose, byproducts });
   if (!signature.value) return { diagnostics: signature.diagnostics };
@@ -77,6 +85,21 @@ export async function signBundle(client: SignerClient, unsigned: Unsigned, purpo
     ...(files === undefined ? {} : { files }),
   };
   return { value: bundle, diagnostics: [] };
+}
+
+/** The parts of each object that is too big for one resource. */
+function packAll(objects: readonly MeshObject[]): Outcome<readonly (readonly string[] | undefined)[]> {
+  const diagnostics: Diagnostic[] = [];
+  const value = objects.map((object) => {
+    try {
+      return packObject(object);
+    } catch (error) {
+      if (!(error instanceof FormError)) throw error;
+      diagnostics.push(sign.objectTooLarge({ what: objectName(object), reason: error.message }));
+      return undefined;
+    }
+  });
+  return diagnostics.length > 0 ? { diagnostics } : { value, diagnostics };
 }
 
 /** A bundle as it is before signing: it can be written, read and compared, and nothing accepts it. */

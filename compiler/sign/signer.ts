@@ -1,5 +1,6 @@
 /** The signing itself, away from sockets and files: keys and floors in, signatures out. */
 import { CompactSign, importJWK } from 'jose';
+import { maxParts } from '../../core/bundle/packing';
 import { assertReleaseForm, FormError, members } from '../../core/bundle/release-form';
 import {
   objectType,
@@ -90,15 +91,28 @@ function objectsRequest(value: unknown): { environment: string; purpose: KeyPurp
 }
 
 function statement(value: unknown, environment: string): ObjectStatement {
-  const parts = members(value, 'a statement', ['environment', 'kind', 'namespace', 'name', 'sha256']);
+  const isPacked = typeof value === 'object' && value !== null && Object.hasOwn(value, 'parts');
+  const given = members(value, 'a statement', ['environment', 'kind', 'namespace', 'name', 'sha256', ...(isPacked ? ['parts'] : [])]);
   const text = (name: string): string => {
-    const part = parts[name];
-    if (typeof part !== 'string' || part === '' || part.length > 512) throw new FormError(`\`${name}\` of a statement is not a short text`);
-    return part;
+    const member = given[name];
+    if (typeof member !== 'string' || member === '' || member.length > 512)
+      throw new FormError(`\`${name}\` of a statement is not a short text`);
+    return member;
   };
   if (text('environment') !== environment) throw new FormError('a statement is for another environment than the request');
   if (!isDigest(`sha256:${text('sha256')}`)) throw new FormError('`sha256` of a statement is not 64 hexadecimal digits');
-  return { environment, kind: text('kind'), namespace: text('namespace'), name: text('name'), sha256: text('sha256') };
+  const about = { environment, kind: text('kind'), namespace: text('namespace'), name: text('name'), sha256: text('sha256') };
+  return isPacked ? { ...about, parts: partsOf(given['parts']) } : about;
+}
+
+function partsOf(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || value.length === 0 || value.length > maxParts)
+    throw new FormError(`\`parts\` of a statement is not a list of 1 to ${maxParts}`);
+  return value.map((digest: unknown): string => {
+    if (typeof digest !== 'string' || !isDigest(`sha256:${digest}`))
+      throw new FormError('`parts` of a statement holds something that is not 64 hexadecimal digits');
+    return digest;
+  });
 }
 
 function releaseRequest(value: unknown): { release: Parameters<typeof releaseStatement>[0]; purpose: KeyPurpose; byproducts: Byproducts } {

@@ -13,7 +13,9 @@ import { sign } from '../diagnostics/sign';
 import { digestOf, digestOfJson } from '../lib/digest';
 import { canonicalJson } from '../lib/json';
 import { objectName, type MeshObject, type SignedObject, type SignedRelease, type SourceMap } from './objects';
-import { assertObjectForm, assertReleaseForm, FormError, members } from './release-form';
+import { assertHolds } from './packing';
+import { assertReleaseForm, FormError, members } from './release-form';
+import { signedObjectMembers } from './signed-form';
 import type { Byproducts } from './statement';
 import type { TrustRoot } from './trust';
 import { verifyObject, verifyReleaseSignature, type Purpose } from './verify';
@@ -176,12 +178,12 @@ function readRelease(text: string): SignedRelease {
 }
 
 function readObject(path: string, text: string): SignedObject {
-  const { object, digest, jws } = members(readExact(text), 'the file', ['object', 'digest', 'jws']);
-  assertObjectForm(object);
+  const { object, digest, jws, packed } = signedObjectMembers(readExact(text), 'the file');
   if (objectPath(object) !== path) throw new FormError(`it holds the object of \`${objectPath(object)}\``);
   if (digest !== digestOfJson(object)) throw new FormError('its digest is not that of its object');
   if (typeof jws !== 'string') throw new FormError('`jws` is not a text');
-  return { object, digest: digestOfJson(object), jws };
+  if (packed !== undefined) assertHolds(packed, object);
+  return { object, digest: digestOfJson(object), jws, ...(packed === undefined ? {} : { packed }) };
 }
 
 function readSources(text: string): SourceMap {

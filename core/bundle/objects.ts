@@ -92,11 +92,13 @@ export type ObjectName = string & { readonly __brand: 'ObjectName' };
 export const objectName = (object: Pick<MeshObject, 'kind' | 'metadata'>): ObjectName =>
   `${object.kind}/${object.metadata.namespace}/${object.metadata.name}` as ObjectName;
 
-/** An object and the compact JWS (EdDSA) over the canonical JSON of {environment, kind, namespace, name, sha256}. */
+/** An object and the compact JWS (EdDSA) over the canonical JSON of {environment, kind, namespace, name, sha256}, with `parts` for a packed one. */
 export interface SignedObject {
   readonly object: MeshObject;
   readonly digest: Digest;
   readonly jws: string;
+  /** Of an object that is too big for one resource: the same content as the base64 of the parts that were signed (packing.ts). */
+  readonly packed?: readonly string[];
 }
 
 /** The map of everything in force. */

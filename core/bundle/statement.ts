@@ -6,6 +6,7 @@ import { digestOfJson, type Digest } from '../lib/digest';
 import { canonicalJson } from '../lib/json';
 import type { MeshObject, Release } from './objects';
 import { objectName } from './objects';
+import { partDigests } from './packing';
 
 /** JWS `typ`: keeps a signature over the one kind from being taken for the other. */
 export const objectType = 'meshwright-object+jws';
@@ -18,16 +19,19 @@ export interface ObjectStatement {
   readonly namespace: string;
   readonly name: string;
   readonly sha256: string;
+  /** Of an object that is packed (see packing.ts): the SHA-256 of each part in order, so that one signature covers the whole and every part. */
+  readonly parts?: readonly string[];
 }
 
-/** The statement of an object for an environment. */
-export function objectStatement(object: MeshObject, environment: string): ObjectStatement {
+/** The statement of an object for an environment; with `packed`, its parts in base64. */
+export function objectStatement(object: MeshObject, environment: string, packed?: readonly string[]): ObjectStatement {
   return {
     environment,
     kind: object.kind,
     namespace: object.metadata.namespace,
     name: object.metadata.name,
     sha256: hex(digestOfJson(object)),
+    ...(packed === undefined ? {} : { parts: partDigests(packed) }),
   };
 }
 

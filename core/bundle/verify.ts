@@ -8,7 +8,10 @@ import { sign } from '../diagnostics/sign';
 import { digestOfJson, isDigest, type Digest } from '../lib/digest';
 import { canonicalJson } from '../lib/json';
 import type { MeshObject, Release, ReleaseSet } from './objects';
-import { assertObjectForm, assertReleaseForm, FormError, members } from './release-form';
+import { assertHolds, partDigest } from './packing';
+import { describePart, partOf, partStatement, type ObjectPart } from './parts';
+import { assertReleaseForm, FormError, members } from './release-form';
+import { signedObjectMembers } from './signed-form';
 import {
   describeObject,
   describeRelease,
@@ -51,15 +54,43 @@ export async function verifyObject(
   purpose: Purpose = 'live',
 ): Promise<Outcome<MeshObject>> {
   return guarded('the object', async () => {
-    const { object, digest, jws } = members(signed, 'the signed object', ['object', 'digest', 'jws']);
-    assertObjectForm(object);
+    const { object, digest, jws, packed } = signedObjectMembers(signed);
     const what = describeObject(object);
     assertDigest(what, digest, digestOfJson(object));
     const payload = await verifiedPayload({ what, jws, type: objectType, environment, trust, purpose });
-    const expected = objectStatement(object, environment);
+    const expected = objectStatement(object, environment, packed);
     if (!sameBytes(payload, statementBytes(expected)))
       throw new Refused(sign.otherStatement({ what, field: differingField(payload, expected) }));
+    // Last: nothing is unpacked that nobody has signed.
+    if (packed !== undefined) assertHolds(packed, object);
     return object;
+  });
+}
+
+/**
+ * Verifies one part of a packed object alone, as a resource of the Kubernetes API: that it was signed for this environment as this part of the object
+ * it names. What the parts hold together is seen when they are joined: `joinParts`, then `verifyObject`.
+ * @returns the part when everything holds; else one error (MW6001 to MW6008).
+ */
+export async function verifyPart(
+  resource: unknown,
+  environment: string,
+  trust: TrustRoot,
+  purpose: Purpose = 'live',
+): Promise<Outcome<ObjectPart>> {
+  return guarded('the part', async () => {
+    const part = partOf(resource);
+    if (part === null) throw new FormError('it has no `packed`');
+    const what = describePart(part);
+    if (part.environment !== environment) throw new Refused(sign.otherStatement({ what, field: 'environment' }));
+    const payload = await verifiedPayload({ what, jws: part.jws, type: objectType, environment, trust, purpose });
+    const digests = statedParts(payload);
+    const expected = partStatement(part, digests);
+    if (!sameBytes(payload, statementBytes(expected)))
+      throw new Refused(sign.otherStatement({ what, field: differingField(payload, expected) }));
+    if (digests.length !== part.parts || digests[part.part] !== partDigest(part.data))
+      throw new Refused(sign.otherStatement({ what, field: 'part' }));
+    return part;
   });
 }
 
@@ -206,6 +237,13 @@ function byproductsIn(payload: Uint8Array): Byproducts {
   return byproducts;
 }
 
+/** The digests of parts a payload names; compared as a whole like everything in it. */
+function statedParts(payload: Uint8Array): readonly string[] {
+  const list = at(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload)), 'parts');
+  if (!Array.isArray(list) || !list.every((item) => typeof item === 'string')) throw new FormError('its signature covers no parts');
+  return list;
+}
+
 function at(value: unknown, ...path: readonly string[]): unknown {
   let here = value;
   for (const key of path) {
@@ -218,7 +256,8 @@ function at(value: unknown, ...path: readonly string[]): unknown {
 function differingField(payload: Uint8Array, expected: ReturnType<typeof objectStatement>): string {
   try {
     const stated: unknown = JSON.parse(new TextDecoder().decode(payload));
-    const field = Object.entries(expected).find(([name, value]) => at(stated, name) !== value)?.[0];
+    const different = ([name, value]: [string, unknown]): boolean => canonicalJson(at(stated, name) ?? null) !== canonicalJson(value);
+    const field = Object.entries(expected).find(different)?.[0];
     return field === 'sha256' ? 'content' : (field ?? 'form');
   } catch {
     return 'form';

@@ -115,6 +115,23 @@ export const sign = {
     message: ({ path, reason }) => `bundle file \`${path}\`: ${reason}`,
     help: () => 'build the bundle again; do not edit it by hand',
   }),
+  objectTooLarge: defineDiagnostic<{ what: string; reason: string }>({
+    code: 'MW6021',
+    slug: 'object-too-large',
+    severity: 'error',
+    summary: 'An object is too big to be signed, packed as it may be.',
+    message: ({ what, reason }) => `\`${what}\` is too big: ${reason}`,
+    help: () => 'split the service or the workload it configures; it has far more rules or routes than a proxy can hold',
+  }),
+  releaseTooLarge: defineDiagnostic<{ release: string; size: number; objects: number; most: number }>({
+    code: 'MW6022',
+    slug: 'release-too-large',
+    severity: 'error',
+    summary: 'A release names more objects than one resource of the Kubernetes API can hold.',
+    message: ({ release, size, objects, most }) =>
+      `\`${release}\` names ${objects} objects and has ${size} bytes packed, more than the ${most} that the Kubernetes API may hold`,
+    help: () => 'split the environment in two, each with its own namespaces and its own release',
+  }),
   signerUnreachable: defineDiagnostic<{ socket: string; reason: string }>({
     code: 'MW6030',
     slug: 'signer-unreachable',

@@ -5,6 +5,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { objectName, type MeshObject, type ReleaseSet, type SignedObject, type SignedRelease } from '../../core/bundle/objects';
+import { signedObjectMembers } from '../../core/bundle/signed-form';
 import { verifyObject, verifyReleaseSignature } from '../../core/bundle/verify';
 import type { TrustRoot } from '../../core/bundle/trust';
 import { enforce } from '../../core/diagnostics/enforce';
@@ -158,7 +159,9 @@ export async function verifiedObject(input: unknown, environment: string, trust:
 }
 
 function signedObject(object: MeshObject, parsed: unknown): SignedObject {
-  return { object, digest: digestOfJson(object), jws: textOf(fieldsOf(parsed, 'the object'), 'jws', 1 << 20) };
+  const { packed } = signedObjectMembers(parsed);
+  const jws = textOf(fieldsOf(parsed, 'the object'), 'jws', 1 << 20);
+  return { object, digest: digestOfJson(object), jws, ...(packed === undefined ? {} : { packed }) };
 }
 
 async function readLive(text: string | null, environment: string, trust: TrustRoot): Promise<Live | null> {

@@ -2,6 +2,7 @@
 import { CompactSign, exportJWK, generateKeyPair, type CryptoKey } from 'jose';
 import { byproductsOf, type Bundle } from '../../core/bundle/bundle';
 import { apiVersion, objectName, type MeshObject, type Release, type SignedObject, type SignedRelease } from '../../core/bundle/objects';
+import { packObject } from '../../core/bundle/packing';
 import { objectStatement, objectType, releaseStatement, releaseType, statementBytes, type Byproducts } from '../../core/bundle/statement';
 import { thumbprint, type PublicJwk } from '../../core/bundle/trust';
 import { digestOfJson } from '../../core/lib/digest';
@@ -28,8 +29,9 @@ export async function signTestObject(
   environment: string,
   header: Record<string, unknown> = {},
 ): Promise<SignedObject> {
-  const jws = await testJws(signer, statementBytes(objectStatement(object, environment)), { typ: objectType, ...header });
-  return { object, digest: digestOfJson(object), jws };
+  const packed = packObject(object);
+  const jws = await testJws(signer, statementBytes(objectStatement(object, environment, packed)), { typ: objectType, ...header });
+  return { object, digest: digestOfJson(object), jws, ...(packed === undefined ? {} : { packed }) };
 }
 
 export async function signTestRelease(signer: TestSigner, release: Release, byproducts: Byproducts = {}): Promise<SignedRelease> {
