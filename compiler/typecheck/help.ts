@@ -32,6 +32,16 @@ const helps: readonly Help[] = [
   { when: /\$\{number\}%`|'Percent'/, help: 'write a percentage such as `10%` or `0.5%`' },
   { when: /\$\{number\}-\$\{number\}-\$\{number\}`|'IsoDate'/, help: 'write a date such as `2027-01-31`' },
   { when: /\$\{number\}\.\$\{number\}\.\$\{number\}`|'SemVer'/, help: 'write a version of three numbers, such as `1.4.0`' },
+  {
+    when: /'ProductRange'/,
+    help: "give the first version that is taken, the first that is not, or both: `{ min: '1.36.0', below: '1.41.0' }`",
+  },
+  {
+    when: /'Deployer'/,
+    help: "name who deploys: `group('sre')`, `githubActions({ ... })`, `kubernetesUser('ada')`, `kubernetesAccount('ci/deployer')`",
+  },
+  { when: /type '`\$\{string\}\/`'/, help: 'end the prefix with `/`: `ghcr.io/acme/`' },
+  { when: /type '`\$\{string\}\/\$\{string\}`'/, help: 'write two names with a slash between them: `acme/books`' },
   { when: /GET \/\$\{string\}|RequestLine/, help: 'write a method, a space and a path: `GET /reviews/{id}`' },
   { when: /GrpcMethod/, help: 'write a gRPC method: `books.v1.Reviews/Get`' },
   { when: /'(?:readonly )?never\[\]'|type '\[\]'|Type '\[\]'|Source has 0 element|source may have fewer/, help: 'give at least one' },

@@ -181,4 +181,52 @@ export const holes: readonly Hole[] = [
     ...books(`export const nobody = never({ from: productpage, to: reviews });`, `import { never } from 'meshwright/policy';`),
     code: 'MW4007',
   },
+  ...[
+    ['30', 'a range that is empty', `version: { min: '2.0.0', below: '1.0.0', downgrade: 'deny' }`, 'MW2125'],
+    ['31', 'images by a tag', `images: { from: ['ghcr.io/acme/books:1.0.0'] as unknown as ['a/'], digest: 'optional' }`, 'MW2124'],
+    ['32', 'a registry in capitals', `images: { from: ['GHCR.io/acme/'], digest: 'optional' }`, 'MW2124'],
+    ['33', 'images without a registry', `images: { from: ['acme/'], digest: 'optional' }`, 'MW2124'],
+    ['34', 'signatures of images', `images: { from: ['ghcr.io/acme/'], digest: 'required', signedBy: ['acme'] }`, 'MW3023'],
+  ].map(([number = '', what = '', rule = '', code]): Hole => ({
+    number,
+    what,
+    ...books(`export const rule = details.deploys({ by: [group('sre-oncall')], ${rule} });`, `import { group } from 'meshwright/policy';`),
+    code: code as Hole['code'],
+  })),
+  ...[
+    ['36', 'a branch as git writes it', `githubActions({ repository: 'acme/books', branch: 'refs/heads/main' })`, 'MW2124'],
+    ['37', 'a branch by a pattern', `githubActions({ repository: 'acme/books', branch: 'release/*' })`, 'MW2124'],
+    ['38', 'everybody', `group('system:authenticated')`, 'MW2120'],
+    ['39', 'an account as a user', `kubernetesUser('system:serviceaccount:ci:deployer')`, 'MW2120'],
+    ['40', 'one deployer twice', `group('sre'), group('sre')`, 'MW2126'],
+    [
+      '42',
+      'nobody whom two rules name',
+      `kubernetesUser('ada')], mode: 'deny' });
+export const other = details.deploys({ by: [kubernetesUser('bob')`,
+      'MW4103',
+    ],
+  ].map(([number = '', what = '', by = '', code]): Hole => ({
+    number,
+    what,
+    ...books(
+      `export const rule = details.deploys({ by: [${by}] });`,
+      `import { githubActions, group, kubernetesUser } from 'meshwright/policy';\nvoid [githubActions, group, kubernetesUser];`,
+    ),
+    code: code as Hole['code'],
+  })),
+  {
+    number: '42',
+    what: 'versions of nothing',
+    file: 'platform/hole.policy.ts',
+    text: `import { mesh } from '../mesh.policy';\nexport const nothing = mesh.versions({ ranges: {} });\n`,
+    code: 'MW2106',
+  },
+  {
+    number: '35',
+    what: 'an Envoy that the mesh does not run',
+    file: 'platform/hole.policy.ts',
+    text: `import { mesh } from '../mesh.policy';\nexport const old = mesh.versions({ ranges: { envoy: { below: '1.40.0' } } });\n`,
+    code: 'MW3202',
+  },
 ];

@@ -1,6 +1,6 @@
 import type { kind } from './marks';
 import type { Env, Scope } from './names';
-import type { AtLeastOne, NonEmpty, SemVer } from './units';
+import type { NonEmpty, SemVer } from './units';
 
 /** Who deploys, by an exact name that the cluster or the CI proves. */
 export interface Deployer {
@@ -48,6 +48,8 @@ export interface DeploySpec {
   readonly mode?: 'deny' | 'warn' | 'audit';
 }
 export type Product = 'istiod' | 'istio-proxy' | 'envoy' | 'kubernetes' | 'gateway-api' | 'jaeger' | 'kiali' | 'prometheus';
+/** At least one bound. Written out, so that a mistake prints this name. */
+export type ProductRange = { readonly min: SemVer; readonly below?: SemVer } | { readonly min?: SemVer; readonly below: SemVer };
 /** `of` may be at most `minor` minor versions older than `behind`, and not newer. */
 export interface Skew {
   readonly of: Product;
@@ -55,7 +57,7 @@ export interface Skew {
   readonly minor: number;
 }
 export interface ProductRules {
-  readonly ranges: AtLeastOne<{ readonly [K in Product]?: AtLeastOne<VersionRange> }>;
+  readonly ranges: { readonly [K in Product]?: ProductRange };
   readonly skew?: NonEmpty<Skew>;
   readonly only?: NonEmpty<Env>;
   readonly mode?: 'deny' | 'warn' | 'audit';

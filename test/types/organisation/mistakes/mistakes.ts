@@ -2,7 +2,7 @@
  * Mistakes, each refused by tsc; it reads as a file of team books. A directive alone would also hide a wrong error, so ../../mistakes.test.ts takes
  * the directives out and compares what tsc says with the words after `says:`.
  */
-import { anyone, canary, errorRate, external, gateway, group, http, internet, issuer, jwks, mostly, namespace, per, postgres, secret, service, tagged, tls, waive, workload, never } from 'meshwright/policy';
+import { anyone, canary, errorRate, external, gateway, githubActions, group, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, per, postgres, secret, service, tagged, tls, waive, workload, never } from 'meshwright/policy';
 import { ask } from 'meshwright/testing';
 import { cart, mailer } from '#orders';
 import { edge, google } from '#platform';
@@ -158,3 +158,25 @@ export const j9 = web.route({ otherwise: { to: 'v1', retry: { atMost: 9, perTry:
 export const k1 = mesh.rollout({ for: mesh, waves: ['half', '100%'], hold: '1s' });
 // @ts-expect-error 64 a patch for every Envoy there will ever be | says: '{}' is not assignable to type 'AtLeastOne<VersionRange>'
 export const k2 = web.patch({ direction: 'inbound', envoy: {}, because: 'x', merge: { a: 1 } });
+
+// ── who deploys what ──
+// @ts-expect-error 65 deployed by nobody | says: Source has 0 element(s) but target requires 1
+export const m1 = reviews.deploys({ by: [] });
+// @ts-expect-error 66 a deployer that is a text | says: 'string' is not assignable to type 'Deployer'
+export const m2 = reviews.deploys({ by: ['sre'] });
+// @ts-expect-error 67 half a name of a registry | says: '"ghcr.io/acme"' is not assignable to type '`${string}/`'
+export const m3 = reviews.deploys({ by: [group('sre')], images: { from: ['ghcr.io/acme'], digest: 'required' } });
+// @ts-expect-error 68 a repository without its owner | says: '"books"' is not assignable to type '`${string}/${string}`'
+export const m4 = reviews.deploys({ by: [githubActions({ repository: 'books', branch: 'main' })] });
+// @ts-expect-error 69 images without a word about digests | says: Property 'digest' is missing
+export const m5 = reviews.deploys({ by: [group('sre')], images: { from: ['ghcr.io/acme/'] } });
+// @ts-expect-error 70 a version without a word about going back | says: Property 'downgrade' is missing
+export const m6 = reviews.deploys({ by: [group('sre')], version: { min: '1.4.0' } });
+// @ts-expect-error 71 an account without its namespace | says: '"deployer"' is not assignable to parameter of type '`${string}/${string}`'
+export const m7 = reviews.deploys({ by: [kubernetesAccount('deployer')] });
+// @ts-expect-error 72 a product that nobody knows | says: 'nginx' does not exist in type
+export const m8 = mesh.versions({ ranges: { nginx: { min: '1.0.0' } } });
+// @ts-expect-error 73 a range that says nothing | says: '{}' is not assignable to type 'ProductRange'
+export const m9 = mesh.versions({ ranges: { envoy: {} } });
+// @ts-expect-error 74 deploying another team's gateway | says: Property 'deploys' does not exist on type 'SharedGateway<
+export const n1 = edge.deploys({ by: [group('sre')] });
