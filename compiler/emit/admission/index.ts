@@ -5,8 +5,9 @@ import { apiVersion, type AdmissionRules } from '../../../core/bundle/objects';
 import { emit } from '../../../core/diagnostics/emit';
 import type { Diagnostic, Outcome } from '../../../core/diagnostics/diagnostic';
 import type { DeployRule, MeshIr, ProductRule, Service, Workload } from '../../../core/ir/ir';
-import { sortedUnique } from '../../../core/lib/order';
+import { sortedBy, sortedUnique } from '../../../core/lib/order';
 import type { Range } from '../../../core/lib/version';
+import { formatDeployer } from '../../../core/mesh/deploy-time';
 
 /** The label that the webhook reads a pod's declared version from. */
 const versionLabel = 'version';
@@ -15,9 +16,11 @@ const versionLabel = 'version';
 export function emitAdmission(ir: MeshIr): Outcome<AdmissionRules> {
   const services = new Map(ir.services.map((service) => [service.key, service]));
   const namespaces = sortedUnique(ir.namespaces.map((namespace) => namespace.name));
-  const deploys = ir.deploys.map(deployRule);
-  const workloads = ir.workloads.map((workload) => declaredWorkload(workload, services.get(workload.key)));
-  const products = ir.products.map(productRules);
+  const deploys = sortedBy(ir.deploys, (rule) => rule.id).map(deployRule);
+  const workloads = sortedBy(ir.workloads, (workload) => workload.key).map((workload) =>
+    declaredWorkload(workload, services.get(workload.key)),
+  );
+  const products = sortedBy(ir.products, (rule) => rule.id).map(productRules);
   // an object in the Kubernetes API holds no empty list
   const spec = {
     environment: ir.environment,
@@ -38,16 +41,22 @@ function deployRule({ id, mode, namespace, workloads, by, images, version }: Dep
     id,
     mode,
     namespace,
-    ...(workloads === null ? {} : { workloads }),
-    by,
-    ...(images === null ? {} : { images: { from: images.from, digest: images.digest } }),
+    ...(workloads === null ? {} : { workloads: sortedUnique(workloads) }),
+    by: sortedBy(by, formatDeployer),
+    ...(images === null ? {} : { images: { from: sortedUnique(images.from), digest: images.digest } }),
     ...(version === null ? {} : { version: { ...range(version), downgrade: version.downgrade } }),
   };
 }
 
 function declaredWorkload({ key, principal, serviceAccount, kind }: Workload, service: Service | undefined) {
   const versions = service?.versionLabel === versionLabel ? service.versions : [];
-  return { workload: key, principal, serviceAccount, ...(versions.length > 0 ? { versions } : {}), injected: runsInPods[kind] };
+  return {
+    workload: key,
+    principal,
+    serviceAccount,
+    ...(versions.length > 0 ? { versions: sortedUnique(versions) } : {}),
+    injected: runsInPods[kind],
+  };
 }
 /** What runs in pods gets the agent and Envoy, a gateway's too. A workload on a machine of its own would not: policy declares none yet. */
 const runsInPods: { readonly [kind in Workload['kind']]: boolean } = { service: true, workload: true, gateway: true };
@@ -57,7 +66,7 @@ function productRules({ id, mode, ranges, skew }: ProductRule) {
     id,
     mode,
     ranges: Object.fromEntries(ranges.map((one) => [one.product, range(one)])),
-    ...(skew.length > 0 ? { skew } : {}),
+    ...(skew.length > 0 ? { skew: sortedBy(skew, (one) => `${one.of} ${one.behind} ${String(one.minor).padStart(2, '0')}`) } : {}),
   };
 }
 
