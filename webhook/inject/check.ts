@@ -1,0 +1,59 @@
+/** The validating side: whether a pod that must have a sidecar has it, unaltered, after all that changes pods has run. */
+import { inject as says } from '../../core/diagnostics/inject';
+import { workloadNameOf } from '../../core/mesh/pod';
+import { conflict, mountTaken } from './conflicts';
+import { difference } from './difference';
+import { asksForSidecar, firstDifference, untouched, wantedFor, type InjectionContext } from './inject';
+import { NotAPod, readPod, type Container, type Pod } from './pod';
+import { isFault, type Fault } from './settings';
+import { sidecarName } from './template';
+
+export interface CheckContext extends InjectionContext {
+  /** Whether policy declares the pod's workload as injected: then the pod may not do without. */
+  readonly required: boolean;
+}
+
+/**
+ * What is wrong with a pod's sidecar; null when nothing is. Give `old` on an update: a running pod may have the sidecar of an earlier template, and then
+ * all that is asked is that nobody changes it.
+ */
+export function checkInjected(value: unknown, context: CheckContext, old?: unknown): Fault | null {
+  if (untouched.includes(context.namespace)) return null;
+  try {
+    const pod = readPod(value);
+    return old === undefined ? checkMade(pod, context) : checkChanged(pod, readPod(old));
+  } catch (error) {
+    if (error instanceof NotAPod) return { field: 'the object', diagnostic: says.notAPod({ reason: error.message }) };
+    throw error;
+  }
+}
+
+function checkMade(pod: Pod, context: CheckContext): Fault | null {
+  const asked = asksForSidecar(pod, context);
+  if (typeof asked === 'object') return asked;
+  if (!asked) {
+    const workload = `${context.namespace}/${workloadNameOf(pod.labels) ?? '?'}`;
+    return context.required ? { field: 'spec.initContainers', diagnostic: says.notInjected({ workload }) } : null;
+  }
+  const wanted = wantedFor(pod, context);
+  if (isFault(wanted)) return wanted;
+  const place = firstDifference(pod, wanted);
+  return place === null ? conflict(pod, wanted.podSettings, true) : { field: place, diagnostic: says.altered({}) };
+}
+
+/** Of a running pod's sidecar only the image can be changed at all; a container that comes later may not mount what is the sidecar's. */
+function checkChanged(pod: Pod, old: Pod): Fault | null {
+  for (const container of oursIn(old)) {
+    const now = oursIn(pod).find(({ name }) => name === container.name);
+    const place = difference(container.fields, now?.fields, now?.path ?? container.path);
+    if (place !== null) return { field: place, diagnostic: says.altered({}) };
+  }
+  for (const container of pod.containers) {
+    const faulty = oursIn(old).length > 0 && container.name !== sidecarName ? mountTaken(container) : null;
+    if (faulty !== null) return faulty;
+  }
+  return null;
+}
+
+const oursIn = (pod: Pod): readonly Container[] =>
+  pod.containers.filter(({ list, name }) => list === 'initContainers' && name === sidecarName);
