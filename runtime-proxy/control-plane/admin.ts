@@ -21,6 +21,8 @@ export interface AdminContext {
   readonly metrics: Metrics;
   readonly now: () => number;
   readonly ready: () => boolean;
+  /** Whether objects and releases come by the Kubernetes API, and not here. */
+  readonly byApi: boolean;
   /** Registers for each new status; answers how to leave. */
   readonly watch: (listener: (status: RolloutStatus) => void) => () => void;
 }
@@ -57,16 +59,11 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     return { status: 202, json: { generation: store.live()?.signed.release.generation } };
   };
   let putting: Promise<unknown> = Promise.resolve();
-
-  return [
-    { method: 'GET', path: '/healthz', open: true, answer: () => plain(200, 'ok\n') },
-    { method: 'GET', path: '/readyz', open: true, answer: () => (context.ready() ? plain(200, 'ok\n') : plain(503, 'not ready\n')) },
-    {
-      method: 'GET',
-      path: '/metrics',
-      open: true,
-      answer: () => ({ stream: (response) => metricsHandler(context.metrics)(response.req, response) }),
-    },
+  const notHere = (): AdminAnswer => ({
+    status: 409,
+    json: { error: 'objects and releases come by the Kubernetes API here: deploy with target `kubernetes`' },
+  });
+  const written: readonly AdminRoute[] = [
     {
       method: 'PUT',
       path: '/v1/objects/:digest',
@@ -78,14 +75,6 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
         const known = store.object(given) !== undefined;
         await store.putObject(value);
         return { status: known ? 200 : 201, json: { name: objectName(value.object), digest: value.digest } };
-      },
-    },
-    {
-      method: 'GET',
-      path: '/v1/objects/:digest',
-      answer: ({ params }) => {
-        const found = store.object(digestIn(params['digest']));
-        return found ? { status: 200, json: found } : { status: 404, json: { error: 'no such object' } };
       },
     },
     {
@@ -107,6 +96,25 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
         const done = putting.then(() => putRelease(body)); // one at a time: each must follow the one before
         putting = done.catch(() => undefined);
         return done;
+      },
+    },
+  ];
+  return [
+    ...(context.byApi ? written.map((route) => ({ ...route, answer: notHere })) : written),
+    { method: 'GET', path: '/healthz', open: true, answer: () => plain(200, 'ok\n') },
+    { method: 'GET', path: '/readyz', open: true, answer: () => (context.ready() ? plain(200, 'ok\n') : plain(503, 'not ready\n')) },
+    {
+      method: 'GET',
+      path: '/metrics',
+      open: true,
+      answer: () => ({ stream: (response) => metricsHandler(context.metrics)(response.req, response) }),
+    },
+    {
+      method: 'GET',
+      path: '/v1/objects/:digest',
+      answer: ({ params }) => {
+        const found = store.object(digestIn(params['digest']));
+        return found ? { status: 200, json: found } : { status: 404, json: { error: 'no such object' } };
       },
     },
     {

@@ -1,29 +1,27 @@
 /** The control plane as a server. */
 import * as fs from 'node:fs/promises';
-import * as path from 'node:path';
 import type { RolloutStatus } from '../../core/bundle/status';
+import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { systemClock } from '../../platform/clock';
-import { readTextIfThere, writeFileAtomic } from '../../platform/files';
+import { readTextIfThere } from '../../platform/files';
 import { createLog, type Log } from '../../platform/log';
 import { createMetrics } from '../../platform/metrics';
 import { holdIdentity, type Svid } from '../ca/client';
-import { parseInventory, watchInventory } from '../discovery/inventory-file';
+import type { KubernetesConfig } from '../kubernetes/cluster';
 import { adminToken, serveAdmin } from '../rpc/admin-http';
 import { serverCredentials } from '../rpc/credentials';
-import { fieldsOf, numberOf, textOf } from '../rpc/decode';
 import { bind, createServer, stopServer } from '../rpc/server';
-import { takeFolder } from '../rpc/state-folder';
 import { addWire } from './ads';
-import { adminRoutes, readTrust } from './admin';
+import { adminRoutes } from './admin';
 import { Plane } from './plane';
-import { openStore } from './store';
+import { openSources } from './sources';
 
 /** The control plane's configuration file, JSON. */
 export interface ControlPlaneConfig {
   readonly environment: string;
   readonly trustDomain: string;
-  /** Objects, the live release, its own identity (0600); made when it is not there. */
-  readonly stateDir: string;
+  /** Objects, the live release, its own identity (0600); made when it is not there. Absent on Kubernetes, which keeps all that. */
+  readonly stateDir?: string;
   /** gRPC for Envoys and agents. Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
   /** HTTP, loopback. */
@@ -32,10 +30,15 @@ export interface ControlPlaneConfig {
   readonly adminTokenFile: string;
   /** Who may sign: the trust root. Read at each use. */
   readonly trustFile: string;
-  readonly inventoryFile: string;
+  /** What runs where. Absent on Kubernetes. */
+  readonly inventoryFile?: string;
+  /** Takes objects, Release and what runs where from the Kubernetes API. */
+  readonly kubernetes?: KubernetesConfig;
   readonly ca: { readonly address: string; readonly trustFile: string };
-  /** A join token for `spiffe://<trust domain>/ns/meshwright/sa/control-plane`, needed when there is no identity that has not lapsed. */
-  readonly joinTokenFile: string;
+  /** A join token for `spiffe://<trust domain>/ns/meshwright/sa/control-plane`, needed when there is no identity that has not lapsed; removed once it is spent. */
+  readonly joinTokenFile?: string;
+  /** In its place on Kubernetes: the pod's projected service-account token, which rotates and stays. */
+  readonly tokenFile?: string;
 }
 export interface RunningControlPlane {
   readonly adminUrl: string;
@@ -54,8 +57,6 @@ export async function serveControlPlane(
 ): Promise<RunningControlPlane> {
   const log = options.log ?? createLog('control-plane');
   const now = (): number => Date.now();
-  await fs.mkdir(config.stateDir, { recursive: true, mode: 0o700 });
-  const giveBack = await takeFolder(config.stateDir, 'control-plane');
   const metrics = createMetrics();
   const counters = {
     responses: metrics.counter({
@@ -77,63 +78,55 @@ export async function serveControlPlane(
     counters.generation.set(status.generation);
     counters.state.reset();
     counters.state.set({ state: status.state }, 1);
+    sources.onStatus(status);
     for (const watcher of watchers) watcher(status);
   };
-  const store = await openStore(config.stateDir, config.environment, await readTrust(config.trustFile), (diagnostic) => {
+  const say = (diagnostic: Diagnostic): void => {
+    if (diagnostic.severity === 'info') return log.debug({ code: diagnostic.code }, diagnostic.message);
     counters.damaged.inc();
     log.error({ code: diagnostic.code }, diagnostic.message);
-  });
-  const identityFile = path.join(config.stateDir, 'identity.json');
+  };
+  const tokenFile = config.tokenFile ?? config.joinTokenFile;
+  if (tokenFile === undefined)
+    throw new Error('the configuration has neither `tokenFile` nor `joinTokenFile`: give one to prove itself with');
+  const sources = await openSources(config, say, log);
+  const { store } = sources;
   const holder = await holdIdentity(
     {
       trustDomain: config.trustDomain,
       address: config.ca.address,
       trust: await fs.readFile(config.ca.trustFile, 'utf8'),
-      token: async () => (await readTextIfThere(config.joinTokenFile))?.trim() || null,
-      kept: readIdentity(await readTextIfThere(identityFile)),
+      token: async () => (await readTextIfThere(tokenFile))?.trim() || null,
+      kept: await sources.identity.kept(),
     },
     { clock: systemClock, log, ...(options.signal ? { signal: options.signal } : {}) },
   );
-  await fs.rm(config.joinTokenFile, { force: true }); // spent, or not needed
   const credentials = serverCredentials(holder.current(), 'required');
   const keep = (svid: Svid): void => {
     credentials.rotate(svid);
-    writeFileAtomic(identityFile, JSON.stringify(svid), { mode: 0o600 }).catch((error: unknown) =>
-      log.error({ err: error }, 'cannot keep the own identity'),
-    );
+    sources.identity.keep(svid).catch((error: unknown) => log.error({ err: error }, 'cannot keep the own identity'));
   };
   keep(holder.current());
   holder.onRotation(keep);
 
-  const plane = new Plane(config.environment, store, log, now, {
-    onStatus,
-    onTurn: (seconds) => counters.turn.observe(seconds),
-    onNack: () => counters.nacks.inc(),
-  });
-  // A restart while the file is broken or away must not take every proxy out of the inventory: the last good one is kept.
-  const keptFile = path.join(config.stateDir, 'inventory.json');
-  const kept = parseInventory((await readTextIfThere(keptFile)) ?? '', keptFile).value ?? null;
-  const inventory = await watchInventory(config.inventoryFile, {
-    kept,
-    onChange: (next) => {
-      plane.setInventory(next);
-      if (next === kept) return;
-      writeFileAtomic(keptFile, JSON.stringify(next), { mode: 0o600 }).catch((error: unknown) =>
-        log.error({ err: error }, 'cannot keep the inventory'),
-      );
-    },
-    onTrouble: ({ diagnostics }) => log.error({ code: diagnostics[0]?.code }, diagnostics[0]?.message ?? 'the inventory cannot be used'),
-  });
+  const plane = new Plane(
+    config.environment,
+    store,
+    log,
+    now,
+    { onStatus, onTurn: (seconds) => counters.turn.observe(seconds), onNack: () => counters.nacks.inc() },
+    sources.role,
+  );
   const server = createServer();
   addWire(server, plane, log, now, { onResponse: (type) => counters.responses.inc({ type }), onRefusedPeer: () => counters.refused.inc() });
   const close = async (): Promise<void> => {
-    inventory.close();
-    holder.close();
     await plane.close();
+    await sources.close();
+    holder.close();
     await stopServer(server, 200);
-    await giveBack();
   };
   try {
+    await sources.drive(plane);
     const port = await bind(server, config.listen.host, config.listen.port, credentials.credentials);
     const watch = (listener: (status: RolloutStatus) => void): (() => void) => {
       watchers.add(listener);
@@ -145,7 +138,8 @@ export async function serveControlPlane(
       plane,
       metrics,
       now,
-      ready: () => holder.current().notAfter > now(),
+      ready: () => holder.current().notAfter > now() && sources.isSynced(),
+      byApi: config.kubernetes !== undefined,
       watch,
     });
     const admin = await serveAdmin(config.admin, await adminToken(config.adminTokenFile), routes, log);
@@ -165,17 +159,5 @@ export async function serveControlPlane(
   } catch (error) {
     await close();
     throw error;
-  }
-}
-
-function readIdentity(text: string | null): Svid | null {
-  if (text === null) return null;
-  try {
-    const fields = fieldsOf(JSON.parse(text), 'the identity');
-    const time = (key: string): number => numberOf(fields, key, 0, Number.MAX_SAFE_INTEGER);
-    const pem = (key: string): string => textOf(fields, key, 1 << 20);
-    return { key: pem('key'), chain: pem('chain'), trust: pem('trust'), obtained: time('obtained'), notAfter: time('notAfter') };
-  } catch {
-    return null; // a damaged identity is no identity: a join token makes another
   }
 }

@@ -25,6 +25,7 @@ import type { Serves } from '../bind/endpoints';
 import type { Instance, Inventory } from '../inventory';
 import { ProxyLink, type Target, type WriteResponse } from './proxy-link';
 import { inRange, nothing, objectSet, ResourceMaker, type EncodedByName, type ObjectSet, type PartResources } from './resources';
+import { RemoteProxies, type RemoteProxy, type Serving } from './remote';
 import { emptyStatus, statusOf, type KnownProxy } from './status';
 import { planOf, type Live, type Seen, type Store } from './store';
 
@@ -40,7 +41,7 @@ interface Entry {
   concerned: { readonly [part in Part]: boolean };
   unconfigured: boolean;
   /** What it takes calls for, as far as its agent has said. */
-  serving: string;
+  serving: Serving;
 }
 export interface PlaneEvents {
   readonly onStatus: (status: RolloutStatus) => void;
@@ -48,11 +49,23 @@ export interface PlaneEvents {
   readonly onNack: (instance: string) => void;
 }
 
-/** Changes when what an instance takes calls for does. */
-const servingKey = (report: AgentReport | null): string =>
-  report === null ? 'unknown' : report.live && !report.draining ? Object.keys(report.activity.listeners).sort().join() : 'no';
+/** What this replica is among several; alone, it decides everything. */
+export interface PlaneRole {
+  /** Whether it moves the roll-out on. One that does not assigns by what was decided elsewhere. */
+  readonly leads: () => boolean;
+  /** Proxies that are connected to other replicas. */
+  readonly remote: RemoteProxies;
+  /** Whether places come by themselves: what cannot be bound yet is waited for, and no reason to abort. */
+  readonly settles: boolean;
+}
+const alone: PlaneRole = { leads: () => true, remote: new RemoteProxies(), settles: false };
+
+/** The listeners that an instance takes calls on; null: nobody knows. */
+const servingOf = (report: AgentReport | null): Serving =>
+  report === null ? null : report.live && !report.draining ? Object.keys(report.activity.listeners).sort() : [];
 const bothStable = { inbound: 'stable', outbound: 'stable' } as const;
 const tickMs = 200;
+const writePauseMs = 1_000;
 
 export class Plane {
   readonly #entries = new Map<string, Entry>();
@@ -67,6 +80,11 @@ export class Plane {
   #dirty = false;
   #lastTurnMs = 0;
   #closed = false;
+  /** What the last turn served by: what the store says meanwhile counts from the next turn on. */
+  #current: Live | null = null;
+  /** A decision that is being written: no other one is made meanwhile. */
+  #writing: Promise<void> | null = null;
+  #writeAgainAt = 0;
 
   constructor(
     readonly environment: string,
@@ -74,6 +92,7 @@ export class Plane {
     readonly log: Log,
     readonly now: () => number,
     readonly events: PlaneEvents,
+    readonly role: PlaneRole = alone,
   ) {
     this.#status = emptyStatus(environment, now());
     this.#timer = setInterval(() => this.#tick(), tickMs);
@@ -128,8 +147,8 @@ export class Plane {
     entry.link?.observe(report);
     this.#noteSeen(identity);
     // When it begins or ceases to serve, its callers are told: endpoints only.
-    const serving = servingKey(report);
-    if (serving !== entry.serving) {
+    const serving = servingOf(report);
+    if (serving?.join() !== entry.serving?.join()) {
       entry.serving = serving;
       for (const link of this.#links()) this.#refreshEndpoints(link);
     }
@@ -149,9 +168,8 @@ export class Plane {
   /** Puts a verified release in force. */
   async begin(signed: SignedRelease): Promise<void> {
     await this.#exclusive(async () => {
+      await this.#writing;
       await this.store.setLive({ signed, progress: beginRollout(planOf(signed), this.now()) });
-      // What was candidate is stable now; nobody has anything of the new candidate.
-      for (const entry of this.#entries.values()) entry.sets = bothStable;
     });
     this.log.info({ generation: signed.release.generation, commit: signed.release.commit }, 'a release is in force');
     this.touch();
@@ -197,13 +215,14 @@ export class Plane {
     this.#closed = true;
     clearInterval(this.#timer);
     await this.#running;
+    await this.#writing;
   }
 
   async #turns(): Promise<void> {
     while (this.#dirty && !this.#closed) {
       this.#dirty = false;
       const started = performance.now();
-      await this.#exclusive(() => this.#turn());
+      await this.#exclusive(async () => this.#turn());
       this.onSent();
       this.#lastTurnMs = performance.now() - started;
       this.events.onTurn(this.#lastTurnMs / 1000);
@@ -211,11 +230,18 @@ export class Plane {
     }
   }
 
-  async #turn(): Promise<void> {
+  #turn(): void {
     const live = this.store.live();
+    // What was candidate is stable now; nobody has anything of the new candidate.
+    if (live?.signed.digest !== this.#current?.signed.digest) for (const entry of this.#entries.values()) entry.sets = bothStable;
+    this.#current = null;
     // Not knowing what is in force is no reason to take anything away: proxies keep what they have until it is deployed again.
     if (this.store.isDamaged())
-      return this.#publish(null, this.#observe(null), 'the state is damaged: proxies keep what they have; deploy again');
+      return this.#publish(
+        null,
+        this.#observe(null),
+        this.store.why?.() ?? 'the state is damaged: proxies keep what they have; deploy again',
+      );
     if (live === null) {
       // Who comes with configuration had a release, which is lost here: another reason to leave it alone.
       for (const entry of this.#entries.values()) if (!entry.link?.broughtSome) this.#aim(entry, null);
@@ -226,48 +252,68 @@ export class Plane {
         lost ? 'no release is known here: proxies keep what they have; deploy again' : undefined,
       );
     }
+    this.#current = live;
     if (this.#inventory === null)
       return this.#publish(live, this.#observe(live), 'the inventory cannot be read: proxies keep what they have; repair it');
-    let { progress } = live;
+    this.#decide(live);
+    const assigned = assign(planOf(live.signed), live.progress, this.#observe(live));
+    for (const entry of this.#entries.values()) {
+      entry.sets = assigned.get(entry.instance) ?? bothStable;
+      this.#aim(entry, live);
+    }
+    this.#publish(live, this.#observe(live));
+    if (live.progress.phase.kind === 'converged' || live.progress.phase.kind === 'aborted') this.#prune();
+  }
+
+  /** Moves the roll-out on: what is decided is written, and counts from the turn after that; nobody hears of it before. */
+  #decide(live: Live): void {
+    if (!this.role.leads() || this.#writing !== null || this.now() < this.#writeAgainAt) return;
     const plan = planOf(live.signed);
+    let { progress } = live;
     for (;;) {
       const next = advance(plan, progress, this.#observe({ ...live, progress }), this.now());
       if (next === progress) break;
       progress = next;
     }
-    const current: Live = { ...live, progress };
-    if (progress !== live.progress) {
-      await this.store.setLive(current); // decided things are on disk before anybody hears of them
-      this.log.info({ generation: live.signed.release.generation, phase: progress.phase }, 'the roll-out moved');
-    }
-    const assigned = assign(plan, progress, this.#observe(current));
-    for (const entry of this.#entries.values()) {
-      entry.sets = assigned.get(entry.instance) ?? bothStable;
-      this.#aim(entry, current);
-    }
-    this.#publish(current, this.#observe(current));
-    if (progress.phase.kind === 'converged' || progress.phase.kind === 'aborted') this.#prune();
+    if (progress === live.progress) return;
+    this.#writing = this.store
+      .setLive({ ...live, progress })
+      .then(
+        () => this.log.info({ generation: live.signed.release.generation, phase: progress.phase }, 'the roll-out moved'),
+        (error: unknown) => {
+          this.#writeAgainAt = this.now() + writePauseMs;
+          this.log.error({ err: error }, 'a decision could not be written: nothing is done because of it');
+        },
+      )
+      .finally(() => {
+        this.#writing = null;
+        this.touch();
+      });
   }
 
   /** Everything known of every instance that counts: connected, in the inventory, or seen and not lapsed. */
   #observe(live: Live | null): readonly Observation[] {
-    const names = new Set([...this.#entries.keys(), ...this.#byId.keys(), ...this.store.seen().keys()]);
+    const { remote } = this.role;
+    const names = new Set([...this.#entries.keys(), ...this.#byId.keys(), ...this.store.seen().keys(), ...remote.instances()]);
     const [stable, candidate] = [this.#index(live?.signed.release.stable ?? {}), this.#index(live?.signed.release.candidate ?? {})];
     const result: Observation[] = [];
     for (const name of [...names].sort()) {
       const entry = this.#entry(name);
       const seen = this.store.seen().get(name);
       const instance = this.#byId.get(name);
-      const presence = entry.link !== null ? 'connected' : seen && seen.notAfter > this.now() ? 'unknown' : 'absent';
-      const workload = entry.link?.identity.workload ?? seen?.workload ?? instance?.workload;
+      const away = entry.link === null ? remote.get(name) : undefined;
+      const presence = entry.link !== null || away ? 'connected' : seen && seen.notAfter > this.now() ? 'unknown' : 'absent';
+      const workload = entry.link?.identity.workload ?? away?.workload ?? seen?.workload ?? instance?.workload;
       if (workload === undefined || (presence === 'absent' && !instance)) continue;
       entry.concerned = live?.progress.phase.kind === 'converged' ? entry.concerned : this.#concern(instance, stable, candidate);
       // What cannot be bound can never become active; what this Envoy is not for waits for another Envoy.
-      const stuck = entry.trouble === null ? null : entry.trouble.code === enforce.envoyOutOfRange.code ? 'none' : 'rejected';
+      const stuck = entry.trouble === null ? null : this.#isWaitedFor(entry.trouble) ? 'none' : 'rejected';
+      // What another replica says of a proxy is about the release that it serves by.
+      const told = away && away.release === (live?.signed.digest ?? null) ? away.parts : undefined;
       const part = (which: Part): Observation['parts'][Part] => ({
         concerned: entry.concerned[which],
-        set: entry.sets[which],
-        phase: stuck ?? entry.link?.phase(which) ?? 'none',
+        set: told?.[which].set ?? (away ? 'stable' : entry.sets[which]),
+        phase: told?.[which].phase ?? (away ? 'none' : (stuck ?? entry.link?.phase(which) ?? 'none')),
       });
       result.push({
         instance: name,
@@ -275,10 +321,14 @@ export class Plane {
         proxy: (candidate.proxies.get(workload) ?? stable.proxies.get(workload))?.name ?? workload,
         presence,
         parts: { inbound: part('inbound'), outbound: part('outbound') },
-        lastError: entry.trouble?.message ?? entry.link?.lastError ?? null,
+        lastError: away ? away.lastError : (entry.trouble?.message ?? entry.link?.lastError ?? null),
       });
     }
     return result;
+  }
+
+  #isWaitedFor({ code }: Diagnostic): boolean {
+    return code === enforce.envoyOutOfRange.code || (this.role.settles && code === enforce.unboundSymbol.code);
   }
 
   #concern(instance: Instance | undefined, stable: ObjectSet, candidate: ObjectSet): { readonly [part in Part]: boolean } {
@@ -339,14 +389,13 @@ export class Plane {
   #refreshEndpoints(link: ProxyLink): void {
     const { target } = link;
     if (target === null) return;
-    const entry = this.#entry(link.identity.instance);
-    const live = this.store.live();
-    if (live && !this.store.isDamaged()) this.#aim(entry, live);
+    if (this.#current) this.#aim(this.#entry(link.identity.instance), this.#current);
   }
 
   readonly #serves: Serves = (instance, port) => {
-    const report = this.#entries.get(instance.id)?.report;
-    return !report || (report.live && !report.draining && report.activity.listeners[`inbound/${port}`] !== undefined);
+    const entry = this.#entries.get(instance.id);
+    const serving = entry?.report ? entry.serving : (this.role.remote.get(instance.id)?.serving ?? null);
+    return serving === null || serving.includes(`inbound/${port}`);
   };
 
   #index(set: ReleaseSet): ObjectSet {
@@ -367,13 +416,15 @@ export class Plane {
     const known: KnownProxy[] = observations.map((observation) => {
       const entry = this.#entry(observation.instance);
       const seen = this.store.seen().get(observation.instance);
+      const who = entry.link?.identity ?? this.role.remote.get(observation.instance) ?? seen;
+      const away = entry.link === null ? this.role.remote.get(observation.instance) : undefined;
       return {
         observation,
-        workload: entry.link?.identity.workload ?? seen?.workload ?? this.#byId.get(observation.instance)?.workload ?? '',
-        principal: entry.link?.identity.principal ?? seen?.principal ?? '',
-        envoyVersion: entry.report?.envoyVersion || entry.envoyVersion,
-        responses: entry.link?.responses ?? 0,
-        unconfigured: entry.unconfigured && entry.link !== null,
+        workload: who?.workload ?? this.#byId.get(observation.instance)?.workload ?? '',
+        principal: who?.principal ?? '',
+        envoyVersion: away ? away.envoyVersion : entry.report?.envoyVersion || entry.envoyVersion,
+        responses: away?.responses ?? entry.link?.responses ?? 0,
+        unconfigured: away?.unconfigured ?? (entry.unconfigured && entry.link !== null),
       };
     });
     const made = statusOf(this.environment, live, known, this.now());
@@ -408,6 +459,32 @@ export class Plane {
     if (phase === 'rolling' || phase === 'holding' || phase === 'unproven') this.touch();
     else if ([...this.#entries.values()].some((entry) => entry.link !== null && !entry.link.isSettled())) this.touch();
   }
+  /** The proxies that are connected here, for the other replicas. */
+  local(): readonly RemoteProxy[] {
+    const release = this.#current?.signed.digest ?? null;
+    return [...this.#entries.values()].flatMap((entry): RemoteProxy | readonly [] => {
+      const { link } = entry;
+      if (link === null) return [];
+      const stuck = entry.trouble === null ? null : this.#isWaitedFor(entry.trouble) ? 'none' : 'rejected';
+      const part = (which: Part): RemoteProxy['parts'][Part] => ({ set: entry.sets[which], phase: stuck ?? link.phase(which) });
+      const { instance, workload, principal, notAfter } = link.identity;
+      return {
+        ...{ instance, workload, principal, notAfter, release },
+        parts: { inbound: part('inbound'), outbound: part('outbound') },
+        lastError: entry.trouble?.message ?? link.lastError,
+        envoyVersion: entry.report?.envoyVersion || entry.envoyVersion,
+        responses: link.responses,
+        unconfigured: entry.unconfigured,
+        serving: entry.serving,
+      };
+    });
+  }
+  /** Others were told, or heard, something about proxies that are not connected here. */
+  remoteChanged(heard: readonly RemoteProxy[], servingChanged: boolean): void {
+    for (const proxy of heard) this.#noteSeen(proxy);
+    if (servingChanged) for (const link of this.#links()) this.#refreshEndpoints(link);
+    this.touch();
+  }
   #entry(instance: string): Entry {
     let entry = this.#entries.get(instance);
     if (!entry) {
@@ -420,7 +497,7 @@ export class Plane {
         trouble: null,
         concerned: { inbound: false, outbound: false },
         unconfigured: false,
-        serving: servingKey(null),
+        serving: servingOf(null),
       };
       this.#entries.set(instance, entry);
     }
@@ -438,6 +515,7 @@ export class Plane {
   }
   async #change(make: (live: Live) => RolloutProgress): Promise<void> {
     await this.#exclusive(async () => {
+      await this.#writing;
       const live = this.store.live();
       if (live === null) return;
       const progress = make(live);

@@ -2,21 +2,11 @@
 import { isIP } from 'node:net';
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { identityAudience, podAnnotations, podDefaults, podLabels, workloadNameOf } from '../../core/mesh/pod';
 import { principalOf, workloadKey, type Principal, type WorkloadKey } from '../../core/mesh/ids';
 import type { KubeObject } from '../../platform/kube';
-import { instanceIdOf, isWorkloadKey } from '../ca/spiffe';
+import { instanceIdOf } from '../ca/spiffe';
 import type { Address } from '../inventory';
-
-export const workloadLabel = 'meshwright.dev/workload';
-export const appHostAnnotation = 'meshwright.dev/app-host';
-export const outboundAnnotation = 'meshwright.dev/outbound';
-export const listenerPrefix = 'meshwright.dev/listener.';
-/** The audience of the token that a pod proves itself with. */
-export const tokenAudience = 'meshwright';
-
-const fallbackLabel = 'app';
-const defaultAppHost = '127.0.0.1';
-const defaultOutbound = '127.0.0.1:15001';
 
 export interface MeshPod {
   /** `<namespace>/<name>` */
@@ -55,9 +45,8 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
   if (isIP(ip) === 0 || ['Succeeded', 'Failed'].includes(textIn(status['phase']))) return null;
   const labels = object.metadata.labels ?? {};
   const annotations = object.metadata.annotations ?? {};
-  const label = labels[workloadLabel] === undefined ? fallbackLabel : workloadLabel;
-  const declared = labels[label];
-  if (declared === undefined) {
+  const label = [podLabels.workload, podLabels.app].find((one) => labels[one] !== undefined);
+  if (label === undefined) {
     into.push(enforce.podWithoutWorkload({ pod: key }));
     return null;
   }
@@ -65,23 +54,24 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
     into.push(enforce.podUnusable({ pod: key, what, reason }));
     return null;
   };
+  const declared = workloadNameOf(labels);
+  if (declared === undefined) return refuse(label, `names no workload: \`${labels[label]?.slice(0, 80)}\``);
   const workload = workloadKey(namespace, declared);
-  if (!isWorkloadKey(workload)) return refuse(label, `names no workload: \`${declared.slice(0, 80)}\``);
-  const appHost = annotations[appHostAnnotation] ?? defaultAppHost;
+  const appHost = annotations[podAnnotations.appHost] ?? podDefaults.appHost;
   // Nobody but the pod itself reaches its application behind the proxy.
-  if (!isLoopback(appHost)) return refuse(appHostAnnotation, 'is not a loopback address');
+  if (!isLoopback(appHost)) return refuse(podAnnotations.appHost, 'is not a loopback address');
   const listeners: Record<string, Address> = {};
   for (const [annotation, value] of Object.entries(annotations)) {
-    if (!annotation.startsWith(listenerPrefix)) continue;
+    if (!annotation.startsWith(podAnnotations.listenerPrefix)) continue;
     const address = addressIn(value);
     if (address === null) return refuse(annotation, 'is not `<IP address>:<port>`');
-    listeners[annotation.slice(listenerPrefix.length)] = address;
+    listeners[annotation.slice(podAnnotations.listenerPrefix.length)] = address;
   }
   const isGateway = Object.keys(listeners).length > 0;
-  const stated = annotations[outboundAnnotation];
-  const outbound = addressIn(stated ?? defaultOutbound);
-  if (outbound === null || !isLoopback(outbound.host)) return refuse(outboundAnnotation, 'is not `<loopback address>:<port>`');
-  const version = labels['version'];
+  const stated = annotations[podAnnotations.outbound];
+  const outbound = addressIn(stated ?? podDefaults.outbound);
+  if (outbound === null || !isLoopback(outbound.host)) return refuse(podAnnotations.outbound, 'is not `<loopback address>:<port>`');
+  const version = labels[podLabels.version];
   return {
     key,
     namespace,
@@ -100,7 +90,7 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
     terminating: deletionTimestamp !== undefined,
     injected: recordsIn(spec['volumes'])
       .flatMap((volume) => recordsIn(recordIn(volume['projected'])['sources']))
-      .some((source) => recordIn(source['serviceAccountToken'])['audience'] === tokenAudience),
+      .some((source) => recordIn(source['serviceAccountToken'])['audience'] === identityAudience),
   };
 }
 

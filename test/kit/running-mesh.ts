@@ -19,6 +19,8 @@ import { newTestSigner, signTestObject, signTestRelease, testRelease, type TestS
 export const trustDomain = 'mesh.test';
 export const environment = 'prod';
 
+type FolderControlPlaneConfig = ControlPlaneConfig & { readonly stateDir: string; readonly inventoryFile: string };
+
 export interface WorkloadSpec {
   readonly id: string;
   readonly workload: string;
@@ -41,7 +43,7 @@ export interface RunningMesh {
   readonly ca: RunningCa;
   readonly inventory: Inventory;
   readonly agents: ReadonlyMap<string, RunningAgent>;
-  readonly controlPlaneConfig: ControlPlaneConfig;
+  readonly controlPlaneConfig: FolderControlPlaneConfig;
   /** Whom the control plane trusts: for bundles that reach it another way than by `release`. */
   readonly signer: TestSigner;
   adminUrl: string;
@@ -131,7 +133,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
   };
   await fs.writeFile(file('control-plane.join'), await mint(controlPlaneIdentity(trustDomain)), { mode: 0o600 });
   const [xdsPort = 0, adminPort = 0] = await freePorts(2);
-  const controlPlaneConfig: ControlPlaneConfig = {
+  const controlPlaneConfig: FolderControlPlaneConfig = {
     environment,
     trustDomain,
     stateDir: file('control-plane'),

@@ -1,0 +1,120 @@
+/** Where a control plane has its state from: a folder and an inventory file, or the Kubernetes API. */
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import type { RolloutStatus } from '../../core/bundle/status';
+import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { readTextIfThere, writeFileAtomic } from '../../platform/files';
+import type { Log } from '../../platform/log';
+import type { Svid } from '../ca/client';
+import { parseInventory, watchInventory, type InventoryWatch } from '../discovery/inventory-file';
+import { openCluster } from '../kubernetes/cluster';
+import { fieldsOf, numberOf, textOf } from '../rpc/decode';
+import { takeFolder } from '../rpc/state-folder';
+import { readTrust } from './admin';
+import type { ControlPlaneConfig } from './main';
+import type { Plane, PlaneRole } from './plane';
+import { openStore, type Store } from './store';
+
+export interface Sources {
+  readonly store: Store;
+  /** Absent: this control plane is the only one. */
+  readonly role?: PlaneRole;
+  readonly identity: { kept(): Promise<Svid | null>; keep(svid: Svid): Promise<void> };
+  /** Feeds the plane from now on. */
+  drive(plane: Plane): Promise<void>;
+  onStatus(status: RolloutStatus): void;
+  isSynced(): boolean;
+  close(): Promise<void>;
+}
+
+/** Opens what a configuration names. Rejects with one line when it names too little. */
+export function openSources(config: ControlPlaneConfig, say: (diagnostic: Diagnostic) => void, log: Log): Promise<Sources> {
+  const { kubernetes, stateDir, inventoryFile } = config;
+  if (kubernetes) return clusterSources({ ...config, kubernetes }, say, log);
+  if (stateDir === undefined || inventoryFile === undefined)
+    throw new Error('the configuration has neither `kubernetes` nor both of `stateDir` and `inventoryFile`: give one or the other');
+  return folderSources({ ...config, stateDir, inventoryFile }, say, log);
+}
+
+async function clusterSources(
+  config: ControlPlaneConfig & { readonly kubernetes: NonNullable<ControlPlaneConfig['kubernetes']> },
+  say: (diagnostic: Diagnostic) => void,
+  log: Log,
+): Promise<Sources> {
+  const cluster = await openCluster(config.kubernetes, {
+    environment: config.environment,
+    trustDomain: config.trustDomain,
+    trust: () => readTrust(config.trustFile),
+    listen: config.listen,
+    say,
+    log,
+  });
+  return {
+    store: cluster.store,
+    role: { leads: cluster.lease.leads, remote: cluster.remote, settles: true },
+    // A pod that starts again proves itself again.
+    identity: { kept: () => Promise.resolve(null), keep: () => Promise.resolve() },
+    drive: (plane) => cluster.drive(plane, () => undefined),
+    onStatus: cluster.onStatus,
+    isSynced: cluster.isSynced,
+    close: cluster.close,
+  };
+}
+
+async function folderSources(
+  config: ControlPlaneConfig & { readonly stateDir: string; readonly inventoryFile: string },
+  say: (diagnostic: Diagnostic) => void,
+  log: Log,
+): Promise<Sources> {
+  const { stateDir } = config;
+  await fs.mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const giveBack = await takeFolder(stateDir, 'control-plane');
+  const store = await openStore(stateDir, config.environment, await readTrust(config.trustFile), say);
+  const identityFile = path.join(stateDir, 'identity.json');
+  let inventory: InventoryWatch | null = null;
+  return {
+    store,
+    identity: {
+      kept: async () => readIdentity(await readTextIfThere(identityFile)),
+      async keep(svid) {
+        await writeFileAtomic(identityFile, JSON.stringify(svid), { mode: 0o600 });
+        if (config.joinTokenFile !== undefined) await fs.rm(config.joinTokenFile, { force: true }); // spent, or not needed
+      },
+    },
+    async drive(plane) {
+      // A restart while the file is broken or away must not take every proxy out of the inventory: the last good one is kept.
+      const keptFile = path.join(stateDir, 'inventory.json');
+      const kept = parseInventory((await readTextIfThere(keptFile)) ?? '', keptFile).value ?? null;
+      inventory = await watchInventory(config.inventoryFile, {
+        kept,
+        onChange: (next) => {
+          plane.setInventory(next);
+          if (next === kept) return;
+          writeFileAtomic(keptFile, JSON.stringify(next), { mode: 0o600 }).catch((error: unknown) =>
+            log.error({ err: error }, 'cannot keep the inventory'),
+          );
+        },
+        onTrouble: ({ diagnostics }) =>
+          log.error({ code: diagnostics[0]?.code }, diagnostics[0]?.message ?? 'the inventory cannot be used'),
+      });
+    },
+    onStatus: () => undefined,
+    isSynced: () => true,
+    async close() {
+      inventory?.close();
+      await giveBack();
+    },
+  };
+}
+
+function readIdentity(text: string | null): Svid | null {
+  if (text === null) return null;
+  try {
+    const fields = fieldsOf(JSON.parse(text), 'the identity');
+    const time = (key: string): number => numberOf(fields, key, 0, Number.MAX_SAFE_INTEGER);
+    const pem = (key: string): string => textOf(fields, key, 1 << 20);
+    return { key: pem('key'), chain: pem('chain'), trust: pem('trust'), obtained: time('obtained'), notAfter: time('notAfter') };
+  } catch {
+    return null; // a damaged identity is no identity: a join token makes another
+  }
+}

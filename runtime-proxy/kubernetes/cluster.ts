@@ -1,0 +1,174 @@
+/** The control plane's sources on Kubernetes: objects and Release, what runs where, and the lease of the one writer. */
+import * as os from 'node:os';
+import { meshNamespace } from '../../core/bundle/custom-resource';
+import type { RolloutStatus } from '../../core/bundle/status';
+import type { TrustRoot } from '../../core/bundle/trust';
+import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { systemClock } from '../../platform/clock';
+import type { Log } from '../../platform/log';
+import { kubeFromFile, kubeInCluster, resources, type Kube } from '../../platform/kube';
+import type { Plane } from '../control-plane/plane';
+import { RemoteProxies } from '../control-plane/remote';
+import { inventoryOf } from './inventory';
+import { holdLease, type HeldLease } from './lease';
+import { principalOfPod, type MeshPod } from './pod';
+import { followStore, type ClusterStore } from './store';
+
+/** The member `kubernetes` of the control plane's configuration. */
+export interface KubernetesConfig {
+  /** Default: the service account of the pod it runs in. */
+  readonly kubeconfig?: string;
+  /** Of the mesh itself: always `meshwright`. */
+  readonly namespace?: 'meshwright';
+  /** Unique among the replicas; default the host's name, which is the pod's. */
+  readonly identity?: string;
+  /** `host:port` where other replicas reach this one's gRPC; default the address it listens on, or the pod's. */
+  readonly address?: string;
+  /** How long the lease of the one writer lasts unless renewed; default 10,000 ms. */
+  readonly leaseMs?: number;
+  /** How long an SVID lasts, at most: so long a proxy that is not connected may still serve. Default one hour. */
+  readonly svidLifetimeMs?: number;
+}
+export interface ClusterOptions {
+  readonly environment: string;
+  readonly trustDomain: string;
+  readonly trust: () => Promise<TrustRoot>;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly say: (diagnostic: Diagnostic) => void;
+  readonly log: Log;
+}
+export interface Cluster {
+  readonly store: ClusterStore;
+  readonly remote: RemoteProxies;
+  readonly lease: HeldLease;
+  /** Feeds a plane: from now on it knows what runs where, and moves when something changes. `onLeader` is told when another replica leads. */
+  drive(plane: Plane, onLeader: () => void): Promise<void>;
+  onStatus(status: RolloutStatus): void;
+  isSynced(): boolean;
+  /** Gives the lease back first. */
+  close(): Promise<void>;
+}
+
+const hour = 3_600_000;
+const defaultLeaseMs = 10_000;
+const gatherMs = 20;
+
+/** Begins to follow. Rejects when the kubeconfig cannot be used; an API that is away is waited for. */
+export async function openCluster(config: KubernetesConfig, options: ClusterOptions): Promise<Cluster> {
+  const { environment, log } = options;
+  const clock = systemClock;
+  const kube = await (config.kubeconfig === undefined ? kubeInCluster() : kubeFromFile(config.kubeconfig));
+  const remote = new RemoteProxies();
+  let onLeader: () => void = () => undefined;
+  let wrote: string | null = null;
+  const lease = holdLease(
+    kube,
+    {
+      namespace: meshNamespace,
+      name: `control-plane-${environment}`,
+      identity: config.identity ?? os.hostname(),
+      address: config.address ?? `${reachable(options.listen.host)}:${options.listen.port}`,
+      lastsMs: config.leaseMs ?? defaultLeaseMs,
+    },
+    {
+      clock,
+      log,
+      onChange: () => {
+        const writer = lease.writer();
+        if (writer !== null && writer !== wrote) store.lead();
+        wrote = writer;
+        onLeader();
+      },
+    },
+  );
+  const store = followStore(kube, {
+    environment,
+    trust: options.trust,
+    now: clock.now,
+    writer: lease.writer,
+    overtaken: lease.overtaken,
+    say: options.say,
+    log,
+  });
+  let synced = false;
+  void store.synced.then(() => (synced = true));
+  let stopPlaces: () => void = () => undefined;
+  return {
+    store,
+    remote,
+    lease,
+    async drive(plane, tell) {
+      onLeader = () => {
+        tell();
+        plane.touch();
+      };
+      store.onChange(() => plane.touch());
+      stopPlaces = await followPlaces(kube, options, (pods, set) => {
+        noteProven(plane, pods, options.trustDomain, clock.now() + (config.svidLifetimeMs ?? hour));
+        set(plane);
+      });
+      onLeader();
+    },
+    onStatus: store.report,
+    isSynced: () => synced,
+    async close() {
+      stopPlaces();
+      await lease.close();
+      await store.close();
+    },
+  };
+}
+
+/** Follows what runs where; many changes make one inventory. Resolves once the first is known. */
+async function followPlaces(
+  kube: Kube,
+  { say, log }: ClusterOptions,
+  onChange: (pods: readonly MeshPod[], set: (plane: Plane) => void) => void,
+): Promise<() => void> {
+  let timer: NodeJS.Timeout | null = null;
+  let said = new Set<string>();
+  let ready = false;
+  const look = (): void => {
+    timer = null;
+    const [pods, services, slices] = followers.map((one) => one.items().values());
+    const { inventory, pods: known, diagnostics } = inventoryOf({ pods: pods ?? [], services: services ?? [], slices: slices ?? [] });
+    for (const diagnostic of diagnostics) if (!said.has(diagnostic.message)) say(diagnostic);
+    said = new Set(diagnostics.map(({ message }) => message));
+    onChange(known, (plane) => plane.setInventory(inventory));
+  };
+  const changed = (): void => {
+    if (ready) timer ??= setTimeout(look, gatherMs);
+  };
+  const onTrouble = (error: Error): void =>
+    log.warn({ reason: error.message }, 'the Kubernetes API cannot be followed: what is known to run stays');
+  const followers = [resources.pods, resources.services, resources.endpointSlices].map((kind) => kube.follow(kind, { onTrouble }, changed));
+  await Promise.all(followers.map((one) => one.synced));
+  ready = true;
+  look();
+  return () => {
+    if (timer !== null) clearTimeout(timer);
+    for (const follower of followers) follower.close();
+  };
+}
+
+/**
+ * Whom nobody here has seen, and who may serve all the same: a pod that has a token to prove itself with and is ready has proved itself (ADR 0105), and so has
+ * one that the decision in force counts among the expected.
+ */
+function noteProven(plane: Plane, pods: readonly MeshPod[], trustDomain: string, notAfter: number): void {
+  const expected = new Set(plane.store.live()?.progress.expected.map(({ instance }) => instance));
+  const seen = plane.store.seen();
+  const proven = pods.filter((pod) => !seen.has(pod.id) && (expected.has(pod.id) || (pod.injected && pod.ready)));
+  if (proven.length === 0) return;
+  const added = proven.map((pod) => [pod.id, { workload: pod.workload, principal: principalOfPod(pod, trustDomain), notAfter }] as const);
+  void plane.store.setSeen(new Map([...seen, ...added]));
+}
+
+/** An address that others reach: of a host that listens everywhere, its first one that is not loopback. */
+function reachable(host: string): string {
+  if (host !== '0.0.0.0' && host !== '::') return host.includes(':') ? `[${host}]` : host;
+  const found = Object.values(os.networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .find(({ internal, family }) => !internal && (host === '::' || family === 'IPv4'));
+  return found === undefined ? '127.0.0.1' : found.address.includes(':') ? `[${found.address}]` : found.address;
+}
