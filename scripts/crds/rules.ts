@@ -29,6 +29,7 @@ const objectRules: Readonly<Record<string, readonly Validation[]>> = {
         "self.metadata.name.substring(self.metadata.name.lastIndexOf('-') + 1) == string(self.packed.part)",
       message: 'metadata.name of a further part ends with `.part-<i>`',
     },
+    { rule: 'has(self.packed) == has(oldSelf.packed)', message: 'an object stays packed or whole' },
     {
       rule: '!has(self.packed) || !has(oldSelf.packed) || self.packed == oldSelf.packed || self.proof.jws != oldSelf.proof.jws',
       message: 'packed is immutable: it changes only with the signature over it',
