@@ -35,6 +35,7 @@ it('every verb that architecture names is there', () => {
     'proxy status',
     'proxy config',
     'proxy diff',
+    'doctor',
   ])
     expect(names).toContain(name);
 });

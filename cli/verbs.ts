@@ -261,6 +261,16 @@ export const verbs: readonly Verb[] = [
     load: () => import('./commands/proxy-diff.js'),
   },
   {
+    name: 'doctor',
+    summary: 'can the installation in a cluster lock itself out; are its certificates, versions and rights healthy',
+    options: [
+      { flags: '--kubeconfig <file>', summary: 'the cluster, by its current context (default: KUBECONFIG)' },
+      { flags: '--chart-values <file>', summary: 'examine what these values of the chart would install, without a cluster' },
+    ],
+    examples: ['meshwright doctor --kubeconfig ~/.kube/config', 'meshwright doctor --chart-values values.yaml'],
+    load: () => import('./commands/doctor.js'),
+  },
+  {
     name: 'serve control-plane',
     summary: 'serves configuration to the proxies (ADS), and the admin API',
     options: [config],
