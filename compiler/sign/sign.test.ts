@@ -3,9 +3,12 @@ import * as http from 'node:http';
 import * as path from 'node:path';
 import { bundleFiles, parseBundle, verifyBundle } from '../../core/bundle/bundle';
 import { apiVersion, type MeshObject } from '../../core/bundle/objects';
+import { objectResources } from '../../core/bundle/parts';
+import { objectStatement } from '../../core/bundle/statement';
 import { parseTrust } from '../../core/bundle/trust';
-import { verifyRelease } from '../../core/bundle/verify';
+import { verifyPart, verifyRelease } from '../../core/bundle/verify';
 import { temporaryFolder } from '../../platform/files';
+import { bigService } from '../../test/kit/big-objects';
 import { testRelease, testReleaseAfter } from '../../test/kit/signing';
 import {
   generateKeys,
@@ -59,6 +62,34 @@ describe('sign', () => {
     expect(codes(await verifyBundle({ ...value, files: new Map([['istio/a.yaml', 'a: 2\n']]) }, await trust()))).toEqual(['MW6020']);
     expect(codes(await verifyBundle(unsignedBundle(unsigned), await trust()))).toEqual(['MW6002', 'MW6002']);
   });
+
+  test('an object that is too big for one resource is packed, its parts under the one signature', async () => {
+    await generateKeys(files, ['prod']);
+    await start();
+    const big = bigService(3_000_000);
+    const unsigned = { release: testRelease([object, big]), objects: [object, big], sources: {} };
+    const { value, diagnostics } = await signBundle(signerClient(config.socketPath), unsigned);
+    expect(diagnostics).toEqual([]);
+    if (!value) throw new Error('unsigned');
+    expect(value.objects.map((one) => [one.object.kind, one.packed !== undefined])).toEqual([
+      ['AdmissionRules', false],
+      ['ServiceConfig', true],
+    ]);
+    const back = parseBundle(bundleFiles(value));
+    expect((await verifyBundle(back.value ?? value, await trust())).diagnostics).toEqual([]);
+    const signed = back.value?.objects.find(({ packed }) => packed !== undefined);
+    if (!signed) throw new Error('nothing is packed');
+    for (const part of objectResources(signed, 'prod')) expect((await verifyPart(part, 'prod', await trust())).diagnostics).toEqual([]);
+    const client = signerClient(config.socketPath);
+    const statement = { ...objectStatement(big, 'prod'), parts: ['no digest'] };
+    for (const parts of [statement.parts, [], Array.from({ length: 129 }, () => '0'.repeat(64))])
+      expect(codes(await client.signObjects({ environment: 'prod', purpose: 'live', statements: [{ ...statement, parts }] }))).toEqual([
+        'MW6031',
+      ]);
+    const tooBig = { ...big, spec: { ...big.spec, virtualHost: { name: 'x'.repeat(64 * 1024 * 1024) } } };
+    const refused = await signBundle(client, { ...unsigned, objects: [tooBig] });
+    expect(codes(refused)).toEqual(['MW6021']);
+  }, 60_000);
 
   test('what preview keys sign is refused outside a dry run', async () => {
     await generateKeys(files, ['prod']);

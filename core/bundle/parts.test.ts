@@ -8,7 +8,7 @@ import { bundleFiles, parseBundle, verifyBundle } from './bundle';
 import { objectResource, releaseFits, releaseResource, signedObjectOf, signedReleaseOf } from './custom-resource';
 import type { ServiceConfig, SignedObject } from './objects';
 import { maxUnpacked, packAbove, partDigests } from './packing';
-import { joinParts, objectResources, partOf, type PartResource } from './parts';
+import { groupResources, joinParts, objectResources, partOf, signedObjectIn, type PartResource } from './parts';
 import { FormError } from './release-form';
 import { objectStatement, objectType, statementBytes } from './statement';
 import type { TrustRoot } from './trust';
@@ -149,6 +149,27 @@ describe('an object that is too big for one resource', () => {
     const small = await signTestObject(signer, bigService(2_000), 'prod');
     expect(() => joinParts([objectResource(small, 'prod')])).toThrow('it is no part of an object');
     expect(() => signedObjectOf(parts[0])).toThrow('it is packed');
+  });
+
+  test('is found among the resources of other objects, and nothing of it when a part is missing', async () => {
+    const small = await signTestObject(signer, bigService(2_000, 'small'), 'prod');
+    const stranger = await signTestObject(signer, bigService(3_000_000, 'other'), 'prod');
+    const others = [...objectResources(small, 'prod'), ...objectResources(stranger, 'prod').slice(1)];
+    const groups = groupResources([parts[2], ...others, { kind: 'nonsense' }, parts[0], parts[1]]);
+    expect(groups.map((group) => group.length)).toEqual([3, 1, others.length - 1, 1]);
+    const read = groups.map((group): unknown => {
+      try {
+        return signedObjectIn(group);
+      } catch (error) {
+        return error instanceof FormError ? error.message : error;
+      }
+    });
+    expect(read).toEqual([
+      { signed, environment: 'prod' },
+      { signed: small, environment: 'prod' },
+      expect.stringContaining('of ServiceConfig/bookinfo/other.web is missing'),
+      '`metadata` is not an object',
+    ]);
   });
 
   test('packs what it says, and no more than 64 MiB', async () => {

@@ -3,7 +3,7 @@
  * same proof, whose one signature lists the digest of every piece, so each can be judged alone and none can be swapped.
  */
 import { isDigest, type Digest } from '../lib/digest';
-import { objectResource, recordOf, resourceName, type ObjectProof, type ObjectResource } from './custom-resource';
+import { objectResource, recordOf, resourceName, signedObjectOf, type ObjectProof, type ObjectResource } from './custom-resource';
 import { apiVersion, type ObjectKind, type SignedObject } from './objects';
 import { assertPartData, maxParts, partBytes, unpackText } from './packing';
 import { assertObjectForm, FormError, members } from './release-form';
@@ -99,6 +99,44 @@ export function joinParts(resources: readonly unknown[]): SignedObject {
   if (object.kind !== first.kind || object.metadata.namespace !== first.namespace || object.metadata.name !== first.name)
     throw new FormError(`what is packed is not ${describePart(first)}`);
   return { object, digest: first.digest, jws: first.jws, packed };
+}
+
+/**
+ * The resources of each object together: alone, or all the parts there are of one. For who lists or follows resources of one kind; what is not of the
+ * form stands alone and is refused when it is read.
+ */
+export function groupResources<T>(resources: Iterable<T>): readonly (readonly T[])[] {
+  const groups: T[][] = [];
+  const packed = new Map<string, T[]>();
+  for (const resource of resources) {
+    const key = packedKey(resource);
+    const group = key === null ? undefined : packed.get(key);
+    if (group) group.push(resource);
+    else {
+      const started = [resource];
+      groups.push(started);
+      if (key !== null) packed.set(key, started);
+    }
+  }
+  return groups;
+}
+
+/** Of a part: what it has in common with the other parts of its object. */
+function packedKey(resource: unknown): string | null {
+  try {
+    const part = partOf(resource);
+    return part === null ? null : `${describePart(part)} ${part.digest} ${part.jws}`;
+  } catch (error) {
+    if (error instanceof FormError) return null;
+    throw error;
+  }
+}
+
+/** What one group holds: `signedObjectOf` of a whole object, `joinParts` of a packed one. Nothing is verified. Throws FormError. */
+export function signedObjectIn(group: readonly unknown[]): { readonly signed: SignedObject; readonly environment: string } {
+  const [first] = group;
+  const part = partOf(first);
+  return part === null && group.length === 1 ? signedObjectOf(first) : { signed: joinParts(group), environment: part?.environment ?? '' };
 }
 
 /** What must have been signed for a part, given the digests that its signature lists. */

@@ -4,9 +4,10 @@ import * as path from 'node:path';
 import type { MeshObject, SignedObject } from '../../core/bundle/objects';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { beginRollout } from '../../core/rollout/rollout';
+import { bigService } from '../../test/kit/big-objects';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, type TestSigner } from '../../test/kit/signing';
 import { objectsOf, smallMesh } from '../../test/kit/small-mesh';
-import { inForce, missingOf, openStore, planOf, type Store } from './store';
+import { inForce, missingOf, openStore, planOf, verifiedObject, type Store } from './store';
 
 let folder: string;
 let signer: TestSigner;
@@ -45,6 +46,17 @@ test('what was put is there after a restart: objects, the release with its progr
   expect(missingOf(again, release.release.candidate)).toEqual([]);
   expect(inForce({ signed: release, progress })).toBe(release.release.stable);
   expect(inForce({ signed: release, progress: { ...progress, phase: { kind: 'converged', at: 1 } } })).toBe(release.release.candidate);
+});
+
+test('an object that was packed for one signature over its parts verifies after a restart too', async () => {
+  const big = await signTestObject(signer, bigService(1_500_000), 'prod');
+  const trust = { environments: { prod: { keys: [signer.jwk], generationFloor: 0 } } };
+  const { value, diagnostics } = await verifiedObject(JSON.stringify(big), 'prod', trust);
+  expect(diagnostics).toEqual([]);
+  expect(value).toEqual(big);
+  if (value) await (await open()).putObject(value);
+  expect((await open()).object(big.digest)).toEqual(big);
+  expect(said).toEqual([]);
 });
 
 test('an object changed on disk, under another name, or signed by a stranger is not served, and said', async () => {
