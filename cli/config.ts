@@ -6,7 +6,7 @@ import { UsageError } from './command';
 import { configGiven } from './serving';
 import type { Values } from './values';
 
-export type ConfigName = 'control-plane' | 'ca' | 'agent' | 'gitops';
+export type ConfigName = 'control-plane' | 'ca' | 'agent' | 'gitops' | 'webhook';
 
 /** Reads `--config` and checks it against cli/schemas/<name>.schema.json. Throws a usage error that names every wrong member. */
 export async function decodeConfig<T>(name: ConfigName, values: Values): Promise<T> {

@@ -278,6 +278,12 @@ export const verbs: readonly Verb[] = [
   },
   { name: 'serve ca', summary: "issues the workloads' certificates", options: [config], load: () => import('./commands/serve-ca.js') },
   {
+    name: 'serve webhook',
+    summary: 'lets nothing into the Kubernetes API that is not signed or breaks a rule',
+    options: [config],
+    load: () => import('./commands/serve-webhook.js'),
+  },
+  {
     name: 'serve gitops',
     summary: 'follows a branch: compile, diff, sign, preview, roll out',
     options: [config],

@@ -96,4 +96,5 @@ export const schemas: readonly GeneratedSchema[] = [
     generate: (root: string) => definitionText(resource, root),
   })),
   fromConfig('deploy/install/values.ts', 'InstallValues', 'install', 'deploy/install/values.schema.json'),
+  fromConfig('webhook/config.ts', 'WebhookConfig', 'webhook'),
 ];

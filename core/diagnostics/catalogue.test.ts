@@ -22,6 +22,7 @@ describe('the catalogue of diagnostics', () => {
       gitops: '7',
       inject: '8',
       install: '7',
+      admit: '8',
       enforce: '9',
     };
     for (const { code, stage } of catalogue) expect(`${stage} ${code}`).toMatch(new RegExp(`^${stage} MW${first[stage]}\\d{3}$`));

@@ -1,4 +1,5 @@
 /** Every kind of diagnostic of the product, in order of code: what `meshwright explain` lists and the pages are made from. */
+import { admit } from './admit';
 import type { DiagnosticCode, Severity } from './diagnostic';
 import { deploy } from './deploy';
 import { emit } from './emit';
@@ -26,7 +27,7 @@ export interface CatalogueEntry {
   readonly help: ((params: never) => string) | null;
 }
 
-const stages = { internal, source, evaluate, policy, ir, analyse, emit, sign, deploy, gitops, install, inject, enforce };
+const stages = { internal, source, evaluate, policy, ir, analyse, emit, sign, deploy, gitops, install, admit, inject, enforce };
 
 export const catalogue: readonly CatalogueEntry[] = Object.entries(stages)
   .flatMap(([stage, kinds]) =>

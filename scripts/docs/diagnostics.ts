@@ -14,6 +14,7 @@ const stageSays: Readonly<Record<string, string>> = {
   gitops: 'by the GitOps loop',
   inject: 'by the webhook, when a pod is to get its sidecar',
   install: 'by the installation on Kubernetes and `meshwright doctor`',
+  admit: 'by the admission webhook',
   enforce: 'by the control plane and the agents',
 };
 const sentence = (text: string): string => {

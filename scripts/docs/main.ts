@@ -18,12 +18,13 @@ const servers = [
   { name: 'control-plane', verb: 'serve control-plane' },
   { name: 'ca', verb: 'serve ca' },
   { name: 'gitops', verb: 'serve gitops' },
+  { name: 'webhook', verb: 'serve webhook' },
   { name: 'agent', verb: 'agent' },
 ];
 
 async function documents(): Promise<ReadonlyMap<string, string>> {
   const sources = await Promise.all(
-    ['platform', 'compiler', 'runtime-proxy', 'gitops', 'deploy'].map(async (folder) =>
+    ['platform', 'compiler', 'runtime-proxy', 'webhook', 'gitops', 'deploy'].map(async (folder) =>
       (await listFiles(path.join(root, folder))).map((file) => `${folder}/${file}`),
     ),
   );

@@ -1,0 +1,106 @@
+/** ServiceConfig, ProxyConfig, AdmissionRules: let in with their proof, never changed, gone only when nothing names them. */
+import { FormError } from '../../core/bundle/release-form';
+import { signedObjectOf } from '../../core/bundle/custom-resource';
+import type { SignedObject } from '../../core/bundle/objects';
+import { objectStatement } from '../../core/bundle/statement';
+import { admit } from '../../core/diagnostics/admit';
+import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { firstDifference, isFields, memberOf, type JsonFields } from '../review/json';
+import type { Review } from '../review/review';
+import type { AdmitContext } from './context';
+import { emptiesNamespace } from './namespaces';
+import { allow, deny, undecided, type Verdict } from './verdict';
+
+/** The verdict on one of our immutable objects. */
+export async function adjudicateObject(review: Review, what: string, context: AdmitContext): Promise<Verdict> {
+  if (review.operation === 'DELETE') return adjudicateDeletion(review, what, context);
+  const { object, oldObject } = review;
+  if (object === null) return deny('object', what, 'object', admit.malformed({ reason: 'the review has no object' }));
+  if (review.operation === 'UPDATE' && oldObject !== null) {
+    const changed = changedField(oldObject, object);
+    if (changed === null) return allow('metadata');
+    // The same content under a newer key's signature is no other object; anything else under this name is.
+    const proved = await proofOf(review, object, context);
+    return proved === null ? allow('object') : deny('object', what, changed, admit.immutable({}));
+  }
+  const refused = await proofOf(review, object, context);
+  return refused === null ? allow('object') : deny('object', what, refused.field, refused.diagnostic);
+}
+
+/** The first field outside the metadata that differs. */
+export function changedField(before: JsonFields, after: JsonFields): string | null {
+  for (const name of [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()) {
+    if (name === 'metadata') continue;
+    const path = firstDifference(memberOf(before, name), memberOf(after, name), name);
+    if (path !== null) return path;
+  }
+  return null;
+}
+
+interface Refusal {
+  readonly field: string;
+  readonly diagnostic: Diagnostic;
+}
+
+/** null when the object is exactly what a trusted key signed, for this environment, under this name. */
+async function proofOf(review: Review, object: JsonFields, context: AdmitContext): Promise<Refusal | null> {
+  let read: { readonly signed: SignedObject; readonly environment: string };
+  try {
+    read = signedObjectOf(object);
+  } catch (error) {
+    const reason = error instanceof FormError ? error.message : 'it cannot be read';
+    return {
+      field: /`((?:metadata|proof|spec|kind|apiVersion)[.\w]*)`/.exec(reason)?.[1] ?? 'object',
+      diagnostic: admit.malformed({ reason }),
+    };
+  }
+  const { signed, environment } = read;
+  if (environment !== context.environment) {
+    return { field: 'proof.environment', diagnostic: admit.otherEnvironment({ given: environment, served: context.environment }) };
+  }
+  const { namespace } = signed.object.metadata;
+  if (review.namespace !== namespace)
+    return { field: 'metadata.namespace', diagnostic: admit.malformed({ reason: `it is written into namespace \`${review.namespace}\`` }) };
+  if (review.kind.kind !== signed.object.kind)
+    return { field: 'kind', diagnostic: admit.malformed({ reason: `it is written as a \`${review.kind.kind}\`` }) };
+  const { diagnostics } = await context.signatures.verify(signed, environment, context.trust, review.dryRun ? 'dry-run' : 'live');
+  const [first] = diagnostics;
+  if (first === undefined) return null;
+  return { field: copiedField(signed, environment), diagnostic: admit.unproved({ reason: `${first.message} (${first.code})` }) };
+}
+
+/** What an unverified signature says it is about, compared with what it came with: only to name the field that was changed or copied. */
+function copiedField(signed: SignedObject, environment: string): string {
+  if (signed.jws === '') return 'proof.jws';
+  const fieldNames = {
+    environment: 'proof.environment',
+    kind: 'kind',
+    namespace: 'metadata.namespace',
+    name: 'proof.name',
+    sha256: 'spec',
+  };
+  try {
+    const stated: unknown = JSON.parse(Buffer.from(signed.jws.split('.')[1] ?? '', 'base64url').toString('utf8'));
+    if (!isFields(stated)) return 'proof.jws';
+    const actual = objectStatement(signed.object, environment);
+    for (const name of ['environment', 'kind', 'namespace', 'name', 'sha256'] as const)
+      if (memberOf(stated, name) !== actual[name]) return fieldNames[name];
+  } catch {
+    // What cannot be read is a signature of nothing.
+  }
+  return 'proof.jws';
+}
+
+function adjudicateDeletion(review: Review, what: string, context: AdmitContext): Verdict {
+  if (emptiesNamespace(review, context)) return allow('deletion');
+  const { state } = context;
+  if (!state.synced || state.stale || state.live === 'unreadable')
+    return undecided(what, admit.undecided({ reason: 'what is live is not known' }));
+  if (state.live === null) return allow('deletion');
+  const name = review.name !== '' ? review.name : memberOf(memberOf(review.oldObject, 'metadata'), 'name');
+  // A big object lies there in parts; without one of them it is not there.
+  const resource = `${review.kind.kind}/${review.namespace}/${String(name).replace(/\.part-\d+$/, '')}`;
+  const { stableResources, candidateResources } = state.live;
+  const set = candidateResources.has(resource) ? 'candidate' : stableResources.has(resource) ? 'stable' : null;
+  return set === null ? allow('deletion') : deny('deletion', what, 'metadata.name', admit.inForce({ set }));
+}

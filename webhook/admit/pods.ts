@@ -1,0 +1,77 @@
+/** The pod in a workload: where each kind keeps it, and what of it rules read. */
+import { isFields, memberOf } from '../review/json';
+
+export interface PodImage {
+  /** `spec.template.spec.containers[0].image` */
+  readonly field: string;
+  readonly image: string;
+}
+export interface PodFacts {
+  /** Where the pod stands in the object: empty for a Pod itself. */
+  readonly path: string;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly annotations: ReadonlyMap<string, string>;
+  readonly serviceAccount: string;
+  /** Of containers, init containers and ephemeral ones. */
+  readonly images: readonly PodImage[];
+  /** Everything that any rule might read of it, for comparing with what was. */
+  readonly spec: unknown;
+}
+
+/** Path of the pod template by `<group>/<kind>`; a Pod is its own. */
+const templates: ReadonlyMap<string, readonly string[]> = new Map([
+  ['/Pod', []],
+  ['apps/Deployment', ['spec', 'template']],
+  ['apps/StatefulSet', ['spec', 'template']],
+  ['apps/DaemonSet', ['spec', 'template']],
+  ['apps/ReplicaSet', ['spec', 'template']],
+  ['batch/Job', ['spec', 'template']],
+  ['batch/CronJob', ['spec', 'jobTemplate', 'spec', 'template']],
+  ['/ReplicationController', ['spec', 'template']],
+]);
+const containerLists = ['initContainers', 'containers', 'ephemeralContainers'] as const;
+
+/** Whether objects of this kind hold a pod that workload rules are about. */
+export const holdsPod = (group: string, kind: string): boolean => templates.has(`${group}/${kind}`);
+
+/** What rules read of the pod in an object; null where it has none (a ReplicationController may lack its template). */
+export function podIn(group: string, kind: string, object: unknown): PodFacts | null {
+  const path = templates.get(`${group}/${kind}`);
+  if (path === undefined || !isFields(object)) return null;
+  let pod: unknown = object;
+  for (const name of path) pod = memberOf(pod, name);
+  if (!isFields(pod)) return null;
+  const metadata = memberOf(pod, 'metadata');
+  const spec = memberOf(pod, 'spec');
+  const prefix = path.map((name) => `${name}.`).join('');
+  const account = memberOf(spec, 'serviceAccountName') ?? memberOf(spec, 'serviceAccount');
+  return {
+    path: prefix,
+    labels: texts(memberOf(metadata, 'labels')),
+    annotations: texts(memberOf(metadata, 'annotations')),
+    serviceAccount: typeof account === 'string' && account !== '' ? account : 'default',
+    images: containerLists.flatMap((list) => imagesIn(spec, list, `${prefix}spec.${list}`)),
+    spec,
+  };
+}
+
+function imagesIn(spec: unknown, list: string, path: string): readonly PodImage[] {
+  const containers = memberOf(spec, list);
+  if (!Array.isArray(containers)) return [];
+  return containers.map((container: unknown, index) => {
+    const image = memberOf(container, 'image');
+    return { field: `${path}[${index}].image`, image: typeof image === 'string' ? image : '' };
+  });
+}
+
+/** Labels and annotations by name, whatever the names are: `constructor` is a legal one. */
+export function texts(value: unknown): ReadonlyMap<string, string> {
+  const result = new Map<string, string>();
+  if (isFields(value)) for (const [name, text] of Object.entries(value)) if (typeof text === 'string') result.set(name, text);
+  return result;
+}
+
+export const workloadLabel = 'meshwright.dev/workload';
+/** The workload that a pod says it is of: our label, or the usual `app`. */
+export const workloadNameOf = (labels: ReadonlyMap<string, string>): string | null =>
+  labels.get(workloadLabel) ?? labels.get('app') ?? null;

@@ -1,0 +1,148 @@
+/** Pods and what makes them, by the rules in force. Every rule that covers the old or the new form holds: taking a label off is no way out. */
+import { admit } from '../../core/diagnostics/admit';
+import type { RuleMode } from '../../core/bundle/admission-rules';
+import { isFields, memberOf, sameJson } from '../review/json';
+import type { Review } from '../review/review';
+import type { AdmitContext, RulesInForce } from './context';
+import { isFrom, parseImage } from './images';
+import { podIn, workloadNameOf, type PodFacts } from './pods';
+import { productFindings, productsIn } from './products';
+import type { CompiledDeployRule, NamespaceRules } from './rules-index';
+import { allow, deny, undecided, verdictOf, type Finding, type Verdict } from './verdict';
+import { isOlder, parseVersion } from './versions';
+
+export const versionLabel = 'app.kubernetes.io/version';
+
+/**
+ * Controllers of Kubernetes itself: what they make for an owner was judged when the owner was written, so they need not be deployers. Everything else
+ * is judged again.
+ */
+const builtIn: ReadonlySet<string> = new Set([
+  'system:kube-controller-manager',
+  ...['deployment', 'replicaset', 'statefulset', 'daemon-set', 'job', 'cronjob', 'replication'].map(
+    (name) => `system:serviceaccount:kube-system:${name}-controller`,
+  ),
+]);
+
+/** The verdict on a workload that is created or changed. */
+export function adjudicateWorkload(review: Review, what: string, context: AdmitContext): Verdict {
+  const { state } = context;
+  if (review.operation === 'DELETE' || review.operation === 'CONNECT') return allow('workload');
+  if (!state.synced) return undecided(what, admit.undecided({ reason: 'what is live is not known' }));
+  if (review.object === null) return deny('workload', what, 'object', admit.malformed({ reason: 'the review has no object' }));
+  const { group, kind } = review.kind;
+  const pod = podIn(group, kind, review.object);
+  const old = podIn(group, kind, review.oldObject);
+  if (pod === null) return allow('workload');
+  if (old !== null && unchanged(old, pod)) return allow('workload');
+  return byRules(state.rules, review, what, pod, old, context);
+}
+
+function byRules(rules: RulesInForce, review: Review, what: string, pod: PodFacts, old: PodFacts | null, context: AdmitContext): Verdict {
+  switch (rules.kind) {
+    case 'none':
+      return allow('workload');
+    case 'unknown':
+      return deny('workload', what, 'metadata', admit.rulesUnknown({ reason: rules.reason }));
+    case 'known': {
+      const namespace = rules.index.namespace(review.namespace);
+      const deploys = namespace === null ? [] : workloadFindings(namespace, review, pod, old, context);
+      const running = context.state.products;
+      if (running === null && rules.index.products.length > 0 && productsIn(pod).length > 0)
+        return undecided(what, admit.undecided({ reason: 'which products run is not known yet' }));
+      const products = productFindings(rules.index.products, pod, running ?? new Map());
+      const rule = deploys.length === 0 && products.length > 0 ? 'product' : 'workload';
+      return verdictOf(rule, what, [...deploys, ...products]);
+    }
+  }
+}
+
+/** Whether nothing that a rule could read has changed: then there is nothing to judge again, and what waits for its end can end. */
+const unchanged = (old: PodFacts, now: PodFacts): boolean =>
+  sameJson(old.spec, now.spec) && sameTexts(old.labels, now.labels) && sameTexts(old.annotations, now.annotations);
+const sameTexts = (a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean =>
+  a.size === b.size && [...a].every(([name, text]) => b.get(name) === text);
+
+function workloadFindings(
+  namespace: NamespaceRules,
+  review: Review,
+  pod: PodFacts,
+  old: PodFacts | null,
+  context: AdmitContext,
+): readonly Finding[] {
+  const names = [workloadNameOf(pod.labels), old === null ? null : workloadNameOf(old.labels)];
+  const rules = new Set(namespace.whole);
+  for (const name of names) if (name !== null) for (const rule of namespace.byWorkload.get(name) ?? []) rules.add(rule);
+  const found: Finding[] = [];
+  for (const rule of rules) {
+    const note = (field: string, diagnostic: Finding['diagnostic'], mode: RuleMode = rule.mode): void =>
+      void found.push({ mode, field, diagnostic });
+    if (!madeByController(review) && !rule.deployers.has(review.user, null))
+      note('metadata', admit.workloadDeployer({ user: review.user.username, rule: rule.id }));
+    imageFindings(rule, pod, context.meshImages, note);
+    versionFindings(rule, pod, old, note);
+  }
+  if (namespace.declared !== null) declaredFindings(namespace, namespace.declared, review.namespace, pod, found);
+  return found;
+}
+
+type Note = (field: string, diagnostic: Finding['diagnostic'], mode?: RuleMode) => void;
+
+function imageFindings(rule: CompiledDeployRule, pod: PodFacts, meshImages: ReadonlySet<string>, note: Note): void {
+  const { images } = rule;
+  if (images === null) return;
+  for (const { field, image } of pod.images) {
+    if (meshImages.has(image)) continue;
+    const parsed = parseImage(image);
+    if (parsed.kind === 'malformed') {
+      note(field, admit.imageName({ image: image.slice(0, 200), reason: parsed.reason }));
+      continue;
+    }
+    if (!images.from.some((prefix) => isFrom(parsed.image, prefix)))
+      note(field, admit.imageSource({ image, from: images.from, rule: rule.id }));
+    if (images.digest === 'required' && parsed.image.digest === null) note(field, admit.imageDigest({ image, rule: rule.id }));
+  }
+}
+
+function versionFindings(rule: CompiledDeployRule, pod: PodFacts, old: PodFacts | null, note: Note): void {
+  if (rule.version === null) return;
+  const field = `${pod.path}metadata.labels.${versionLabel}`;
+  const text = pod.labels.get(versionLabel) ?? null;
+  const version = text === null ? null : parseVersion(text);
+  if (version === null) return note(field, admit.versionUnreadable({ version: text, rule: rule.id }));
+  const { range, downgrade } = rule.version;
+  if (!range.has(version)) note(field, admit.versionRange({ version: version.version, range: range.text, rule: rule.id }));
+  const before = parseVersion(old?.labels.get(versionLabel) ?? '');
+  if (before !== null && isOlder(version, before)) {
+    const mode = downgrade === 'warn' && rule.mode === 'deny' ? 'warn' : rule.mode;
+    note(field, admit.downgrade({ before: before.version, after: version.version, rule: rule.id }), mode);
+  }
+}
+
+function declaredFindings(namespace: NamespaceRules, mode: RuleMode, name: string, pod: PodFacts, found: Finding[]): void {
+  const note: Note = (field, diagnostic) => void found.push({ mode, field, diagnostic });
+  const workload = workloadNameOf(pod.labels);
+  const declared = workload === null ? undefined : namespace.workloads.get(workload);
+  if (workload === null || declared === undefined)
+    return note(`${pod.path}metadata.labels`, admit.undeclaredWorkload({ workload, namespace: name }));
+  if (pod.serviceAccount !== declared.serviceAccount) {
+    note(
+      `${pod.path}spec.serviceAccountName`,
+      admit.serviceAccount({ account: pod.serviceAccount, declared: declared.serviceAccount, workload: declared.workload }),
+    );
+  }
+  const version = pod.labels.get('version') ?? null;
+  if (declared.versions !== undefined && (version === null || !declared.versions.includes(version)))
+    note(
+      `${pod.path}metadata.labels.version`,
+      admit.undeclaredVersion({ version, declared: declared.versions, workload: declared.workload }),
+    );
+}
+
+/** Whether a controller of Kubernetes writes something that an owner wants, or keeps its own notes on what others wrote. */
+function madeByController({ user, object, operation }: Review): boolean {
+  if (!builtIn.has(user.username)) return false;
+  if (operation === 'UPDATE') return true;
+  const owners = memberOf(memberOf(object, 'metadata'), 'ownerReferences');
+  return Array.isArray(owners) && owners.some((owner) => isFields(owner) && memberOf(owner, 'controller') === true);
+}

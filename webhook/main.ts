@@ -1,0 +1,195 @@
+/** The admission webhook as a server. */
+import * as fs from 'node:fs/promises';
+import { admit } from '../core/diagnostics/admit';
+import { systemClock, type Clock } from '../platform/clock';
+import { kubeFromFile, kubeInCluster, type Kube } from '../platform/kube';
+import { createLog, type Log } from '../platform/log';
+import { adjudicate, describeReview } from './admit/adjudicate';
+import type { AdmitContext } from './admit/context';
+import { tokenVerifier } from './admit/deployer-token';
+import { signatureCache } from './admit/signatures';
+import { undecided, type Verdict } from './admit/verdict';
+import { assertConsistent, defaults, type TokenIssuer, type WebhookConfig } from './config';
+import { formatResponse } from './review/response';
+import type { Review } from './review/review';
+import { serveAdmin, type Check } from './server/admin';
+import { createApp, type Answer, type Endpoint } from './server/app';
+import { certificateFromFiles, expiryOf, type CertificateSource } from './server/certificate';
+import { listen } from './server/listener';
+import { webhookMetrics, type VerdictLabel } from './server/metrics';
+import { followFailModes } from './state/fail-modes';
+import { keysFromFile, keysFromUrl, type IssuerKeys } from './state/issuer-keys';
+import { followState } from './state/state';
+import { followTrust } from './state/trust-file';
+import { validatePath } from './paths';
+
+export type { WebhookConfig } from './config';
+export interface RunningWebhook {
+  /** `https://127.0.0.1:9443` */
+  readonly url: string;
+  readonly adminUrl: string;
+  /** Not ready at once, answers for a while longer, finishes what is under way. */
+  close(): Promise<void>;
+}
+export interface WebhookOptions {
+  readonly log?: Log;
+  readonly clock?: Clock;
+  /** Default: by the configuration. */
+  readonly kube?: Kube;
+  /** Default: the files of the configuration. Closed along with the server. */
+  readonly certificate?: CertificateSource;
+  /** Further paths, such as the one that injects. */
+  readonly endpoints?: (parts: { readonly kube: Kube; readonly log: Log }) => readonly Endpoint[];
+  /** Further things that readiness depends on. */
+  readonly checks?: () => readonly Check[];
+  /** How often files are looked at. */
+  readonly lookEveryMs?: number;
+}
+
+/** Starts the webhook. Rejects with one line when it cannot: without a trust root there is no webhook. */
+export async function serveWebhook(config: WebhookConfig, options: WebhookOptions = {}): Promise<RunningWebhook> {
+  const log = options.log ?? createLog('webhook');
+  const clock = options.clock ?? systemClock;
+  const closers: (() => void | Promise<void>)[] = [];
+  const limits = { ...defaults, ...config.limits };
+  try {
+    assertConsistent(config);
+    const kept = <T extends { close(): void | Promise<void> }>(part: T): T => {
+      closers.push(() => part.close());
+      return part;
+    };
+    const trust = kept(await followTrust(config.trustFile, config.environment, log, options.lookEveryMs));
+    const certificate = kept(options.certificate ?? (await certificateOf(config, log, options.lookEveryMs)));
+    const clientCa = config.clientCaFile === undefined ? null : await fs.readFile(config.clientCaFile, 'utf8');
+    const issuers: { readonly issuer: string; readonly keys: IssuerKeys }[] = [];
+    for (const issuer of config.issuers ?? []) issuers.push({ issuer: issuer.issuer, keys: kept(await issuerKeys(issuer, log)) });
+    const kube = options.kube ?? (await (config.kubeconfig === undefined ? kubeInCluster() : kubeFromFile(config.kubeconfig)));
+    const signatures = signatureCache();
+    const trusted = (): AdmitContext['trust'] => ({ root: trust.current(), version: trust.version() });
+    const state = kept(followState({ kube, environment: config.environment, trust: trusted, signatures, log }));
+    const failModes = kept(followFailModes(kube, config.configurationName ?? defaults.configurationName, log));
+    let trustVersion = trust.version();
+    const trustTimer = setInterval(() => {
+      if (trust.version() !== trustVersion) state.refresh();
+      trustVersion = trust.version();
+    }, options.lookEveryMs ?? 1_000);
+    trustTimer.unref();
+    closers.push(() => clearInterval(trustTimer));
+
+    const metrics = webhookMetrics(() => {
+      const { synced, stale, rules } = state.snapshot();
+      return {
+        certificateExpiry: expiryOf(certificate.current()),
+        rulesGeneration: state.rulesGeneration(),
+        rulesKnown: rules.kind !== 'unknown',
+        synced,
+        stale,
+        trustIsGood: trust.problem() === null,
+        failsClosed: failModes.current(),
+      };
+    });
+    const tokens = tokenVerifier(issuers.map(({ issuer, keys }) => ({ issuer, keys: () => keys.current() })));
+    const fixed = {
+      environment: config.environment,
+      signatures,
+      releaseDeployers: config.deployers,
+      tokens,
+      controlPlaneUser: config.controlPlaneUser ?? defaults.controlPlaneUser,
+      namespaceControllers: config.namespaceControllers ?? defaults.namespaceControllers,
+      meshImages: new Set(config.meshImages ?? []),
+    };
+    const context = (): AdmitContext => ({ ...fixed, trust: trusted(), state: state.snapshot(), now: clock.now() });
+    const answer = (review: Review, verdict: Verdict): Answer => {
+      note(log, review, verdict);
+      metrics.decision(validatePath, verdict.rule, labelOf(verdict), review.dryRun);
+      return { body: formatResponse(review, verdict) };
+    };
+    const validate: Endpoint = {
+      path: validatePath,
+      decide: async (review) => answer(review, await adjudicate(review, context())),
+      failed: (review, why) => {
+        const reason = why === 'late' ? 'there was no time' : 'the webhook has an error of its own';
+        return answer(review, undecided(describeReview(review), admit.undecided({ reason })));
+      },
+    };
+
+    let closing = false;
+    const app = createApp({
+      endpoints: [validate, ...(options.endpoints?.({ kube, log }) ?? [])],
+      bodyBytes: limits.bodyBytes,
+      budget: { held: 0, most: limits.heldBytes },
+      deadlineMs: limits.deadlineMs,
+      clientNames: config.clientNames ?? null,
+      metrics,
+      clock,
+      log,
+      closing: () => closing,
+    });
+    const checks = (): readonly Check[] => {
+      const { synced, stale, rules } = state.snapshot();
+      const told = (name: string, problem: string | null): Check => ({
+        name,
+        good: problem === null,
+        needed: false,
+        detail: problem ?? 'good',
+      });
+      return [
+        { name: 'serving', good: !closing, needed: true, detail: closing ? 'it is closing' : 'yes' },
+        { name: 'state', good: synced, needed: true, detail: synced ? 'listed' : 'not listed yet' },
+        told('watch', stale ? 'the API server cannot be followed; what was seen last is in force' : null),
+        told('rules', rules.kind === 'unknown' ? rules.reason : null),
+        told('trust root', trust.problem()),
+        told('certificate', certificate.problem()),
+        ...issuers.map(({ issuer, keys }) => told(`keys of ${issuer}`, keys.problem())),
+        ...(options.checks?.() ?? []),
+      ];
+    };
+    const admin = kept(await serveAdmin(config.admin, metrics.metrics, checks));
+    const server = await listen(app, {
+      ...config.listen,
+      certificate,
+      clientCa,
+      connections: limits.connections,
+      requestMs: limits.requestMs,
+    });
+    return {
+      url: server.url,
+      adminUrl: admin.url,
+      async close() {
+        closing = true;
+        await clock.sleep(config.drainMs ?? defaults.drainMs);
+        await server.close();
+        await closeAll(closers);
+      },
+    };
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+async function closeAll(closers: readonly (() => void | Promise<void>)[]): Promise<void> {
+  for (const close of closers.toReversed()) await close();
+}
+
+async function certificateOf({ certificate }: WebhookConfig, log: Log, everyMs: number | undefined): Promise<CertificateSource> {
+  if (certificate === undefined) throw new Error('`certificate` is missing: name the PEM files to serve with');
+  return certificateFromFiles(certificate, log, everyMs);
+}
+
+async function issuerKeys({ jwksFile, jwksUrl, caFile }: TokenIssuer, log: Log): Promise<IssuerKeys> {
+  if (jwksFile !== undefined) return keysFromFile(jwksFile, log);
+  return keysFromUrl(jwksUrl ?? '', caFile ?? null, log);
+}
+
+const labelOf = (verdict: Verdict): VerdictLabel =>
+  verdict.undecided ? 'undecided' : !verdict.allowed ? 'denied' : verdict.warnings.length > 0 ? 'warned' : 'allowed';
+
+/** One line for each denial; what a rule only notes is in the API server's audit log too. */
+function note(log: Log, review: Review, verdict: Verdict): void {
+  if (verdict.allowed && verdict.audit['found'] === undefined) return;
+  const { uid, operation, user, dryRun } = review;
+  const fields = { uid, operation, user: user.username, dryRun, rule: verdict.rule, codes: verdict.causes.map(({ code }) => code) };
+  if (verdict.allowed) log.info(fields, verdict.audit['found']);
+  else log.warn(fields, verdict.message);
+}

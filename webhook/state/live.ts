@@ -1,0 +1,68 @@
+/** What the followed Release and AdmissionRules say, read as the adjudicators need it. */
+import { meshNamespace, resourceName, signedObjectOf, signedReleaseOf } from '../../core/bundle/custom-resource';
+import { admissionRulesName } from '../../core/bundle/admission-rules';
+import type { ReleaseSet, SignedRelease } from '../../core/bundle/objects';
+import { digestOfJson } from '../../core/lib/digest';
+import { phaseOf } from '../admit/release';
+import type { LiveSets, RulesInForce, Trusted } from '../admit/context';
+import { rulesIndex, type RulesIndex } from '../admit/rules-index';
+import type { SignatureCache } from '../admit/signatures';
+import { admissionRulesSpec } from './rules-form';
+import { lineOf } from './followed-file';
+
+/** The live release with what its sets name in the API. Throws when it cannot be read. */
+export function liveSetsOf(resource: unknown): LiveSets & { readonly inForce: ReleaseSet } {
+  const { release }: SignedRelease = signedReleaseOf(resource);
+  const digest = digestOfJson(release);
+  return {
+    digest,
+    generation: release.generation,
+    stable: release.stable,
+    candidate: release.candidate,
+    stableResources: resourcesOf(release.stable),
+    candidateResources: resourcesOf(release.candidate),
+    inForce: phaseOf(resource, digest) === 'converged' ? release.candidate : release.stable,
+  };
+}
+
+function resourcesOf(set: ReleaseSet): ReadonlySet<string> {
+  return new Set(
+    Object.entries(set).map(([name, digest]) => {
+      const [kind = '', namespace = '', own = ''] = name.split('/');
+      return `${kind}/${namespace}/${resourceName(own, digest)}`;
+    }),
+  );
+}
+
+const rulesName = `AdmissionRules/${meshNamespace}/${admissionRulesName}`;
+/** `meshwright/rules.<digest>` of the rules that a set names; null when it names none. */
+export function rulesKeyIn(set: ReleaseSet): string | null {
+  const digest = Object.hasOwn(set, rulesName) ? set[rulesName] : undefined;
+  return digest === undefined ? null : `${meshNamespace}/${resourceName(admissionRulesName, digest)}`;
+}
+
+/** The rules of one resource, verified for what the set names. */
+export async function rulesFrom(
+  resource: unknown,
+  set: ReleaseSet,
+  environment: string,
+  trust: Trusted,
+  signatures: SignatureCache,
+): Promise<RulesInForce> {
+  const unknown = (reason: string): RulesInForce => ({ kind: 'unknown', reason });
+  if (resource === undefined) return unknown(`\`${rulesKeyIn(set)}\` is not there`);
+  let index: RulesIndex;
+  try {
+    const { signed, environment: claimed } = signedObjectOf(resource);
+    const { value, diagnostics } = await signatures.verify(signed, claimed, trust, 'live');
+    if (value === undefined) return unknown(diagnostics[0]?.message ?? 'they do not verify');
+    if (claimed !== environment) return unknown(`they are for environment \`${claimed}\``);
+    if (signed.digest !== set[rulesName]) return unknown('they are not what the release names');
+    const spec = admissionRulesSpec(value.spec);
+    if (spec.environment !== environment) return unknown(`they are about environment \`${spec.environment}\``);
+    index = rulesIndex(spec);
+  } catch (error) {
+    return unknown(lineOf(error));
+  }
+  return { kind: 'known', index };
+}
