@@ -1,6 +1,7 @@
 /** The webhook configurations: what the API server asks about, and what it does when nobody answers. */
 import { apiVersion } from '../../core/bundle/objects';
 import { meshNamespace, plurals } from '../../core/bundle/custom-resource';
+import { podLabels } from '../../core/mesh/pod';
 import { entryNames, installationName, ofCluster } from './names';
 import type { KubernetesObject } from './object';
 import type { InstallValues } from './values';
@@ -60,7 +61,7 @@ export function validatingConfiguration({ webhook }: InstallValues): KubernetesO
     sideEffects: 'None',
     matchPolicy: 'Equivalent',
     admissionReviewVersions: ['v1'],
-    clientConfig: clientConfig('/validate'),
+    clientConfig: clientConfig('/v1/validate'),
     objectSelector: {},
   };
   return {
@@ -90,10 +91,10 @@ export function mutatingConfiguration({ webhook, injection }: InstallValues): Ku
     matchPolicy: 'Equivalent',
     reinvocationPolicy: 'IfNeeded',
     admissionReviewVersions: ['v1'],
-    clientConfig: clientConfig('/inject'),
+    clientConfig: clientConfig('/v1/mutate'),
     rules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], operations: ['CREATE'], scope: 'Namespaced' }],
   };
-  const label = 'meshwright.dev/inject';
+  const label = podLabels.inject;
   const namespaces = reviewed(webhook.exemptNamespaces);
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',

@@ -34,11 +34,9 @@ function meaning(values: InstallValues): readonly Diagnostic[] {
     !Object.hasOwn(trust.value.environments, values.environment)
   )
     bad('trustRoot', `knows no environment \`${values.environment}\``);
-  if (values.deployers.some(({ kind }) => kind === 'github') && values.issuers.length === 0)
-    bad('issuers', 'is empty, and a deployer of kind `github` proves itself by a token of an issuer');
-  for (const { issuer, jwksUrl } of values.issuers) {
-    if (!jwksUrl.startsWith('https://')) bad('issuers', `gives \`${jwksUrl}\` for the keys of \`${issuer}\`, which is not https`);
-  }
+  if (values.deployers.length === 0) bad('deployers', 'names nobody, so that no release could ever be let in');
+  if (values.webhook.settings.tokens === undefined && values.deployers.some(({ kind }) => kind === 'github'))
+    bad('webhook.settings.tokens', 'is missing, and a deployer of kind `github` proves itself by a token of its issuer');
   if (!values.webhook.exemptNamespaces.includes('kube-system'))
     bad('webhook.exemptNamespaces', 'leaves out `kube-system`: without it a cluster whose webhook is down cannot start its own parts');
   return found;

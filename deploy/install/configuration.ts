@@ -1,7 +1,8 @@
 /** Each server's JSON configuration, and where in its pod what it names is. */
 import { meshNamespace } from '../../core/bundle/custom-resource';
 import { canonicalJson } from '../../core/lib/json';
-import { installationName, paths, ports, shared, type Server } from './names';
+import { trustConfigMap } from '../../core/mesh/pod';
+import { installationName, paths, ports, type Server } from './names';
 import type { InstallValues } from './values';
 
 const everywhere = '0.0.0.0';
@@ -18,24 +19,22 @@ const configurations: { readonly [server in Server]: (values: InstallValues) => 
     environment,
     trustDomain,
     kubernetes: { namespace: meshNamespace },
-    stateDir: `${paths.state}/control-plane`,
     listen: { host: everywhere, port: ports.xds },
     admin: { host: everywhere, port: ports.admin },
     adminTokenFile: `${paths.run}/admin/token`,
     trustFile,
-    ca: { address: `${host('ca')}:${ports.ca}`, trustFile: `${paths.run}/ca/ca.crt` },
+    ca: { address: `${host('ca')}:${ports.ca}`, trustFile: `${paths.run}/ca/${trustConfigMap.key}` },
     tokenFile: `${paths.token}/token`,
   }),
-  webhook: ({ environment, trustDomain, deployers, issuers }) => ({
+  webhook: ({ environment, deployers, image, webhook }) => ({
+    ...webhook.settings,
     environment,
-    trustDomain,
     trustFile,
     deployers,
-    issuers,
+    meshImages: [image],
     listen: { host: everywhere, port: ports.webhook },
     admin: { host: everywhere, port: ports.admin },
-    service: { namespace: meshNamespace, name: 'webhook' },
-    certificates: { secret: shared.webhookCertificates, validating: installationName, mutating: installationName },
+    configurationName: installationName,
   }),
   ca: ({ trustDomain, gatewayCertificates }) => ({
     trustDomain,

@@ -22,7 +22,6 @@ export const paths = {
 /** ConfigMaps and Secrets that more than one piece knows. The Secrets are made by hand or by the servers, never by the installation. */
 export const shared = {
   trustRoot: 'trust-root',
-  caTrust: 'ca-trust',
   caRoot: 'ca-root',
   webhookCertificates: 'webhook-certificates',
   adminToken: 'admin-token',

@@ -1,5 +1,6 @@
 /** The pods of the servers: Deployments, Services, disruption budgets, ConfigMaps, service accounts. All pass Pod Security `restricted`. */
 import { canonicalJson } from '../../core/lib/json';
+import { identityAudience, trustConfigMap } from '../../core/mesh/pod';
 import { configurationOf, signerConfiguration } from './configuration';
 import { inMesh, paths, ports, selectorOf, shared, type Server } from './names';
 import type { KubernetesObject } from './object';
@@ -194,11 +195,14 @@ const trustVolume: Volume = { name: 'trust', configMap: { name: shared.trustRoot
 const trustMount: Mount = { name: 'trust', mountPath: paths.trust, readOnly: true };
 const adminToken: Volume = { name: 'admin-token', secret: { secretName: shared.adminToken, defaultMode: 0o440 } };
 const adminMount: Mount = { name: 'admin-token', mountPath: `${paths.run}/admin`, readOnly: true };
-const caTrust: Volume = { name: 'ca-trust', configMap: { name: shared.caTrust } };
+const caTrust: Volume = { name: 'ca-trust', configMap: { name: trustConfigMap.name } };
 const caTrustMount: Mount = { name: 'ca-trust', mountPath: `${paths.run}/ca`, readOnly: true };
 const identityToken: Volume = {
   name: 'identity',
-  projected: { defaultMode: 0o440, sources: [{ serviceAccountToken: { audience: 'meshwright', expirationSeconds: 3600, path: 'token' } }] },
+  projected: {
+    defaultMode: 0o440,
+    sources: [{ serviceAccountToken: { audience: identityAudience, expirationSeconds: 3600, path: 'token' } }],
+  },
 };
 const identityMount: Mount = { name: 'identity', mountPath: paths.token, readOnly: true };
 const state: Volume = { name: 'state', emptyDir: {} };

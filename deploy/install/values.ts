@@ -28,8 +28,6 @@ export interface InstallValues {
   readonly trustRoot: TrustRoot;
   /** Who may write the Release. */
   readonly deployers: readonly DeployerMatch[];
-  /** Issuers of the tokens by which CI jobs prove what they are; needed for deployers of kind `github`. */
-  readonly issuers: readonly Issuer[];
   readonly replicas: Replicas;
   readonly resources: ServerResources;
   /** Of every server; the webhook answers for the whole cluster, so it is among the last to be evicted. */
@@ -40,12 +38,6 @@ export interface InstallValues {
   readonly networkPolicies: NetworkPolicyValues;
   /** Certificates of gateways, by `<namespace>/<name>`: the host names they are for and the SPIFFE IDs that may have them. */
   readonly gatewayCertificates: { readonly [name: string]: GatewayCertificate };
-}
-export interface Issuer {
-  /** `iss` of its tokens, exactly. */
-  readonly issuer: string;
-  /** Where its keys are, https; fetched in the background. */
-  readonly jwksUrl: string;
 }
 export interface Replicas {
   /**
@@ -87,6 +79,20 @@ export interface WebhookValues {
   readonly timeoutSeconds: number;
   /** Namespaces whose workloads the webhook is never asked about, beside its own: without them a cluster cannot start anew. Our own kinds are reviewed everywhere. */
   readonly exemptNamespaces: readonly string[];
+  readonly settings: WebhookSettings;
+}
+/** Members of the webhook's own configuration. */
+export interface WebhookSettings {
+  /** The one issuer of CI jobs' tokens; needed for deployers of kind `github`. */
+  readonly tokens?: {
+    readonly issuer: string;
+    /** Where its keys are; fetched in the background.
+     * @pattern ^https://
+     */
+    readonly keysUrl: string;
+  };
+  /** How long it answers after it was told to end, in milliseconds. */
+  readonly drainMs?: number;
 }
 export interface InjectionValues {
   /** Whether pods that ask for it get the agent and Envoy. */
@@ -136,7 +142,6 @@ export const defaultValues: InstallValues = {
   logLevel: 'info',
   trustRoot: { environments: {} },
   deployers: [{ kind: 'account', namespace: 'meshwright', name: 'gitops' }],
-  issuers: [],
   replicas: { controlPlane: 2, webhook: 2, ca: 2 },
   resources: {
     controlPlane: { requests: { cpu: '100m', memory: '192Mi' }, limits: { memory: '1Gi' } },
@@ -149,6 +154,7 @@ export const defaultValues: InstallValues = {
     failurePolicy: 'Fail',
     timeoutSeconds: 5,
     exemptNamespaces: ['kube-node-lease', 'kube-public', 'kube-system'],
+    settings: {},
   },
   injection: { enabled: true, failurePolicy: 'Fail' },
   gitops: { enabled: false, storage: '2Gi', settings: { repositoryUrl: 'https://git.example/policies.git' } },

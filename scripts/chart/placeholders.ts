@@ -12,6 +12,7 @@ const wholes = [
   'resources.webhook',
   'resources.ca',
   'resources.gitops',
+  'webhook.settings',
   'gitops.settings',
   'gatewayCertificates',
 ];

@@ -59,10 +59,14 @@ const other = {
     { kind: 'github', repository: 'acme/policies', branch: 'main', environment: 'stage' },
     { kind: 'group', name: 'platform <&> "quoted" \\ é' },
   ],
-  issuers: [{ issuer: 'https://token.actions.example', jwksUrl: 'https://token.actions.example/.well-known/jwks?a=1&b=2' }],
   replicas: { webhook: 3 },
   resources: { webhook: { limits: { memory: '1Gi', cpu: '2' } } },
-  webhook: { failurePolicy: 'Ignore', timeoutSeconds: 3, exemptNamespaces: ['kube-system', 'cni'] },
+  webhook: {
+    failurePolicy: 'Ignore',
+    timeoutSeconds: 3,
+    exemptNamespaces: ['kube-system', 'cni'],
+    settings: { tokens: { issuer: 'https://token.actions.example', keysUrl: 'https://token.actions.example/jwks?a=1&b=2' } },
+  },
   injection: { failurePolicy: 'Ignore' },
   gitops: {
     enabled: true,

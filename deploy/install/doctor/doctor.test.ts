@@ -157,7 +157,7 @@ const broken: readonly [string, () => ClusterSnapshot, RegExp][] = [
         apiVersion: 'v1',
         kind: 'Pod',
         metadata: { name: 'p', namespace: 'shop' },
-        spec: { initContainers: [{ name: 'meshwright', image: 'meshwright:0.0.9' }] },
+        spec: { initContainers: [{ name: 'meshwright-proxy', image: 'meshwright:0.0.9' }] },
       }),
     /^warning MW7312 .*`meshwright:0\.0\.9` \(sidecars of shop\)/,
   ],

@@ -11,6 +11,8 @@ import { at, isRead, listAt, numberAt, ofKind, selects, textAt, type ClusterSnap
 
 /** Of the API server. `matchConditions` and native sidecars are on by default from 1.30 on; 1.34 is what the product's own tests run on. */
 export const supportedServers = '>=1.30.0 <1.37.0-0';
+/** As webhook/inject names it. */
+const sidecarName = 'meshwright-proxy';
 const servers: readonly Server[] = ['control-plane', 'webhook', 'ca'];
 
 export function examineRunning(snapshot: ClusterSnapshot): readonly Diagnostic[] {
@@ -94,7 +96,7 @@ function images(snapshot: ClusterSnapshot): readonly Diagnostic[] {
       add(textAt(container, 'image'), server);
   for (const pod of ofKind(snapshot, 'Pod')) {
     for (const container of listAt(pod, 'spec', 'initContainers'))
-      if (textAt(container, 'name') === 'meshwright') add(textAt(container, 'image'), `sidecars of ${pod.metadata.namespace ?? ''}`);
+      if (textAt(container, 'name') === sidecarName) add(textAt(container, 'image'), `sidecars of ${pod.metadata.namespace ?? ''}`);
   }
   if (users.size < 2) return [];
   return [install.skew({ images: [...users].map(([image, by]) => `\`${image}\` (${[...by].sort().join(', ')})`).join(', ') })];
