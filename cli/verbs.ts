@@ -298,7 +298,10 @@ export const verbs: readonly Verb[] = [
   {
     name: 'agent',
     summary: 'runs the Envoy beside one workload: identity, bootstrap, health, drain',
-    options: [config],
+    options: [
+      config,
+      { flags: '--kubernetes', summary: 'in a pod: everything comes from the environment that the webhook gave the sidecar' },
+    ],
     load: () => import('./commands/agent.js'),
   },
   {

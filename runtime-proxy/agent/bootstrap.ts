@@ -2,13 +2,14 @@
  * Envoy's bootstrap, in JSON: who it is, where its control plane and its certificates come from, and nothing of policy.
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto
  */
+import { isIP } from 'node:net';
 import type { JsonObject } from '../../core/lib/json';
 import type { Principal } from '../../core/mesh/ids';
 
 export interface BootstrapInput {
   readonly instance: string;
   readonly workload: string;
-  /** `host:port`; the host an IP address. */
+  /** The host an IP address or a DNS name. */
   readonly controlPlane: { readonly host: string; readonly port: number };
   readonly controlPlanePrincipal: Principal;
   /** Unix sockets: the agent's SDS, and the admin interface that only this user reaches. */
@@ -69,7 +70,7 @@ export function bootstrap(input: BootstrapInput): JsonObject {
         },
         {
           name: controlPlaneCluster,
-          type: 'STATIC',
+          type: isIP(input.controlPlane.host) === 0 ? 'STRICT_DNS' : 'STATIC',
           connectTimeout: '2s',
           // A control plane that is gone without a word is noticed within seconds.
           typedExtensionProtocolOptions: http2({ connectionKeepalive: { interval: '10s', timeout: '5s' } }),

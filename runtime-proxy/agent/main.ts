@@ -24,7 +24,7 @@ export interface AgentConfig {
   readonly instance: string;
   readonly workload: string;
   readonly trustDomain: string;
-  /** The control plane's gRPC, by IP address. */
+  /** The control plane's gRPC, by IP address or DNS name. */
   readonly controlPlane: { readonly host: string; readonly port: number };
   readonly ca: {
     /** `host:port`. */
@@ -32,8 +32,10 @@ export interface AgentConfig {
     /** The mesh's roots, PEM. */
     readonly trustFile: string;
   };
-  /** Holds a join token. Read again each time one is needed; removed once it is spent. */
-  readonly joinTokenFile: string;
+  /** Holds a join token. Read again each time one is needed; removed once it is spent. Either this or `serviceAccountTokenFile`. */
+  readonly joinTokenFile?: string;
+  /** Holds the pod's projected service-account token. Read again for each certificate, for it is rotated; never removed. */
+  readonly serviceAccountTokenFile?: string;
   /** Sockets, bootstrap and pid file; made (0700). Keep it short: a unix socket's path may have 107 bytes. */
   readonly runDir: string;
   /** Default: found or obtained. */
@@ -72,7 +74,7 @@ export async function runAgent(
 ): Promise<RunningAgent> {
   const log = (options.log ?? createLog('agent')).child({ instance: config.instance });
   const clock = systemClock;
-  assertConfig(config);
+  const tokenFile = assertConfig(config);
   await fs.mkdir(config.runDir, { recursive: true, mode: 0o700 });
   // Who reaches the sockets has the workload's key: a folder that was there before must be as closed as one made here.
   if (((await fs.stat(config.runDir)).mode & 0o077) !== 0)
@@ -93,13 +95,13 @@ export async function runAgent(
       address: config.ca.address,
       trust: await fs.readFile(config.ca.trustFile, 'utf8'),
       token: async () => {
-        const token = (await readTextIfThere(config.joinTokenFile))?.trim() ?? '';
+        const token = (await readTextIfThere(tokenFile))?.trim() ?? '';
         return token === '' ? null : token;
       },
     },
     { clock, log, ...(options.signal ? { signal: options.signal } : {}) },
   );
-  await fs.rm(config.joinTokenFile, { force: true });
+  if (config.joinTokenFile !== undefined) await fs.rm(config.joinTokenFile, { force: true });
   const serving = new Set<() => void>();
   const secrets = await serveSecrets(sockets.secrets, (name) => void provide(name), log);
   const showOwn = (): void => {
@@ -165,7 +167,12 @@ export async function runAgent(
     return last;
   };
   const reporter = report({ address: `${controlPlane.host}:${controlPlane.port}`, server, holder, look }, { clock, log });
-  const ready = (): boolean => last?.live === true && reporter.connected();
+  // Once it has had its control plane an Envoy serves on without it: a control plane that is away must not take every pod out of its services.
+  let met = false;
+  const ready = (): boolean => {
+    met ||= reporter.connected();
+    return last?.live === true && met && !draining;
+  };
   const health = config.admin ? await serveHealth(config.admin, ready, () => last, file('admin.token'), log) : null;
   log.info({ envoy: envoy.pid(), runDir: config.runDir }, 'the agent is up');
 
@@ -274,9 +281,15 @@ function serveHealth(
   );
 }
 
-function assertConfig(config: AgentConfig): void {
+/** Answers the one file with a token. */
+function assertConfig(config: AgentConfig): string {
   if (!isInstanceId(config.instance))
     throw new Error(`\`${config.instance}\` is not an instance id: use lower-case letters, digits, \`-\` and \`.\``);
   if (!isWorkloadKey(config.workload)) throw new Error(`\`${config.workload}\` is not a workload: write \`<namespace>/<name>\``);
   if (!isTrustDomain(config.trustDomain)) throw new Error(`\`${config.trustDomain}\` is not a trust domain`);
+  const { joinTokenFile, serviceAccountTokenFile } = config;
+  const tokenFile = joinTokenFile ?? serviceAccountTokenFile;
+  if (tokenFile === undefined || (joinTokenFile !== undefined && serviceAccountTokenFile !== undefined))
+    throw new Error('the agent needs either `joinTokenFile` or `serviceAccountTokenFile`');
+  return tokenFile;
 }

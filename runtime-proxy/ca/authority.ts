@@ -5,7 +5,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { writeFileAtomic, readTextIfThere } from '../../platform/files';
-import { caPrincipal, type Identity } from './spiffe';
+import { caPrincipal, organisationOf, type Identity } from './spiffe';
 
 const ecdsa = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const day = 24 * 3600 * 1000;
@@ -44,41 +44,66 @@ export async function openAuthority(folder: string, trustDomain: string, now: ()
   await fs.mkdir(folder, { recursive: true, mode: 0o700 });
   const keyFile = path.join(folder, 'root.key');
   const certificateFile = path.join(folder, 'root.crt');
-  let keyPem = await readTextIfThere(keyFile);
-  if (keyPem === null) {
-    const keys = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify']);
-    keyPem = pem('PRIVATE KEY', await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
-    await writeFileAtomic(keyFile, keyPem, { mode: 0o600 });
-  } else if (((await fs.stat(keyFile)).mode & 0o077) !== 0) {
-    throw new Error(`${keyFile} can be read by others: chmod 600 it`);
+  const kept = await readTextIfThere(keyFile);
+  if (kept !== null && ((await fs.stat(keyFile)).mode & 0o077) !== 0) throw new Error(`${keyFile} can be read by others: chmod 600 it`);
+  const key = kept ?? (await newRootKey());
+  if (kept === null) await writeFileAtomic(keyFile, key, { mode: 0o600 });
+  let certificate = await readTextIfThere(certificateFile);
+  if (certificate === null) {
+    certificate = await rootCertificate(key, trustDomain, now);
+    await writeFileAtomic(certificateFile, certificate);
   }
-  const keys = await importKeys(keyPem);
-  let certificatePem = await readTextIfThere(certificateFile);
-  if (certificatePem === null) {
-    const root = await x509.X509CertificateGenerator.createSelfSigned(
-      {
-        serialNumber: serial(),
-        name: `CN=${trustDomain} mesh root,O=meshwright`,
-        notBefore: new Date(now() - skewMs),
-        notAfter: new Date(now() + rootLifetimeMs),
-        keys,
-        signingAlgorithm: ecdsa,
-        extensions: [
-          new x509.BasicConstraintsExtension(true, 0, true),
-          new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-          await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-          new x509.SubjectAlternativeNameExtension([{ type: 'url', value: `spiffe://${trustDomain}` }]),
-        ],
-      },
-      crypto,
-    );
-    certificatePem = root.toString('pem');
-    await writeFileAtomic(certificateFile, certificatePem);
-  }
-  const root = new x509.X509Certificate(certificatePem);
-  if (new NodeCertificate(certificatePem).subjectAltName !== `URI:spiffe://${trustDomain}`)
-    throw new Error(`${certificateFile} is the root of another trust domain than ${trustDomain}`);
+  return authorityOf({ key, certificate }, trustDomain, now, certificateFile);
+}
+
+/** The issuing key and the root it belongs to, PEM. */
+export interface RootMaterial {
+  readonly key: string;
+  readonly certificate: string;
+}
+/** Makes a root anew. */
+export async function foundRoot(trustDomain: string, now: () => number): Promise<RootMaterial> {
+  const key = await newRootKey();
+  return { key, certificate: await rootCertificate(key, trustDomain, now) };
+}
+
+/** The authority of a root that is kept somewhere. `place` names it where it is refused: the root of another trust domain, or a key that is not the certificate's. */
+export async function authorityOf(material: RootMaterial, trustDomain: string, now: () => number, place: string): Promise<Authority> {
+  const keys = await importKeys(material.key);
+  const root = new x509.X509Certificate(material.certificate);
+  const { subjectAltName, publicKey } = new NodeCertificate(material.certificate);
+  if (subjectAltName !== `URI:spiffe://${trustDomain}`) throw new Error(`${place} is the root of another trust domain than ${trustDomain}`);
+  const own = Buffer.from(await webcrypto.subtle.exportKey('spki', keys.publicKey));
+  if (!own.equals(publicKey.export({ type: 'spki', format: 'der' })))
+    throw new Error(`${place} is not the certificate of the key beside it`);
   return authority(root, keys, trustDomain, now);
+}
+
+async function newRootKey(): Promise<string> {
+  const keys = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify']);
+  return pem('PRIVATE KEY', await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
+}
+
+async function rootCertificate(key: string, trustDomain: string, now: () => number): Promise<string> {
+  const keys = await importKeys(key);
+  const root = await x509.X509CertificateGenerator.createSelfSigned(
+    {
+      serialNumber: serial(),
+      name: `CN=${trustDomain} mesh root,O=meshwright`,
+      notBefore: new Date(now() - skewMs),
+      notAfter: new Date(now() + rootLifetimeMs),
+      keys,
+      signingAlgorithm: ecdsa,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+        new x509.SubjectAlternativeNameExtension([{ type: 'url', value: `spiffe://${trustDomain}` }]),
+      ],
+    },
+    crypto,
+  );
+  return root.toString('pem');
 }
 
 function authority(root: x509.X509Certificate, keys: webcrypto.CryptoKeyPair, trustDomain: string, now: () => number): Authority {
@@ -120,7 +145,7 @@ function authority(root: x509.X509Certificate, keys: webcrypto.CryptoKeyPair, tr
     issueSvid: (csr, identity, lifetimeMs) =>
       issue(
         csr,
-        [{ O: ['meshwright'] }, { OU: [identity.workload] }, { CN: [identity.instance] }],
+        [{ O: [organisationOf(identity)] }, { OU: [identity.workload] }, { CN: [identity.instance] }],
         [{ type: 'url', value: identity.principal }],
         [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth],
         lifetimeMs,

@@ -1,11 +1,11 @@
-/** A holder of an SVID: enrols with a join token, renews at two thirds of its life by the SVID itself, and says so to who listens. */
+/** A holder of an SVID: enrols with a token, renews at two thirds of its life by the SVID itself (a pod: by its token), and says so to who listens. */
 import { Client, type MethodDefinition } from '@grpc/grpc-js';
 import type { Log } from '../../platform/log';
 import type { Clock } from '../../platform/clock';
 import { channelOptions, clientCredentials, type KeyMaterial } from '../rpc/credentials';
 import { reasonOf } from '../rpc/decode';
 import { newKeyAndCsr } from './authority';
-import { caMethods, type CertificateAnswer } from './protocol';
+import { caMethods, isServiceAccountToken, type CertificateAnswer } from './protocol';
 import { caPrincipal } from './spiffe';
 
 export interface Svid extends KeyMaterial {
@@ -19,7 +19,7 @@ export interface HolderConfig {
   readonly address: string;
   /** The roots to begin with, PEM. */
   readonly trust: string;
-  /** The join token to use, asked for each time there is no SVID to renew by: null when there is none now. */
+  /** The token to use: a join token, or a pod's service-account token (read anew: it is rotated). null when there is none now. */
   readonly token: () => Promise<string | null>;
   /** An SVID kept from before, if it has not lapsed. */
   readonly kept?: Svid | null;
@@ -59,7 +59,7 @@ export async function holdIdentity(
     request: (csr: string) => Request,
   ): Promise<Svid> => {
     const { key, csr } = await newKeyAndCsr();
-    const client = new Client(config.address, clientCredentials(own?.trust ?? config.trust, ca, own), channelOptions);
+    const client = new Client(config.address, clientCredentials(current?.trust ?? config.trust, ca, own), channelOptions);
     try {
       const obtained = clock.now();
       const { chain, trust, notAfter } = await call(client, method, request(csr));
@@ -70,9 +70,10 @@ export async function holdIdentity(
   };
   const obtain = async (): Promise<void> => {
     const own = current !== null && current.notAfter > clock.now() ? current : null;
-    if (own) current = await ask(caMethods.renew, own, (csr) => ({ csr }));
+    const token = await config.token();
+    // A pod proves itself anew each time, so that its certificates end with it; a join token is spent at the first.
+    if (own && (token === null || !isServiceAccountToken(token))) current = await ask(caMethods.renew, own, (csr) => ({ csr }));
     else {
-      const token = await config.token();
       if (token === null) {
         if (current !== null) giveUp('the certificate has lapsed and there is no join token: start again with another');
         throw new Error('there is no join token to enrol with');

@@ -2,7 +2,10 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { status } from '@grpc/grpc-js';
+import { meshNamespace } from '../../core/bundle/custom-resource';
+import { identityAudience } from '../../core/mesh/pod';
 import { readTextIfThere, writeFileAtomic } from '../../platform/files';
+import { kubeFromFile, kubeInCluster, type Kube } from '../../platform/kube';
 import { createLog, type Log } from '../../platform/log';
 import { createMetrics, metricsHandler } from '../../platform/metrics';
 import { adminToken, serveAdmin, type AdminRoute } from '../rpc/admin-http';
@@ -11,10 +14,13 @@ import { DecodeError, fieldsOf, optionalNumberOf } from '../rpc/decode';
 import { bind, createServer, RpcRefusal, stopServer, unary } from '../rpc/server';
 import { takeFolder } from '../rpc/state-folder';
 import { caIdentity, CsrRefused, newKeyAndCsr, openAuthority, type Authority, type Issued } from './authority';
-import { caMethods, type CertificateAnswer } from './protocol';
-import type { PeerIdentity } from './spiffe';
+import { podIdentities, TokenRefused, type PodIdentities } from './pods';
+import { caMethods, isServiceAccountToken, type CertificateAnswer } from './protocol';
+import { openAuthorityInSecret } from './root-secret';
+import type { Identity, PeerIdentity } from './spiffe';
 import { controlPlanePrincipal, isTrustDomain } from './spiffe';
 import { identityFrom, openTokens } from './tokens';
+import { publishTrust } from './trust-publisher';
 
 /** The CA's configuration file, JSON. Times in milliseconds. */
 export interface CaConfig {
@@ -37,6 +43,16 @@ export interface CaConfig {
   readonly tokenLifetimeMs?: number;
   /** Gateways' certificates, by `<namespace>/<name>`: the names they are for and who may have them. */
   readonly certificates?: { readonly [name: string]: { readonly hosts: readonly string[]; readonly principals: readonly string[] } };
+  readonly kubernetes?: CaOnKubernetes;
+}
+/** On Kubernetes pods enrol by their projected service-account tokens, and the roots are published to every namespace. */
+export interface CaOnKubernetes {
+  /** Absent: as the pod that the CA runs in. */
+  readonly kubeconfig?: string;
+  /** Which tokens are for us; default `meshwright`. */
+  readonly audience?: string;
+  /** Secret in namespace `meshwright` that keeps the root, made when it is not there: then replicas of the CA are alike. Absent: `stateDir` keeps it. */
+  readonly secret?: string;
 }
 export interface RunningCa {
   /** `127.0.0.1:port`. */
@@ -54,7 +70,16 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
   const now = (): number => Date.now();
   await fs.mkdir(config.stateDir, { recursive: true, mode: 0o700 });
   const giveBack = await takeFolder(config.stateDir, 'ca');
-  const authority = await openAuthority(config.stateDir, config.trustDomain, now);
+  const kube = config.kubernetes ? await openKube(config.kubernetes) : null;
+  const secret = config.kubernetes?.secret;
+  const authority =
+    kube !== null && secret !== undefined
+      ? await openAuthorityInSecret(kube, { namespace: meshNamespace, name: secret }, config.trustDomain, now)
+      : await openAuthority(config.stateDir, config.trustDomain, now);
+  const pods =
+    kube === null
+      ? null
+      : podIdentities(kube, { trustDomain: config.trustDomain, audience: config.kubernetes?.audience ?? identityAudience }, now);
   const trustFile = config.trustFile ?? path.join(config.stateDir, 'trust.pem');
   await writeFileAtomic(trustFile, authority.trust);
   const tokensFile = path.join(config.stateDir, 'tokens.json');
@@ -91,21 +116,33 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
     peer !== null && peer.notAfter > Date.now()
       ? peer
       : refuse(kind, status.UNAUTHENTICATED, 'show a certificate of this mesh that has not lapsed');
+  const identityOfPod = async (identities: PodIdentities, token: string): Promise<Identity> => {
+    try {
+      return await identities.identify(token);
+    } catch (error) {
+      if (!(error instanceof TokenRefused)) throw error;
+      log.warn({ reason: error.message }, 'a pod was refused');
+      return refuse('enrol', error.kind === 'denied' ? status.PERMISSION_DENIED : status.UNAVAILABLE, error.message);
+    }
+  };
   const onError = (error: unknown): void => log.error({ err: error }, 'a request failed');
 
   const server = createServer();
   server.addService(caMethods, {
     enrol: unary<{ csr: string; token: string }, CertificateAnswer>(async ({ csr, token }) => {
-      const identity = await tokens.redeem(token);
+      const identity = pods !== null && isServiceAccountToken(token) ? await identityOfPod(pods, token) : await tokens.redeem(token);
       if (identity === null)
         return refuse('enrol', status.PERMISSION_DENIED, 'the join token is unknown, spent or expired: ask for another');
       log.info({ instance: identity.instance, principal: identity.principal }, 'enrolled');
       return answer('enrol', authority.issueSvid(csr, identity, svidLifetimeMs));
     }, onError),
-    renew: unary<{ csr: string }, CertificateAnswer>(
-      async ({ csr }, peer) => answer('renew', authority.issueSvid(csr, known('renew', peer), svidLifetimeMs)),
-      onError,
-    ),
+    renew: unary<{ csr: string }, CertificateAnswer>(async ({ csr }, peer) => {
+      const identity = known('renew', peer);
+      // Else a key that was taken from a pod would outlive it for ever.
+      if (identity.proof === 'pod')
+        return refuse('renew', status.PERMISSION_DENIED, 'a pod gets its next certificate by its service-account token: enrol again');
+      return answer('renew', authority.issueSvid(csr, identity, svidLifetimeMs));
+    }, onError),
     serving: unary<{ csr: string; name: string }, CertificateAnswer>(async ({ csr, name }, peer) => {
       const entry = config.certificates?.[name];
       const { principal } = known('serving', peer);
@@ -123,6 +160,7 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
       throw error;
     },
   );
+  const publisher = kube === null ? null : publishTrust(kube, authority.trust, log);
   log.info({ address: `${config.listen.host}:${port}`, admin: admin.url }, 'the certificate authority is up');
 
   function adminRoutes(): readonly AdminRoute[] {
@@ -148,6 +186,8 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
           const identity = identityFrom(body);
           const ttlMs = optionalNumberOf(fieldsOf(body, 'the body'), 'ttlMs', 1, hour) ?? config.tokenLifetimeMs ?? 5 * 60_000;
           const domain = `spiffe://${config.trustDomain}/`;
+          if (kube !== null && identity.principal.startsWith(`${domain}ns/${meshNamespace}/`))
+            throw new DecodeError(`on Kubernetes nobody joins as \`${meshNamespace}\` by a join token: its pods have their own`);
           if (!identity.principal.startsWith(domain)) throw new DecodeError(`\`principal\` must begin with \`${domain}\``);
           const { token, expires } = await tokens.mint(identity, ttlMs);
           return { status: 201, json: { token, expires } };
@@ -161,12 +201,15 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
     trustFile,
     async close() {
       own.stop();
+      publisher?.close();
       await admin.close();
       await stopServer(server);
       await giveBack();
     },
   };
 }
+
+const openKube = ({ kubeconfig }: CaOnKubernetes): Promise<Kube> => (kubeconfig === undefined ? kubeInCluster() : kubeFromFile(kubeconfig));
 
 /** The certificate of the CA's own server, renewed at half its life. */
 async function ownCertificate(

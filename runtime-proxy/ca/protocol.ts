@@ -1,10 +1,14 @@
-/** The CA's protocol: three unary calls with JSON messages. `Enrol` takes a join token; the others know the caller by its SVID (mTLS). */
+/** The CA's protocol: three unary calls with JSON messages. `Enrol` takes a token; the others know the caller by its SVID (mTLS). */
 import { fieldsOf, numberOf, textOf } from '../rpc/decode';
 import { jsonMethod } from '../rpc/json-method';
+
+/** Whether a token is a JWT: a pod's service-account token, good until it expires. Otherwise it is a join token, good once. */
+export const isServiceAccountToken = (token: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
 
 export interface EnrolRequest {
   /** PKCS#10, PEM. Only its key is used. */
   readonly csr: string;
+  /** A join token, or on Kubernetes the service-account token of a pod. */
   readonly token: string;
 }
 export interface RenewRequest {
@@ -25,6 +29,8 @@ export interface CertificateAnswer {
 }
 
 const maxPem = 64 * 1024;
+/** A service-account token is about 1.2 kB. */
+const maxToken = 16 * 1024;
 const answer = (value: unknown): CertificateAnswer => {
   const fields = fieldsOf(value, 'the answer');
   return {
@@ -38,7 +44,7 @@ export const caMethods = {
   enrol: jsonMethod<EnrolRequest, CertificateAnswer>('/meshwright.ca.v1alpha1.Authority/Enrol', {
     request: (value) => {
       const fields = fieldsOf(value, 'the request');
-      return { csr: textOf(fields, 'csr', maxPem), token: textOf(fields, 'token', 256) };
+      return { csr: textOf(fields, 'csr', maxPem), token: textOf(fields, 'token', maxToken) };
     },
     response: answer,
   }),

@@ -9,12 +9,18 @@ export interface Identity {
   readonly workload: WorkloadKey;
   /** Unique in the mesh: `reviews-v1-1`. */
   readonly instance: string;
+  /** It was proved by a pod's service-account token, and is proved so again for each further certificate. Absent: by a join token. */
+  readonly proof?: 'pod';
 }
 /** An identity read from a certificate whose chain was verified. */
 export interface PeerIdentity extends Identity {
   /** Milliseconds since the epoch. */
   readonly notAfter: number;
 }
+
+/** The subject's organisation says how the identity was proved. */
+const organisations = { token: 'meshwright', pod: 'meshwright pods' } as const;
+export const organisationOf = ({ proof }: Identity): string => organisations[proof ?? 'token'];
 
 /** Namespace `meshwright` is the mesh's own: no policy may declare it, no join token for a workload may name it. */
 export const controlPlanePrincipal = (trustDomain: string): Principal => principalOf(trustDomain, 'meshwright', 'control-plane');
@@ -64,7 +70,8 @@ export function identityOf(der: Uint8Array): PeerIdentity | null {
   const instance = subject.get('CN') ?? '';
   const workload = subject.get('OU') ?? '';
   if (principal === null || !isInstanceId(instance) || !isWorkloadKey(workload)) return null;
-  return { principal, workload, instance, notAfter: Date.parse(certificate.validTo) };
+  const proof = subject.get('O') === organisations.pod ? ({ proof: 'pod' } as const) : {};
+  return { principal, workload, instance, ...proof, notAfter: Date.parse(certificate.validTo) };
 }
 
 /** The one SPIFFE URI of a subjectAltName as Node prints it (`URI:spiffe://...`), null when there is another entry beside it. */
