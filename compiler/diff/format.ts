@@ -69,7 +69,8 @@ export function summary(diff: MeshDiff): string {
         `${diff.proxies.changed.length} of ${count(diff.proxies.total, 'proxy', 'proxies')} get new config${diff.proxies.bytes === undefined ? '' : ` (${bytesText(diff.proxies.bytes)})`}`,
       ]
     : [];
-  const rules = diff.deploys.length > 0 ? [`rules about deployment change (${count(diff.deploys.length, 'line')})`] : [];
+  const changed = new Set(diff.deploys.map((change) => change.because)).size;
+  const rules = changed > 0 ? [`${count(changed, 'rule about deployment changes', 'rules about deployment change')}`] : [];
   return [calls, ...proxies, ...rules, unchanged(diff)].filter((part) => part !== '').join('; ');
 }
 

@@ -124,6 +124,10 @@ describe('why', () => {
     ['ProxyConfig/bookinfo/bookinfo-reviews', 'books/reviews'],
     ['inbound/bookinfo/ratings.web', 'books/ratings'],
     ['bookinfo/reviews.web|v1', 'books/reviewsRoutes'],
+    ['AdmissionRules/meshwright/rules', 'books/booksDeploy'],
+    ['AdmissionRules/meshwright/rules', 'platform/stack'],
+    ['bookinfo/reviews', 'books/reviewsForward'],
+    ['books/reviewsForward', 'books/reviewsForward'],
   ])('%s leads to the line of %s', async (name, rule) => {
     const { code, document } = await json('why', name, policies);
     expect(code).toBe(0);
