@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import type { DeployTarget } from '../deploy/automation';
+import type { UniversalTarget } from '../deploy/automation';
 import type { DeployReport } from '../deploy/report';
 import type { AdminTarget } from '../platform/admin-client/client';
 import { UsageError, type CommandContext } from './command';
@@ -18,7 +18,7 @@ export function adminTargetOf(context: CommandContext, values: Values): AdminTar
 }
 
 /** Where a bundle is deployed to, by the options that `preview`, `deploy` and `rollout rollback` share. */
-export function targetOf(context: CommandContext, values: Values, environment: string): DeployTarget {
+export function targetOf(context: CommandContext, values: Values, environment: string): UniversalTarget {
   const trustFile = values.text('trust');
   return {
     ...adminTargetOf(context, values),

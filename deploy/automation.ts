@@ -9,20 +9,18 @@ import { verifyBundle, type Bundle } from '../core/bundle/bundle';
 import { parseTrust } from '../core/bundle/trust';
 import type { Purpose } from '../core/bundle/verify';
 import { deploy as said } from '../core/diagnostics/deploy';
-import { hasErrors, type Diagnostic } from '../core/diagnostics/diagnostic';
+import { hasErrors, type Diagnostic, type Outcome } from '../core/diagnostics/diagnostic';
 import { sign } from '../core/diagnostics/sign';
 import { systemClock } from '../platform/clock';
 import { readJsonIfThere, readTextIfThere } from '../platform/files';
 import { obtainPulumi } from '../platform/tools/pulumi';
+import { openCluster } from './kubernetes/operation';
 import { breakStaleLocks, takeLock } from './lock';
 import { placeBundle, placeEnvironment, preparePlace, projectName, pruneHistory, setDamagedAside, type Place } from './place';
 import { meshProgram } from './program';
 import { Reporter, type DeployEvent, type DeployReport } from './report';
 
-export interface DeployTarget {
-  readonly adminUrl: string;
-  /** 0600, the admin API's bearer token. */
-  readonly tokenFile: string;
+interface AnyTarget {
   /** Pulumi's state and home for this target; made when it is not there. */
   readonly stateDir: string;
   /** Name of the Pulumi stack: usually the environment. */
@@ -30,6 +28,20 @@ export interface DeployTarget {
   /** With it the whole bundle is verified before Pulumi hears of it. */
   readonly trustFile?: string;
 }
+/** A control plane reached by its admin API. */
+export interface UniversalTarget extends AnyTarget {
+  readonly kind?: 'universal';
+  readonly adminUrl: string;
+  /** 0600, the admin API's bearer token. */
+  readonly tokenFile: string;
+}
+/** A cluster that meshwright is installed in, reached by the Kubernetes API. */
+export interface KubernetesTarget extends AnyTarget {
+  readonly kind: 'kubernetes';
+  /** Path of a kubeconfig; its current context says which cluster, and as whom. */
+  readonly kubeconfig: string;
+}
+export type DeployTarget = UniversalTarget | KubernetesTarget;
 export interface DeployOptions {
   readonly onEvent?: (event: DeployEvent) => void;
   /** Pulumi's output as it comes, below `diff`. */
@@ -49,23 +61,23 @@ export interface DeployOptions {
 
 /** What a deployment of the bundle would do. Changes nothing but Pulumi's own bookkeeping. A bundle signed with preview keys will do. */
 export function preview(bundle: Bundle, target: DeployTarget, options: DeployOptions = {}): Promise<DeployReport> {
-  return operate('preview', bundle, target, options, async ({ stack, reporter }) => {
-    await stack.preview({ ...engineOptions(reporter, options), ...(options.refresh === undefined ? {} : { refresh: options.refresh }) });
+  return operate('preview', bundle, target, options, async ({ stack, reporter, signal }) => {
+    await stack.preview({ ...engineOptions(reporter, signal), ...(options.refresh === undefined ? {} : { refresh: options.refresh }) });
   });
 }
 
 /** Sends the bundle's objects and its release, and waits until every proxy is active. Not `ok` when the roll-out was refused, aborted or did not end. */
 export function deploy(bundle: Bundle, target: DeployTarget, options: DeployOptions = {}): Promise<DeployReport> {
-  return operate('update', bundle, target, options, async ({ stack, reporter, place }) => {
-    await stack.up({ ...engineOptions(reporter, options), ...(options.refresh === undefined ? {} : { refresh: options.refresh }) });
+  return operate('update', bundle, target, options, async ({ stack, reporter, place, signal }) => {
+    await stack.up({ ...engineOptions(reporter, signal), ...(options.refresh === undefined ? {} : { refresh: options.refresh }) });
     await pruneHistory(place, target.stack);
   });
 }
 
 /** Reads the real state into Pulumi's. The report's steps are what had drifted. */
 export function refresh(target: DeployTarget, options: DeployOptions = {}): Promise<DeployReport> {
-  return operate('refresh', null, target, options, async ({ stack, reporter }) => {
-    await stack.refresh(engineOptions(reporter, options));
+  return operate('refresh', null, target, options, async ({ stack, reporter, signal }) => {
+    await stack.refresh(engineOptions(reporter, signal));
   });
 }
 
@@ -78,6 +90,7 @@ interface Operating {
   readonly stack: Stack;
   readonly reporter: Reporter;
   readonly place: Place;
+  readonly signal: AbortSignal | undefined;
 }
 type Operation = 'preview' | 'update' | 'refresh' | 'recovery';
 
@@ -117,15 +130,14 @@ async function operate(
     reporter.note(...locks);
     if (hasErrors(locks)) return finish();
     if (await setDamagedAside(place)) reporter.note(said.stateSetAside({ stack: target.stack }));
-    const folder = bundle ? await placeBundle(place, bundle) : '';
-    const program = bundle
-      ? meshProgram({ bundle, ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }) })
-      : async () => ({});
-    const stack = await openStack(place, target, { folder, objects: bundle?.objects.length ?? 0 }, program);
+    const leg = await legOf(what, bundle, target, options, { place, reporter });
+    reporter.note(...leg.diagnostics);
+    if (!leg.value) return finish();
+    const stack = await openStack(place, target, bundle?.objects.length ?? 0, leg.value);
     await repair(stack, place, target.stack, reporter);
     if (options.diff !== undefined && options.diff !== '')
       reporter.write(options.diff.endsWith('\n') ? `${options.diff}\n` : `${options.diff}\n\n`);
-    await run({ stack, reporter, place });
+    await leg.value.run((signal) => run({ stack, reporter, place, signal }));
     return finish();
   } catch (error) {
     if (reporter.failed) return finish();
@@ -133,6 +145,45 @@ async function operate(
   } finally {
     await lock.value();
   }
+}
+
+/** What depends on the kind of target. */
+interface Leg {
+  readonly program: PulumiFn;
+  readonly environment: { readonly [name: string]: string };
+  readonly run: (engine: (signal: AbortSignal | undefined) => Promise<void>) => Promise<void>;
+}
+
+async function legOf(
+  what: Operation,
+  bundle: Bundle | null,
+  target: DeployTarget,
+  options: DeployOptions,
+  { place, reporter }: { readonly place: Place; readonly reporter: Reporter },
+): Promise<Outcome<Leg>> {
+  const empty = async () => ({});
+  const plainly: Leg['run'] = (engine) => engine(options.signal);
+  const timeout = options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs };
+  if (target.kind === 'kubernetes') {
+    if (!bundle) return { value: { program: empty, environment: {}, run: plainly }, diagnostics: [] };
+    const { value, diagnostics } = await openCluster(
+      bundle,
+      {
+        what: what === 'preview' ? 'preview' : 'update',
+        kubeconfig: path.resolve(target.kubeconfig),
+        ...timeout,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      },
+      reporter,
+    );
+    return value ? { value: { ...value, environment: {} }, diagnostics } : { diagnostics };
+  }
+  const environment = {
+    MESHWRIGHT_ADMIN: target.adminUrl,
+    MESHWRIGHT_TOKEN_FILE: path.resolve(target.tokenFile),
+    MESHWRIGHT_BUNDLE: bundle ? await placeBundle(place, bundle) : '',
+  };
+  return { value: { program: bundle ? meshProgram({ bundle, ...timeout }) : empty, environment, run: plainly }, diagnostics: [] };
 }
 
 async function verified(bundle: Bundle, trustFile: string, purpose: Purpose): Promise<readonly Diagnostic[]> {
@@ -148,23 +199,16 @@ async function verified(bundle: Bundle, trustFile: string, purpose: Purpose): Pr
  */
 const checkpointedObjects = 200;
 
-async function openStack(
-  place: Place,
-  target: DeployTarget,
-  bundle: { readonly folder: string; readonly objects: number },
-  program: PulumiFn,
-): Promise<Stack> {
+async function openStack(place: Place, target: DeployTarget, objects: number, { program, environment }: Leg): Promise<Stack> {
   const workspace = await LocalWorkspace.create({
     program,
     workDir: place.work,
     pulumiHome: place.home,
     pulumiCommand: await commandOf(place),
     envVars: {
-      ...placeEnvironment(place),
-      MESHWRIGHT_ADMIN: target.adminUrl,
-      MESHWRIGHT_TOKEN_FILE: path.resolve(target.tokenFile),
-      MESHWRIGHT_BUNDLE: bundle.folder,
-      ...(bundle.objects > checkpointedObjects ? { PULUMI_EXPERIMENTAL: 'true', PULUMI_SKIP_CHECKPOINTS: 'true' } : {}),
+      ...placeEnvironment(place, target.kind),
+      ...environment,
+      ...(objects > checkpointedObjects ? { PULUMI_EXPERIMENTAL: 'true', PULUMI_SKIP_CHECKPOINTS: 'true' } : {}),
     },
     projectSettings: { name: projectName, runtime: 'nodejs', backend: { url: `file://${place.backend}` } },
   });
@@ -212,12 +256,12 @@ function pendingIn(checkpoint: unknown): number {
   return Array.isArray(here) ? here.length : 0;
 }
 
-const engineOptions = (reporter: Reporter, options: DeployOptions) => ({
+const engineOptions = (reporter: Reporter, signal: AbortSignal | undefined) => ({
   onOutput: (text: string) => reporter.write(text),
   onEvent: (event: EngineEvent) => reporter.take(event),
   color: 'never' as const,
   suppressProgress: true,
-  ...(options.signal === undefined ? {} : { signal: options.signal }),
+  ...(signal === undefined ? {} : { signal }),
 });
 
 /** The line of the CLI's answer that says why; its stack trace and the command line stay out. */

@@ -73,8 +73,11 @@ export async function setDamagedAside({ checkpoint }: Pick<Place, 'checkpoint'>)
   }
 }
 
-/** What every Pulumi process is given: nothing of the user's own Pulumi, no network, no questions. */
-export function placeEnvironment(place: Place): { readonly [name: string]: string } {
+/**
+ * What every Pulumi process is given: nothing of the user's own Pulumi, no questions, and no network but for the Kubernetes provider, which is the vendor's:
+ * from PATH where somebody put it there, else downloaded into this place once.
+ */
+export function placeEnvironment(place: Place, kind: 'universal' | 'kubernetes' = 'universal'): { readonly [name: string]: string } {
   return {
     PULUMI_HOME: place.home,
     PULUMI_BACKEND_URL: `file://${place.backend}`,
@@ -83,9 +86,8 @@ export function placeEnvironment(place: Place): { readonly [name: string]: strin
     PULUMI_ACCESS_TOKEN: '',
     PULUMI_STACK: '',
     PULUMI_SKIP_UPDATE_CHECK: 'true',
-    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true',
     PULUMI_DISABLE_REGISTRY_RESOLVE: 'true',
-    PULUMI_IGNORE_AMBIENT_PLUGINS: 'true',
+    ...(kind === 'universal' ? { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true', PULUMI_IGNORE_AMBIENT_PLUGINS: 'true' } : {}),
     PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: 'true',
     NO_COLOR: '1',
   };

@@ -30,7 +30,7 @@ export interface DeployReport {
   readonly durationMs: number;
 }
 
-const ours = /^meshwright:index:(MeshObject|Release)$/;
+const ours = /^(meshwright:index:(MeshObject|Release)|kubernetes:meshwright\.dev\/\w+:\w+)$/;
 
 /** Gathers events into a report, and tells each as it comes. */
 export class Reporter {
@@ -38,6 +38,8 @@ export class Reporter {
   private readonly changes: { [operation in Operation]?: number } = {};
   private readonly diagnostics: Diagnostic[] = [];
   private readonly output: string[] = [];
+  private concluded = false;
+  private known: (message: string) => Diagnostic | null = () => null;
 
   constructor(
     private readonly tell: (event: DeployEvent) => void,
@@ -72,6 +74,22 @@ export class Reporter {
     }
   }
 
+  /** How it ended is known from elsewhere: what the engine still has to say about it is not a finding of its own. */
+  conclude(...diagnostics: readonly Diagnostic[]): void {
+    this.note(...diagnostics);
+    this.concluded = true;
+  }
+
+  /** Words of the engine, or of a provider, that mean something of ours. */
+  translate(known: (message: string) => Diagnostic | null): void {
+    this.known = known;
+  }
+
+  /** A line of the roll-out that did not come by the engine. */
+  progress(message: string, passing: boolean): void {
+    this.tell({ kind: 'progress', message, passing });
+  }
+
   write(text: string): void {
     this.output.push(text);
     this.print(text);
@@ -98,7 +116,9 @@ export class Reporter {
     if (severity === 'info' || severity === 'info#err') {
       this.tell({ kind: 'progress', message, passing });
     } else if (severity === 'warning' || severity === 'error') {
-      const known = codedDiagnostics(message, severity);
+      const meant = this.known(message);
+      const known = meant ? [meant] : codedDiagnostics(message, severity);
+      if (this.concluded) return;
       if (known.length > 0) this.note(...known);
       else if (severity === 'error' && !/^(update|preview|refresh) failed$/.test(message))
         this.note(deploy.engineFailed({ what: 'operation', reason: oneLine(message) }));

@@ -1,7 +1,7 @@
 /** Pulumi's real engine against the real control plane, with an agent and a real Envoy beside each workload. */
 import * as path from 'node:path';
 import type { MeshObject, Release } from '../../core/bundle/objects';
-import { deploy, preview, refresh, type DeployTarget } from '../../deploy/automation';
+import { deploy, preview, refresh, type UniversalTarget } from '../../deploy/automation';
 import type { DeployEvent, DeployReport } from '../../deploy/report';
 import { obtainPulumi } from '../../platform/tools/pulumi';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
@@ -26,7 +26,7 @@ function poisoned(objects: readonly MeshObject[]): readonly MeshObject[] {
 
 describe('pulumi and the mesh', () => {
   let mesh: RunningMesh;
-  let target: DeployTarget;
+  let target: UniversalTarget;
   let pulumi: string;
   let live: Release;
 

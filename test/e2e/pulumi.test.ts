@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import type { Bundle } from '../../core/bundle/bundle';
 import { apiVersion, type MeshObject, type Release } from '../../core/bundle/objects';
 import { formatTrust } from '../../core/bundle/trust';
-import { deploy, preview, recover, refresh, type DeployTarget } from '../../deploy/automation';
+import { deploy, preview, recover, refresh, type UniversalTarget } from '../../deploy/automation';
 import type { DeployEvent } from '../../deploy/report';
 import { writeBundleFolder } from '../../platform/bundle-folder';
 import { temporaryFolder } from '../../platform/files';
@@ -25,7 +25,7 @@ jest.setTimeout(120_000);
 describe('pulumi', () => {
   let folder: string;
   let api: AdminApi;
-  let target: DeployTarget;
+  let target: UniversalTarget;
   let signer: TestSigner;
   let cli: string;
 

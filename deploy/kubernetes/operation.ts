@@ -1,0 +1,83 @@
+/** What is different about an operation when the target is a cluster: what is asked before, the program, and what is watched meanwhile. */
+import type { PulumiFn } from '@pulumi/pulumi/automation';
+import type { Bundle } from '../../core/bundle/bundle';
+import { deploy as said } from '../../core/diagnostics/deploy';
+import { hasErrors, type Outcome } from '../../core/diagnostics/diagnostic';
+import { systemClock } from '../../platform/clock';
+import { kubeFromFile, type Kube } from '../../platform/kube';
+import type { Reporter } from '../report';
+import { judge, readCluster } from './cluster';
+import { kubernetesProgram } from './program';
+import { followRollout } from './progress';
+
+export interface ClusterOperation {
+  readonly program: PulumiFn;
+  /** Runs the engine's part with a signal that also ends it when the roll-out has failed. */
+  readonly run: (engine: (signal: AbortSignal) => Promise<void>) => Promise<void>;
+}
+export interface ClusterOptions {
+  readonly what: 'preview' | 'update';
+  readonly kubeconfig: string;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly deployerToken?: string;
+}
+
+/** Asks the cluster about a bundle. No value when it would refuse it. */
+export async function openCluster(bundle: Bundle, options: ClusterOptions, reporter: Reporter): Promise<Outcome<ClusterOperation>> {
+  let kube: Kube;
+  try {
+    kube = await kubeFromFile(options.kubeconfig);
+  } catch (error) {
+    return { diagnostics: [said.clusterUnreachable({ reason: error instanceof Error ? error.message : String(error) })] };
+  }
+  const { value: state, diagnostics } = await readCluster(kube, bundle);
+  if (!state) return { diagnostics };
+  const chosen = { ...bundle, release: state.release };
+  const refusals = await judge(kube, chosen);
+  if (hasErrors(refusals)) return { diagnostics: [...diagnostics, ...refusals] };
+  const program = kubernetesProgram({
+    bundle: chosen,
+    carried: state.carried,
+    kubeconfig: options.kubeconfig,
+    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+    ...(options.deployerToken === undefined ? {} : { deployerToken: options.deployerToken }),
+  });
+  return {
+    value: { program, run: options.what === 'preview' ? plainly(options) : watched(kube, chosen, options, reporter) },
+    diagnostics,
+  };
+}
+
+const plainly =
+  ({ signal }: ClusterOptions): ClusterOperation['run'] =>
+  (engine) =>
+    engine(signal ?? new AbortController().signal);
+
+/** Pulumi waits for the one thing it can wait for; what else may come of a roll-out is seen here, and ends the waiting. */
+const watched =
+  (kube: Kube, bundle: Bundle, options: ClusterOptions, reporter: Reporter): ClusterOperation['run'] =>
+  async (engine) => {
+    const started = systemClock.monotonic();
+    const stop = new AbortController();
+    const progress = followRollout(
+      kube,
+      bundle.release,
+      { say: (line) => reporter.progress(line, false), show: (line) => reporter.progress(line, true) },
+      (diagnostic) => {
+        reporter.conclude(diagnostic);
+        stop.abort(new Error(diagnostic.message));
+      },
+    );
+    reporter.translate((message) => {
+      if (!/timed out waiting for the condition/i.test(message)) return null;
+      const seconds = Math.round((systemClock.monotonic() - started) / 1000);
+      const waitingFor = progress.lastWord() === '' ? 'the control plane has not said anything yet' : progress.lastWord();
+      return said.notConverged({ generation: bundle.release.release.generation, seconds, waitingFor });
+    });
+    try {
+      await engine(options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]));
+    } finally {
+      progress.close();
+    }
+  };
