@@ -89,6 +89,7 @@ export interface StoredServiceConfigSpec {
 }
 /** The endpoints of one cluster: those of a service's port, of one version if it is named. */
 export interface StoredEndpointSelector {
+  /** Name of the cluster that it fills. */
   readonly cluster: string;
   /** `<namespace>/<service>.<port name>` */
   readonly port: string;
@@ -155,7 +156,10 @@ export interface StoredReleaseSpec {
    * @maxLength 2048
    */
   readonly commit: string;
-  /** @maxLength 2048 */
+  /**
+   * Where the policies come from.
+   * @maxLength 2048
+   */
   readonly repository: string;
   /**
    * Version of the compiler.
@@ -175,7 +179,9 @@ export interface StoredReleaseSpec {
    * @maxLength 24
    */
   readonly notAfter: string;
+  /** What is in force before: objects by `<kind>/<namespace>/<name>`, each with its digest. */
   readonly stable?: StoredSet;
+  /** What is to be in force, in the same form. */
   readonly candidate?: StoredSet;
   /** Order across proxies. */
   readonly steps?: readonly StoredStep[];
@@ -192,9 +198,9 @@ export interface StoredReleaseSpec {
    */
   readonly waves: readonly number[];
   /**
-   * Milliseconds between two waves.
+   * Milliseconds between two waves, a day at most.
    * @minimum 0
-   * @maximum 604800000
+   * @maximum 86400000
    */
   readonly holdMs: number;
 }
@@ -206,9 +212,11 @@ export interface StoredSet {
 export interface StoredStep {
   /** Why these and why now. */
   readonly why: string;
+  /** What moves. */
   readonly parts?: readonly {
     /** `<namespace>/<name>` of a ProxyConfig. */
     readonly proxy: string;
+    /** What of it moves. */
     readonly part: 'inbound' | 'outbound';
   }[];
 }
@@ -226,6 +234,7 @@ export interface StoredReleaseProof {
    * @maxLength 8192
    */
   readonly signature: string;
+  /** Digests of the files that were signed along with the release, by path. */
   readonly byproducts: StoredSet;
 }
 

@@ -82,7 +82,6 @@ export const additions: Readonly<Record<'ServiceConfig' | 'ProxyConfig' | 'Admis
           rule: '!has(self.packed) || !(has(self.stable) || has(self.candidate) || has(self.steps))',
           message: 'stable, candidate and steps are in packed or beside it, not both',
         },
-        { rule: 'self.generation == 1 || has(self.parent)', message: 'a release after the first names its parent' },
       ],
       'spec.waves': [
         { rule: 'self.isSorted() && self.all(wave, self.exists_one(other, other == wave))', message: 'waves must rise' },
