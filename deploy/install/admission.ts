@@ -1,46 +1,17 @@
 /** The webhook configurations: what the API server asks about, and what it does when nobody answers. */
-import { apiVersion } from '../../core/bundle/objects';
-import { meshNamespace, plurals } from '../../core/bundle/custom-resource';
+import { meshNamespace } from '../../core/bundle/custom-resource';
 import { podLabels } from '../../core/mesh/pod';
+import { coverage, type Covered } from '../../webhook/admit/coverage';
+import { injectPath, validatePath } from '../../webhook/paths';
 import { entryNames, installationName, ofCluster } from './names';
 import type { KubernetesObject } from './object';
 import type { InstallValues } from './values';
 
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly apiVersions: readonly string[];
-  readonly resources: readonly string[];
-  readonly operations: readonly ('CREATE' | 'UPDATE' | 'DELETE')[];
-  readonly scope: 'Namespaced';
-}
-const [group = '', version = ''] = apiVersion.split('/');
-
-const objectRules: readonly Rule[] = [
-  {
-    apiGroups: [group],
-    apiVersions: [version],
-    resources: [...Object.values(plurals), `${plurals.Release}/status`],
-    operations: ['CREATE', 'UPDATE', 'DELETE'],
-    scope: 'Namespaced',
-  },
-];
-const workloadRules: readonly Rule[] = [
-  {
-    apiGroups: [''],
-    apiVersions: ['v1'],
-    resources: ['pods', 'pods/ephemeralcontainers', 'replicationcontrollers'],
-    operations: ['CREATE', 'UPDATE'],
-    scope: 'Namespaced',
-  },
-  {
-    apiGroups: ['apps'],
-    apiVersions: ['v1'],
-    resources: ['deployments', 'statefulsets', 'daemonsets', 'replicasets'],
-    operations: ['CREATE', 'UPDATE'],
-    scope: 'Namespaced',
-  },
-  { apiGroups: ['batch'], apiVersions: ['v1'], resources: ['jobs', 'cronjobs'], operations: ['CREATE', 'UPDATE'], scope: 'Namespaced' },
-];
+/** The rules of one entry: what the webhook says that it decides about. */
+const rulesFor = (...by: readonly Covered['by'][]): readonly object[] =>
+  coverage
+    .filter((covered) => by.includes(covered.by))
+    .map(({ apiGroups, apiVersions, resources, operations }) => ({ apiGroups, apiVersions, resources, operations, scope: 'Namespaced' }));
 
 /** The namespaces whose workloads are reviewed: all but our own, where the webhook has to be able to start, and those that the cluster starts from. */
 const reviewed = (exempt: readonly string[]): readonly object[] => [
@@ -48,10 +19,14 @@ const reviewed = (exempt: readonly string[]): readonly object[] => [
   { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: exempt },
 ];
 const clientConfig = (path: string): object => ({ service: { namespace: meshNamespace, name: 'webhook', path, port: 443 } });
-/** An update by which the object's desired state does not change cannot break a rule about it. */
+/**
+ * An update by which nothing changes that a rule reads cannot break one. A condition that cannot be evaluated refuses the request, so what may be absent
+ * is asked for as that.
+ */
+const differs = (field: string): string => `object.metadata.?${field}.orValue({}) != oldObject.metadata.?${field}.orValue({})`;
 const changed = {
-  name: 'its-meaning-changes',
-  expression: "request.operation != 'UPDATE' || object.spec != oldObject.spec || object.metadata.labels != oldObject.metadata.labels",
+  name: 'what-rules-read-changes',
+  expression: `request.operation != 'UPDATE' || object.spec != oldObject.spec || ${differs('labels')} || ${differs('annotations')}`,
 };
 
 export function validatingConfiguration({ webhook }: InstallValues): KubernetesObject {
@@ -61,7 +36,7 @@ export function validatingConfiguration({ webhook }: InstallValues): KubernetesO
     sideEffects: 'None',
     matchPolicy: 'Equivalent',
     admissionReviewVersions: ['v1'],
-    clientConfig: clientConfig('/v1/validate'),
+    clientConfig: clientConfig(validatePath),
     objectSelector: {},
   };
   return {
@@ -70,12 +45,12 @@ export function validatingConfiguration({ webhook }: InstallValues): KubernetesO
     metadata: ofCluster(installationName),
     webhooks: [
       // Our own kinds everywhere: an exemption would be a way in.
-      { name: entryNames.objects, ...common, namespaceSelector: {}, rules: objectRules },
+      { name: entryNames.objects, ...common, namespaceSelector: {}, rules: rulesFor('object', 'release') },
       {
         name: entryNames.workloads,
         ...common,
         namespaceSelector: { matchExpressions: reviewed(webhook.exemptNamespaces) },
-        rules: workloadRules,
+        rules: rulesFor('workload'),
         matchConditions: [changed],
       },
     ],
@@ -91,7 +66,7 @@ export function mutatingConfiguration({ webhook, injection }: InstallValues): Ku
     matchPolicy: 'Equivalent',
     reinvocationPolicy: 'IfNeeded',
     admissionReviewVersions: ['v1'],
-    clientConfig: clientConfig('/v1/mutate'),
+    clientConfig: clientConfig(injectPath),
     rules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], operations: ['CREATE'], scope: 'Namespaced' }],
   };
   const label = podLabels.inject;

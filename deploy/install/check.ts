@@ -35,8 +35,8 @@ function meaning(values: InstallValues): readonly Diagnostic[] {
   )
     bad('trustRoot', `knows no environment \`${values.environment}\``);
   if (values.deployers.length === 0) bad('deployers', 'names nobody, so that no release could ever be let in');
-  if (values.webhook.settings.tokens === undefined && values.deployers.some(({ kind }) => kind === 'github'))
-    bad('webhook.settings.tokens', 'is missing, and a deployer of kind `github` proves itself by a token of its issuer');
+  if ((values.webhook.settings.issuers ?? []).length === 0 && values.deployers.some(({ kind }) => kind === 'github'))
+    bad('webhook.settings.issuers', 'is missing, and a deployer of kind `github` proves itself by a token of an issuer');
   if (!values.webhook.exemptNamespaces.includes('kube-system'))
     bad('webhook.exemptNamespaces', 'leaves out `kube-system`: without it a cluster whose webhook is down cannot start its own parts');
   return found;

@@ -43,7 +43,6 @@ const configurations: { readonly [server in Server]: (values: InstallValues) => 
     admin: { host: everywhere, port: ports.admin },
     adminTokenFile: `${paths.run}/admin/token`,
     certificates: gatewayCertificates,
-    kubernetes: {},
   }),
   gitops: ({ environment, gitops }) => ({
     ...gitops.settings,
@@ -53,7 +52,6 @@ const configurations: { readonly [server in Server]: (values: InstallValues) => 
     trustFile,
     listen: { host: everywhere, port: ports.gitops },
     target: {
-      kind: 'kubernetes',
       adminUrl: `http://${host('control-plane')}:${ports.admin}`,
       tokenFile: `${paths.run}/admin/token`,
       stateDir: `${paths.state}/pulumi`,

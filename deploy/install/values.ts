@@ -4,6 +4,7 @@
  */
 import type { DeployerMatch } from '../../core/bundle/admission-rules';
 import type { TrustRoot } from '../../core/bundle/trust';
+import type { TokenIssuer } from '../../webhook/config';
 
 export interface InstallValues {
   /**
@@ -83,14 +84,8 @@ export interface WebhookValues {
 }
 /** Members of the webhook's own configuration. */
 export interface WebhookSettings {
-  /** The one issuer of CI jobs' tokens; needed for deployers of kind `github`. */
-  readonly tokens?: {
-    readonly issuer: string;
-    /** Where its keys are; fetched in the background.
-     * @pattern ^https://
-     */
-    readonly keysUrl: string;
-  };
+  /** Issuers of CI jobs' tokens; needed for deployers of kind `github`. */
+  readonly issuers?: readonly TokenIssuer[];
   /** How long it answers after it was told to end, in milliseconds. */
   readonly drainMs?: number;
 }

@@ -65,7 +65,7 @@ const other = {
     failurePolicy: 'Ignore',
     timeoutSeconds: 3,
     exemptNamespaces: ['kube-system', 'cni'],
-    settings: { tokens: { issuer: 'https://token.actions.example', keysUrl: 'https://token.actions.example/jwks?a=1&b=2' } },
+    settings: { issuers: [{ issuer: 'https://token.actions.example', jwksUrl: 'https://token.actions.example/jwks?a=1&b=2' }] },
   },
   injection: { failurePolicy: 'Ignore' },
   gitops: {

@@ -144,3 +144,66 @@ test('kubectl applies the same objects, twice, and every pod passes Pod Security
   const refused = await cluster.kubectl(['create', '--dry-run=server', '-f', '-'], { input: JSON.stringify(loose) });
   expect(refused.stderr).toContain('violates PodSecurity "restricted:latest"');
 }, 120_000);
+
+test('a webhook that is away holds back what rules read, in reviewed namespaces, and nothing else', async () => {
+  const none = async (args: readonly string[], input: string): Promise<string> => {
+    const result = await cluster.kubectl(args, { input });
+    return `${result.stdout}${result.stderr}`;
+  };
+  ok(await cluster.kubectl(['delete', 'mutatingwebhookconfiguration', 'meshwright']));
+  ok(await cluster.kubectl(['delete', 'validatingwebhookconfiguration', 'meshwright']));
+  ok(await cluster.kubectl(['create', 'namespace', 'shop']));
+  const deployment = (namespace: string, change: object = {}, annotations: object = {}): string =>
+    JSON.stringify({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'cart', namespace, annotations },
+      spec: {
+        replicas: 0,
+        selector: { matchLabels: { app: 'cart' } },
+        template: { metadata: { labels: { app: 'cart' } }, spec: { containers: [{ name: 'cart', image: 'cart:1' }] } },
+        ...change,
+      },
+    });
+  ok(await cluster.kubectl(['apply', '-f', '-'], { input: deployment('shop') }));
+  const configurations = { apiVersion: 'v1', kind: 'List', items: objects.filter(({ kind }) => kind.endsWith('WebhookConfiguration')) };
+  ok(await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: JSON.stringify(configurations) }));
+  const calls = 'failed calling webhook "workloads.meshwright.dev"';
+  // Configurations reach the API server's admission a moment later.
+  const until = performance.now() + 20_000;
+  let held = '';
+  while (!held.includes(calls) && performance.now() < until)
+    held = await none(['apply', '--dry-run=server', '-f', '-'], deployment('shop', { replicas: 1 }));
+  expect(held).toContain(calls);
+  // Neither spec, labels nor annotations change: a finalizer is none of our business, and must go when somebody waits for the end.
+  const finalizer = '{"metadata":{"finalizers":["acme.example/wait"]}}';
+  expect(await none(['patch', 'deployment', 'cart', '-n', 'shop', '--type=merge', '-p', finalizer], '')).toContain('patched');
+  expect(
+    await none(['patch', 'deployment', 'cart', '-n', 'shop', '--type=merge', '-p', '{"metadata":{"labels":{"a":"b"}}}'], ''),
+  ).toContain(calls);
+  expect(await none(['create', '--dry-run=server', '-f', '-'], deployment('kube-system'))).toContain('created (server dry run)');
+  // Our own kinds in every namespace, also where workloads are exempt.
+  for (const namespace of ['shop', 'kube-system', 'meshwright']) {
+    const object = { apiVersion: 'meshwright.dev/v1alpha1', kind: 'AdmissionRules', metadata: { name: 'rules.000000000000', namespace } };
+    const digest = `sha256:${'0'.repeat(64)}`;
+    const whole = {
+      ...object,
+      spec: { environment: 'prod', trustDomain: 'mesh.local' },
+      proof: { environment: 'prod', name: 'rules', digest, jws: 'a.b.c' },
+    };
+    expect(await none(['create', '--dry-run=server', '-f', '-'], JSON.stringify(whole))).toContain(
+      'failed calling webhook "objects.meshwright.dev"',
+    );
+  }
+  const pod = (labels: object): string =>
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p', namespace: 'shop', labels },
+      spec: { containers: [{ name: 'c', image: 'c' }] },
+    });
+  expect(await none(['create', '--dry-run=server', '-f', '-'], pod({ 'meshwright.dev/inject': 'true' }))).toContain(
+    'failed calling webhook "pod.injection.meshwright.dev"',
+  );
+  expect(await none(['create', '--dry-run=server', '-f', '-'], pod({}))).toContain(calls);
+}, 120_000);
