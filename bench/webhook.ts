@@ -122,7 +122,7 @@ async function startWebhook(folder: string, file: WriteFile, pair: Pair, undo: (
   const child = pinned(process.execPath, [path.join(root, 'bin', 'meshwright.js'), 'serve', 'webhook', '--config', config]);
   undo.push(() => stopGroup(child));
   await answers(`http://127.0.0.1:${adminPort}/readyz`);
-  return { name: 'meshwright', url: `https://127.0.0.1:${port}/v1/validate`, process: child };
+  return { name: 'meshwright', url: `https://127.0.0.1:${port}/validate`, process: child };
 }
 
 async function startOpa(file: WriteFile, pair: Pair, undo: (() => Promise<void>)[]): Promise<Rival> {

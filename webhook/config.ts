@@ -1,4 +1,5 @@
 import type { DeployerMatch } from '../core/bundle/admission-rules';
+import type { InjectionSettings } from './inject/settings';
 
 /** The webhook's configuration file, JSON. Times in milliseconds. */
 export interface WebhookConfig {
@@ -26,8 +27,8 @@ export interface WebhookConfig {
   readonly controlPlaneUser?: string;
   /** Who empties namespaces that are deleted. Default: the namespace controller, and the controller manager where its controllers share one credential. */
   readonly namespaceControllers?: readonly string[];
-  /** Images of the containers that injection adds, as it writes them: rules about a workload's images are not about these. */
-  readonly meshImages?: readonly string[];
+  /** What sidecars are made of; without it `/inject` answers nothing and no pod is asked for one. */
+  readonly injection?: InjectionSettings;
   /** Name of the webhook configurations that the API server calls this by; to say whether a failure denies. Default `meshwright`. */
   readonly configurationName?: string;
   /** How long it answers after it was told to end, while others learn that it goes. Default 5,000. */

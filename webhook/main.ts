@@ -1,27 +1,22 @@
 /** The admission webhook as a server. */
 import * as fs from 'node:fs/promises';
-import { admit } from '../core/diagnostics/admit';
 import { systemClock, type Clock } from '../platform/clock';
 import { kubeFromFile, kubeInCluster, type Kube } from '../platform/kube';
 import { createLog, type Log } from '../platform/log';
-import { adjudicate, describeReview } from './admit/adjudicate';
 import type { AdmitContext } from './admit/context';
 import { tokenVerifier } from './admit/deployer-token';
 import { signatureCache } from './admit/signatures';
-import { undecided, type Verdict } from './admit/verdict';
 import { assertConsistent, defaults, type TokenIssuer, type WebhookConfig } from './config';
-import { formatResponse } from './review/response';
-import type { Review } from './review/review';
 import { serveAdmin, type Check } from './server/admin';
-import { createApp, type Answer, type Endpoint } from './server/app';
+import { createApp } from './server/app';
 import { certificateFromFiles, expiryOf, type CertificateSource } from './server/certificate';
+import { injectEndpoint, validateEndpoint } from './server/endpoints';
 import { listen } from './server/listener';
-import { webhookMetrics, type VerdictLabel } from './server/metrics';
+import { webhookMetrics } from './server/metrics';
 import { followFailModes } from './state/fail-modes';
 import { keysFromFile, keysFromUrl, type IssuerKeys } from './state/issuer-keys';
 import { followState } from './state/state';
 import { followTrust } from './state/trust-file';
-import { validatePath } from './paths';
 
 export type { WebhookConfig } from './config';
 export interface RunningWebhook {
@@ -38,8 +33,6 @@ export interface WebhookOptions {
   readonly kube?: Kube;
   /** Default: the files of the configuration. Closed along with the server. */
   readonly certificate?: CertificateSource;
-  /** Further paths, such as the one that injects. */
-  readonly endpoints?: (parts: { readonly kube: Kube; readonly log: Log }) => readonly Endpoint[];
   /** Further things that readiness depends on. */
   readonly checks?: () => readonly Check[];
   /** How often files are looked at. */
@@ -96,26 +89,15 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
       tokens,
       controlPlaneUser: config.controlPlaneUser ?? defaults.controlPlaneUser,
       namespaceControllers: config.namespaceControllers ?? defaults.namespaceControllers,
-      meshImages: new Set(config.meshImages ?? []),
+      injection: config.injection ?? null,
+      meshImages: new Set(config.injection === undefined ? [] : [config.injection.image]),
     };
     const context = (): AdmitContext => ({ ...fixed, trust: trusted(), state: state.snapshot(), now: clock.now() });
-    const answer = (review: Review, verdict: Verdict): Answer => {
-      note(log, review, verdict);
-      metrics.decision(validatePath, verdict.rule, labelOf(verdict), review.dryRun);
-      return { body: formatResponse(review, verdict) };
-    };
-    const validate: Endpoint = {
-      path: validatePath,
-      decide: async (review) => answer(review, await adjudicate(review, context())),
-      failed: (review, why) => {
-        const reason = why === 'late' ? 'there was no time' : 'the webhook has an error of its own';
-        return answer(review, undecided(describeReview(review), admit.undecided({ reason })));
-      },
-    };
+    const parts = { context, metrics, log };
 
     let closing = false;
     const app = createApp({
-      endpoints: [validate, ...(options.endpoints?.({ kube, log }) ?? [])],
+      endpoints: [validateEndpoint(parts), ...(config.injection === undefined ? [] : [injectEndpoint(parts)])],
       bodyBytes: limits.bodyBytes,
       budget: { held: 0, most: limits.heldBytes },
       deadlineMs: limits.deadlineMs,
@@ -180,16 +162,4 @@ async function certificateOf({ certificate }: WebhookConfig, log: Log, everyMs: 
 async function issuerKeys({ jwksFile, jwksUrl, caFile }: TokenIssuer, log: Log): Promise<IssuerKeys> {
   if (jwksFile !== undefined) return keysFromFile(jwksFile, log);
   return keysFromUrl(jwksUrl ?? '', caFile ?? null, log);
-}
-
-const labelOf = (verdict: Verdict): VerdictLabel =>
-  verdict.undecided ? 'undecided' : !verdict.allowed ? 'denied' : verdict.warnings.length > 0 ? 'warned' : 'allowed';
-
-/** One line for each denial; what a rule only notes is in the API server's audit log too. */
-function note(log: Log, review: Review, verdict: Verdict): void {
-  if (verdict.allowed && verdict.audit['found'] === undefined) return;
-  const { uid, operation, user, dryRun } = review;
-  const fields = { uid, operation, user: user.username, dryRun, rule: verdict.rule, codes: verdict.causes.map(({ code }) => code) };
-  if (verdict.allowed) log.info(fields, verdict.audit['found']);
-  else log.warn(fields, verdict.message);
 }

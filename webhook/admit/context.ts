@@ -3,6 +3,7 @@ import type { DeployerMatch, Product } from '../../core/bundle/admission-rules';
 import type { ReleaseSet } from '../../core/bundle/objects';
 import type { TrustRoot } from '../../core/bundle/trust';
 import type { Digest } from '../../core/lib/digest';
+import type { InjectionSettings } from '../inject/settings';
 import type { RulesIndex } from './rules-index';
 import type { SignatureCache } from './signatures';
 import type { TokenVerifier } from './deployer-token';
@@ -35,6 +36,8 @@ export interface StateSnapshot {
   readonly live: LiveSets | null | 'unreadable';
   readonly rules: RulesInForce;
   readonly terminating: ReadonlySet<string>;
+  /** Labels of each namespace. */
+  readonly namespaceLabels: ReadonlyMap<string, { readonly [name: string]: string }>;
   /** Versions of what runs, by product; a product that is absent does not run. null: not known, or no rule asks. */
   readonly products: ReadonlyMap<Product, readonly string[]> | null;
 }
@@ -59,6 +62,8 @@ export interface AdmitContext {
   readonly controlPlaneUser: string;
   /** Whoever empties a namespace that is deleted. */
   readonly namespaceControllers: readonly string[];
+  /** What the installation decides about sidecars; null: pods get none. */
+  readonly injection: InjectionSettings | null;
   /** Images of the mesh's own containers, written as the injector writes them: no workload rule is about them. */
   readonly meshImages: ReadonlySet<string>;
 }

@@ -2,7 +2,9 @@
 import { FormError } from '../../core/bundle/release-form';
 import { signedObjectOf } from '../../core/bundle/custom-resource';
 import type { SignedObject } from '../../core/bundle/objects';
+import { partOf, type ObjectPart } from '../../core/bundle/parts';
 import { objectStatement } from '../../core/bundle/statement';
+import { verifyPart, type Purpose } from '../../core/bundle/verify';
 import { admit } from '../../core/diagnostics/admit';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { firstDifference, isFields, memberOf, type JsonFields } from '../review/json';
@@ -42,10 +44,27 @@ interface Refusal {
   readonly diagnostic: Diagnostic;
 }
 
+/** A part of an object too big for one resource: the signature lists the digest of each part, so each is judged alone. */
+async function proofOfPart(
+  object: JsonFields,
+  part: ObjectPart,
+  { environment, trust }: AdmitContext,
+  purpose: Purpose,
+): Promise<Refusal | null> {
+  if (part.environment !== environment)
+    return { field: 'proof.environment', diagnostic: admit.otherEnvironment({ given: part.environment, served: environment }) };
+  const [first] = (await verifyPart(object, environment, trust.root, purpose)).diagnostics;
+  return first === undefined ? null : { field: 'packed', diagnostic: admit.unproved({ reason: `${first.message} (${first.code})` }) };
+}
+
 /** null when the object is exactly what a trusted key signed, for this environment, under this name. */
 async function proofOf(review: Review, object: JsonFields, context: AdmitContext): Promise<Refusal | null> {
+  const purpose: Purpose = review.dryRun ? 'dry-run' : 'live';
   let read: { readonly signed: SignedObject; readonly environment: string };
+  let part: ObjectPart | null;
   try {
+    part = partOf(object);
+    if (part !== null) return await proofOfPart(object, part, context, purpose);
     read = signedObjectOf(object);
   } catch (error) {
     const reason = error instanceof FormError ? error.message : 'it cannot be read';
@@ -63,7 +82,7 @@ async function proofOf(review: Review, object: JsonFields, context: AdmitContext
     return { field: 'metadata.namespace', diagnostic: admit.malformed({ reason: `it is written into namespace \`${review.namespace}\`` }) };
   if (review.kind.kind !== signed.object.kind)
     return { field: 'kind', diagnostic: admit.malformed({ reason: `it is written as a \`${review.kind.kind}\`` }) };
-  const { diagnostics } = await context.signatures.verify(signed, environment, context.trust, review.dryRun ? 'dry-run' : 'live');
+  const { diagnostics } = await context.signatures.verify(signed, environment, context.trust, purpose);
   const [first] = diagnostics;
   if (first === undefined) return null;
   return { field: copiedField(signed, environment), diagnostic: admit.unproved({ reason: `${first.message} (${first.code})` }) };

@@ -1,4 +1,5 @@
 /** The pod in a workload: where each kind keeps it, and what of it rules read. */
+import { workloadNameOf } from '../../core/mesh/pod';
 import { isFields, memberOf } from '../review/json';
 
 export interface PodImage {
@@ -71,7 +72,5 @@ export function texts(value: unknown): ReadonlyMap<string, string> {
   return result;
 }
 
-export const workloadLabel = 'meshwright.dev/workload';
-/** The workload that a pod says it is of: our label, or the usual `app`. */
-export const workloadNameOf = (labels: ReadonlyMap<string, string>): string | null =>
-  labels.get(workloadLabel) ?? labels.get('app') ?? null;
+/** The workload that a pod says it is of: our label, or the usual `app`; null when it says none that a workload can have. */
+export const workloadOf = (labels: ReadonlyMap<string, string>): string | null => workloadNameOf(Object.fromEntries(labels)) ?? null;

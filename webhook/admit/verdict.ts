@@ -3,7 +3,18 @@ import type { Diagnostic, DiagnosticCode } from '../../core/diagnostics/diagnost
 import type { RuleMode } from '../../core/bundle/admission-rules';
 
 /** What decided: the label of metrics, so a closed list. */
-export const ruleNames = ['object', 'release', 'status', 'deletion', 'workload', 'product', 'metadata', 'outside', 'undecided'] as const;
+export const ruleNames = [
+  'object',
+  'release',
+  'status',
+  'deletion',
+  'workload',
+  'product',
+  'injection',
+  'metadata',
+  'outside',
+  'undecided',
+] as const;
 export type RuleName = (typeof ruleNames)[number];
 
 /** One thing that is wrong, at a place of the object. */

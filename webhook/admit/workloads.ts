@@ -1,11 +1,13 @@
 /** Pods and what makes them, by the rules in force. Every rule that covers the old or the new form holds: taking a label off is no way out. */
 import { admit } from '../../core/diagnostics/admit';
 import type { RuleMode } from '../../core/bundle/admission-rules';
+import { podLabels } from '../../core/mesh/pod';
+import { checkInjected } from '../inject/check';
 import { isFields, memberOf, sameJson } from '../review/json';
 import type { Review } from '../review/review';
 import type { AdmitContext, RulesInForce } from './context';
 import { isFrom, parseImage } from './images';
-import { podIn, workloadNameOf, type PodFacts } from './pods';
+import { podIn, workloadOf, type PodFacts } from './pods';
 import { productFindings, productsIn } from './products';
 import type { CompiledDeployRule, NamespaceRules } from './rules-index';
 import { allow, deny, undecided, verdictOf, type Finding, type Verdict } from './verdict';
@@ -35,7 +37,23 @@ export function adjudicateWorkload(review: Review, what: string, context: AdmitC
   const old = podIn(group, kind, review.oldObject);
   if (pod === null) return allow('workload');
   if (old !== null && unchanged(old, pod)) return allow('workload');
+  const sidecar = sidecarFindings(review, pod, context);
+  if (sidecar.length > 0) return verdictOf('injection', what, sidecar);
   return byRules(state.rules, review, what, pod, old, context);
+}
+
+/** Whether a pod has the sidecar that it asks for, or that policy wants for its workload, as the injector writes it. */
+function sidecarFindings(review: Review, pod: PodFacts, { state, injection }: AdmitContext): readonly Finding[] {
+  if (injection === null || review.kind.group !== '' || review.kind.kind !== 'Pod') return [];
+  const name = workloadOf(pod.labels);
+  const namespace = state.rules.kind === 'known' ? state.rules.index.namespace(review.namespace) : null;
+  const required = name !== null && (namespace?.workloads.get(name)?.injected ?? false);
+  const fault = checkInjected(
+    review.object,
+    { settings: injection, namespace: review.namespace, namespaceLabels: state.namespaceLabels.get(review.namespace) ?? null, required },
+    review.operation === 'UPDATE' ? review.oldObject : undefined,
+  );
+  return fault === null ? [] : [{ mode: 'deny', ...fault }];
 }
 
 function byRules(rules: RulesInForce, review: Review, what: string, pod: PodFacts, old: PodFacts | null, context: AdmitContext): Verdict {
@@ -70,7 +88,7 @@ function workloadFindings(
   old: PodFacts | null,
   context: AdmitContext,
 ): readonly Finding[] {
-  const names = [workloadNameOf(pod.labels), old === null ? null : workloadNameOf(old.labels)];
+  const names = [workloadOf(pod.labels), old === null ? null : workloadOf(old.labels)];
   const rules = new Set(namespace.whole);
   for (const name of names) if (name !== null) for (const rule of namespace.byWorkload.get(name) ?? []) rules.add(rule);
   const found: Finding[] = [];
@@ -121,7 +139,7 @@ function versionFindings(rule: CompiledDeployRule, pod: PodFacts, old: PodFacts 
 
 function declaredFindings(namespace: NamespaceRules, mode: RuleMode, name: string, pod: PodFacts, found: Finding[]): void {
   const note: Note = (field, diagnostic) => void found.push({ mode, field, diagnostic });
-  const workload = workloadNameOf(pod.labels);
+  const workload = workloadOf(pod.labels);
   const declared = workload === null ? undefined : namespace.workloads.get(workload);
   if (workload === null || declared === undefined)
     return note(`${pod.path}metadata.labels`, admit.undeclaredWorkload({ workload, namespace: name }));
@@ -131,7 +149,7 @@ function declaredFindings(namespace: NamespaceRules, mode: RuleMode, name: strin
       admit.serviceAccount({ account: pod.serviceAccount, declared: declared.serviceAccount, workload: declared.workload }),
     );
   }
-  const version = pod.labels.get('version') ?? null;
+  const version = pod.labels.get(podLabels.version) ?? null;
   if (declared.versions !== undefined && (version === null || !declared.versions.includes(version)))
     note(
       `${pod.path}metadata.labels.version`,

@@ -1,5 +1,5 @@
 /** The answer to a review, in the one form that the API server takes from a validating webhook: never a patch. */
-import type { Verdict } from '../admit/verdict';
+import { allow, type Verdict } from '../admit/verdict';
 import type { Review } from './review';
 
 /** The API server cuts each warning here and drops what goes over the sum; it is done before, so that what is shown is known. */
@@ -31,6 +31,9 @@ export interface AdmissionReviewResponse {
         readonly causes: readonly StatusCause[];
       };
     };
+    /** Of a mutating webhook only. */
+    readonly patchType?: 'JSONPatch';
+    readonly patch?: string;
     readonly warnings?: readonly string[];
     readonly auditAnnotations?: { readonly [name: string]: string };
   };
@@ -94,4 +97,15 @@ export function oneLine(text: string, most: number): string {
   if (plain.length <= most) return plain;
   const runes = [...plain];
   return runes.length <= most ? plain : `${runes.slice(0, most - 1).join('')}…`;
+}
+
+/** What a mutating path answers: let through, with a JSON Patch (RFC 6902) or as it is, or refused like anything else. */
+export function formatMutation(
+  review: Pick<Review, 'uid' | 'kind' | 'name'>,
+  { patch, warnings }: { readonly patch: readonly object[] | null; readonly warnings: readonly string[] },
+): AdmissionReviewResponse {
+  const plain = formatResponse(review, { ...allow('injection'), warnings });
+  if (patch === null || patch.length === 0) return plain;
+  const encoded = Buffer.from(JSON.stringify(patch)).toString('base64');
+  return { ...plain, response: { ...plain.response, patchType: 'JSONPatch', patch: encoded } };
 }

@@ -15,6 +15,8 @@ import type { WebhookMetrics } from './metrics';
 /** What a path answers with: the whole AdmissionReview. */
 export interface Answer {
   readonly body: object;
+  /** Called for the one answer that is sent. */
+  readonly sent: () => void;
 }
 /** One path: `/v1/validate`. */
 export interface Endpoint {
@@ -86,7 +88,9 @@ async function serve(endpoint: Endpoint, deps: AppDeps, request: Request, respon
       return fail(400, `the body is no review: ${reason}`);
     }
     const deadline = deadlineOf(request.query['timeout'], deps.deadlineMs) - (clock.monotonic() - began);
-    send(response, await withinTime(endpoint, review, deadline, log), deps.closing());
+    const answer = await withinTime(endpoint, review, deadline, log);
+    send(response, answer, deps.closing());
+    answer.sent();
     metrics.answered(endpoint.path, (clock.monotonic() - began) / 1_000);
   } finally {
     release();

@@ -2,7 +2,7 @@
 import { createMetrics, type Metrics } from '../../platform/metrics';
 import type { RuleName } from '../admit/verdict';
 
-export type VerdictLabel = 'allowed' | 'warned' | 'denied' | 'undecided';
+export type VerdictLabel = 'allowed' | 'patched' | 'warned' | 'denied' | 'undecided';
 export interface Sampled {
   readonly certificateExpiry: number;
   readonly rulesGeneration: number;
@@ -15,7 +15,7 @@ export interface Sampled {
 }
 export interface WebhookMetrics {
   readonly metrics: Metrics;
-  decision(path: string, rule: RuleName | string, verdict: VerdictLabel, dryRun: boolean): void;
+  decision(path: string, rule: RuleName, verdict: VerdictLabel, dryRun: boolean): void;
   answered(path: string, seconds: number): void;
   refused(path: string, status: number): void;
   body(bytes: number): void;

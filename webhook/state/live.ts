@@ -1,7 +1,8 @@
 /** What the followed Release and AdmissionRules say, read as the adjudicators need it. */
-import { meshNamespace, resourceName, signedObjectOf, signedReleaseOf } from '../../core/bundle/custom-resource';
+import { meshNamespace, resourceName, signedReleaseOf } from '../../core/bundle/custom-resource';
 import { admissionRulesName } from '../../core/bundle/admission-rules';
 import type { ReleaseSet, SignedRelease } from '../../core/bundle/objects';
+import { signedObjectIn } from '../../core/bundle/parts';
 import { digestOfJson } from '../../core/lib/digest';
 import { phaseOf } from '../admit/release';
 import type { LiveSets, RulesInForce, Trusted } from '../admit/context';
@@ -36,24 +37,27 @@ function resourcesOf(set: ReleaseSet): ReadonlySet<string> {
 
 const rulesName = `AdmissionRules/${meshNamespace}/${admissionRulesName}`;
 /** `meshwright/rules.<digest>` of the rules that a set names; null when it names none. */
-export function rulesKeyIn(set: ReleaseSet): string | null {
+function rulesKeyIn(set: ReleaseSet): string | null {
   const digest = Object.hasOwn(set, rulesName) ? set[rulesName] : undefined;
   return digest === undefined ? null : `${meshNamespace}/${resourceName(admissionRulesName, digest)}`;
 }
 
-/** The rules of one resource, verified for what the set names. */
+/** The rules that a set names, from what lies in the API (in parts, when they are many), verified. */
 export async function rulesFrom(
-  resource: unknown,
+  resources: ReadonlyMap<string, unknown>,
   set: ReleaseSet,
   environment: string,
   trust: Trusted,
   signatures: SignatureCache,
 ): Promise<RulesInForce> {
   const unknown = (reason: string): RulesInForce => ({ kind: 'unknown', reason });
-  if (resource === undefined) return unknown(`\`${rulesKeyIn(set)}\` is not there`);
+  const key = rulesKeyIn(set);
+  if (key === null) return { kind: 'none' };
+  const group = [...resources].flatMap(([name, resource]) => (name === key || name.startsWith(`${key}.part-`) ? [resource] : []));
+  if (group.length === 0) return unknown(`\`${key}\` is not there`);
   let index: RulesIndex;
   try {
-    const { signed, environment: claimed } = signedObjectOf(resource);
+    const { signed, environment: claimed } = signedObjectIn(group);
     const { value, diagnostics } = await signatures.verify(signed, claimed, trust, 'live');
     if (value === undefined) return unknown(diagnostics[0]?.message ?? 'they do not verify');
     if (claimed !== environment) return unknown(`they are for environment \`${claimed}\``);

@@ -40,6 +40,7 @@ export function followState({ kube, environment, trust, signatures, log }: State
   let rules: RulesInForce = none;
   let generation = 0;
   let terminating: ReadonlySet<string> = new Set();
+  let namespaceLabels: StateSnapshot['namespaceLabels'] = new Map();
   let products: ReadonlyMap<Product, readonly string[]> | null = null;
   let clusterVersions: readonly (readonly [Product, string])[] | null = null;
   let closed = false;
@@ -88,7 +89,7 @@ export function followState({ kube, environment, trust, signatures, log }: State
         const sets = liveSetsOf(resource);
         live = sets;
         const key = rulesKeyIn(sets.inForce);
-        const next = key === null ? none : await rulesFrom(rulesObjects.items().get(key), sets.inForce, environment, trust(), signatures);
+        const next = await rulesFrom(rulesObjects.items(), sets.inForce, environment, trust(), signatures);
         if (next.kind === 'unknown')
           log.error({ reason: next.reason }, 'the admission rules in force are not known: workloads are refused');
         rules = next;
@@ -105,6 +106,7 @@ export function followState({ kube, environment, trust, signatures, log }: State
   }
 
   function readNamespaces(): void {
+    namespaceLabels = new Map([...namespaces.items().values()].map(({ metadata }) => [metadata.name, metadata.labels ?? {}]));
     terminating = new Set(
       [...namespaces.items().values()]
         .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
@@ -172,6 +174,7 @@ export function followState({ kube, environment, trust, signatures, log }: State
       live,
       rules,
       terminating,
+      namespaceLabels,
       products,
     }),
     rulesGeneration: () => generation,
