@@ -9,7 +9,7 @@ import { productsIn } from '../admit/products';
 import type { SignatureCache } from '../admit/signatures';
 import { memberOf } from '../review/json';
 import { lineOf } from './followed-file';
-import { liveSetsOf, rulesFrom, rulesKeyIn } from './live';
+import { liveSetsOf, rulesFrom } from './live';
 
 export interface WebhookState {
   snapshot(): StateSnapshot;
@@ -88,7 +88,6 @@ export function followState({ kube, environment, trust, signatures, log }: State
       try {
         const sets = liveSetsOf(resource);
         live = sets;
-        const key = rulesKeyIn(sets.inForce);
         const next = await rulesFrom(rulesObjects.items(), sets.inForce, environment, trust(), signatures);
         if (next.kind === 'unknown')
           log.error({ reason: next.reason }, 'the admission rules in force are not known: workloads are refused');
