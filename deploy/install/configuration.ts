@@ -2,7 +2,7 @@
 import { meshNamespace } from '../../core/bundle/custom-resource';
 import { canonicalJson } from '../../core/lib/json';
 import { trustConfigMap } from '../../core/mesh/pod';
-import { installationName, paths, ports, type Server } from './names';
+import { installationName, paths, ports, shared, type Server } from './names';
 import type { InstallValues } from './values';
 
 const everywhere = '0.0.0.0';
@@ -41,8 +41,10 @@ const configurations: { readonly [server in Server]: (values: InstallValues) => 
     stateDir: `${paths.state}/ca`,
     listen: { host: everywhere, port: ports.ca },
     admin: { host: everywhere, port: ports.admin },
-    adminTokenFile: `${paths.run}/admin/token`,
+    // Nobody mints join tokens here: pods prove themselves.
+    adminTokenFile: `${paths.state}/ca/admin.token`,
     certificates: gatewayCertificates,
+    kubernetes: { secret: shared.caRoot },
   }),
   gitops: ({ environment, gitops }) => ({
     ...gitops.settings,

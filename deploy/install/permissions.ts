@@ -3,6 +3,7 @@
  * test/kubernetes/rbac.test.ts takes each away in turn and demands that the real server misses it: what nobody misses does not stay.
  */
 import { meshNamespace } from '../../core/bundle/custom-resource';
+import { trustConfigMap } from '../../core/mesh/pod';
 import { entryNames, inMesh, installationName, ofCluster, shared, type Server } from './names';
 import type { KubernetesObject } from './object';
 
@@ -108,7 +109,7 @@ export const permissions: readonly Permission[] = [
     why: 'its certificate, rotated',
   },
 
-  // The CA asks who presents a token, and looks at that pod.
+  // The CA asks who presents a token, looks at that pod, keeps its root, and publishes the certificate that everybody starts from.
   {
     server: 'ca',
     scope: 'cluster',
@@ -124,6 +125,26 @@ export const permissions: readonly Permission[] = [
     resource: 'pods',
     verbs: ['get'],
     why: 'which workload the pod is, and that it is alive',
+  },
+  { server: 'ca', scope: 'namespace', apiGroup: '', resource: 'secrets', verbs: ['create'], why: 'its root, once' },
+  {
+    server: 'ca',
+    scope: 'namespace',
+    apiGroup: '',
+    resource: 'secrets',
+    names: [shared.caRoot],
+    verbs: ['get'],
+    why: 'its root, in every replica',
+  },
+  { server: 'ca', scope: 'cluster', apiGroup: '', resource: 'namespaces', verbs: follow, why: 'where the roots are published to' },
+  {
+    server: 'ca',
+    scope: 'cluster',
+    apiGroup: '',
+    resource: 'configmaps',
+    names: [trustConfigMap.name],
+    verbs: [...follow, 'create', 'patch'],
+    why: 'the roots, in every namespace',
   },
 
   // The loop deploys as any deployer does; admission decides.

@@ -102,15 +102,14 @@ const shapes: { readonly [server in Server]: (values: InstallValues) => PodShape
     volumes: [trustVolume, state],
     mounts: [trustMount, stateMount],
   }),
-  ca: ({ replicas, resources, image, imagePullPolicy }) => ({
+  ca: ({ replicas, resources }) => ({
     server: 'ca',
     replicas: replicas.ca,
     resources: resources.ca,
     containerPorts: { grpc: ports.ca, admin: ports.admin },
     probe: { port: 'admin' },
-    volumes: [adminToken, state, { name: 'given', secret: { secretName: shared.caRoot, defaultMode: 0o440 } }],
-    mounts: [adminMount, stateMount],
-    initContainers: [copier(image, imagePullPolicy, copyRoot, [{ name: 'given', mountPath: '/given/root', readOnly: true }, stateMount])],
+    volumes: [state],
+    mounts: [stateMount],
   }),
   gitops: ({ resources, image, imagePullPolicy }) => ({
     server: 'gitops',
@@ -170,13 +169,6 @@ const copySecrets = [
   `mkdir -p ${paths.run}/sockets/signer`,
   `cp -L /given/keys/keys.json ${paths.run}/keys/keys.json`,
   `for file in /given/gitops/*; do [ ! -f "$file" ] || cp -L "$file" ${paths.run}/gitops/; done`,
-].join('\n');
-
-const copyRoot = [
-  'set -eu',
-  'umask 077',
-  `mkdir -p ${paths.state}/ca`,
-  `cp -L /given/root/root.key /given/root/root.crt ${paths.state}/ca/`,
 ].join('\n');
 
 /** Secrets are mounted readable by the group, and who holds a key here refuses one that others can read: they are copied before the server starts. */

@@ -3,7 +3,7 @@
 {{ .Values.trustRoot | mustToRawJson }}{{ "\n" }}
 {{- end }}
 {{- define "meshwright.ca-config.config" -}}
-{"admin":{"host":"0.0.0.0","port":15014},"adminTokenFile":"/run/meshwright/admin/token","certificates":{{ .Values.gatewayCertificates | mustToRawJson }},"listen":{"host":"0.0.0.0","port":15011},"stateDir":"/var/lib/meshwright/ca","trustDomain":{{ .Values.trustDomain | mustToRawJson }}}{{ "\n" }}
+{"admin":{"host":"0.0.0.0","port":15014},"adminTokenFile":"/var/lib/meshwright/ca/admin.token","certificates":{{ .Values.gatewayCertificates | mustToRawJson }},"kubernetes":{"secret":"ca-root"},"listen":{"host":"0.0.0.0","port":15011},"stateDir":"/var/lib/meshwright/ca","trustDomain":{{ .Values.trustDomain | mustToRawJson }}}{{ "\n" }}
 {{- end }}
 {{- define "meshwright.control-plane-config.config" -}}
 {"admin":{"host":"0.0.0.0","port":15014},"adminTokenFile":"/run/meshwright/admin/token","ca":{"address":"ca.meshwright.svc:15011","trustFile":"/run/meshwright/ca/trust.pem"},"environment":{{ .Values.environment | mustToRawJson }},"kubernetes":{"namespace":"meshwright"},"listen":{"host":"0.0.0.0","port":15010},"tokenFile":"/var/run/secrets/meshwright.dev/token/token","trustDomain":{{ .Values.trustDomain | mustToRawJson }},"trustFile":"/etc/meshwright-trust/trust.json"}{{ "\n" }}
