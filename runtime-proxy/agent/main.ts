@@ -15,7 +15,8 @@ import { bootstrap } from './bootstrap';
 import { envoyAdmin } from './envoy-admin';
 import { runEnvoy } from './envoy-process';
 import { noActivity, type AgentReport } from './protocol';
-import { report } from './reporter';
+import { serveRelay } from './relay';
+import { report, type ControlPlaneAddress } from './reporter';
 import { serveSecrets } from './secrets';
 
 /** The agent's configuration file, JSON. */
@@ -24,8 +25,8 @@ export interface AgentConfig {
   readonly instance: string;
   readonly workload: string;
   readonly trustDomain: string;
-  /** The control plane's gRPC, by IP address or DNS name. */
-  readonly controlPlane: { readonly host: string; readonly port: number };
+  /** The control plane's gRPC: one place, whose name may stand for many replicas, or several `host:port` of which any will do. */
+  readonly controlPlane: ControlPlaneAddress;
   readonly ca: {
     /** `host:port`. */
     readonly address: string;
@@ -83,7 +84,7 @@ export async function runAgent(
   const other = await readPidFile(file('agent.pid'));
   if (other !== null && other.pid !== process.pid) throw new Error(`an agent runs in ${config.runDir} already: pid ${other.pid}`);
   await writePidFile(file('agent.pid'), process.pid);
-  const sockets = { secrets: file('sds.sock'), admin: file('admin.sock') };
+  const sockets = { secrets: file('sds.sock'), controlPlane: file('ads.sock'), admin: file('admin.sock') };
   for (const socket of Object.values(sockets)) {
     if (Buffer.byteLength(socket) > longestSocketPath) throw new Error(`${socket} is too long for a unix socket: choose a shorter runDir`);
     await fs.rm(socket, { force: true });
@@ -133,13 +134,14 @@ export async function runAgent(
   }
 
   const bootstrapFile = file('bootstrap.json');
-  const { instance, workload, controlPlane } = config;
-  const server = controlPlanePrincipal(config.trustDomain);
+  const { instance, workload } = config;
   await writeFileAtomic(
     bootstrapFile,
-    `${JSON.stringify(bootstrap({ instance, workload, controlPlane, controlPlanePrincipal: server, secretsSocket: sockets.secrets, adminSocket: sockets.admin }), null, 2)}\n`,
+    `${JSON.stringify(bootstrap({ instance, workload, controlPlaneSocket: sockets.controlPlane, secretsSocket: sockets.secrets, adminSocket: sockets.admin }), null, 2)}\n`,
     { mode: 0o600 },
   );
+  let starts = (): number => 1;
+  const relay = await serveRelay(sockets.controlPlane, () => starts(), log);
   const envoy = await runEnvoy(
     {
       binary,
@@ -150,6 +152,7 @@ export async function runAgent(
     },
     { clock, log, onLine: (line) => log.warn({ envoy: line }, 'envoy') },
   );
+  starts = envoy.starts;
   const admin = envoyAdmin(sockets.admin);
   let draining = false;
   let last: AgentReport | null = null;
@@ -166,7 +169,15 @@ export async function runAgent(
     }
     return last;
   };
-  const reporter = report({ address: `${controlPlane.host}:${controlPlane.port}`, server, holder, look }, { clock, log });
+  const reporter = report(
+    {
+      controlPlane: config.controlPlane,
+      server: controlPlanePrincipal(config.trustDomain),
+      ...{ holder, look },
+      onConnection: relay.attach,
+    },
+    { clock, log },
+  );
   // Once it has had its control plane an Envoy serves on without it: a control plane that is away must not take every pod out of its services.
   let met = false;
   const ready = (): boolean => {
@@ -191,6 +202,7 @@ export async function runAgent(
     for (const cancel of serving) cancel();
     await envoy.stop(1_000);
     holder.close();
+    await relay.close();
     await secrets.close();
     await health?.close();
     for (const gone of [...Object.values(sockets), file('agent.pid')]) await fs.rm(gone, { force: true });

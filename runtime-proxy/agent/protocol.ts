@@ -21,6 +21,9 @@ export interface ReportAnswer {
   readonly hurry: boolean;
 }
 
+/** Says that what Envoy claims to have of an earlier connection comes with its agent's word: names without a version are those it has no word for. */
+export const vouchedHeader = 'meshwright-vouched';
+
 export const noActivity: Activity = { listeners: {}, routes: {}, clusters: {}, hosts: {}, warming: 0, draining: 0, drainingListeners: [] };
 
 const short = (value: unknown, name: string): string => {

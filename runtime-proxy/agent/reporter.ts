@@ -1,4 +1,9 @@
-/** Looks at Envoy and tells the control plane, for ever: reconnects with back-off, and under its new certificate after each rotation. */
+/**
+ * The agent's connection to one replica of the control plane, and what goes by it: what is looked at in Envoy. It is made anew for ever, to another replica
+ * where there is one, and under the new certificate after each rotation; the old one ends only when the new one is up.
+ */
+import * as dns from 'node:dns/promises';
+import { isIP } from 'node:net';
 import { Client, type ClientDuplexStream } from '@grpc/grpc-js';
 import { canonicalJson } from '../../core/lib/json';
 import type { Principal } from '../../core/mesh/ids';
@@ -9,6 +14,9 @@ import { channelOptions, clientCredentials } from '../rpc/credentials';
 import { reasonOf } from '../rpc/decode';
 import { reportMethod, type AgentReport, type ReportAnswer } from './protocol';
 
+/** Where the control plane is: one place, whose name may stand for many, or several of which any will do. */
+export type ControlPlaneAddress = { readonly host: string; readonly port: number } | { readonly addresses: readonly string[] };
+
 export interface Reporter {
   /** Looks and tells now. Resolves when it was written, or there was nobody to tell. */
   now(): Promise<void>;
@@ -16,71 +24,124 @@ export interface Reporter {
   close(): void;
 }
 interface ReporterConfig {
-  readonly address: string;
+  readonly controlPlane: ControlPlaneAddress;
   readonly server: Principal;
   readonly holder: Holder;
   readonly look: () => Promise<AgentReport>;
+  /** Told of the connection in use, each time it is another one; null when there is none. */
+  readonly onConnection: (client: Client | null) => void;
+}
+interface Connection {
+  readonly address: string;
+  readonly client: Client;
+  readonly stream: ClientDuplexStream<AgentReport, ReportAnswer>;
+  /** Whether the replica answered; false when it ended before it did. */
+  readonly answered: Promise<boolean>;
+  readonly ended: Promise<void>;
+  isOver(): boolean;
+  end(): void;
+  /** What was told last. */
+  last: string;
 }
 
 const idleMs = 2_000;
 const hurryMs = 15;
 const longestHurryMs = 250;
 const longestRetryMs = 5_000;
+const answerWithinMs = 5_000;
+/** As much as a replica may send to Envoy at once. */
+const longestMessage = 64 * 1024 * 1024;
 
 export function report(
-  { address, server, holder, look }: ReporterConfig,
+  { controlPlane, server, holder, look, onConnection }: ReporterConfig,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Reporter {
   const stop = new AbortController();
-  let open: {
-    readonly stream: ClientDuplexStream<AgentReport, ReportAnswer>;
-    readonly client: Client;
-    readonly end: () => void;
-    last: string;
-  } | null = null;
+  let current: Connection | null = null;
   let hurry = false;
   let wake: () => void = () => undefined;
+  let rotated: () => void = () => undefined;
 
-  const connect = (svid: Svid): Promise<void> =>
-    new Promise((resolve) => {
-      const client = new Client(address, clientCredentials(svid.trust, server, svid), channelOptions);
-      const stream = client.makeBidiStreamRequest(reportMethod.path, reportMethod.requestSerialize, reportMethod.responseDeserialize);
-      let over = false;
-      const end = (): void => {
+  const open = (svid: Svid, address: string): Connection => {
+    const client = new Client(address, clientCredentials(svid.trust, server, svid), {
+      ...channelOptions,
+      'grpc.max_receive_message_length': longestMessage,
+    });
+    const stream = client.makeBidiStreamRequest(reportMethod.path, reportMethod.requestSerialize, reportMethod.responseDeserialize);
+    let over = false;
+    let settle: (answered: boolean) => void = () => undefined;
+    let finish: () => void = () => undefined;
+    const answered = new Promise<boolean>((resolve) => (settle = resolve));
+    const ended = new Promise<void>((resolve) => (finish = resolve));
+    const late = setTimeout(() => connection.end(), answerWithinMs);
+    late.unref();
+    const connection: Connection = {
+      ...{ address, client, stream, answered, ended, last: '' },
+      isOver: () => over,
+      end() {
         if (over) return;
         over = true;
-        if (open?.stream === stream) open = null;
+        clearTimeout(late);
+        if (current === connection) {
+          current = null;
+          onConnection(null);
+        }
         stream.cancel();
         client.close();
-        resolve();
-      };
-      open = { stream, client, end, last: '' };
-      stream.on('data', (answer: ReportAnswer) => {
-        hurry = answer.hurry;
-        wake();
-      });
-      stream.on('error', (error) => {
-        if (!over) log.debug({ reason: reasonOf(error) }, 'the stream to the control plane ended');
-        end();
-      });
-      stream.on('end', end);
+        settle(false);
+        finish();
+      },
+    };
+    stream.on('data', (answer: ReportAnswer) => {
+      clearTimeout(late);
+      settle(true);
+      if (current !== null && current !== connection) return;
+      hurry = answer.hurry;
       wake();
     });
+    stream.on('error', (error) => {
+      if (!over) log.debug({ address, reason: reasonOf(error) }, 'the connection to the control plane ended');
+      connection.end();
+    });
+    stream.on('end', () => connection.end());
+    return connection;
+  };
   const stayConnected = async (): Promise<void> => {
-    for (let failures = 0; !stop.signal.aborted; failures += 1) {
-      const since = clock.monotonic();
-      await connect(holder.current());
-      if (clock.monotonic() - since > 5_000) failures = 0;
-      await clock.sleep(Math.min(50 * 2 ** failures, longestRetryMs), { signal: stop.signal, unref: true }).catch(() => undefined);
+    let failures = 0;
+    let failed: string | null = null;
+    while (!stop.signal.aborted) {
+      const rotation = new Promise<void>((resolve) => (rotated = resolve));
+      const addresses = await addressesOf(controlPlane).catch((error: unknown) => {
+        log.debug({ reason: reasonOf(error) }, 'the control plane cannot be found');
+        return [];
+      });
+      const address = choose(addresses, current?.address ?? null, failed);
+      const next = address === null ? null : open(holder.current(), address);
+      if (stop.signal.aborted) return next?.end();
+      if (next !== null && (await next.answered)) {
+        const before: Connection | null = current;
+        current = next;
+        failures = 0;
+        onConnection(next.client);
+        before?.end();
+        wake();
+        await Promise.race([next.ended, rotation]);
+        if (!next.isOver()) continue;
+      }
+      failed = address;
+      failures += 1;
+      const wait = Math.min(50 * 2 ** failures, longestRetryMs);
+      // Many agents lose the same replica at once: they do not come back at once.
+      await clock.sleep(wait / 2 + (wait / 2) * Math.random(), { signal: stop.signal, unref: true }).catch(() => undefined);
     }
   };
   const tell = async (): Promise<void> => {
     const made = await look();
-    if (open === null) return;
+    if (current === null) return;
     const text = canonicalJson(made);
-    if (open.last === text) return;
-    open.last = text;
-    open.stream.write(made);
+    if (current.last === text) return;
+    current.last = text;
+    current.stream.write(made);
   };
   const keepTelling = async (): Promise<void> => {
     let pause = hurryMs;
@@ -98,16 +159,32 @@ export function report(
       if (woken) pause = hurryMs;
     }
   };
-  const stopRotation = holder.onRotation(() => open?.end());
+  const stopRotation = holder.onRotation(() => rotated());
   void stayConnected();
   void keepTelling();
   return {
     now: () => tell().catch(() => undefined),
-    connected: () => open !== null,
+    connected: () => current !== null,
     close() {
       stop.abort(new Error('closed'));
       stopRotation();
-      open?.end();
+      current?.end();
     },
   };
+}
+
+/** Every address a replica may be at. A name is looked up each time: replicas come and go. */
+async function addressesOf(controlPlane: ControlPlaneAddress): Promise<readonly string[]> {
+  if ('addresses' in controlPlane) return controlPlane.addresses;
+  const { host, port } = controlPlane;
+  const found = isIP(host) === 0 ? (await dns.lookup(host, { all: true })).map(({ address }) => address) : [host];
+  return found.map((address) => (isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`));
+}
+
+/** The one in use as long as it is there; else any, but not the one that failed last if there is another. */
+function choose(addresses: readonly string[], used: string | null, failed: string | null): string | null {
+  if (used !== null && addresses.includes(used)) return used;
+  const others = addresses.filter((address) => address !== failed);
+  const from = others.length > 0 ? others : addresses;
+  return from[Math.floor(Math.random() * from.length)] ?? null;
 }

@@ -11,6 +11,7 @@ import { readTextIfThere } from '../../platform/files';
 import { metricsHandler, type Metrics } from '../../platform/metrics';
 import { refused, type AdminAnswer, type AdminRoute } from '../rpc/admin-http';
 import { DecodeError, fieldsOf, textOf } from '../rpc/decode';
+import type { LeaderAnswer, LeaderCall } from './peers-protocol';
 import type { Plane } from './plane';
 import { missingOf, stableExpected, verifiedObject } from './store';
 
@@ -23,6 +24,8 @@ export interface AdminContext {
   readonly ready: () => boolean;
   /** Whether objects and releases come by the Kubernetes API, and not here. */
   readonly byApi: boolean;
+  /** How to ask the replica that leads; null while this one does. */
+  readonly elsewhere: () => ((call: LeaderCall) => Promise<LeaderAnswer>) | null;
   /** Registers for each new status; answers how to leave. */
   readonly watch: (listener: (status: RolloutStatus) => void) => () => void;
 }
@@ -50,14 +53,7 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     const release = store.live()?.signed.release;
     return release !== undefined && [release.stable, release.candidate].some((set) => Object.values(set).includes(digest));
   };
-  const changed = async (what: 'abort' | 'promote', reason: string): Promise<AdminAnswer> => {
-    const phase = store.live()?.progress.phase.kind;
-    if (phase === undefined) return { status: 409, json: { error: 'no release is in force' } };
-    if (phase === 'converged' || phase === 'aborted')
-      return { status: 409, json: { error: `nothing rolls: the roll-out is \`${phase}\`` } };
-    await (what === 'abort' ? plane.abort(reason) : plane.promote());
-    return { status: 202, json: { generation: store.live()?.signed.release.generation } };
-  };
+  const ask = (call: LeaderCall): Promise<LeaderAnswer> => (context.elsewhere() ?? ((own) => answerHere(plane, own)))(call);
   let putting: Promise<unknown> = Promise.resolve();
   const notHere = (): AdminAnswer => ({
     status: 409,
@@ -128,15 +124,14 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     {
       method: 'GET',
       path: '/v1/status',
-      answer: ({ query }) =>
-        query.get('watch') === null ? { status: 200, json: plane.status } : { stream: (response) => watchStatus(response) },
+      answer: ({ query }) => (query.get('watch') === null ? ask({ kind: 'status' }) : { stream: (response) => watchStatus(response) }),
     },
     {
       method: 'POST',
       path: '/v1/rollout/abort',
-      answer: ({ body }) => changed('abort', `by hand: ${textOf(fieldsOf(body, 'the body'), 'reason')}`),
+      answer: ({ body }) => ask({ kind: 'abort', reason: `by hand: ${textOf(fieldsOf(body, 'the body'), 'reason')}` }),
     },
-    { method: 'POST', path: '/v1/rollout/promote', answer: () => changed('promote', '') },
+    { method: 'POST', path: '/v1/rollout/promote', answer: () => ask({ kind: 'promote' }) },
     {
       method: 'GET',
       path: '/v1/proxies/:instance/config',
@@ -176,15 +171,41 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
   /** Server-sent events: the status now, then each new one; a comment every 15 s keeps the line open. */
   function watchStatus(response: ServerResponse): void {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' });
-    const send = (status: RolloutStatus): void => void response.write(`event: status\ndata: ${JSON.stringify(status)}\n\n`);
-    send(plane.status);
-    const leave = context.watch(send);
+    let last = '';
+    const send = (text: string): void => {
+      if (text === last) return;
+      last = text;
+      response.write(`event: status\ndata: ${text}\n\n`);
+    };
+    // Another replica's status is asked for now and then: it knows the proxies that are connected elsewhere.
+    const look = async (): Promise<void> => {
+      const { status, json } = await ask({ kind: 'status' });
+      if (status === 200) send(JSON.stringify(json));
+    };
+    void look();
+    const leave = context.watch((status) => {
+      if (context.elsewhere() === null) send(JSON.stringify(status));
+    });
+    const poll = setInterval(() => {
+      if (context.elsewhere() !== null) void look();
+    }, 500);
     const beat = setInterval(() => response.write(': still here\n\n'), 15_000);
-    beat.unref();
+    for (const timer of [poll, beat]) timer.unref();
     response.on('close', () => {
       clearInterval(beat);
+      clearInterval(poll);
       leave();
     });
     response.on('error', () => undefined);
   }
+}
+
+/** What the replica that leads answers: here, or to another one. */
+export async function answerHere(plane: Plane, call: LeaderCall): Promise<LeaderAnswer> {
+  if (call.kind === 'status') return { status: 200, json: plane.status };
+  const phase = plane.store.live()?.progress.phase.kind;
+  if (phase === undefined) return { status: 409, json: { error: 'no release is in force' } };
+  if (phase === 'converged' || phase === 'aborted') return { status: 409, json: { error: `nothing rolls: the roll-out is \`${phase}\`` } };
+  await (call.kind === 'abort' ? plane.abort(call.reason) : plane.promote());
+  return { status: 202, json: { generation: plane.store.live()?.signed.release.generation } };
 }

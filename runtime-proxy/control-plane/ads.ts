@@ -11,7 +11,7 @@ import {
   type DeltaDiscoveryResponse,
 } from '../../core/wire/gen/envoy/service/discovery/v3/discovery_pb';
 import type { Log } from '../../platform/log';
-import { reportMethod, type AgentReport, type ReportAnswer } from '../agent/protocol';
+import { reportMethod, vouchedHeader, type AgentReport, type ReportAnswer } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
 import { protobufMethod } from '../rpc/protobuf-method';
 import { peerOf } from '../rpc/server';
@@ -80,6 +80,8 @@ export function addWire(server: Server, plane: Plane, log: Log, now: () => numbe
     if (peer === null) return;
     let link: ProxyLink | null = null;
     let over = false;
+    // Envoy's own claim is not taken at its word: after a NACK it claims the old and serves the new. Its agent knows.
+    const vouched = raw.metadata.get(vouchedHeader).length > 0;
     const write = ({ type, nonce, added, removed }: SentResponse): void => {
       if (over) return;
       events.onResponse(type);
@@ -124,7 +126,7 @@ export function addWire(server: Server, plane: Plane, log: Log, now: () => numbe
           type,
           request.resourceNamesSubscribe,
           request.resourceNamesUnsubscribe,
-          Object.keys(request.initialResourceVersions),
+          new Map(Object.entries(request.initialResourceVersions).map(([name, version]) => [name, vouched ? version : ''])),
         );
       }),
     );
@@ -174,9 +176,9 @@ export function addWire(server: Server, plane: Plane, log: Log, now: () => numbe
   };
   const current = new Map<string, unknown>();
   const hurryListeners = new Set<() => void>();
-  plane.onSent = () => {
+  plane.afterTurn(() => {
     for (const listener of hurryListeners) listener();
-  };
+  });
 
   server.addService(
     { deltaAggregatedResources: protobufMethod(AggregatedDiscoveryService.method.deltaAggregatedResources) },

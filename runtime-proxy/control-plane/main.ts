@@ -7,12 +7,14 @@ import { readTextIfThere } from '../../platform/files';
 import { createLog, type Log } from '../../platform/log';
 import { createMetrics } from '../../platform/metrics';
 import { holdIdentity, type Svid } from '../ca/client';
+import { controlPlanePrincipal } from '../ca/spiffe';
 import type { KubernetesConfig } from '../kubernetes/cluster';
 import { adminToken, serveAdmin } from '../rpc/admin-http';
 import { serverCredentials } from '../rpc/credentials';
 import { bind, createServer, stopServer } from '../rpc/server';
 import { addWire } from './ads';
-import { adminRoutes } from './admin';
+import { adminRoutes, answerHere } from './admin';
+import { servePeers } from './peers';
 import { Plane } from './plane';
 import { openSources } from './sources';
 
@@ -119,14 +121,26 @@ export async function serveControlPlane(
   );
   const server = createServer();
   addWire(server, plane, log, now, { onResponse: (type) => counters.responses.inc({ type }), onRefusedPeer: () => counters.refused.inc() });
+  const { leadership, role } = sources;
+  const peers =
+    leadership && role
+      ? servePeers(server, {
+          principal: controlPlanePrincipal(config.trustDomain),
+          ...{ leadership, plane, holder, log },
+          remote: role.remote,
+          answer: (call) => answerHere(plane, call),
+          clock: systemClock,
+        })
+      : null;
   const close = async (): Promise<void> => {
+    peers?.close();
     await plane.close();
     await sources.close();
     holder.close();
     await stopServer(server, 200);
   };
   try {
-    await sources.drive(plane);
+    await sources.drive(plane, () => peers?.leaderChanged());
     const port = await bind(server, config.listen.host, config.listen.port, credentials.credentials);
     const watch = (listener: (status: RolloutStatus) => void): (() => void) => {
       watchers.add(listener);
@@ -140,6 +154,7 @@ export async function serveControlPlane(
       now,
       ready: () => holder.current().notAfter > now() && sources.isSynced(),
       byApi: config.kubernetes !== undefined,
+      elsewhere: () => (peers === null || leadership?.leads() ? null : peers.ask),
       watch,
     });
     const admin = await serveAdmin(config.admin, await adminToken(config.adminTokenFile), routes, log);

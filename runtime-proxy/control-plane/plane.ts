@@ -82,6 +82,7 @@ export class Plane {
   #closed = false;
   /** What the last turn served by: what the store says meanwhile counts from the next turn on. */
   #current: Live | null = null;
+  readonly #listeners = new Set<() => void>();
   /** A decision that is being written: no other one is made meanwhile. */
   #writing: Promise<void> | null = null;
   #writeAgainAt = 0;
@@ -99,9 +100,11 @@ export class Plane {
     this.#timer.unref();
   }
 
-  /** Called after each turn: agents may have to look more often, or less. */
-  onSent: () => void = () => undefined;
-
+  /** Calls after each turn: agents may have to look more often, or less; other replicas are told. Answers how to stop. */
+  afterTurn(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
   get status(): RolloutStatus {
     return this.#status;
   }
@@ -129,7 +132,7 @@ export class Plane {
     entry.link = link;
     entry.envoyVersion = envoyVersion ?? entry.envoyVersion;
     if (entry.report !== null) link.observe(entry.report);
-    this.#noteSeen(identity);
+    this.#noteSeen([identity]);
     this.touch();
     return link;
   }
@@ -145,7 +148,7 @@ export class Plane {
     const entry = this.#entry(identity.instance);
     entry.report = report;
     entry.link?.observe(report);
-    this.#noteSeen(identity);
+    this.#noteSeen([identity]);
     // When it begins or ceases to serve, its callers are told: endpoints only.
     const serving = servingOf(report);
     if (serving?.join() !== entry.serving?.join()) {
@@ -223,7 +226,7 @@ export class Plane {
       this.#dirty = false;
       const started = performance.now();
       await this.#exclusive(async () => this.#turn());
-      this.onSent();
+      for (const listener of this.#listeners) listener();
       this.#lastTurnMs = performance.now() - started;
       this.events.onTurn(this.#lastTurnMs / 1000);
       if (this.#lastTurnMs > 5) break; // the rest in a turn of its own
@@ -445,11 +448,15 @@ export class Plane {
     if (this.#maker.size > 2 * wanted.size + 1000) this.#maker.prune(wanted);
   }
 
-  #noteSeen({ instance, workload, principal, notAfter }: PeerIdentity): void {
-    const before = this.store.seen().get(instance);
-    if (before && before.notAfter >= notAfter && before.workload === workload && before.principal === principal) return;
-    const next = new Map<string, Seen>([...this.store.seen()].filter(([, seen]) => seen.notAfter > this.now()));
-    next.set(instance, { workload, principal, notAfter });
+  #noteSeen(proven: readonly PeerIdentity[]): void {
+    const known = this.store.seen();
+    const news = proven.filter(({ instance, workload, principal, notAfter }) => {
+      const before = known.get(instance);
+      return !(before && before.notAfter >= notAfter && before.workload === workload && before.principal === principal);
+    });
+    if (news.length === 0) return;
+    const next = new Map<string, Seen>([...known].filter(([, seen]) => seen.notAfter > this.now()));
+    for (const { instance, workload, principal, notAfter } of news) next.set(instance, { workload, principal, notAfter });
     void this.store.setSeen(next).catch((error: unknown) => this.log.error({ err: error }, 'cannot write whom it has seen'));
   }
 
@@ -481,7 +488,7 @@ export class Plane {
   }
   /** Others were told, or heard, something about proxies that are not connected here. */
   remoteChanged(heard: readonly RemoteProxy[], servingChanged: boolean): void {
-    for (const proxy of heard) this.#noteSeen(proxy);
+    this.#noteSeen(heard);
     if (servingChanged) for (const link of this.#links()) this.#refreshEndpoints(link);
     this.touch();
   }

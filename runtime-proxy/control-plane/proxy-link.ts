@@ -83,9 +83,9 @@ export class ProxyLink {
     this.push();
   }
 
-  subscribe(type: ResourceType, subscribe: readonly string[], unsubscribe: readonly string[], initial: readonly string[]): void {
+  subscribe(type: ResourceType, subscribe: readonly string[], unsubscribe: readonly string[], initial: ReadonlyMap<string, string>): void {
     if (this.#state[type].opened && subscribe.length === 0 && unsubscribe.length === 0) return;
-    this.broughtSome ||= initial.length > 0;
+    this.broughtSome ||= initial.size > 0;
     this.#state = noteSubscription(this.#state, type, subscribe, unsubscribe, initial);
     this.push();
   }

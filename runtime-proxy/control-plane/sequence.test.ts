@@ -34,7 +34,7 @@ class FakeEnvoy {
   #nonce = 0;
   /** A route named `r` goes to the cluster that its version names (`c1@...` -> `c1`); listener `l` uses route `r`; cluster `c` has endpoints `c`. */
   constructor(readonly rejects: (send: ToSend) => boolean = () => false) {
-    this.state = noteSubscription(this.state, 'clusters', [], [], []);
+    this.state = noteSubscription(this.state, 'clusters', [], [], new Map());
   }
   run(target: Wanted, limit = 200): void {
     for (let turn = 0; turn < limit; turn += 1) {
@@ -62,7 +62,7 @@ class FakeEnvoy {
     if (!bad) for (const name of send.removed) this.live[send.type].delete(name);
     this.state = noteAnswer(this.state, send.type, nonce, !bad);
     if (send.type === 'clusters') {
-      if (!this.state.listeners.opened) this.state = noteSubscription(this.state, 'listeners', [], [], []);
+      if (!this.state.listeners.opened) this.state = noteSubscription(this.state, 'listeners', [], [], new Map());
       this.#ask('endpoints', [...this.live.clusters.keys()]);
     }
     if (send.type === 'listeners') this.#ask('routes', [...this.live.listeners.keys()]);
@@ -78,7 +78,7 @@ class FakeEnvoy {
     const gone = [...before].filter((name) => !names.includes(name));
     const fresh = names.filter((name) => !before.has(name));
     for (const name of gone) this.live[type].delete(name);
-    if (gone.length + fresh.length > 0) this.state = noteSubscription(this.state, type, fresh, gone, []);
+    if (gone.length + fresh.length > 0) this.state = noteSubscription(this.state, type, fresh, gone, new Map());
   }
 }
 /** A target in which listener and route `l0..` go to clusters. */
@@ -157,7 +157,7 @@ describe('order', () => {
     expect(nextResponses(envoy.state, to, shown)).toMatchObject([{ type: 'listeners' }]);
   });
   test('a name asked for that is not there is said not to be there', () => {
-    let state = noteSubscription(freshState, 'endpoints', ['ghost'], [], []);
+    let state = noteSubscription(freshState, 'endpoints', ['ghost'], [], new Map());
     const [send] = nextResponses(state, wanted({}), shown);
     expect(send).toEqual({ type: 'endpoints', added: new Map(), removed: ['ghost'] });
     if (!send) throw new Error('nothing to send');
@@ -165,21 +165,46 @@ describe('order', () => {
     expect(nextResponses(state, wanted({}), shown)).toEqual([]);
     expect(nextResponses(state, wanted({ endpoints: { ghost: 'e' } }), shown)).toMatchObject([{ added: new Map([['ghost', 'e']]) }]);
   });
-  test('what a proxy brings from an earlier connection is sent again, and what it should not have is removed', () => {
-    let state = noteSubscription(freshState, 'clusters', [], [], ['old', 'same']);
+  test('what a proxy brings from an earlier connection without anybody’s word is sent again, and what it should not have is removed', () => {
+    let state = noteSubscription(
+      freshState,
+      'clusters',
+      [],
+      [],
+      new Map([
+        ['old', ''],
+        ['same', ''],
+      ]),
+    );
     const [send] = nextResponses(state, wanted({ clusters: { same: 'v' } }), shown);
     expect(send).toMatchObject({ type: 'clusters', added: new Map([['same', 'v']]) });
     if (!send) throw new Error('nothing to send');
     state = noteAnswer(noteSent(state, send, 'n'), 'clusters', 'n', true);
-    state = noteSubscription(state, 'listeners', [], [], []);
+    state = noteSubscription(state, 'listeners', [], [], new Map());
     state = noteAnswer(noteSent(state, { type: 'listeners', added: new Map(), removed: [] }, 'm'), 'listeners', 'm', true);
     expect(nextResponses(state, wanted({ clusters: { same: 'v' } }), shown)).toEqual([
       { type: 'clusters', added: new Map(), removed: ['old'] },
     ]);
   });
+  test('what its agent vouches for is not sent again: a proxy that comes back with everything gets nothing at all', () => {
+    const all = { clusters: { c: 'v' }, endpoints: { c: 'e' }, listeners: { l: 'v' }, routes: { r: 'v' } };
+    const comeBack = (endpoints: string): ProxyState => {
+      let state = noteSubscription(freshState, 'clusters', [], [], new Map([['c', 'v']]));
+      state = noteSubscription(state, 'listeners', [], [], new Map([['l', 'v']]));
+      state = noteSubscription(state, 'endpoints', ['c'], [], new Map([['c', endpoints]]));
+      return noteSubscription(state, 'routes', ['r'], [], new Map([['r', 'v']]));
+    };
+    expect(nextResponses(comeBack('e'), wanted(all), shown)).toEqual([]);
+    expect(isAcked(comeBack('e'), wanted(all))).toBe(true);
+    expect(nextResponses(comeBack(''), wanted(all), shown)).toEqual([{ type: 'endpoints', added: new Map([['c', 'e']]), removed: [] }]);
+    expect(nextResponses(comeBack('older'), wanted(all), shown)).toMatchObject([{ type: 'endpoints' }]);
+    // A name asked for again later on the same stream was dropped by Envoy.
+    const again = noteSubscription(comeBack('e'), 'endpoints', ['c'], [], new Map());
+    expect(nextResponses(again, wanted(all), shown)).toMatchObject([{ type: 'endpoints' }]);
+  });
   test('an answer to another response than the last is stale', () => {
     const state = noteSent(
-      noteSubscription(freshState, 'clusters', [], [], []),
+      noteSubscription(freshState, 'clusters', [], [], new Map()),
       { type: 'clusters', added: new Map([['c', 'v']]), removed: [] },
       'new',
     );

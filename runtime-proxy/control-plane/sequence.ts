@@ -108,18 +108,22 @@ export function noteAnswer(state: ProxyState, type: ResourceType, nonce: string,
   return { ...state, [type]: { ...own, held, inFlight: null } };
 }
 
-/** A subscription. A name asked for again is sent again: Envoy has dropped it. */
+/**
+ * A subscription. A name asked for again is sent again: Envoy has dropped it. `initial` is what it brings from an earlier connection, by version; none for what
+ * nobody vouches for, which is sent again: equal bytes are no change to Envoy.
+ */
 export function noteSubscription(
   state: ProxyState,
   type: ResourceType,
   subscribe: readonly string[],
   unsubscribe: readonly string[],
-  initial: readonly string[],
+  initial: ReadonlyMap<string, string>,
 ): ProxyState {
   const own = state[type];
   const held = new Map(own.held);
-  // What it brings from an earlier connection is not taken at its word: after a NACK it claims the old and serves the new. It is sent again; equal bytes are no change to Envoy.
-  if (!own.opened) for (const name of initial) held.set(name, { version: null, sure: false });
+  const first = !own.opened;
+  if (first)
+    for (const [name, version] of initial) held.set(name, version === '' ? { version: null, sure: false } : { version, sure: true });
   const wildcard = subscribe.includes('*') || (!own.opened && subscribe.length === 0);
   let subscribed: Set<string> | null = own.opened
     ? own.subscribed === null
@@ -132,6 +136,7 @@ export function noteSubscription(
   for (const name of subscribe) {
     if (name === '*') continue;
     subscribed?.add(name);
+    if (first && held.get(name)?.sure) continue;
     held.delete(name);
     if (subscribed !== null) held.set(name, { version: null, sure: false });
   }
@@ -139,7 +144,9 @@ export function noteSubscription(
     subscribed?.delete(name);
     held.delete(name);
   }
-  return { ...state, [type]: { ...own, opened: true, subscribed, held } };
+  // Who brings something was answered on an earlier connection.
+  const answered = own.answered || (first && initial.size > 0);
+  return { ...state, [type]: { ...own, opened: true, answered, subscribed, held } };
 }
 
 /** Whether everything wanted was acknowledged, and (unless `additionsOnly`) nothing unwanted is held. */

@@ -12,6 +12,7 @@ import { fieldsOf, numberOf, textOf } from '../rpc/decode';
 import { takeFolder } from '../rpc/state-folder';
 import { readTrust } from './admin';
 import type { ControlPlaneConfig } from './main';
+import type { Leadership } from './peers';
 import type { Plane, PlaneRole } from './plane';
 import { openStore, type Store } from './store';
 
@@ -19,9 +20,11 @@ export interface Sources {
   readonly store: Store;
   /** Absent: this control plane is the only one. */
   readonly role?: PlaneRole;
+  /** Absent likewise. */
+  readonly leadership?: Leadership;
   readonly identity: { kept(): Promise<Svid | null>; keep(svid: Svid): Promise<void> };
-  /** Feeds the plane from now on. */
-  drive(plane: Plane): Promise<void>;
+  /** Feeds the plane from now on. `onLeader` is told when the leader may be another replica. */
+  drive(plane: Plane, onLeader: () => void): Promise<void>;
   onStatus(status: RolloutStatus): void;
   isSynced(): boolean;
   close(): Promise<void>;
@@ -54,7 +57,8 @@ async function clusterSources(
     role: { leads: cluster.lease.leads, remote: cluster.remote, settles: true },
     // A pod that starts again proves itself again.
     identity: { kept: () => Promise.resolve(null), keep: () => Promise.resolve() },
-    drive: (plane) => cluster.drive(plane, () => undefined),
+    leadership: cluster.lease,
+    drive: cluster.drive,
     onStatus: cluster.onStatus,
     isSynced: cluster.isSynced,
     close: cluster.close,

@@ -45,6 +45,8 @@ export interface KubernetesMesh {
   readonly agents: Map<string, RunningAgent>;
   /** The configuration of one replica, with addresses and files of its own. */
   controlPlaneConfig(identity: string): Promise<ControlPlaneConfig>;
+  /** What a replica needs to start once more: another join token. */
+  again(config: ControlPlaneConfig): Promise<Pick<ControlPlaneConfig, 'joinTokenFile'>>;
   /** Creates the pod with a status as the kubelet writes it, and the application that stands in it. */
   createPod(spec: PodSpec): Promise<void>;
   setReady(spec: PodSpec, ready: boolean): Promise<void>;
@@ -127,12 +129,7 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
   } as const;
 
   const mesh: KubernetesMesh = {
-    folder,
-    server,
-    kube,
-    ca,
-    signer,
-    agents,
+    ...{ folder, server, kube, ca, signer, agents },
     async controlPlaneConfig(identity) {
       const [xds = 0, admin = 0] = await freePorts(2);
       await fs.writeFile(file(`${identity}.join`), await mint(controlPlaneIdentity(trustDomain)), { mode: 0o600 });
@@ -147,6 +144,10 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
         joinTokenFile: file(`${identity}.join`),
         kubernetes: { kubeconfig: server.kubeconfig, identity, leaseMs: 3_000 },
       };
+    },
+    async again({ joinTokenFile = file('again.join') }) {
+      await fs.writeFile(joinTokenFile, await mint(controlPlaneIdentity(trustDomain)), { mode: 0o600 });
+      return { joinTokenFile };
     },
     async createPod({ name, namespace, workload, serviceAccount, version, called }) {
       await ensureNamespace(namespace);

@@ -1,0 +1,53 @@
+/**
+ * What one Envoy can be believed to have: pure bookkeeping over what was sent to it and what it answered. After a NACK Envoy claims the old and may serve
+ * the new (a NACK is partial application), and what was on its way when a connection broke may have been applied or not: for such names nobody vouches.
+ * For all others Envoy's own claim, the version it acknowledged last, is the truth.
+ */
+export interface SentNames {
+  readonly type: string;
+  readonly nonce: string;
+  readonly names: readonly string[];
+}
+
+export class Ledger {
+  /** By type: names that were sent and not acknowledged since, with when. */
+  readonly #doubtful = new Map<string, Map<string, number>>();
+  /** Of the stream that is open now. */
+  readonly #open = new Map<string, { readonly at: number; readonly sent: SentNames }>();
+  #time = 0;
+
+  /** `follows` (type -> type): what of another type must be sent again after this one, under the same names. */
+  constructor(readonly follows: ReadonlyMap<string, string>) {}
+
+  /** A response goes to Envoy. */
+  sent(sent: SentNames): void {
+    const at = (this.#time += 1);
+    this.#open.set(sent.nonce, { at, sent });
+    this.#doubt(sent.type, sent.names, at);
+    const follower = this.follows.get(sent.type);
+    if (follower !== undefined) this.#doubt(follower, sent.names, at);
+  }
+  /** Envoy's answer to it. */
+  answered(nonce: string, accepted: boolean): void {
+    const found = this.#open.get(nonce);
+    this.#open.delete(nonce);
+    if (!found || !accepted) return;
+    const doubtful = this.#doubtful.get(found.sent.type);
+    for (const name of found.sent.names) if ((doubtful?.get(name) ?? 0) <= found.at) doubtful?.delete(name);
+  }
+  /** A stream began: answers to the one before will not come any more. */
+  begin(): void {
+    this.#open.clear();
+  }
+  /** What Envoy claims to have of a type, with no version for what nobody vouches for. */
+  vouch(type: string, claims: { readonly [name: string]: string }): { [name: string]: string } {
+    const doubtful = this.#doubtful.get(type) ?? new Map<string, number>();
+    return { ...claims, ...Object.fromEntries([...doubtful.keys()].map((name) => [name, ''])) };
+  }
+
+  #doubt(type: string, names: readonly string[], at: number): void {
+    let doubtful = this.#doubtful.get(type);
+    if (!doubtful) this.#doubtful.set(type, (doubtful = new Map()));
+    for (const name of names) doubtful.set(name, at);
+  }
+}

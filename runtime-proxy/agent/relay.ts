@@ -1,0 +1,134 @@
+/**
+ * Envoy's way to the control plane: a unix socket here, and from here the one connection that the agent's own reports go by, so that both reach the same
+ * replica. Messages pass as they are but for one: what Envoy claims to have when it connects again goes with the agent's word for it.
+ */
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { Metadata, ServerCredentials, status, type Client, type ClientDuplexStream, type ServerDuplexStream } from '@grpc/grpc-js';
+import { AggregatedDiscoveryService } from '../../core/wire/gen/envoy/service/discovery/v3/ads_pb';
+import { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from '../../core/wire/gen/envoy/service/discovery/v3/discovery_pb';
+import { typeUrl } from '../../core/wire/type-url';
+import type { Log } from '../../platform/log';
+import { protobufMethod } from '../rpc/protobuf-method';
+import { createServer, stopServer } from '../rpc/server';
+import { Ledger } from './ledger';
+import { vouchedHeader } from './protocol';
+
+export interface Relay {
+  /** From now on this connection is used; null: there is none. What goes by another one ends, and Envoy comes back at once. */
+  attach(client: Client | null): void;
+  close(): Promise<void>;
+}
+type Down = ServerDuplexStream<Buffer, Buffer>;
+type Up = ClientDuplexStream<Buffer, Buffer>;
+interface Stream {
+  begin(client: Client): void;
+  moveFrom(client: Client | null): void;
+}
+
+const { path } = protobufMethod(AggregatedDiscoveryService.method.deltaAggregatedResources);
+const asIs = (bytes: Buffer): Buffer => bytes;
+/** Endpoints follow their cluster: one that is sent anew is warmed anew, and Envoy does not ask again for what it claims to have. */
+const follows = new Map([[typeUrl.cluster, typeUrl.endpoints]]);
+
+/** Serves on `socket`. `starts` counts the lives of the Envoy that comes there: a new one has nothing of what an old one had. */
+export async function serveRelay(socket: string, starts: () => number, log: Log): Promise<Relay> {
+  const streams = new Set<Stream>();
+  let current: Client | null = null;
+  let ledger = new Ledger(follows);
+  let life = starts();
+
+  const serve = (down: Down): void => {
+    let up: Up | null = null;
+    let used: Client | null = null;
+    let over = false;
+    if (starts() !== life) ledger = new Ledger(follows);
+    life = starts();
+    const own = ledger;
+    own.begin();
+    const opened = new Set<string>();
+    const end = (why: string): void => {
+      if (over) return;
+      over = true;
+      streams.delete(stream);
+      up?.cancel();
+      down.emit('error', { code: status.UNAVAILABLE, details: why });
+    };
+    const stream: Stream = {
+      begin(client) {
+        if (up !== null || over) return;
+        used = client;
+        const metadata = new Metadata();
+        metadata.set(vouchedHeader, '1');
+        const opening: Up = client.makeBidiStreamRequest(path, asIs, asIs, metadata);
+        up = opening;
+        opening.on('data', (bytes: Buffer) => {
+          if (over) return;
+          own.sent(namesIn(bytes));
+          if (!down.write(bytes)) opening.pause();
+        });
+        down.on('drain', () => opening.resume());
+        opening.on('error', (error) => {
+          if (!over) log.debug({ reason: error.message }, "Envoy's stream to the control plane ended");
+          end('the control plane is away');
+        });
+        opening.on('end', () => end('the control plane ended the stream'));
+        down.on('data', (bytes: Buffer) => {
+          if (!over && !opening.write(passed(bytes))) down.pause();
+        });
+        opening.on('drain', () => down.resume());
+      },
+      moveFrom(client) {
+        if (used !== null && used !== client) end('the control plane is reached another way');
+      },
+    };
+    /** A request as it goes on: the first of its type on a stream says what Envoy has. */
+    const passed = (bytes: Buffer): Buffer => {
+      const request = fromBinary(DeltaDiscoveryRequestSchema, bytes);
+      if (request.responseNonce !== '') own.answered(request.responseNonce, request.errorDetail === undefined);
+      if (opened.has(request.typeUrl)) return bytes;
+      opened.add(request.typeUrl);
+      const initialResourceVersions = own.vouch(request.typeUrl, request.initialResourceVersions);
+      return Buffer.from(toBinary(DeltaDiscoveryRequestSchema, { ...request, initialResourceVersions }));
+    };
+    const leave = (): void => {
+      if (over) return;
+      over = true;
+      streams.delete(stream);
+      up?.cancel();
+    };
+    down.on('end', () => (leave(), down.end()));
+    down.on('close', leave);
+    down.on('error', leave);
+    down.on('cancelled', leave);
+    streams.add(stream);
+    // With nobody to ask Envoy waits here; it serves with what it has.
+    if (current !== null) stream.begin(current);
+  };
+
+  const server = createServer();
+  const method = { path, requestStream: true, responseStream: true } as const;
+  const raw = { ...method, requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs };
+  server.addService({ deltaAggregatedResources: raw }, { deltaAggregatedResources: serve });
+  await new Promise<void>((resolve, reject) =>
+    server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())),
+  );
+  return {
+    attach(client) {
+      current = client;
+      for (const stream of streams) {
+        stream.moveFrom(client);
+        if (client !== null) stream.begin(client);
+      }
+    },
+    close: () => stopServer(server, 0),
+  };
+}
+
+function namesIn(bytes: Buffer): { readonly type: string; readonly nonce: string; readonly names: readonly string[] } {
+  const response = fromBinary(DeltaDiscoveryResponseSchema, bytes);
+  return {
+    type: response.typeUrl,
+    nonce: response.nonce,
+    names: [...response.resources.map(({ name }) => name), ...response.removedResources],
+  };
+}
