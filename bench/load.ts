@@ -21,6 +21,8 @@ export interface LoadPlan {
 export interface LoadResult {
   readonly sent: number;
   readonly failed: number;
+  /** Why the first of them did. */
+  readonly failure: string | null;
   /** Answered, and with the other verdict. */
   readonly wrong: number;
   /** Answers a second, over the counted time. */
@@ -30,11 +32,12 @@ export interface LoadResult {
 }
 
 async function run(plan: LoadPlan): Promise<LoadResult> {
-  const agent = new Agent({ keepAlive: true, maxSockets: plan.connections, ca: plan.ca });
+  const agent = new Agent({ keepAlive: true, maxSockets: plan.connections, ca: plan.ca, servername: 'localhost' });
   const url = new URL(plan.url);
   const bodies = plan.bodies.map(({ body, allowed }) => ({ body: Buffer.from(body), allowed }));
   const latencies: number[] = [];
   let failed = 0;
+  let failure: string | null = null;
   let wrong = 0;
   let lastAnswer = 0;
   const total = Math.round(plan.perSecond * (plan.warmUpSeconds + plan.seconds));
@@ -46,8 +49,9 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
     new Promise((resolve) => {
       const { body, allowed } = bodies[index % bodies.length] ?? { body: Buffer.alloc(0), allowed: true };
       const counted = index >= uncounted;
-      const fail = (): void => {
+      const fail = (why: string): void => {
         if (counted) failed += 1;
+        failure ??= why;
         resolve();
       };
       const sent = request(
@@ -56,10 +60,11 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
         (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.once('error', fail);
+          response.once('error', (error) => fail(error.message));
           response.once('end', () => {
             lastAnswer = performance.now();
-            if (response.statusCode !== 200) return fail();
+            if (response.statusCode !== 200)
+              return fail(`status ${response.statusCode}: ${Buffer.concat(chunks).toString('utf8', 0, 300)}`);
             if (counted) {
               latencies.push(lastAnswer - due);
               const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { response?: { allowed?: boolean } };
@@ -70,7 +75,7 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
         },
       );
       sent.setTimeout(20_000, () => sent.destroy(new Error('no answer')));
-      sent.once('error', fail);
+      sent.once('error', (error) => fail(error.message));
       sent.end(body);
     });
 
@@ -88,6 +93,7 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   return {
     sent: total - uncounted,
     failed,
+    failure,
     wrong,
     perSecond: latencies.length / ((lastAnswer - countedFrom) / 1000),
     latency: { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) },

@@ -59,6 +59,7 @@ async function main(): Promise<void> {
         const before = await cpuOf(rival.process.pid ?? 0);
         const result = await loadFrom(await file('plan.json', JSON.stringify(plan)));
         const cpu = (await cpuOf(rival.process.pid ?? 0)) - before;
+        if (result.failed === result.sent) throw new Error(`${rival.name} answered nothing: ${result.failure ?? '?'}`);
         const { p50, p90, p99, max } = result.latency;
         const ms = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} ms`;
         const each = (cpu / (result.sent + perSecond * plan.warmUpSeconds)) * 1000;
