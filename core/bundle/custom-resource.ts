@@ -71,10 +71,12 @@ export interface ReleaseResource {
 }
 
 /** `reviews.web.3f2a90b1c4de`: a DNS subdomain. `+` of a caller's variant becomes `--`; the digest tells two names apart that would be one. */
-export function resourceName(name: string, digest: Digest, suffix = ''): string {
+export function resourceName(name: string, digest: Digest): string {
   const legal = name.replaceAll('+', '--').replaceAll('_', '-');
-  return `${legal.slice(0, 253 - 13 - suffix.length).replace(/[.-]+$/, '')}.${shortDigest(digest)}${suffix}`;
+  return `${legal.slice(0, longestName).replace(/[.-]+$/, '')}.${shortDigest(digest)}`;
 }
+/** Of the 253 characters there are: room for the digest, and for `.part-127` behind it. */
+const longestName = 253 - '.0123456789ab'.length - '.part-127'.length;
 
 /** The custom resource of a signed object that is not packed; parts.ts has the resources of one that may be. */
 export function objectResource({ object, digest, jws, packed }: SignedObject, environment: string): ObjectResource {

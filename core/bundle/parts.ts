@@ -29,7 +29,7 @@ export interface ObjectPart extends ObjectProof {
 
 /** The name of a part's resource; part 0 has the object's own. */
 export const partName = (name: string, digest: Digest, part: number): string =>
-  resourceName(name, digest, part === 0 ? '' : `.part-${part}`);
+  `${resourceName(name, digest)}${part === 0 ? '' : `.part-${part}`}`;
 
 /** The custom resources of a signed object: one, or one for each part of a packed one. */
 export function objectResources(signed: SignedObject, environment: string): readonly (ObjectResource | PartResource)[] {
