@@ -96,7 +96,8 @@ export const verbs: readonly Verb[] = [
     arguments: [
       {
         name: 'name',
-        summary: 'a rule id, `ProxyConfig/<ns>/<name>`, `<ns>/<svc>.<port>/default-deny`, or the name of a listener, route or cluster',
+        summary:
+          'a rule id, `ProxyConfig/<ns>/<name>`, `AdmissionRules/meshwright/rules`, `<ns>/<svc>.<port>/default-deny`, or the name of a listener, route or cluster',
         required: true,
       },
       dir,

@@ -4,6 +4,7 @@
  */
 import type { Bundle } from '../../core/bundle/bundle';
 import type { SignedObject, SourceMap } from '../../core/bundle/objects';
+import { completed } from '../../core/ir/earlier';
 import type { MeshIr } from '../../core/ir/ir';
 import type { Digest } from '../../core/lib/digest';
 import type { Storage } from '../reconcile/storage';
@@ -95,8 +96,10 @@ export async function openHistory(storage: Storage, keep = 20): Promise<History>
       await storage.write(name('release', generation), JSON.stringify(settled));
       records.set(generation, settled);
     },
-    ir: async (generation, digest) =>
-      records.get(generation)?.release.digest === digest ? decode<MeshIr>(await storage.read(name('ir', generation))) : null,
+    ir: async (generation, digest) => {
+      const kept = records.get(generation)?.release.digest === digest ? decode<MeshIr>(await storage.read(name('ir', generation))) : null;
+      return kept && completed(kept);
+    },
     bundle: async (generation) => {
       const record = records.get(generation);
       if (!record) return null;

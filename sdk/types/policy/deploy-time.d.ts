@@ -14,7 +14,7 @@ export interface GithubJob {
   readonly branch: string;
   readonly environment?: string;
 }
-/** A job of GitHub Actions, by the OIDC token that it presents. */
+/** A job of GitHub Actions, by the OIDC token that it presents with a release. To the cluster it is an account as well: a rule over pods names that one too. */
 export declare function githubActions(job: GithubJob): Deployer;
 /** A group, as the cluster's authentication says it. */
 export declare function group(name: string): Deployer;
