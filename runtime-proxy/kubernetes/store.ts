@@ -3,7 +3,8 @@
  * the Release's status. What was once in force stays known here, whatever becomes of the API: a Release that is deleted, damaged or incomplete takes
  * nothing away. Only the replica that holds the lease writes.
  */
-import { meshNamespace, signedObjectOf, signedReleaseOf } from '../../core/bundle/custom-resource';
+import { meshNamespace, signedReleaseOf } from '../../core/bundle/custom-resource';
+import { groupResources, signedObjectIn } from '../../core/bundle/parts';
 import type { SignedObject, SignedRelease } from '../../core/bundle/objects';
 import { FormError } from '../../core/bundle/release-form';
 import type { ReleaseStatusResource } from '../../core/bundle/release-status';
@@ -110,12 +111,14 @@ export function followStore(kube: Kube, config: ClusterStoreConfig): ClusterStor
     objectsChanged = false;
     const there = new Set<string>();
     for (const { kind, follower } of followers) {
-      for (const item of follower.items().values()) {
-        const key = `${kind.kind} ${keyOf(item)}`;
+      // A big object lies in several resources and is known once all of them are there.
+      for (const group of groupResources(follower.items().values())) {
+        const key = `${kind.kind} ${group.map(keyOf).toSorted()[0] ?? ''}`;
         there.add(key);
-        const resourceVersion = `${item.metadata.uid} ${item.metadata.resourceVersion}`;
+        const versions = group.map(({ metadata }) => `${metadata.uid} ${metadata.resourceVersion}`);
+        const resourceVersion = versions.toSorted().join();
         if (believed.get(key)?.resourceVersion === resourceVersion) continue;
-        const signed = await verified(item, key, resourceVersion, trust);
+        const signed = await verified(group, key, resourceVersion, trust);
         believed.set(key, { resourceVersion, signed });
       }
     }
@@ -134,9 +137,9 @@ export function followStore(kube: Kube, config: ClusterStoreConfig): ClusterStor
     for (const { signed } of believed.values()) if (signed) next.set(signed.digest, signed);
     objects = next;
   };
-  const verified = async (item: KubeObject, key: string, version: string, trust: TrustRoot): Promise<SignedObject | null> => {
+  const verified = async (group: readonly KubeObject[], key: string, version: string, trust: TrustRoot): Promise<SignedObject | null> => {
     try {
-      const { signed, environment: claims } = signedObjectOf(item);
+      const { signed, environment: claims } = signedObjectIn(group);
       if (claims !== environment) return null; // of another environment: not ours to judge
       const { value, diagnostics } = await verifyObject(signed, environment, trust);
       if (value) return signed;

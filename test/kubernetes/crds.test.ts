@@ -10,10 +10,14 @@ import type { TrustRoot } from '../../core/bundle/trust';
 import { joinParts, objectResources } from '../../core/bundle/parts';
 import type { ReleaseStatusResource } from '../../core/bundle/release-status';
 import { verifyObject, verifyPart, verifyReleaseSignature } from '../../core/bundle/verify';
+import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { digestOf } from '../../core/lib/digest';
 import type { RuleId } from '../../core/mesh/ids';
 import { customResourceDefinitions } from '../../deploy/crds';
+import { kubeFromFile } from '../../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
+import { createLog } from '../../platform/log';
+import { followStore } from '../../runtime-proxy/kubernetes/store';
 import { bookinfo } from '../kit/bookinfo-ir';
 import { bigRelease, bigService } from '../kit/big-objects';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
@@ -361,6 +365,23 @@ describe('what is too big for one resource', () => {
     if (!second) throw new Error('no second part');
     expect(resourceVersion(await read('ServiceConfig', 'bookinfo', second.metadata.name))).toBe(resourceVersion(back[1] ?? {}));
     await refused('replace', changed(second, 'packed.data', 'AAAA'), 'packed is immutable');
+    // What the control plane follows: the object is known as a whole.
+    const kube = await kubeFromFile(server.kubeconfig);
+    const said: Diagnostic[] = [];
+    const store = followStore(kube, {
+      environment: 'prod',
+      trust: () => Promise.resolve(trust),
+      now: () => 0,
+      writer: () => null,
+      overtaken: () => undefined,
+      say: (diagnostic) => said.push(diagnostic),
+      log: createLog('control-plane', { level: 'silent' }),
+    });
+    await store.synced;
+    expect(store.object(big.digest)).toEqual(big);
+    expect(signed.map(({ digest }) => store.object(digest)?.digest)).toEqual(signed.map(({ digest }) => digest));
+    expect(said.filter(({ message }) => message.includes('big.web'))).toEqual([]);
+    await store.close();
     await refused('replace', changed(second, 'packed.part', 0), 'part is immutable');
     await refused(
       'replace',
