@@ -59,6 +59,23 @@ test('an object that was packed for one signature over its parts verifies after 
   expect(said).toEqual([]);
 });
 
+test('an object signed anew by the next key is there after the old one is retired', async () => {
+  const [object] = objects;
+  if (!object) throw new Error('no object');
+  const old = await newTestSigner();
+  const keys = [old.jwk, signer.jwk];
+  const both = await openStore(folder, 'prod', { environments: { prod: { keys, generationFloor: 0 } } }, (diagnostic) =>
+    said.push(diagnostic),
+  );
+  const before = await signTestObject(old, object, 'prod');
+  await both.putObject(before);
+  const after = await signTestObject(signer, object, 'prod');
+  expect(after.digest).toBe(before.digest);
+  await both.putObject(after);
+  expect((await open()).object(before.digest)).toEqual(after);
+  expect(said).toEqual([]);
+});
+
 test('an object changed on disk, under another name, or signed by a stranger is not served, and said', async () => {
   const store = await open();
   for (const one of signed) await store.putObject(one);
