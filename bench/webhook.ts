@@ -154,7 +154,7 @@ async function startOpa(file: WriteFile, pair: Pair, undo: (() => Promise<void>)
 
 const pinned = (command: string, args: readonly string[], env: Record<string, string> = {}): ChildProcess =>
   spawnGroup('taskset', ['--cpu-list', serverCore, command, ...args], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: 'ignore',
     env: { ...process.env, ...env },
   });
 
