@@ -50,6 +50,8 @@ export async function certificateFromFiles(
 /** The pair, when key and certificate belong together. While one of two files is new and the other not yet, they do not. Throws with one line. */
 export function checkedPair(pair: CertificatePair): CertificatePair {
   try {
+    // A file that is being written is empty for a moment, and a context without a certificate is a context all the same.
+    if (pair.cert.trim() === '' || pair.key.trim() === '') throw new Error('empty');
     createSecureContext(pair);
   } catch {
     throw new Error('certificate and key are not a pair of PEM files');
