@@ -4,13 +4,13 @@
  * nothing away. Only the replica that holds the lease writes.
  */
 import { meshNamespace, signedReleaseOf } from '../../core/bundle/custom-resource';
-import { groupResources, signedObjectIn } from '../../core/bundle/parts';
 import type { SignedObject, SignedRelease } from '../../core/bundle/objects';
+import { groupResources, signedObjectIn } from '../../core/bundle/parts';
 import { FormError } from '../../core/bundle/release-form';
 import type { ReleaseStatusResource } from '../../core/bundle/release-status';
 import type { RolloutStatus } from '../../core/bundle/status';
 import type { TrustRoot } from '../../core/bundle/trust';
-import { verifyObject, verifyRelease, verifyReleaseSignature } from '../../core/bundle/verify';
+import { verifyObject, verifyPart, verifyRelease, verifyReleaseSignature } from '../../core/bundle/verify';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { enforce } from '../../core/diagnostics/enforce';
 import { sign } from '../../core/diagnostics/sign';
@@ -49,7 +49,8 @@ export interface ClusterStore extends Store {
 }
 
 interface Believed {
-  readonly resourceVersion: string;
+  /** Of the resource, or of each of its parts. */
+  readonly version: string;
   readonly signed: SignedObject | null;
 }
 const objectKinds = [resources.serviceConfigs, resources.proxyConfigs, resources.admissionRules] as const;
@@ -111,15 +112,17 @@ export function followStore(kube: Kube, config: ClusterStoreConfig): ClusterStor
     objectsChanged = false;
     const there = new Set<string>();
     for (const { kind, follower } of followers) {
-      // A big object lies in several resources and is known once all of them are there.
       for (const group of groupResources(follower.items().values())) {
+        const [first] = group;
+        // Of an object in parts the others are on their way: until then it is not there.
+        if (!first || group.length < partsOf(first)) continue;
         const key = `${kind.kind} ${group.map(keyOf).toSorted()[0] ?? ''}`;
         there.add(key);
-        const versions = group.map(({ metadata }) => `${metadata.uid} ${metadata.resourceVersion}`);
-        const resourceVersion = versions.toSorted().join();
-        if (believed.get(key)?.resourceVersion === resourceVersion) continue;
-        const signed = await verified(group, key, resourceVersion, trust);
-        believed.set(key, { resourceVersion, signed });
+        const version = group
+          .map(({ metadata }) => `${metadata.uid} ${metadata.resourceVersion}`)
+          .toSorted()
+          .join();
+        if (believed.get(key)?.version !== version) believed.set(key, { version, signed: await verified(group, key, version, trust) });
       }
     }
     for (const key of believed.keys())
@@ -139,6 +142,13 @@ export function followStore(kube: Kube, config: ClusterStoreConfig): ClusterStor
   };
   const verified = async (group: readonly KubeObject[], key: string, version: string, trust: TrustRoot): Promise<SignedObject | null> => {
     try {
+      // Nothing is unpacked that nobody has signed.
+      for (const part of group.filter((one) => one['packed'] !== undefined)) {
+        const { value, diagnostics } = await verifyPart(part, environment, trust);
+        if (value) continue;
+        say(key, version, diagnostics[0]?.message ?? 'it does not verify');
+        return null;
+      }
       const { signed, environment: claims } = signedObjectIn(group);
       if (claims !== environment) return null; // of another environment: not ours to judge
       const { value, diagnostics } = await verifyObject(signed, environment, trust);
@@ -397,6 +407,11 @@ export function followStore(kube: Kube, config: ClusterStoreConfig): ClusterStor
   return store;
 }
 
+/** How many resources an object says it is in. */
+function partsOf(item: KubeObject): number {
+  const { parts } = recordIn(item['packed']);
+  return typeof parts === 'number' ? parts : 1;
+}
 const digestIn = (item: KubeObject): string => textIn(recordIn(item['proof'])['digest']);
 /** The release that the decision in the status is about. */
 const progressDigest = (item: KubeObject): string | null => {
