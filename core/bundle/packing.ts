@@ -12,8 +12,10 @@ export const packAbove = 1_000_000;
 /** Bytes of a part before base64: with its proof and what the server adds it stays below 1 MB. */
 export const partBytes = 660_000;
 export const maxParts = 128;
-/** Nothing is unpacked beyond this, whatever it claims to be. */
+/** No object is unpacked beyond this, whatever it claims to be. */
 export const maxUnpacked = 64 * 1024 * 1024;
+/** Nor a release beyond this: who judges one has to unpack it before the signature can be checked. Ten times what fits. */
+export const maxReleaseUnpacked = 16 * 1024 * 1024;
 
 /** The parts of an object in base64, in order; undefined for one that fits as it is. Throws FormError for one that is too big even so. */
 export function packObject(object: object): readonly string[] | undefined {
@@ -44,14 +46,14 @@ export function assertPartData(data: unknown): asserts data is string {
 }
 const isBase64 = (text: string): boolean => Buffer.from(text, 'base64').toString('base64') === text;
 
-/** What parts hold, as text. Throws FormError for what is no gzip file, or is more than `maxUnpacked` unpacked. */
-export function unpackText(parts: readonly string[]): string {
+/** What parts hold, as text. Throws FormError for what is no gzip file, or has more than `most` bytes unpacked. */
+export function unpackText(parts: readonly string[], most = maxUnpacked): string {
   let bytes: Buffer;
   try {
-    bytes = gunzipSync(Buffer.concat(parts.map((data) => Buffer.from(data, 'base64'))), { maxOutputLength: maxUnpacked });
+    bytes = gunzipSync(Buffer.concat(parts.map((data) => Buffer.from(data, 'base64'))), { maxOutputLength: most });
   } catch (error) {
     const tooMuch = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
-    throw new FormError(tooMuch ? `what is packed has more than ${maxUnpacked} bytes` : 'what is packed cannot be unpacked');
+    throw new FormError(tooMuch ? `what is packed has more than ${most} bytes` : 'what is packed cannot be unpacked');
   }
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -65,12 +67,12 @@ export function assertHolds(packed: readonly string[], object: object): void {
   if (unpackText(packed) !== canonicalJson(object)) throw new FormError('`packed` does not hold the object');
 }
 
-/** A JSON value as one base64 text, and back (unverified). */
+/** What of a release is packed, as one base64 text, and back (unverified). */
 export const packJson = (value: unknown): string => gzipSync(canonicalJson(value), { level: 9 }).toString('base64');
 export function unpackJson(data: string): unknown {
   if (!isBase64(data)) throw new FormError('what is packed is not base64');
   try {
-    return JSON.parse(unpackText([data]));
+    return JSON.parse(unpackText([data], maxReleaseUnpacked));
   } catch (error) {
     throw error instanceof FormError ? error : new FormError('what is packed is not JSON');
   }

@@ -7,12 +7,12 @@ import { canonicalJson } from '../lib/json';
 import { bundleFiles, parseBundle, verifyBundle } from './bundle';
 import { objectResource, releaseFits, releaseResource, signedObjectOf, signedReleaseOf } from './custom-resource';
 import type { ServiceConfig, SignedObject } from './objects';
-import { maxUnpacked, packAbove, partDigests } from './packing';
+import { maxReleaseUnpacked, maxUnpacked, packAbove, partDigests } from './packing';
 import { groupResources, joinParts, objectResources, partOf, signedObjectIn, type PartResource } from './parts';
 import { FormError } from './release-form';
 import { objectStatement, objectType, statementBytes } from './statement';
 import type { TrustRoot } from './trust';
-import { verifyObject, verifyPart, verifyReleaseSignature } from './verify';
+import { verifyObject, verifyPart, verifyReleaseSignature, verifyResources } from './verify';
 
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 const isPart = (resource: object): resource is PartResource => 'packed' in resource;
@@ -164,6 +164,9 @@ describe('an object that is too big for one resource', () => {
         return error instanceof FormError ? error.message : error;
       }
     });
+    const verified = await Promise.all(groups.map((group) => verifyResources(group, 'prod', trust)));
+    expect(verified.map(({ value }) => value)).toEqual([signed, small, undefined, undefined]);
+    expect(await verifyResources(groups[0] ?? [], 'dev', trust)).toEqual({ value: null, diagnostics: [] });
     expect(read).toEqual([
       { signed, environment: 'prod' },
       { signed: small, environment: 'prod' },
@@ -185,6 +188,10 @@ describe('an object that is too big for one resource', () => {
     const [resource] = objectResources(exploding, 'prod');
     expect(partOf(resource)).toMatchObject({ parts: 1 });
     expect(() => joinParts([resource])).toThrow(`more than ${maxUnpacked} bytes`);
+    // By somebody else's key it is not even unpacked.
+    const stranger = await signTestObject(await newTestSigner(), object, 'prod');
+    const [theirs] = objectResources({ ...stranger, packed: [bomb] }, 'prod');
+    expect((await verifyResources([theirs], 'prod', trust)).diagnostics.map(({ code }) => code)).toEqual(['MW6004']);
     // Genuinely signed, yet not this object: spaces, or another one.
     for (const text of [` ${canonicalJson(object)}`, canonicalJson(bigService(2_000_000))]) {
       const packed = [gzipSync(text).toString('base64')];
@@ -218,7 +225,7 @@ describe('a release that is too big for one resource', () => {
       { stable: {} },
       { packed: 'AAAA' },
       { packed: gzipSync('[]').toString('base64') },
-      { packed: gzipSync(Buffer.alloc(maxUnpacked + 1)).toString('base64') },
+      { packed: gzipSync(Buffer.alloc(maxReleaseUnpacked + 1, ' ')).toString('base64') },
     ])
       expect(() => signedReleaseOf({ ...resource, spec: { ...resource.spec, ...spec } })).toThrow(FormError);
     const less = signedReleaseOf({

@@ -7,9 +7,9 @@ import type { Diagnostic, Outcome } from '../diagnostics/diagnostic';
 import { sign } from '../diagnostics/sign';
 import { digestOfJson, isDigest, type Digest } from '../lib/digest';
 import { canonicalJson } from '../lib/json';
-import type { MeshObject, Release, ReleaseSet } from './objects';
+import type { MeshObject, Release, ReleaseSet, SignedObject } from './objects';
 import { assertHolds, partDigest } from './packing';
-import { describePart, partOf, partStatement, type ObjectPart } from './parts';
+import { describePart, partOf, partStatement, signedObjectIn, type ObjectPart } from './parts';
 import { assertReleaseForm, FormError, members } from './release-form';
 import { signedObjectMembers } from './signed-form';
 import {
@@ -91,6 +91,33 @@ export async function verifyPart(
     if (digests.length !== part.parts || digests[part.part] !== partDigest(part.data))
       throw new Refused(sign.otherStatement({ what, field: 'part' }));
     return part;
+  });
+}
+
+/**
+ * The signed object of one group of resources (`groupResources`), verified whole. Each part is verified before anything is unpacked.
+ * @returns the object with what it was signed with, null when it is of another environment; else one error (MW6001 to MW6008).
+ */
+export async function verifyResources(
+  group: readonly unknown[],
+  environment: string,
+  trust: TrustRoot,
+  purpose: Purpose = 'live',
+): Promise<Outcome<SignedObject | null>> {
+  return guarded('the object', async () => {
+    const [first] = group;
+    const part = partOf(first);
+    const claimed = part ?? signedObjectIn(group);
+    if (claimed.environment !== environment) return null;
+    if (part !== null)
+      for (const resource of group) {
+        const { diagnostics } = await verifyPart(resource, environment, trust, purpose);
+        if (diagnostics[0]) throw new Refused(diagnostics[0]);
+      }
+    const { signed } = signedObjectIn(group);
+    const { diagnostics } = await verifyObject(signed, environment, trust, purpose);
+    if (diagnostics[0]) throw new Refused(diagnostics[0]);
+    return signed;
   });
 }
 

@@ -5,12 +5,12 @@
  */
 import { meshNamespace, signedReleaseOf } from '../../core/bundle/custom-resource';
 import type { SignedObject, SignedRelease } from '../../core/bundle/objects';
-import { groupResources, signedObjectIn } from '../../core/bundle/parts';
+import { groupResources } from '../../core/bundle/parts';
 import { FormError } from '../../core/bundle/release-form';
 import type { ReleaseStatusResource } from '../../core/bundle/release-status';
 import type { RolloutStatus } from '../../core/bundle/status';
 import type { TrustRoot } from '../../core/bundle/trust';
-import { verifyObject, verifyPart, verifyRelease, verifyReleaseSignature } from '../../core/bundle/verify';
+import { verifyRelease, verifyReleaseSignature, verifyResources } from '../../core/bundle/verify';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { enforce } from '../../core/diagnostics/enforce';
 import { sign } from '../../core/diagnostics/sign';
@@ -141,23 +141,10 @@ export function followStore(kube: Kube, config: ClusterStoreConfig): ClusterStor
     objects = next;
   };
   const verified = async (group: readonly KubeObject[], key: string, version: string, trust: TrustRoot): Promise<SignedObject | null> => {
-    try {
-      // Nothing is unpacked that nobody has signed.
-      for (const part of group.filter((one) => one['packed'] !== undefined)) {
-        const { value, diagnostics } = await verifyPart(part, environment, trust);
-        if (value) continue;
-        say(key, version, diagnostics[0]?.message ?? 'it does not verify');
-        return null;
-      }
-      const { signed, environment: claims } = signedObjectIn(group);
-      if (claims !== environment) return null; // of another environment: not ours to judge
-      const { value, diagnostics } = await verifyObject(signed, environment, trust);
-      if (value) return signed;
-      say(key, version, diagnostics[0]?.message ?? 'it does not verify');
-    } catch (error) {
-      say(key, version, error instanceof FormError ? error.message : 'it cannot be read');
-    }
-    return null;
+    const { value, diagnostics } = await verifyResources(group, environment, trust);
+    // null: of another environment, not ours to judge
+    if (value === undefined) say(key, version, diagnostics[0]?.message ?? 'it does not verify');
+    return value ?? null;
   };
 
   /** Judges the Release that lies in the API. */
