@@ -25,7 +25,12 @@ export interface GitopsConfig {
   readonly pollMs?: number;
   readonly signerSocket: string;
   readonly trustFile: string;
+  /** Where releases go. The control plane's admin API says how far they are, also on Kubernetes. */
   readonly target: {
+    /** `kubernetes`: releases are custom resources. Default `universal`: the control plane takes them itself. */
+    readonly kind?: 'universal' | 'kubernetes';
+    /** Of kind `kubernetes`: a kubeconfig; default the service account of the pod. */
+    readonly kubeconfig?: string;
     readonly adminUrl: string;
     readonly tokenFile: string;
     readonly stateDir: string;
@@ -63,6 +68,8 @@ export function checkConfig(config: GitopsConfig): Outcome<GitopsConfig> {
   for (const field of ['adminUrl', 'tokenFile', 'stateDir', 'stack'] as const) {
     if (!isText(config.target?.[field])) diagnostics.push(gitops.configInvalid({ field: `target.${field}`, reason: 'is missing' }));
   }
+  if (config.target?.kind !== undefined && config.target.kind !== 'universal' && config.target.kind !== 'kubernetes')
+    diagnostics.push(gitops.configInvalid({ field: 'target.kind', reason: 'is neither `universal` nor `kubernetes`' }));
   if (isText(config.repositoryUrl) && !isRepositoryUrl(config.repositoryUrl))
     diagnostics.push(gitops.urlUnsupported({ url: withoutCredentials(config.repositoryUrl) }));
   if (config.branch !== undefined && !/^(?!.*(\.\.|\/\/|@\{))[A-Za-z0-9][A-Za-z0-9._/-]{0,200}$/.test(config.branch)) {

@@ -240,14 +240,14 @@ async function launchInto(
   };
 }
 
-async function getJson(url: string, headers: Record<string, string>): Promise<unknown> {
+export async function getJson(url: string, headers: Record<string, string>): Promise<unknown> {
   const answer = await fetch(url, { headers, signal: AbortSignal.timeout(10_000) });
   if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
   return answer.json();
 }
 
 /** Waits until a server answers its readiness; a server that keeps dying says in its last line why. */
-async function ready(url: string, what: string, server: Supervised): Promise<void> {
+export async function ready(url: string, what: string, server: Supervised): Promise<void> {
   const deadline = process.uptime() + readyWithinMs / 1000;
   while (process.uptime() < deadline) {
     if (server.starts() > 2) break;

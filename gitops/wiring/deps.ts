@@ -10,7 +10,7 @@ import type { ControlPlane } from '../rollout/control-plane';
 import { ok, refused, unavailable, type CompiledCommit, type LegResult, type LoopDeps, type Previous } from '../reconcile/deps';
 
 /** Puts a bundle out: Pulumi's engine, or the loop by itself. */
-export type Deployer = Pick<LoopDeps, 'preview' | 'update' | 'finishUpdate' | 'recover'>;
+export type Deployer = Pick<LoopDeps, 'preview' | 'update' | 'finishUpdate' | 'recover' | 'restore'>;
 export type Validate = (compiled: CompiledCommit, previous: Previous | null) => Promise<LegResult<null>>;
 export type VerifyCommit = (commit: string, store: GitStore) => Promise<readonly Diagnostic[]>;
 
@@ -90,7 +90,6 @@ export function realDeps(parts: Parts): LoopDeps {
     converge: (generation, signal) => controlPlane.converge(generation, signal),
     liveRelease: () => controlPlane.liveRelease(),
     rolloutStatus: () => controlPlane.status(),
-    restore: (objects, release) => controlPlane.put({ objects, release }),
     abort: (reason) => controlPlane.abort(reason),
     promote: () => controlPlane.promote(),
   };
@@ -109,5 +108,6 @@ export function directDeployer(controlPlane: ControlPlane): Deployer {
     update: (bundle) => controlPlane.put(bundle),
     finishUpdate: () => Promise.resolve([]),
     recover: () => Promise.resolve(ok(null)),
+    restore: (objects, release) => controlPlane.put({ objects, release }),
   };
 }

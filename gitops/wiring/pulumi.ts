@@ -16,7 +16,13 @@ const forGood = new Set(['MW6001', 'MW6002', 'MW6003', 'MW6006', 'MW6007', 'MW70
 export function pulumiDeployer(
   target: DeployTarget,
   controlPlane: ControlPlane,
-  parts: { readonly clock: Clock; readonly log: Log; readonly timeoutMs: number; readonly signal: AbortSignal },
+  parts: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly timeoutMs: number;
+    readonly signal: AbortSignal;
+    readonly restore: Deployer['restore'];
+  },
 ): Deployer {
   const { clock, log, timeoutMs, signal } = parts;
   let running: Promise<DeployReport> | null = null;
@@ -60,6 +66,7 @@ export function pulumiDeployer(
       const report = await recover(target, { signal });
       return report.ok ? ok(null, report.diagnostics) : failure(report);
     },
+    restore: parts.restore,
   };
 }
 

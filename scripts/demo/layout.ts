@@ -4,7 +4,7 @@ import type { WorkloadKey } from '../../core/mesh/ids';
 import { freePorts } from '../../platform/ports';
 import type { ApplicationConfig } from './applications';
 
-interface Sample {
+export interface Sample {
   readonly name: ApplicationConfig['name'];
   readonly version: string;
   readonly replicas: number;
@@ -22,6 +22,26 @@ const samples: readonly Sample[] = [
 /** Only services that declare versions have them in the inventory. */
 const versioned = new Set(['reviews']);
 
+/** One process of a sample application. */
+export interface Replica extends Sample {
+  /** Unique: `reviews-v1-1`. */
+  readonly id: string;
+  /** Whether its version is part of its identity in the mesh. */
+  readonly versioned: boolean;
+}
+export const replicas: readonly Replica[] = samples.flatMap((sample) =>
+  Array.from({ length: sample.replicas }, (_, index) => ({
+    ...sample,
+    id: `${sample.name}${versioned.has(sample.name) ? `-${sample.version}` : ''}-${index + 1}`,
+    versioned: versioned.has(sample.name),
+  })),
+);
+/** Service accounts by workload. */
+export const accounts: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(samples.map(({ name }) => [`bookinfo/${name}`, `bookinfo/bookinfo-${name}`])),
+  'platform/edge': 'platform/edge',
+};
+
 export interface Layout {
   readonly inventory: Inventory;
   readonly applications: readonly ApplicationConfig[];
@@ -30,19 +50,18 @@ export interface Layout {
 
 /** Lays the sample mesh out. `edgePort` is the gateway's, chosen by the user or free. */
 export async function layOut(edgePort?: number): Promise<Layout> {
-  const replicas = samples.flatMap((sample) => Array.from({ length: sample.replicas }, (_, index) => ({ ...sample, index })));
   const ports = [...(await freePorts(replicas.length * 3 + 1))];
   const take = (): Address => ({ host: '127.0.0.1', port: ports.pop() ?? 0 });
   const applications: ApplicationConfig[] = [];
   const instances: Instance[] = [];
   for (const replica of replicas) {
-    const id = `${replica.name}${versioned.has(replica.name) ? `-${replica.version}` : ''}-${replica.index + 1}`;
+    const { id } = replica;
     const [app, inbound, outbound] = [take(), take(), take()];
     applications.push({ instance: id, name: replica.name, version: replica.version, ...app, outbound: replica.calls ? outbound : null });
     instances.push({
       id,
       workload: `bookinfo/${replica.name}` as WorkloadKey,
-      ...(versioned.has(replica.name) ? { version: replica.version } : {}),
+      ...(replica.versioned ? { version: replica.version } : {}),
       app: { web: app },
       inbound: { web: inbound },
       outbound,

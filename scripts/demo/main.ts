@@ -3,12 +3,12 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RunningMesh } from '../../cli/up/launch';
 import { checkGit } from '../../platform/git';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import { obtainPulumi } from '../../platform/tools/pulumi';
+import { setUpCluster } from './kubernetes/set-up';
 import { help, parseOptions, type Options } from './options';
-import { summary, teller, type Teller } from './report';
+import { summary, teller, type Step, type Teller } from './report';
 import { cleanups, root, setUp, type Cleanup } from './set-up';
 import type { Stage } from './stage';
 import { revokesAccess } from './story/access';
@@ -39,6 +39,7 @@ async function main(options: Options, cleanup: Cleanup): Promise<boolean> {
   if (options.port !== undefined) await portFree(options.port);
   const envoy = await obtainEnvoy();
   if (options.pulumi) process.env['MESHWRIGHT_PULUMI'] = await obtainPulumi();
+  else if (options.kubernetes) write('without Pulumi (--no-pulumi): the loop applies releases by itself; nothing else is different');
   else write('without Pulumi (--no-pulumi): the loop puts releases out by itself; nothing else is different');
   process.env['MESHWRIGHT_ENVOY'] = envoy;
 
@@ -53,19 +54,13 @@ async function main(options: Options, cleanup: Cleanup): Promise<boolean> {
     }
     await rm(scratch, { recursive: true, force: true });
   });
-  const { mesh, stage, firstCommit, gitUrl } = await setUp(options, scratch, write, cleanup);
-
-  const told = (letter: string): boolean => options.steps.includes(letter);
-  await tell.step('a', 'the mesh comes up', (step) => comesUp(stage, step, firstCommit));
-  if (told('b')) await tell.step('b', 'a push shifts half the traffic to v3', (step) => shiftsTraffic(stage, step));
-  if (told('c')) await tell.step('c', 'bad commits are refused', (step) => refusesBadCommits(stage, step));
-  if (told('d')) await tell.step('d', 'access is revoked under an open connection', (step) => revokesAccess(stage, step));
-  if (told('e')) await tell.step('e', 'what Envoy rejects returns to stable', (step) => returnsToStable(stage, step));
-  if (told('f')) await tell.step('f', 'a comment moves nothing', (step) => ignoresComments(stage, step));
-  if (told('g')) await tell.step('g', 'trouble is one clear line', (step) => meetsTrouble(root, scratch, step));
+  const { stage, gitUrl, steps } = options.kubernetes
+    ? await onKubernetes(options, scratch, write, cleanup)
+    : await onOneMachine(options, scratch, write, cleanup);
+  for (const { letter, title, tell: body } of steps) if (options.steps.includes(letter)) await tell.step(letter, title, body);
 
   wentWell = tell.reports.every((report) => report.ok);
-  close(options, tell, mesh, stage, gitUrl, write);
+  close(options, tell, stage, gitUrl, write);
   if (options.keep) {
     write('\neverything keeps running; Ctrl-C ends it');
     await new Promise(() => setInterval(() => undefined, 1 << 30));
@@ -73,15 +68,47 @@ async function main(options: Options, cleanup: Cleanup): Promise<boolean> {
   return wentWell;
 }
 
-function close(options: Options, tell: Teller, mesh: RunningMesh, stage: Stage, gitUrl: string, write: (line: string) => void): void {
+interface Telling {
+  readonly letter: string;
+  readonly title: string;
+  readonly tell: (step: Step) => Promise<void>;
+}
+interface Prepared {
+  readonly stage: Stage;
+  readonly gitUrl: string;
+  readonly steps: readonly Telling[];
+}
+
+/** What is told wherever the mesh runs. */
+const common = (stage: Stage, firstCommit: string): readonly Telling[] => [
+  { letter: 'a', title: 'the mesh comes up', tell: (step) => comesUp(stage, step, firstCommit) },
+  { letter: 'b', title: 'a push shifts half the traffic to v3', tell: (step) => shiftsTraffic(stage, step) },
+  { letter: 'c', title: 'bad commits are refused', tell: (step) => refusesBadCommits(stage, step) },
+  { letter: 'd', title: 'access is revoked under an open connection', tell: (step) => revokesAccess(stage, step) },
+  { letter: 'e', title: 'what Envoy rejects returns to stable', tell: (step) => returnsToStable(stage, step) },
+  { letter: 'f', title: 'a comment moves nothing', tell: (step) => ignoresComments(stage, step) },
+];
+
+async function onOneMachine(options: Options, scratch: string, write: (line: string) => void, cleanup: Cleanup): Promise<Prepared> {
+  const { stage, firstCommit, gitUrl } = await setUp(options, scratch, write, cleanup);
+  const trouble: Telling = { letter: 'g', title: 'trouble is one clear line', tell: (step) => meetsTrouble(root, scratch, step) };
+  return { stage, gitUrl, steps: [...common(stage, firstCommit), trouble] };
+}
+
+async function onKubernetes(options: Options, scratch: string, write: (line: string) => void, cleanup: Cleanup): Promise<Prepared> {
+  const { stage, firstCommit, gitUrl } = await setUpCluster(options, scratch, write, cleanup);
+  return { stage, gitUrl, steps: common(stage, firstCommit) };
+}
+
+function close(options: Options, tell: Teller, stage: Stage, gitUrl: string, write: (line: string) => void): void {
   const ok = tell.reports.every((report) => report.ok);
   write('');
   for (const line of summary(tell.reports)) write(line);
-  write(`\nstatus page: ${mesh.statusUrl}`);
+  write(`\nstatus page: ${stage.mesh.statusUrl}`);
   if (!options.json) return;
   const { edge } = stage.layout;
   process.stdout.write(
-    `${JSON.stringify({ ok, pulumi: options.pulumi, statusPage: mesh.statusUrl, edge: `https://${edge.host}:${edge.port}`, repository: gitUrl, steps: tell.reports })}\n`,
+    `${JSON.stringify({ ok, pulumi: options.pulumi, statusPage: stage.mesh.statusUrl, edge: `https://${edge.host}:${edge.port}`, repository: gitUrl, steps: tell.reports })}\n`,
   );
 }
 

@@ -3,13 +3,18 @@ export interface Options {
   readonly json: boolean;
   readonly keep: boolean;
   readonly pulumi: boolean;
+  /** The story on a real Kubernetes API server. */
+  readonly kubernetes: boolean;
   /** The gateway's port; a free one unless given. */
   readonly port: number | undefined;
-  /** Which steps are told, `abcdefg`. */
+  /** Which steps are told: `abcdefg`; on Kubernetes `abcdefhijk`. */
   readonly steps: string;
 }
 
+const allSteps = { universal: 'abcdefg', kubernetes: 'abcdefhijk' } as const;
+
 export const help = `usage: npm run demo -- [options]
+  --kubernetes  tell it on a real Kubernetes API server, with the admission webhook installed
   --no-pulumi   deploy without Pulumi's engine, and say so
   --json        one JSON document on stdout instead of the story
   --keep        leave everything running until Ctrl-C
@@ -19,7 +24,7 @@ export const help = `usage: npm run demo -- [options]
 
 /** Throws with one line for the user. */
 export function parseOptions(argv: readonly string[]): Options | 'help' {
-  let options: Options = { json: false, keep: false, pulumi: true, port: undefined, steps: 'abcdefg' };
+  let options: Options = { json: false, keep: false, pulumi: true, kubernetes: false, port: undefined, steps: '' };
   for (let at = 0; at < argv.length; at += 1) {
     const word = argv[at];
     switch (word) {
@@ -31,6 +36,9 @@ export function parseOptions(argv: readonly string[]): Options | 'help' {
         break;
       case '--keep':
         options = { ...options, keep: true };
+        break;
+      case '--kubernetes':
+        options = { ...options, kubernetes: true };
         break;
       case '--no-pulumi':
         options = { ...options, pulumi: false };
@@ -45,7 +53,7 @@ export function parseOptions(argv: readonly string[]): Options | 'help' {
       }
       case '--steps': {
         const steps = argv[(at += 1)] ?? '';
-        if (!/^[a-g]+$/.test(steps)) throw new Error(`\`--steps ${steps}\` names no steps: give letters from a to g`);
+        if (steps === '') throw new Error('`--steps` names no steps: give their letters');
         options = { ...options, steps: `a${steps}` };
         break;
       }
@@ -53,5 +61,8 @@ export function parseOptions(argv: readonly string[]): Options | 'help' {
         throw new Error(`\`${word ?? ''}\` is not an option; --help lists them`);
     }
   }
-  return options;
+  const known = allSteps[options.kubernetes ? 'kubernetes' : 'universal'];
+  for (const letter of options.steps)
+    if (!known.includes(letter)) throw new Error(`\`--steps ${options.steps.slice(1)}\` has \`${letter}\`, which is none of ${known}`);
+  return options.steps === '' ? { ...options, steps: known } : options;
 }

@@ -8,12 +8,13 @@ import { startGitServer, type GitServer } from '../../platform/git-server';
 import { silentLog } from '../../platform/log';
 import { holdIdentity } from '../../runtime-proxy/ca/client';
 import type { Identity } from './client';
-import { layOut } from './layout';
-import { seedPolicyRepository } from './policy-repository';
+import { accounts, layOut, type Layout } from './layout';
+import { seedPolicyRepository, type PolicyRepository } from './policy-repository';
 import { createStage, type Stage } from './stage';
 
 export const host = 'shop.acme.example';
-const trustDomain = 'acme.example';
+export const trustDomain = 'acme.example';
+export const environment = 'prod';
 export const root = join(__dirname, '..', '..', '..');
 
 export interface Cleanup {
@@ -40,24 +41,26 @@ export interface SetUp {
   readonly gitUrl: string;
 }
 
-/** Starts the sample applications, the Git server with the policies in it, and the mesh around them. What was started is handed to `cleanup` as it starts. */
-export async function setUp(
-  options: { readonly port?: number | undefined; readonly pulumi: boolean; readonly svidLifetimeMs?: number },
+/** How the product's processes are started: each ends with this one. */
+export const guarded = [process.execPath, '--require', join(root, 'dist', 'cli', 'up', 'parent-guard.js')] as const;
+export const productProgram = { program: guarded[0], arguments: [...guarded.slice(1), join(root, 'bin', 'meshwright.js')] };
+
+/** The Git server with the policies in it. */
+export async function startRepository(
   scratch: string,
   write: (line: string) => void,
   cleanup: Cleanup,
-): Promise<SetUp> {
-  const layout = await layOut(options.port);
+): Promise<{ readonly gitServer: GitServer; readonly policies: PolicyRepository; readonly firstCommit: string }> {
   const gitServer: GitServer = await startGitServer({ dir: join(scratch, 'git') });
   cleanup.add(() => gitServer.close());
   const policies = await seedPolicyRepository('git', root, join(scratch, 'clone'), gitServer.url);
-  const firstCommit = await policies.head();
   write(`the policy repository is at ${gitServer.url}`);
+  return { gitServer, policies, firstCommit: await policies.head() };
+}
 
-  const applications = supervise(
-    { program: process.execPath, arguments: ['--require', join(root, 'dist', 'cli', 'up', 'parent-guard.js')] },
-    join(scratch, 'applications'),
-  );
+/** The sample applications, as one process. */
+export async function startApplications(layout: Layout, scratch: string, write: (line: string) => void, cleanup: Cleanup): Promise<void> {
+  const applications = supervise({ program: guarded[0], arguments: guarded.slice(1) }, join(scratch, 'applications'));
   cleanup.add(() => applications.stop());
   const file = join(scratch, 'applications', 'applications.json');
   await writeFile(file, JSON.stringify(layout.applications));
@@ -68,37 +71,12 @@ export async function setUp(
   });
   await listening(() => sample.tail());
   write(`${layout.applications.length} sample applications are up`);
+}
 
-  const mesh = await launchMesh(
-    {
-      dir: join(scratch, 'mesh'),
-      trustDomain,
-      environment: 'prod',
-      inventory: layout.inventory,
-      repositoryUrl: gitServer.url,
-      accounts: {
-        ...Object.fromEntries(
-          ['productpage', 'details', 'reviews', 'ratings'].map((name) => [`bookinfo/${name}`, `bookinfo/bookinfo-${name}`]),
-        ),
-        'platform/edge': 'platform/edge',
-      },
-      certificates: { 'platform/edge-tls': { hosts: [host], workloads: ['platform/edge'] } },
-      pulumi: options.pulumi,
-      ...(options.svidLifetimeMs === undefined ? {} : { svidLifetimeMs: options.svidLifetimeMs }),
-    },
-    {
-      program: {
-        program: process.execPath,
-        arguments: ['--require', join(root, 'dist', 'cli', 'up', 'parent-guard.js'), join(root, 'bin', 'meshwright.js')],
-      },
-      say: write,
-      onBegin: (stop) => cleanup.add(stop),
-    },
-  );
-  gitServer.setHook({ url: mesh.hookUrl, secret: mesh.hookSecret });
-
+/** An SVID of any workload, as a process beside it would get one. */
+export function visitor(mesh: Pick<RunningMesh, 'ca' | 'joinToken'>): (workload: string) => Promise<Identity> {
   let visitors = 0;
-  const identity = async (workload: string): Promise<Identity> => {
+  return async (workload) => {
     visitors += 1;
     const token = await mesh.joinToken(`visitor-${visitors}`, workload);
     const holder = await holdIdentity(
@@ -109,7 +87,35 @@ export async function setUp(
     holder.close();
     return { certificatePem: chain, keyPem: key, trustPem: trust };
   };
-  const stage = createStage({ root, mesh, layout, policies, host, edgeTrust: () => readFile(mesh.ca.trustFile, 'utf8'), identity });
+}
+
+/** Starts the sample applications, the Git server with the policies in it, and the mesh around them. What was started is handed to `cleanup` as it starts. */
+export async function setUp(
+  options: { readonly port?: number | undefined; readonly pulumi: boolean; readonly svidLifetimeMs?: number },
+  scratch: string,
+  write: (line: string) => void,
+  cleanup: Cleanup,
+): Promise<SetUp> {
+  const layout = await layOut(options.port);
+  const { gitServer, policies, firstCommit } = await startRepository(scratch, write, cleanup);
+  await startApplications(layout, scratch, write, cleanup);
+  const mesh = await launchMesh(
+    {
+      dir: join(scratch, 'mesh'),
+      trustDomain,
+      environment,
+      inventory: layout.inventory,
+      repositoryUrl: gitServer.url,
+      accounts,
+      certificates: { 'platform/edge-tls': { hosts: [host], workloads: ['platform/edge'] } },
+      pulumi: options.pulumi,
+      ...(options.svidLifetimeMs === undefined ? {} : { svidLifetimeMs: options.svidLifetimeMs }),
+    },
+    { program: productProgram, say: write, onBegin: (stop) => cleanup.add(stop) },
+  );
+  gitServer.setHook({ url: mesh.hookUrl, secret: mesh.hookSecret });
+  const edgeTrust = (): Promise<string> => readFile(mesh.ca.trustFile, 'utf8');
+  const stage = createStage({ root, mesh, layout, policies, host, edgeTrust, identity: visitor(mesh) });
   return { mesh, stage, firstCommit, gitUrl: gitServer.url };
 }
 

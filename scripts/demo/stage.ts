@@ -19,9 +19,11 @@ export interface AttemptView {
   readonly diagnostics: readonly Diagnostic[];
   readonly summary: string | null;
 }
+/** Of a running mesh what the story looks at and acts on. */
+export type StageMesh = Pick<RunningMesh, 'dir' | 'statusUrl' | 'rollout' | 'loop' | 'restartLoop' | 'supervisor'>;
 export interface Stage {
   readonly root: string;
-  readonly mesh: RunningMesh;
+  readonly mesh: StageMesh;
   readonly layout: Layout;
   readonly policies: PolicyRepository;
   readonly host: string;
@@ -50,10 +52,12 @@ const commitWithinMs = 180_000;
 
 export function createStage(parts: {
   readonly root: string;
-  readonly mesh: RunningMesh;
+  readonly mesh: StageMesh;
   readonly layout: Layout;
   readonly policies: PolicyRepository;
   readonly host: string;
+  /** What the story calls an instance of the mesh; default its own name. */
+  readonly storyName?: (instance: string) => string;
   readonly edgeTrust: () => Promise<string>;
   readonly identity: (workload: string) => Promise<Identity>;
 }): Stage {
@@ -66,6 +70,11 @@ export function createStage(parts: {
   const needed = (address: Address | undefined, what: string): Address => {
     if (!address) throw new Error(`there is no ${what}`);
     return address;
+  };
+  const rollout = async (): Promise<RolloutStatus> => {
+    const status = await mesh.rollout();
+    const { storyName = (name) => name } = parts;
+    return { ...status, proxies: status.proxies.map((proxy) => ({ ...proxy, instance: storyName(proxy.instance) })) };
   };
   const finished = async (commit: string): Promise<AttemptView> => {
     const deadline = process.uptime() + commitWithinMs / 1000;
@@ -93,8 +102,8 @@ export function createStage(parts: {
     finished,
     pushed: async (message, edits) => finished(await policies.push(message, edits)),
     reverted: async (message) => finished(await policies.revert(message)),
-    responses: async () => new Map((await mesh.rollout()).proxies.map((proxy) => [proxy.instance, proxy.responses])),
-    rollout: () => mesh.rollout(),
+    responses: async () => new Map((await rollout()).proxies.map((proxy) => [proxy.instance, proxy.responses])),
+    rollout,
     meshwright: (...args) =>
       new Promise((resolve) => {
         execFile(
