@@ -15,7 +15,7 @@ import { kubeFromFile, kubeObject, resources } from '../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../platform/kubernetes-server';
 import { freePorts } from '../platform/ports';
 import { runCommand, spawnGroup, stopGroup } from '../platform/process';
-import { testAuthority } from '../test/kit/certificates';
+import { localAuthority } from '../test/kit/serving-certificate';
 import { newTestSigner, signTestObject, signTestRelease, testRelease } from '../test/kit/signing';
 import type { LoadPlan, LoadResult } from './load';
 import { obtainOpa } from './opa';
@@ -36,14 +36,14 @@ async function main(): Promise<void> {
   const folder = await temporaryFolder('bench-webhook');
   const undo: (() => Promise<void>)[] = [() => fs.rm(folder, { recursive: true, force: true })];
   try {
-    const authority = await testAuthority('acme.example');
-    const { key, chain } = await authority.serving(['127.0.0.1', 'localhost']);
+    const authority = await localAuthority();
+    const { key, cert } = await authority.serving();
     const file = async (name: string, text: string): Promise<string> => {
       const at = path.join(folder, name);
       await fs.writeFile(at, text, { mode: 0o600 });
       return at;
     };
-    const pair = { certFile: await file('tls.crt', chain), keyFile: await file('tls.key', key) };
+    const pair = { certFile: await file('tls.crt', cert), keyFile: await file('tls.key', key) };
     const bodies = reviews(500);
     process.stdout.write(
       `reviews of ${Math.round((bodies[0]?.body.length ?? 0) / 100) / 10} kB, ${rules.deploys?.length ?? 0} rules, ${seconds} s for each line\n\n`,
@@ -55,7 +55,7 @@ async function main(): Promise<void> {
     for (const begin of [() => startWebhook(folder, file, pair, undo), () => startOpa(file, pair, undo)]) {
       const rival = await begin();
       for (const perSecond of rates) {
-        const plan: LoadPlan = { url: rival.url, ca: authority.trust, perSecond, seconds, warmUpSeconds: 5, connections: 64, bodies };
+        const plan: LoadPlan = { url: rival.url, ca: authority.ca, perSecond, seconds, warmUpSeconds: 5, connections: 64, bodies };
         const before = await cpuOf(rival.process.pid ?? 0);
         const result = await loadFrom(await file('plan.json', JSON.stringify(plan)));
         const cpu = (await cpuOf(rival.process.pid ?? 0)) - before;
