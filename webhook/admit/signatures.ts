@@ -18,10 +18,11 @@ export function signatureCache(most = 4_096): SignatureCache {
       return known.size;
     },
     async verify(signed, environment, trust, purpose) {
-      const key = [digestOfJson(signed.object), signed.digest, environment, purpose, trust.version, signed.jws].join(' ');
+      const digest = digestIfJson(signed.object);
+      const key = [digest, signed.digest, environment, purpose, trust.version, signed.jws].join(' ');
       if (known.has(key)) return { value: signed.object, diagnostics: [] };
       const outcome = await verifyObject(signed, environment, trust.root, purpose);
-      if (outcome.value === undefined) return outcome;
+      if (outcome.value === undefined || digest === null) return outcome;
       known.add(key);
       for (const oldest of known) {
         if (known.size <= most) break;
@@ -30,4 +31,13 @@ export function signatureCache(most = 4_096): SignatureCache {
       return outcome;
     },
   };
+}
+
+/** null when there is no digest of it: it holds a number that nobody keeps exactly, or is nested too deep. */
+function digestIfJson(object: MeshObject): string | null {
+  try {
+    return digestOfJson(object);
+  } catch {
+    return null;
+  }
 }
