@@ -55,6 +55,8 @@ export interface DeployOptions {
   readonly timeoutMs?: number;
   /** How long to wait for another process that holds the stack (20 s). */
   readonly lockWaitMs?: number;
+  /** An OIDC token of the CI job that deploys, for a cluster's admission: audience `meshwright:<digest of the release>`. */
+  readonly deployerToken?: string;
   /** Path of the CLI; obtained when not given. */
   readonly pulumi?: string;
 }
@@ -173,6 +175,7 @@ async function legOf(
         kubeconfig: path.resolve(target.kubeconfig),
         ...timeout,
         ...(options.signal === undefined ? {} : { signal: options.signal }),
+        ...(options.deployerToken === undefined ? {} : { deployerToken: options.deployerToken }),
       },
       reporter,
     );

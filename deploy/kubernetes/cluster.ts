@@ -2,23 +2,18 @@
  * What the cluster says before Pulumi is asked. The Kubernetes provider takes several refusals for success in a preview (Forbidden, a namespace that is not
  * there, an API that does not answer) and falls back to what was declared; so every write is tried here first, as a dry run that admission sees.
  */
-import {
-  objectResource,
-  meshNamespace,
-  releaseResource,
-  resourceName,
-  signedObjectOf,
-  signedReleaseOf,
-} from '../../core/bundle/custom-resource';
+import { meshNamespace, releaseResource, resourceName, signedReleaseOf } from '../../core/bundle/custom-resource';
 import type { Bundle } from '../../core/bundle/bundle';
 import { objectName, type SignedObject, type SignedRelease } from '../../core/bundle/objects';
+import { objectResources, partName, partOf, signedObjectIn } from '../../core/bundle/parts';
+import { FormError } from '../../core/bundle/release-form';
 import { deploy as said } from '../../core/diagnostics/deploy';
 import type { Diagnostic, Outcome } from '../../core/diagnostics/diagnostic';
 import { canonicalJson } from '../../core/lib/json';
 import { digestOfJson, type Digest } from '../../core/lib/digest';
 import { KubeError, kubeObject, resources, type Kube, type KubeObject, type Resource } from '../../platform/kube';
 import { codedDiagnostics } from '../report';
-import { releaseFieldManager } from './mesh';
+import { fieldManager, tokenAnnotation } from './mesh';
 
 /** What a program declares, seen from the cluster. */
 export interface ClusterState {
@@ -26,6 +21,8 @@ export interface ClusterState {
   readonly release: SignedRelease;
   /** The objects of that release's stable set that the bundle does not hold. */
   readonly carried: readonly SignedObject[];
+  /** That the release is live with: a later one for the same release is no change. */
+  readonly deployerToken?: string;
 }
 
 const atOnce = 16;
@@ -48,7 +45,8 @@ export async function readCluster(kube: Kube, bundle: Pick<Bundle, 'release'>): 
       if (signed) carried.push(signed);
       else diagnostics.push(said.notCarried({ what: name }));
     });
-    return { value: { release: chosen, carried }, diagnostics };
+    const token = live?.digest === chosen.digest ? resource?.metadata.annotations?.[tokenAnnotation] : undefined;
+    return { value: { release: chosen, carried, ...(token === undefined ? {} : { deployerToken: token }) }, diagnostics };
   } catch (error) {
     return { diagnostics: [explained('Release', `Release/${environment}`, error)] };
   }
@@ -58,23 +56,31 @@ export async function readCluster(kube: Kube, bundle: Pick<Bundle, 'release'>): 
  * Tries the bundle against the cluster, changing nothing: every object and the release as a server-side apply with dry run. Empty when an update would be
  * let in; whether the proxies take it, only the roll-out says.
  */
-export async function judge(kube: Kube, bundle: Pick<Bundle, 'release' | 'objects'>): Promise<readonly Diagnostic[]> {
+export async function judge(
+  kube: Kube,
+  bundle: Pick<Bundle, 'release' | 'objects'>,
+  deployerToken?: string,
+): Promise<readonly Diagnostic[]> {
   const { release } = bundle.release;
   const diagnostics: Diagnostic[] = [];
-  const attempt = async (kind: keyof typeof byKind, what: string, object: KubeObject, force: boolean): Promise<void> => {
+  const attempt = async (kind: keyof typeof byKind, what: string, object: KubeObject): Promise<void> => {
     try {
-      await kube.apply(byKind[kind], object, { fieldManager: releaseFieldManager, force, dryRun: true });
+      await kube.apply(byKind[kind], object, { fieldManager, dryRun: true });
     } catch (error) {
       diagnostics.push(explained(kind, what, error, object.metadata.namespace));
     }
   };
   await each(bundle.objects, async (signed) => {
     if (diagnostics.length >= toldAtMost) return;
-    // Nobody else's value can be taken over by force: admission lets no other content under this name.
-    await attempt(signed.object.kind, objectName(signed.object), kubeObject(objectResource(signed, release.environment)), true);
+    for (const resource of objectResources(signed, release.environment))
+      await attempt(signed.object.kind, objectName(signed.object), kubeObject(resource));
   });
-  if (diagnostics.length < toldAtMost)
-    await attempt('Release', `Release/${release.environment}`, kubeObject(releaseResource(bundle.release)), false);
+  if (diagnostics.length < toldAtMost) {
+    const resource = releaseResource(bundle.release);
+    const annotations = deployerToken === undefined ? {} : { annotations: { [tokenAnnotation]: deployerToken } };
+    const object = kubeObject({ ...resource, metadata: { ...resource.metadata, ...annotations } });
+    await attempt('Release', `Release/${release.environment}`, object);
+  }
   return distinct(diagnostics);
 }
 
@@ -103,12 +109,20 @@ function releaseIn(resource: KubeObject): SignedRelease | null {
 async function objectIn(kube: Kube, objectName: string, digest: Digest): Promise<SignedObject | null> {
   const [kind = '', namespace = '', name = ''] = objectName.split('/');
   if (kind !== 'ServiceConfig' && kind !== 'ProxyConfig' && kind !== 'AdmissionRules') return null;
-  const resource = await kube.get(byKind[kind], { namespace, name: resourceName(name, digest) });
+  const first = await kube.get(byKind[kind], { namespace, name: resourceName(name, digest) });
+  if (first === null) return null;
   try {
-    const { signed } = signedObjectOf(resource);
+    const group = [first];
+    for (let part = 1; part < (partOf(first)?.parts ?? 1); part++) {
+      const next = await kube.get(byKind[kind], { namespace, name: partName(name, digest, part) });
+      if (next === null) return null;
+      group.push(next);
+    }
+    const { signed } = signedObjectIn(group);
     return signed.digest === digest && digestOfJson(signed.object) === digest ? signed : null;
-  } catch {
-    return null;
+  } catch (error) {
+    if (error instanceof FormError) return null; // what cannot be read is not there
+    throw error;
   }
 }
 
@@ -118,7 +132,7 @@ export function explained(kind: string, what: string, error: unknown, namespace 
   const reason = oneLine(error.message);
   const coded = codedDiagnostics(reason, 'error');
   if (coded[0]) return coded[0];
-  if (error.status === 0 || error.status === 429 || error.status >= 500) return said.clusterUnreachable({ reason });
+  if ([0, 429, 502, 503, 504].includes(error.status)) return said.clusterUnreachable({ reason });
   if (error.status === 401 || (error.status === 403 && !/admission webhook|admission policy/i.test(reason)))
     return said.clusterForbids({ what, reason });
   if (error.status === 404) return /namespaces? "/.test(reason) ? said.namespaceMissing({ namespace, what }) : said.notInstalled({ kind });

@@ -8,8 +8,9 @@
 import { CustomResource } from '@pulumi/kubernetes/apiextensions/customResource';
 import * as pulumi from '@pulumi/pulumi';
 import type { Bundle } from '../../core/bundle/bundle';
-import { objectResource, releaseResource, resourceName } from '../../core/bundle/custom-resource';
+import { releaseResource, resourceName } from '../../core/bundle/custom-resource';
 import { apiVersion, type SignedObject, type SignedRelease } from '../../core/bundle/objects';
+import { objectResources } from '../../core/bundle/parts';
 import { shortDigest, type Digest } from '../../core/lib/digest';
 
 export interface MeshArgs {
@@ -17,7 +18,7 @@ export interface MeshArgs {
   readonly bundle: Pick<Bundle, 'release' | 'objects'>;
   /**
    * The objects of the release's stable set that the bundle does not hold, as the cluster has them (`readCluster`). Without it, Pulumi's state is relied on
-   * to know them; with it, one that is not among them is taken for gone.
+   * to know them, which it can for objects of one resource (below 1 MB); with it, one that is not among them is taken for gone.
    */
   readonly carried?: readonly SignedObject[];
   /** How long a roll-out may take before the update fails; the roll-out itself goes on. Default ten minutes. */
@@ -31,8 +32,15 @@ export interface ReleaseArgs {
   readonly deployerToken?: pulumi.Input<string>;
 }
 
-/** One manager for the fields of a release, whoever deploys: a pipeline, the loop, a person after the state was lost. */
-export const releaseFieldManager = 'meshwright';
+/** Where the admission webhook looks for the token of a CI job. */
+export const tokenAnnotation = 'meshwright.dev/deployer-token';
+/** One manager for the fields of objects and releases, whoever deploys: a pipeline, the loop, a person after the state was lost. */
+export const fieldManager = 'meshwright';
+const managerAnnotation = { 'pulumi.com/patchFieldManager': fieldManager } as const;
+const owned = <T extends { readonly metadata: object }>(resource: T) => ({
+  ...resource,
+  metadata: { ...resource.metadata, annotations: managerAnnotation },
+});
 
 /**
  * The release of an environment. Its update ends when the control plane writes the release's digest to `status.converged`: an answer about an older one
@@ -55,9 +63,9 @@ export class Release extends pulumi.ComponentResource {
         metadata: {
           ...resource.metadata,
           annotations: {
-            'pulumi.com/patchFieldManager': releaseFieldManager,
+            ...managerAnnotation,
             'pulumi.com/waitFor': `jsonpath={.status.converged}=${args.release.digest}`,
-            ...(args.deployerToken === undefined ? {} : { 'meshwright.dev/deployer-token': pulumi.secret(args.deployerToken) }),
+            ...(args.deployerToken === undefined ? {} : { [tokenAnnotation]: pulumi.secret(args.deployerToken) }),
           },
         },
       },
@@ -84,10 +92,12 @@ export class Mesh extends pulumi.ComponentResource {
     const { release } = args.bundle.release;
     const { environment, stable, candidate } = release;
     const known = new Map([...(args.carried ?? []), ...args.bundle.objects].map((signed) => [signed.digest, signed]));
-    const objects = Object.entries(candidate).map(([objectName, digest]) => {
+    const objects = Object.entries(candidate).flatMap(([objectName, digest]) => {
       const signed = known.get(digest);
       if (signed === undefined) throw new pulumi.RunError(`the bundle does not hold \`${objectName}\` (${digest})`);
-      return new CustomResource(logicalName(objectName, digest), { ...objectResource(signed, environment) }, { parent: this });
+      return objectResources(signed, environment).map(
+        (resource, part) => new CustomResource(logicalName(objectName, digest, part), owned(resource), { parent: this }),
+      );
     });
     for (const [objectName, digest] of Object.entries(stable)) {
       if (candidate[objectName] === digest || (args.carried !== undefined && !known.has(digest))) continue;
@@ -115,13 +125,20 @@ export class Mesh extends pulumi.ComponentResource {
  */
 function carry(objectName: string, digest: Digest, signed: SignedObject | undefined, environment: string, parent: pulumi.Resource): void {
   const [kind = '', namespace = '', name = ''] = objectName.split('/');
-  const resource = signed
-    ? { ...objectResource(signed, environment) }
-    : { apiVersion, kind, metadata: { namespace, name: resourceName(name, digest) } };
-  new CustomResource(logicalName(objectName, digest), resource, { parent, ignoreChanges: ['spec', 'proof'] });
+  if (signed === undefined) {
+    const resource = owned({ apiVersion, kind, metadata: { namespace, name: resourceName(name, digest) } });
+    new CustomResource(logicalName(objectName, digest, 0), resource, { parent, ignoreChanges: ['spec', 'proof'] });
+    return;
+  }
+  for (const [part, resource] of objectResources(signed, environment).entries()) {
+    const ignoreChanges = ['spec' in resource ? 'spec' : 'packed', 'proof'];
+    new CustomResource(logicalName(objectName, digest, part), owned(resource), { parent, ignoreChanges });
+  }
 }
 
-const logicalName = (objectName: string, digest: Digest): string => `${objectName}.${shortDigest(digest)}`;
+/** `ServiceConfig/bookinfo/reviews.web.3f2a90b1c4de`; the further resources of a big object have their number behind. */
+const logicalName = (objectName: string, digest: Digest, part: number): string =>
+  `${objectName}.${shortDigest(digest)}${part === 0 ? '' : `.part-${part}`}`;
 
 function customTimeouts(timeoutMs = 600_000): pulumi.CustomTimeouts {
   const seconds = `${Math.max(1, Math.ceil(timeoutMs / 1000))}s`;

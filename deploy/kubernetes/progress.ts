@@ -1,7 +1,7 @@
 /** The roll-out as the Release's status tells it, beside Pulumi's waiting: each proxy in trouble, each wave, and an ending that Pulumi cannot see. */
 import { meshNamespace } from '../../core/bundle/custom-resource';
 import type { SignedRelease } from '../../core/bundle/objects';
-import type { ReleaseStatusResource } from '../../core/bundle/release-status';
+import type { ReleaseCondition, ReleaseStatusResource } from '../../core/bundle/release-status';
 import { deploy as said } from '../../core/diagnostics/deploy';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { resources, type Kube, type KubeObject } from '../../platform/kube';
@@ -15,12 +15,16 @@ export interface ProgressTeller {
 export interface RolloutProgressWatch {
   /** What the status said last; empty before anything. */
   lastWord(): string;
-  /** True once the release was the live one. */
-  isTaken(): boolean;
   close(): void;
 }
 
-/** Follows a release until closed. `onEnd` is called at most once: the roll-out was aborted, or another release took its place. */
+/** How long a control plane without any proxy is given to see one. */
+const proofMs = 1_500;
+
+/**
+ * Follows a release until closed. `onEnd` is called at most once: the roll-out was aborted, the release was refused, another one took its place (errors), or
+ * there is no proxy to prove it (a warning).
+ */
 export function followRollout(
   kube: Kube,
   { release, digest }: SignedRelease,
@@ -29,6 +33,7 @@ export function followRollout(
 ): RolloutProgressWatch {
   const told = new Map<string, string>();
   let [place, last, taken, ended] = ['', '', false, false];
+  let unproven: NodeJS.Timeout | undefined;
   const end = (diagnostic: Diagnostic): void => {
     if (!ended) onEnd(diagnostic);
     ended = true;
@@ -55,8 +60,12 @@ export function followRollout(
       told.set(instance, line);
     }
     show(`${here === '' ? '' : `${here}, `}${counted(status)}${status.message === '' ? '' : `: ${status.message}`}`);
-    if (status.conditions.some(({ type, status: holds }) => type === 'Aborted' && holds === 'True'))
-      end(said.rolloutAborted({ generation: release.generation, reason: last }));
+    const is = (type: ReleaseCondition['type'], value: ReleaseCondition['status']): boolean =>
+      status.conditions.some((one) => one.type === type && one.status === value);
+    if (is('Aborted', 'True')) end(said.rolloutAborted({ generation: release.generation, reason: last }));
+    else if (is('Accepted', 'False')) end(said.releaseRefused({ reason: last }));
+    if (status.state !== 'unproven' || status.proxies.total > 0) clearTimeout(unproven);
+    else unproven ??= setTimeout(() => end(said.unproven({ generation: release.generation })), proofMs);
   };
   const follower = kube.follow(
     resources.releases,
@@ -65,7 +74,13 @@ export function followRollout(
       for (const resource of follower.items().values()) take(resource);
     },
   );
-  return { lastWord: () => last, isTaken: () => taken, close: () => follower.close() };
+  return {
+    lastWord: () => last,
+    close: () => {
+      clearTimeout(unproven);
+      follower.close();
+    },
+  };
 }
 
 function counted({ proxies }: ReleaseStatusResource): string {

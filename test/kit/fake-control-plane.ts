@@ -11,6 +11,11 @@ export interface FakeControlPlane {
   close(): void;
 }
 
+const convergedOn = (digest: string) => ({
+  converged: digest,
+  progress: { release: digest, startedAt: 0, expected: [], hurried: false, phase: { kind: 'converged', at: 0 } },
+});
+
 export function fakeControlPlane(kube: Kube): FakeControlPlane {
   let written: Promise<void> = Promise.resolve();
   const answer = async (namespace: string, name: string, digest: string, generation: number): Promise<void> => {
@@ -22,7 +27,7 @@ export function fakeControlPlane(kube: Kube): FakeControlPlane {
         steps: 1,
         message: '',
         proxies: { total: 0, concerned: 0, active: 0, pending: 0, rejected: 0, unknown: 0, unconfigured: 0 },
-        ...(part.state === undefined || part.state === 'converged' ? { converged: digest } : {}),
+        ...(part.state === undefined || part.state === 'converged' ? convergedOn(digest) : {}),
         ...part,
         conditions,
       } as ReleaseStatusResource; // `converged` is a digest: it comes from a verified release
@@ -42,7 +47,9 @@ export function fakeControlPlane(kube: Kube): FakeControlPlane {
       if (seen.get(key) === digest) continue;
       seen.set(key, digest);
       plane.taken.push(digest);
-      written = written.then(() => answer(namespace, name, digest, generation)).catch((error: unknown) => void process.stderr.write(`the fake control plane: ${String(error)}\n`));
+      written = written
+        .then(() => answer(namespace, name, digest, generation))
+        .catch((error: unknown) => void process.stderr.write(`the fake control plane: ${String(error)}\n`));
     }
   });
   return plane;

@@ -5,14 +5,10 @@ import type { Bundle } from '../../core/bundle/bundle';
 import { apiVersion, type MeshObject, type Release } from '../../core/bundle/objects';
 import { formatTrust } from '../../core/bundle/trust';
 import { deploy, preview, refresh, type DeployTarget } from '../../deploy/automation';
-import { customResourceDefinitions } from '../../deploy/crds';
 import type { DeployEvent } from '../../deploy/report';
-import { temporaryFolder } from '../../platform/files';
-import { kubeFromFile, resources, type Kube } from '../../platform/kube';
-import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
-import { obtainPulumi } from '../../platform/tools/pulumi';
+import { resources } from '../../platform/kube';
 import { fakeControlPlane, type FakeControlPlane } from '../kit/fake-control-plane';
-import { standInPlugins, type StandInPlugins } from '../kit/pulumi-plugins';
+import { startPulumiCluster, type PulumiCluster } from '../kit/pulumi-cluster';
 import { newTestSigner, signTestBundle, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
 
 jest.setTimeout(60_000);
@@ -25,57 +21,37 @@ const rules = (value: string): MeshObject => ({
 });
 
 describe('Pulumi on Kubernetes', () => {
-  let folder: string;
-  let server: KubernetesServer;
-  let kube: Kube;
-  let plugins: StandInPlugins;
+  let cluster: PulumiCluster;
   let plane: FakeControlPlane;
   let signer: TestSigner;
-  let cli: string;
   let target: DeployTarget;
-  const before = process.env['PATH'];
 
   beforeAll(async () => {
-    cli = await obtainPulumi();
-    folder = await temporaryFolder('pulumi-kubernetes');
-    plugins = await standInPlugins();
-    process.env['PATH'] = `${plugins.path}${path.delimiter}${before}`;
-    // with controllers: a delete in the foreground ends by the garbage collector
-    server = await startKubernetes({ dir: path.join(folder, 'cluster') });
-    kube = await kubeFromFile(server.kubeconfig);
-    const items = [...customResourceDefinitions(), { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'meshwright' } }];
-    const applied = await server.kubectl(['apply', '--server-side', '-f', '-'], {
-      input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
-    });
-    expect(applied.stderr).toBe('');
-    expect((await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])).code).toBe(0);
+    cluster = await startPulumiCluster();
     signer = await newTestSigner();
   }, 20 * 60_000);
-  afterAll(async () => {
-    process.env['PATH'] = before;
-    await server?.stop();
-    await plugins?.close();
-    await fs.rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => cluster?.close());
   beforeEach(async () => {
+    const { folder, server, kube } = cluster;
     const trustFile = path.join(folder, 'trust.json');
     await fs.writeFile(trustFile, formatTrust({ environments: { prod: { keys: [signer.jwk], generationFloor: 0 } } }));
-    const stateDir = path.join(folder, `state-${expect.getState().currentTestName?.length}-${performance.now()}`);
+    const stateDir = path.join(folder, `state-${performance.now()}`);
     target = { kind: 'kubernetes', kubeconfig: server.kubeconfig, stateDir, stack: 'prod', trustFile };
     plane = fakeControlPlane(kube);
   });
   afterEach(async () => {
     plane.close();
+    const { kube } = cluster;
     for (const resource of [resources.releases, resources.admissionRules])
       for (const { metadata } of (await kube.list(resource)).items) await kube.remove(resource, metadata);
   });
 
   const one = testRelease([rules('one')]);
   const bundleOf = (release: Release, value: string): Promise<Bundle> => signTestBundle(signer, release, [rules(value)]);
-  const options = () => ({ pulumi: cli });
+  const options = () => ({ pulumi: cluster.cli });
   const steps = (report: { steps: readonly { operation: string; type: string }[] }): string[] =>
     report.steps.map((s) => `${s.operation} ${s.type.split(':').at(-1)}`);
-  const held = async (): Promise<number> => (await kube.list(resources.admissionRules)).items.length;
+  const held = async (): Promise<number> => (await cluster.kube.list(resources.admissionRules)).items.length;
 
   test('preview, update, empty preview, empty after refresh, the next release, and what is old goes', async () => {
     const first = await bundleOf(one, 'one');
@@ -155,5 +131,53 @@ describe('Pulumi on Kubernetes', () => {
     expect(steps(next)).toEqual(['create AdmissionRules', 'update Release', 'delete AdmissionRules']);
     expect(await held()).toBe(2);
     expect(await preview(await bundleOf(three, 'three'), target, options())).toMatchObject({ ok: true, empty: true });
+  });
+
+  test('without its state Pulumi begins anew on what the cluster has, and keeps what is in force', async () => {
+    expect(await deploy(await bundleOf(one, 'one'), target, options())).toMatchObject({ ok: true });
+    const two = testReleaseAfter(one, [rules('two')]);
+    expect(await deploy(await bundleOf(two, 'two'), target, options())).toMatchObject({ ok: true });
+    const elsewhere = { ...target, stateDir: `${target.stateDir}-lost` };
+    const again = await deploy(await bundleOf(two, 'two'), elsewhere, options());
+    expect(again).toMatchObject({ ok: true, diagnostics: [] });
+    expect(steps(again)).toEqual(['create AdmissionRules', 'create AdmissionRules', 'create Release']);
+    expect(await held()).toBe(2);
+    const three = testReleaseAfter(two, [rules('three')]);
+    expect(steps(await deploy(await bundleOf(three, 'three'), elsewhere, options()))).toEqual([
+      'create AdmissionRules',
+      'update Release',
+      'delete AdmissionRules',
+    ]);
+  });
+
+  test('a roll-out that does not end is told with what it waits for; the same release is waited for again', async () => {
+    plane.script = [{ state: 'rolling', message: 'waiting for ratings' }];
+    const first = await bundleOf(one, 'one');
+    const late = await deploy(first, target, { ...options(), timeoutMs: 2_000 });
+    expect(late.diagnostics).toEqual([
+      expect.objectContaining({ code: 'MW7004', message: expect.stringContaining('waiting for ratings') }),
+    ]);
+    const { kube } = cluster;
+    const ref = { namespace: 'meshwright', name: 'prod' };
+    await kube.patch(resources.releases, ref, { status: { converged: first.release.digest } }, { type: 'merge', subresource: 'status' });
+    expect(await deploy(first, target, options())).toMatchObject({ ok: true, diagnostics: [] });
+    expect(await preview(first, target, options())).toMatchObject({ ok: true, empty: true });
+  });
+
+  test('a release that no proxy can prove is live, and the update says so', async () => {
+    plane.script = [{ state: 'unproven', message: 'no proxy is connected' }];
+    const report = await deploy(await bundleOf(one, 'one'), target, options());
+    expect(report).toMatchObject({ ok: true, diagnostics: [{ code: 'MW7011' }] });
+  });
+
+  test('what the vendor takes for success in a preview is refused here: rights, a cluster that is away', async () => {
+    const first = await bundleOf(one, 'one');
+    const nobody = await cluster.server.kubeconfigFor('nobody', ['system:authenticated']);
+    const rights = await preview(first, { ...target, kind: 'kubernetes', kubeconfig: nobody }, options());
+    expect(rights).toMatchObject({ ok: false, diagnostics: [{ code: 'MW7021' }] });
+    const away = path.join(cluster.folder, 'away.kubeconfig');
+    await fs.writeFile(away, (await fs.readFile(cluster.server.kubeconfig, 'utf8')).replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1'));
+    const silent = await preview(first, { ...target, kind: 'kubernetes', kubeconfig: away }, options());
+    expect(silent).toMatchObject({ ok: false, diagnostics: [{ code: 'MW7020' }] });
   });
 });
