@@ -2,7 +2,7 @@
 import * as path from 'node:path';
 import { generateSchema, getProgramFromFiles, type Definition } from 'typescript-json-schema';
 import { plurals } from '../core/bundle/custom-resource';
-import { customResources, definitionText, storedTypes } from './crds/definitions';
+import { customResources, definitionTexts, storedTypes } from './crds/definitions';
 
 export interface GeneratedSchema {
   /** The checked-in file, relative to the root. */
@@ -83,18 +83,22 @@ function unbranded(schema: Definition): Definition {
   });
 }
 
+/** The custom resource definitions: all of them from one reading of the types. */
+function fromStored(): readonly GeneratedSchema[] {
+  let texts: ReadonlyMap<string, string> | undefined;
+  return customResources.map(({ kind }) => ({
+    file: `deploy/crds/${plurals[kind]}.yaml`,
+    source: storedTypes,
+    type: `Stored${kind}`,
+    generate: (root) => (texts ??= definitionTexts(root)).get(kind) ?? '',
+  }));
+}
+
 export const schemas: readonly GeneratedSchema[] = [
   fromType('core/declarations/declaration.ts', 'Declaration', 'core/declarations/declaration.schema.json'),
   fromConfig('runtime-proxy/control-plane/main.ts', 'ControlPlaneConfig', 'control-plane'),
   fromConfig('runtime-proxy/ca/main.ts', 'CaConfig', 'ca'),
   fromConfig('runtime-proxy/agent/main.ts', 'AgentConfig', 'agent'),
   fromConfig('gitops/config.ts', 'GitopsConfig', 'gitops'),
-  ...customResources.map((resource) => ({
-    file: `deploy/crds/${plurals[resource.kind]}.yaml`,
-    source: storedTypes,
-    type: `Stored${resource.kind}`,
-    generate: (root: string) => definitionText(resource, root),
-  })),
-  fromConfig('deploy/install/values.ts', 'InstallValues', 'install', 'deploy/install/values.schema.json'),
-  fromConfig('webhook/config.ts', 'WebhookConfig', 'webhook'),
+  ...fromStored(),
 ];

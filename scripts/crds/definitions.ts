@@ -1,7 +1,7 @@
 /** The custom resource definitions, generated from core/bundle/stored.ts. */
 import * as path from 'node:path';
 import { dump } from 'js-yaml';
-import { generateSchema, getProgramFromFiles } from 'typescript-json-schema';
+import { buildGenerator, getProgramFromFiles, type Definition } from 'typescript-json-schema';
 import { apiVersion, type ObjectKind } from '../../core/bundle/objects';
 import { plurals } from '../../core/bundle/custom-resource';
 import { add, additions } from './rules';
@@ -96,8 +96,8 @@ export const customResources: readonly CustomResource[] = [
   },
 ];
 
-/** The schema of a kind, root included, without apiVersion, kind and metadata (the server knows them). */
-export function schemaOf(kind: CustomResource['kind'], root: string): Structural {
+/** The schema of each kind, root included, without apiVersion and kind (the server knows them). Reading the types takes a second: once for all. */
+export function schemasOf(root: string): ReadonlyMap<CustomResource['kind'], Structural> {
   const program = getProgramFromFiles(
     [path.join(root, storedTypes)],
     {
@@ -106,23 +106,30 @@ export function schemaOf(kind: CustomResource['kind'], root: string): Structural
     },
     root,
   );
-  const settings = { ref: false, required: true, noExtraProps: true, strictNullChecks: true, ignoreErrors: true };
-  const schema = generateSchema(program, `Stored${kind}`, settings, []);
-  if (!schema) throw new Error(`internal: no schema of \`Stored${kind}\``);
-  const { description, ...result } = structural(schema, kind);
+  const generator = buildGenerator(
+    program,
+    { ref: false, required: true, noExtraProps: true, strictNullChecks: true, ignoreErrors: true },
+    [],
+  );
+  if (!generator) throw new Error(`internal: ${storedTypes} cannot be read`);
+  return new Map(customResources.map(({ kind }) => [kind, withAdditions(kind, generator.getSchemaForSymbol(`Stored${kind}`))]));
+}
+
+function withAdditions(kind: CustomResource['kind'], schema: Definition): Structural {
+  const { description, ...rest } = structural(schema, kind);
   // Only so that the server knows how long a name can be when it estimates the cost of a rule.
   const metadata: Structural = { type: 'object', properties: { name: { type: 'string', maxLength: 253 } } };
   const whole: Structural = {
     ...(description === undefined ? {} : { description }),
-    ...result,
-    properties: { metadata, ...result.properties },
+    ...rest,
+    properties: { metadata, ...rest.properties },
   };
   add(whole, additions[kind]);
   return whole;
 }
 
 /** The whole definition as a plain object, in the order people read it. */
-export function definitionOf(resource: CustomResource, root: string): object {
+function definitionOf(resource: CustomResource, schema: Structural): object {
   const { kind, singular, shortNames, columns } = resource;
   const plural = plurals[kind];
   return {
@@ -140,15 +147,23 @@ export function definitionOf(resource: CustomResource, root: string): object {
           storage: true,
           ...(kind === 'Release' ? { subresources: { status: {} } } : {}),
           additionalPrinterColumns: columns,
-          schema: { openAPIV3Schema: schemaOf(kind, root) },
+          schema: { openAPIV3Schema: schema },
         },
       ],
     },
   };
 }
 
-/** As it is checked in: YAML with one spelling. */
-export function definitionText(resource: CustomResource, root: string): string {
-  const plain: unknown = JSON.parse(JSON.stringify(definitionOf(resource, root)));
-  return `# Generated from ${storedTypes}: run \`npm run fix\` after a change there.\n${dump(plain, { lineWidth: -1, noRefs: true })}`;
+/** As they are checked in: YAML with one spelling, by kind. */
+export function definitionTexts(root: string): ReadonlyMap<CustomResource['kind'], string> {
+  const schemas = schemasOf(root);
+  return new Map(
+    customResources.map((resource) => {
+      const schema = schemas.get(resource.kind);
+      if (!schema) throw new Error(`internal: no schema of ${resource.kind}`);
+      const plain: unknown = JSON.parse(JSON.stringify(definitionOf(resource, schema)));
+      const yaml = dump(plain, { lineWidth: -1, noRefs: true });
+      return [resource.kind, `# Generated from ${storedTypes}: run \`npm run fix\` after a change there.\n${yaml}`] as const;
+    }),
+  );
 }

@@ -27,8 +27,16 @@ const conditions = `### Conditions
 Wait for \`status.converged\` to be \`proof.digest\`: \`kubectl -n meshwright wait release/prod --for=jsonpath='{.status.converged}'=<digest>\`. A condition alone may still be that of the release before.
 `;
 
-export function customResourceReference(resources: readonly { readonly resource: CustomResource; readonly schema: Structural }[]): string {
-  const sections = resources.flatMap(({ resource, schema }) => [
+export function customResourceReference(
+  resources: readonly CustomResource[],
+  schemas: ReadonlyMap<CustomResource['kind'], Structural>,
+): string {
+  const sections = resources.flatMap((resource) => section(resource, schemas.get(resource.kind) ?? { type: 'object' }));
+  return [intro, ...sections].join('\n');
+}
+
+function section(resource: CustomResource, schema: Structural): readonly string[] {
+  return [
     `## ${resource.kind}`,
     '',
     schema.description ?? '',
@@ -51,8 +59,7 @@ export function customResourceReference(resources: readonly { readonly resource:
     ...rules(schema, '').map(([path, message]) => `- ${path === '' ? '' : `\`${path}\`: `}${message}`),
     '',
     ...(resource.kind === 'Release' ? [conditions] : []),
-  ]);
-  return [intro, ...sections].join('\n');
+  ];
 }
 
 function rows(schema: Structural, prefix: string): readonly string[] {

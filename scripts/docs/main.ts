@@ -6,7 +6,7 @@ import { stages } from '../../compiler/pipeline';
 import { catalogue } from '../../core/diagnostics/catalogue';
 import { listFiles, readTextIfThere, writeFileAtomic } from '../../platform/files';
 import { cliReference } from './cli';
-import { customResources, schemaOf } from '../crds/definitions';
+import { customResources, schemasOf } from '../crds/definitions';
 import { configurationReference } from './configuration';
 import { customResourceReference } from './custom-resources';
 import { diagnosticPage, diagnosticsReference } from './diagnostics';
@@ -45,10 +45,7 @@ async function documents(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/diagnostics.md', diagnosticsReference(catalogue)],
     ['docs/reference/metrics.md', metricsReference(metrics, stages)],
     ['docs/reference/configuration.md', configurationReference(schemas)],
-    [
-      'docs/reference/custom-resources.md',
-      customResourceReference(customResources.map((resource) => ({ resource, schema: schemaOf(resource.kind, root) }))),
-    ],
+    ['docs/reference/custom-resources.md', customResourceReference(customResources, schemasOf(root))],
     [
       'docs/reference/language.md',
       languageReference([
