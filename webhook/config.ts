@@ -11,6 +11,8 @@ export interface WebhookConfig {
   readonly admin: { readonly host: string; readonly port: number };
   /** PEM files, read again when they change. */
   readonly certificate?: { readonly certFile: string; readonly keyFile: string };
+  /** Instead of `certificate`: the webhook makes and rotates its own, and keeps the `caBundle` of the configurations named `configurationName`. */
+  readonly managedCertificate?: ManagedCertificate;
   /** What the API server's client certificate has to verify against; without it anybody who reaches the port may ask. */
   readonly clientCaFile?: string;
   /** Common names of client certificates that may ask. Default: every certificate that verifies. */
@@ -47,6 +49,14 @@ export interface WebhookConfig {
   };
 }
 
+/** Certificates that all replicas share. */
+export interface ManagedCertificate {
+  /** Secret in namespace `meshwright`; made when it is not there. */
+  readonly secret: string;
+  /** What the API server calls us. Default: `webhook.meshwright.svc`. */
+  readonly dnsNames?: readonly string[];
+}
+
 /** Its keys are in a file or at an address, one of them. */
 export interface TokenIssuer {
   /** `iss` of its tokens, exactly. */
@@ -63,6 +73,7 @@ export const defaults = {
   controlPlaneUser: 'system:serviceaccount:meshwright:control-plane',
   namespaceControllers: ['system:serviceaccount:kube-system:namespace-controller', 'system:kube-controller-manager'],
   configurationName: 'meshwright',
+  dnsNames: ['webhook.meshwright.svc'],
   drainMs: 5_000,
   bodyBytes: 7 << 20,
   heldBytes: 128 << 20,
@@ -74,6 +85,8 @@ export const defaults = {
 /** What the form alone does not say. Throws with one line. */
 export function assertConsistent(config: WebhookConfig): void {
   if (config.deployers.length === 0) throw new Error('`deployers` names nobody, so that no release could ever be let in: name who deploys');
+  if (config.certificate !== undefined && config.managedCertificate !== undefined)
+    throw new Error('`certificate` (PEM files) and `managedCertificate` (a Secret of its own) exclude each other: keep one of them');
   const issuers = config.issuers ?? [];
   if (issuers.length === 0 && config.deployers.some((match) => match.kind === 'github'))
     throw new Error('`deployers` has a `github` one, and no `issuers` say whose tokens prove it');

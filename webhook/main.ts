@@ -1,5 +1,6 @@
 /** The admission webhook as a server. */
 import * as fs from 'node:fs/promises';
+import { meshNamespace } from '../core/bundle/custom-resource';
 import { systemClock, type Clock } from '../platform/clock';
 import { kubeFromFile, kubeInCluster, type Kube } from '../platform/kube';
 import { createLog, type Log } from '../platform/log';
@@ -9,6 +10,7 @@ import { signatureCache } from './admit/signatures';
 import { assertConsistent, defaults, type TokenIssuer, type WebhookConfig } from './config';
 import { serveAdmin, type Check } from './server/admin';
 import { createApp } from './server/app';
+import { managedCertificates } from './certificates/managed';
 import { certificateFromFiles, expiryOf, type CertificateSource } from './server/certificate';
 import { injectEndpoint, validateEndpoint } from './server/endpoints';
 import { listen } from './server/listener';
@@ -52,11 +54,11 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
       return part;
     };
     const trust = kept(await followTrust(config.trustFile, config.environment, log, options.lookEveryMs));
-    const certificate = kept(options.certificate ?? (await certificateOf(config, log, options.lookEveryMs)));
+    const kube = options.kube ?? (await (config.kubeconfig === undefined ? kubeInCluster() : kubeFromFile(config.kubeconfig)));
+    const certificate = kept(options.certificate ?? (await certificateOf(config, kube, clock, log, options.lookEveryMs)));
     const clientCa = config.clientCaFile === undefined ? null : await fs.readFile(config.clientCaFile, 'utf8');
     const issuers: { readonly issuer: string; readonly keys: IssuerKeys }[] = [];
     for (const issuer of config.issuers ?? []) issuers.push({ issuer: issuer.issuer, keys: kept(await issuerKeys(issuer, log)) });
-    const kube = options.kube ?? (await (config.kubeconfig === undefined ? kubeInCluster() : kubeFromFile(config.kubeconfig)));
     const signatures = signatureCache();
     const trusted = (): AdmitContext['trust'] => ({ root: trust.current(), version: trust.version() });
     const state = kept(followState({ kube, environment: config.environment, trust: trusted, signatures, log }));
@@ -121,7 +123,7 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
         told('watch', stale ? 'the API server cannot be followed; what was seen last is in force' : null),
         told('rules', rules.kind === 'unknown' ? rules.reason : null),
         told('trust root', trust.problem()),
-        told('certificate', certificate.problem()),
+        { ...told('certificate', certificate.problem()), needed: certificate.decidesReadiness ?? false },
         ...issuers.map(({ issuer, keys }) => told(`keys of ${issuer}`, keys.problem())),
         ...(options.checks?.() ?? []),
       ];
@@ -134,6 +136,7 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
       connections: limits.connections,
       requestMs: limits.requestMs,
     });
+    certificate.listensAt?.(loopbackOf(server.url));
     return {
       url: server.url,
       adminUrl: admin.url,
@@ -154,9 +157,35 @@ async function closeAll(closers: readonly (() => void | Promise<void>)[]): Promi
   for (const close of closers.toReversed()) await close();
 }
 
-async function certificateOf({ certificate }: WebhookConfig, log: Log, everyMs: number | undefined): Promise<CertificateSource> {
-  if (certificate === undefined) throw new Error('`certificate` is missing: name the PEM files to serve with');
-  return certificateFromFiles(certificate, log, everyMs);
+async function certificateOf(
+  config: WebhookConfig,
+  kube: Kube,
+  clock: Clock,
+  log: Log,
+  everyMs: number | undefined,
+): Promise<CertificateSource> {
+  const { certificate, managedCertificate, configurationName = defaults.configurationName } = config;
+  if (certificate !== undefined) return certificateFromFiles(certificate, log, everyMs);
+  if (managedCertificate === undefined)
+    throw new Error('there is nothing to serve with: name PEM files in `certificate`, or a Secret in `managedCertificate`');
+  return managedCertificates({
+    kube,
+    namespace: meshNamespace,
+    secret: managedCertificate.secret,
+    dnsNames: managedCertificate.dnsNames ?? defaults.dnsNames,
+    validating: [configurationName],
+    mutating: [configurationName],
+    clock,
+    log,
+    ...(everyMs === undefined ? {} : { everyMs }),
+  });
+}
+
+/** Where this machine reaches its own listener. */
+function loopbackOf(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  return { host: host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port: Number(port) };
 }
 
 async function issuerKeys({ jwksFile, jwksUrl, caFile }: TokenIssuer, log: Log): Promise<IssuerKeys> {

@@ -10,8 +10,11 @@ import { startKubernetes, type KubernetesServer } from '../../platform/kubernete
 import { silentLog } from '../../platform/log';
 import { issueCa, issueLeaf } from '../../webhook/certificates/issue';
 import { managedCertificates, type CertificateManager, type ManagedOptions } from '../../webhook/certificates/managed';
+import { serveWebhook } from '../../webhook/main';
 import { certificateFromFiles, type CertificateSource } from '../../webhook/server/certificate';
 import { listen, type Listener } from '../../webhook/server/listener';
+import { newTestSigner } from '../kit/signing';
+import { prepared, untilReady, webhookFiles } from '../kit/webhook';
 
 const servername = 'webhook.meshwright.svc';
 const minute = 60_000;
@@ -286,4 +289,71 @@ describe('certificates on a real API server', () => {
     },
     2 * minute,
   );
+
+  test('the webhook as a whole: its own certificate is trusted where it was not said, pods get their sidecar, and readiness is the handshake', async () => {
+    await prepared(server, []);
+    const signer = await newTestSigner();
+    const files = await webhookFiles(dir, { environments: { prod: { keys: [signer.jwk], generationFloor: 0 } } }, server.kubeconfig);
+    const { certificate: _files, ...config } = files.config;
+    const webhook = await serveWebhook(
+      {
+        ...config,
+        managedCertificate: { secret: secret.name, dnsNames: [servername, 'localhost'] },
+        injection: {
+          image: 'registry.test/meshwright:1',
+          imagePullPolicy: 'IfNotPresent',
+          trustDomain: 'mesh.test',
+          controlPlane: { host: 'control-plane.meshwright.svc', port: 15010 },
+          ca: { host: 'ca.meshwright.svc', port: 15011 },
+        },
+      },
+      { log: silentLog, lookEveryMs: 50 },
+    );
+    closers.push(() => webhook.close());
+    await untilReady(webhook);
+    const { port } = new URL(webhook.url);
+    await kube.create(resources.mutatingWebhooks, {
+      metadata: { name: 'meshwright' },
+      webhooks: [
+        {
+          name: 'inject.meshwright.dev',
+          clientConfig: { url: `https://localhost:${port}/inject` },
+          rules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], operations: ['CREATE'] }],
+          namespaceSelector: { matchLabels: { reviewed: 'yes' } },
+          admissionReviewVersions: ['v1'],
+          sideEffects: 'None',
+          reinvocationPolicy: 'IfNeeded',
+          failurePolicy: 'Fail',
+        },
+      ],
+    });
+    const pod = (spec: object): Promise<KubeObject> =>
+      kube.create(
+        resources.pods,
+        {
+          metadata: { name: 'front', namespace: 'reviewed', labels: { app: 'front', 'meshwright.dev/inject': 'true' } },
+          spec: { serviceAccountName: 'front', containers: [{ name: 'app', image: 'registry.test/front:1' }], ...spec },
+        },
+        { dryRun: true },
+      );
+    await until(() =>
+      pod({}).then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect(Object((await pod({}))['spec']).initContainers[0]).toMatchObject({ name: 'meshwright-proxy', restartPolicy: 'Always' });
+    await expect(pod({ hostNetwork: true })).rejects.toMatchObject({ status: 422, message: expect.stringContaining('MW8103') });
+    await kube.patch(
+      resources.secrets,
+      secret,
+      { data: { 'tls.crt': Buffer.from(foreign.certificate).toString('base64') } },
+      { type: 'merge' },
+    );
+    await until(async () => !(await fetch(`${webhook.adminUrl}/readyz`)).ok);
+    expect(await (await fetch(`${webhook.adminUrl}/readyz`)).text()).toContain(
+      '[-] certificate: Secret meshwright/webhook-certificates is not what',
+    );
+    expect(Object((await pod({}))['spec']).initContainers).toHaveLength(1);
+  });
 });

@@ -116,6 +116,7 @@ export async function managedCertificates(options: ManagedOptions): Promise<Cert
     if (!stop.signal.aborted) log.error({ err: error }, 'the certificates are looked after no more');
   });
   return {
+    decidesReadiness: true,
     current() {
       if (held === null) throw new Error('internal: no certificate');
       return { cert: held.leaf.certificate, key: held.leaf.key, caBundle: bundleOf(held), notAfter: held.leaf.notAfter };

@@ -14,8 +14,12 @@ export interface CertificateSource {
   current(): CertificatePair;
   /** Told of each new pair, which is good as it is. */
   onChange(listener: (pair: CertificatePair) => void): void;
-  /** Why the newest cannot be served; null while it can. */
+  /** Why the newest cannot be served, or the API server would not take what is; null while all is well. */
   problem(): string | null;
+  /** Whether the server is not ready while there is a problem. Default: it is told only. */
+  readonly decidesReadiness?: boolean;
+  /** Told where the server listens, for a source that asks it. */
+  listensAt?(place: { readonly host: string; readonly port: number }): void;
   close(): void;
 }
 
