@@ -2,7 +2,7 @@
  * What the cluster says before Pulumi is asked. The Kubernetes provider takes several refusals for success in a preview (Forbidden, a namespace that is not
  * there, an API that does not answer) and falls back to what was declared; so every write is tried here first, as a dry run that admission sees.
  */
-import { meshNamespace, releaseResource, resourceName, signedReleaseOf } from '../../core/bundle/custom-resource';
+import { meshNamespace, releaseFits, releaseResource, resourceName, signedReleaseOf } from '../../core/bundle/custom-resource';
 import type { Bundle } from '../../core/bundle/bundle';
 import { objectName, type SignedObject, type SignedRelease } from '../../core/bundle/objects';
 import { objectResources, partName, partOf, signedObjectIn } from '../../core/bundle/parts';
@@ -62,6 +62,8 @@ export async function judge(
   deployerToken?: string,
 ): Promise<readonly Diagnostic[]> {
   const { release } = bundle.release;
+  const tooBig = releaseFits(bundle.release);
+  if (tooBig.length > 0) return tooBig;
   const diagnostics: Diagnostic[] = [];
   const attempt = async (kind: keyof typeof byKind, what: string, object: KubeObject): Promise<void> => {
     try {
