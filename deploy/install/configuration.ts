@@ -26,12 +26,20 @@ const configurations: { readonly [server in Server]: (values: InstallValues) => 
     ca: { address: `${host('ca')}:${ports.ca}`, trustFile: `${paths.run}/ca/${trustConfigMap.key}` },
     tokenFile: `${paths.token}/token`,
   }),
-  webhook: ({ environment, deployers, image, webhook }) => ({
+  webhook: ({ environment, trustDomain, deployers, image, imagePullPolicy, webhook }) => ({
     ...webhook.settings,
+    managedCertificate: { secret: shared.webhookCertificates },
     environment,
     trustFile,
     deployers,
-    meshImages: [image],
+    // Whether it is asked to inject is the mutating configuration's to say.
+    injection: {
+      image,
+      imagePullPolicy,
+      trustDomain,
+      controlPlane: { host: host('control-plane'), port: ports.xds },
+      ca: { host: host('ca'), port: ports.ca },
+    },
     listen: { host: everywhere, port: ports.webhook },
     admin: { host: everywhere, port: ports.admin },
     configurationName: installationName,

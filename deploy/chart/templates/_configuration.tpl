@@ -9,7 +9,7 @@
 {"admin":{"host":"0.0.0.0","port":15014},"adminTokenFile":"/run/meshwright/admin/token","ca":{"address":"ca.meshwright.svc:15011","trustFile":"/run/meshwright/ca/trust.pem"},"environment":{{ .Values.environment | mustToRawJson }},"kubernetes":{"namespace":"meshwright"},"listen":{"host":"0.0.0.0","port":15010},"tokenFile":"/var/run/secrets/meshwright.dev/token/token","trustDomain":{{ .Values.trustDomain | mustToRawJson }},"trustFile":"/etc/meshwright-trust/trust.json"}{{ "\n" }}
 {{- end }}
 {{- define "meshwright.webhook-config.config.fixed" -}}
-{"admin":{"host":"0.0.0.0","port":15014},"configurationName":"meshwright","deployers":{{ .Values.deployers | mustToRawJson }},"environment":{{ .Values.environment | mustToRawJson }},"listen":{"host":"0.0.0.0","port":9443},"meshImages":[{{ .Values.image | mustToRawJson }}],"trustFile":"/etc/meshwright-trust/trust.json"}
+{"admin":{"host":"0.0.0.0","port":15014},"configurationName":"meshwright","deployers":{{ .Values.deployers | mustToRawJson }},"environment":{{ .Values.environment | mustToRawJson }},"injection":{"ca":{"host":"ca.meshwright.svc","port":15011},"controlPlane":{"host":"control-plane.meshwright.svc","port":15010},"image":{{ .Values.image | mustToRawJson }},"imagePullPolicy":{{ .Values.imagePullPolicy | mustToRawJson }},"trustDomain":{{ .Values.trustDomain | mustToRawJson }}},"listen":{"host":"0.0.0.0","port":9443},"managedCertificate":{"secret":"webhook-certificates"},"trustFile":"/etc/meshwright-trust/trust.json"}
 {{- end }}
 {{- define "meshwright.webhook-config.config" -}}
 {{ mustMergeOverwrite (deepCopy .Values.webhook.settings) (include "meshwright.webhook-config.config.fixed" . | mustFromJson) | mustToRawJson }}{{ "\n" }}
