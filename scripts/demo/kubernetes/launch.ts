@@ -10,13 +10,17 @@ import { supervise, type Supervised, type Supervisor } from '../../../cli/up/sup
 import { generateKeys } from '../../../compiler/sign';
 import { meshNamespace } from '../../../core/bundle/custom-resource';
 import type { RolloutStatus } from '../../../core/bundle/status';
+import { apiVersion } from '../../../core/bundle/objects';
 import { principalOf } from '../../../core/mesh/ids';
+import { ports as installPorts } from '../../../deploy/install/names';
+import type { KubernetesObject } from '../../../deploy/install/object';
 import { defaultValues, type InstallValues } from '../../../deploy/install/values';
 import { freePorts } from '../../../platform/ports';
 import { instanceIdOf } from '../../../runtime-proxy/ca/spiffe';
-import { startBalancer, type Balancer } from './balancer';
-import { installation, podsOf, type DemoCluster } from './cluster';
-import { runningStatus, type ClusterLayout, type PodPlan } from './layout';
+import { issueCa, issueLeaf } from '../../../webhook/certificates/issue';
+import { startBalancer, type Backend, type Balancer } from './balancer';
+import { installation, lastLine, podsOf, type DemoCluster } from './cluster';
+import { endpointsOf, runningStatus, type ClusterLayout, type PodPlan } from './layout';
 import type { Cleanup } from '../set-up';
 
 export interface ClusterMesh extends Pick<
@@ -41,6 +45,8 @@ export interface ClusterLaunch {
 }
 
 const loopback = '127.0.0.1';
+const day = 86_400_000;
+const webhookReplicas = ['webhook-1', 'webhook-2'] as const;
 const controlPlaneReplicas = ['control-plane-1', 'control-plane-2'] as const;
 
 /** Starts everything and waits until the servers are ready; proxies and the first release come by themselves. */
@@ -52,7 +58,7 @@ export async function launchCluster(launch: ClusterLaunch): Promise<ClusterMesh>
   const parts = new Parts(launch, supervisor);
 
   const values = await parts.keysAndValues();
-  const { first } = installation(values);
+  const { first, last } = installation(values);
   await cluster.apply(first);
   await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
   await cluster.apply([...layout.objects, ...podsOf(values, 'control-plane', controlPlaneReplicas)]);
@@ -61,6 +67,11 @@ export async function launchCluster(launch: ClusterLaunch): Promise<ClusterMesh>
   const ca = await parts.startCa();
   const plane = await parts.startControlPlanes(ca);
   say('the CA, the signer and two control planes are up');
+  const webhooks = await parts.startWebhooks(values);
+  await cluster.apply([endpointsOf('webhook', layout.address, { name: 'https', number: webhooks.address.port })]);
+  await cluster.apply(webhooks.trusted(last));
+  await refusing(cluster);
+  say('two webhooks are up, and the API server asks them: without their word nothing of ours gets in (failurePolicy: Fail)');
   await createPods(cluster, layout);
   const agents = await Promise.all(layout.pods.map((pod) => parts.startAgent(pod, ca, plane.xds)));
   say(`${layout.pods.length} pods are created, and as many agents are starting their Envoys`);
@@ -75,7 +86,7 @@ export async function launchCluster(launch: ClusterLaunch): Promise<ClusterMesh>
     hookUrl: `${loop.url}/hooks/push`,
     hookSecret: parts.hookSecret,
     controlPlanes: plane.processes,
-    webhooks: [],
+    webhooks: webhooks.processes,
     ca: { address: ca.address, trustFile: ca.trustFile },
     rollout: async () => {
       const token = (await readFile(parts.at('control-plane-token'), 'utf8')).trim();
@@ -89,6 +100,25 @@ export async function launchCluster(launch: ClusterLaunch): Promise<ClusterMesh>
       await parts.startLoop(plane.admin, { pulumi: launch.pulumi, ...change }, loop.port);
     },
   };
+}
+
+/** Waits until the API server asks the webhook: it learns of a configuration a moment after it is written. */
+async function refusing({ kubectl }: DemoCluster): Promise<void> {
+  const unsigned = {
+    apiVersion,
+    kind: 'AdmissionRules',
+    metadata: { namespace: meshNamespace, name: 'rules.000000000000' },
+    spec: { environment: 'none', trustDomain: 'none' },
+    proof: { environment: 'none', name: 'rules', digest: `sha256:${'0'.repeat(64)}`, jws: 'a.b.c' },
+  };
+  let said = '';
+  for (let turn = 0; turn < 100; turn += 1) {
+    const { stderr } = await kubectl(['create', '--dry-run=server', '-f', '-'], { objects: [unsigned] });
+    said = lastLine(stderr);
+    if (said.includes('MW8')) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`the API server does not ask the webhook: ${said || 'it let an unsigned object in'}`);
 }
 
 /** Pods with the status that a kubelet would write. */
@@ -231,6 +261,61 @@ class Parts {
     cleanup.add(() => xds.close());
     cleanup.add(() => admin.close());
     return { xds, admin, processes };
+  }
+
+  async startWebhooks(values: InstallValues): Promise<{
+    readonly address: Balancer;
+    readonly processes: readonly Supervised[];
+    /** The webhook configurations with what the API server is to verify the webhook by. */
+    trusted(objects: readonly KubernetesObject[]): readonly KubernetesObject[];
+  }> {
+    const { environment, trustDomain, cluster, cleanup, layout } = this.launch;
+    const ca = await issueCa(Date.now(), day);
+    const leaf = await issueLeaf(ca, [`webhook.${meshNamespace}.svc`], Date.now(), day);
+    await this.secret('webhook.crt', leaf.certificate);
+    await this.secret('webhook.key', leaf.key);
+    const kubeconfig = await cluster.kubeconfigOf('webhook');
+    const ports = [...(await freePorts(webhookReplicas.length * 2))];
+    const backends: Backend[] = [];
+    const processes: Supervised[] = [];
+    for (const name of webhookReplicas) {
+      const [port = 0, admin = 0] = [ports.pop(), ports.pop()];
+      const config = await this.config(name, {
+        environment,
+        listen: { host: loopback, port },
+        admin: { host: loopback, port: admin },
+        trustFile: this.at('trust.json'),
+        deployers: values.deployers,
+        certificate: { certFile: this.at('webhook.crt'), keyFile: this.at('webhook.key') },
+        kubeconfig,
+        injection: {
+          image: values.image,
+          imagePullPolicy: values.imagePullPolicy,
+          trustDomain,
+          controlPlane: { host: `control-plane.${meshNamespace}.svc`, port: installPorts.xds },
+          ca: { host: `ca.${meshNamespace}.svc`, port: installPorts.ca },
+        },
+      });
+      const process = this.supervisor.start({ name, arguments: ['serve', 'webhook', '--config', config], restart: true });
+      await ready(`http://${loopback}:${admin}/readyz`, name, process);
+      backends.push({ host: loopback, port });
+      processes.push(process);
+    }
+    const address = await startBalancer(layout.address, backends);
+    cleanup.add(() => address.close());
+    const caBundle = Buffer.from(ca.certificate).toString('base64');
+    return {
+      address,
+      processes,
+      trusted: (objects) =>
+        objects.map((object) => ({
+          ...object,
+          webhooks: (object['webhooks'] as readonly { readonly clientConfig: object }[]).map((entry) => ({
+            ...entry,
+            clientConfig: { ...entry.clientConfig, caBundle },
+          })),
+        })),
+    };
   }
 
   async startAgent(pod: PodPlan, ca: Ca, xds: Balancer): Promise<Supervised> {
