@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import type { UniversalTarget } from '../deploy/automation';
+import type { DeployTarget } from '../deploy/automation';
 import type { DeployReport } from '../deploy/report';
 import type { AdminTarget } from '../platform/admin-client/client';
 import { UsageError, type CommandContext } from './command';
@@ -17,15 +17,15 @@ export function adminTargetOf(context: CommandContext, values: Values): AdminTar
   return { adminUrl, tokenFile: path.resolve(context.cwd, tokenFile) };
 }
 
-/** Where a bundle is deployed to, by the options that `preview`, `deploy` and `rollout rollback` share. */
-export function targetOf(context: CommandContext, values: Values, environment: string): UniversalTarget {
-  const trustFile = values.text('trust');
-  return {
-    ...adminTargetOf(context, values),
-    stateDir: path.resolve(context.cwd, values.text('stateDir') ?? '.meshwright/pulumi'),
-    stack: values.text('stack') ?? environment,
-    ...(trustFile === undefined ? {} : { trustFile: path.resolve(context.cwd, trustFile) }),
-  };
+/** Where a bundle is deployed to, by the options that `preview`, `deploy` and `rollout rollback` share: a cluster with `--kubeconfig`, else a control plane. */
+export function targetOf(context: CommandContext, values: Values, environment: string): DeployTarget {
+  const at = (file: string): string => path.resolve(context.cwd, file);
+  const [trustFile, kubeconfig, stateDir] = [values.text('trust'), values.text('kubeconfig'), values.text('stateDir')];
+  const shared = { stack: values.text('stack') ?? environment, ...(trustFile === undefined ? {} : { trustFile: at(trustFile) }) };
+  // Two kinds of target are two stacks: the one would take what the other deployed for gone.
+  return kubeconfig === undefined
+    ? { ...adminTargetOf(context, values), ...shared, stateDir: at(stateDir ?? '.meshwright/pulumi') }
+    : { kind: 'kubernetes', kubeconfig: at(kubeconfig), ...shared, stateDir: at(stateDir ?? '.meshwright/pulumi-kubernetes') };
 }
 
 /** Prints what a preview or an update came to. */

@@ -14,10 +14,18 @@ const keyFile: OptionSpec = { flags: '--key-file <file>', summary: 'the private 
 const trustFile: OptionSpec = { flags: '--trust <file>', summary: 'the trust root: public keys only', default: 'trust.json' };
 const target: readonly OptionSpec[] = [
   ...admin,
-  { flags: '--state-dir <dir>', summary: 'where Pulumi keeps its state (default: .meshwright/pulumi)' },
+  {
+    flags: '--state-dir <dir>',
+    summary: 'where Pulumi keeps its state (default: .meshwright/pulumi; of a cluster, .meshwright/pulumi-kubernetes)',
+  },
   { flags: '--stack <name>', summary: 'the Pulumi stack (default: the environment)' },
   { flags: '--trust <file>', summary: 'verify the whole bundle against this trust root first' },
 ];
+
+const cluster: OptionSpec = {
+  flags: '--kubeconfig <file>',
+  summary: 'deploy to the cluster of this kubeconfig instead of a control plane',
+};
 
 export const verbs: readonly Verb[] = [
   {
@@ -190,14 +198,18 @@ export const verbs: readonly Verb[] = [
     name: 'preview',
     summary: "the semantic diff, and Pulumi's preview below it",
     arguments: [{ name: 'bundle', summary: "a signed bundle's folder", required: true }],
-    options: [...target, { flags: '--since <commit>', summary: 'print who gains or loses what since this commit' }],
+    options: [...target, cluster, { flags: '--since <commit>', summary: 'print who gains or loses what since this commit' }],
     load: () => import('./commands/preview.js'),
   },
   {
     name: 'deploy',
     summary: 'roll a signed bundle out with Pulumi and wait for its convergence',
     arguments: [{ name: 'bundle', summary: "a signed bundle's folder", required: true }],
-    options: [...target],
+    options: [
+      ...target,
+      cluster,
+      { flags: '--deployer-token-file <file>', summary: "the OIDC token of the CI job that deploys, for a cluster's admission" },
+    ],
     load: () => import('./commands/deploy.js'),
   },
   {
