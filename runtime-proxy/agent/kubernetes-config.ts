@@ -53,6 +53,6 @@ export function agentConfigFrom(environment: Environment): AgentConfig {
     ...(drainMs === undefined ? {} : { drainMs }),
     ...(envoyLogLevel === '' ? {} : { envoyLogLevel }),
   };
-  if (wrong.length > 0) throw new Error(`${wrong.join('; ')}: \`--kubernetes\` is for the sidecar that the webhook puts in`);
+  if (wrong.length > 0) throw new Error(`${[...new Set(wrong)].join('; ')}: \`--kubernetes\` is for the sidecar that the webhook puts in`);
   return config;
 }

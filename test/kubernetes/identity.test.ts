@@ -7,6 +7,9 @@ import { Client, status } from '@grpc/grpc-js';
 import { kubeFromFile, resources, type Kube, type KubeObject } from '../../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
 import { silentLog } from '../../platform/log';
+import { freePorts } from '../../platform/ports';
+import { agentConfigFrom } from '../../runtime-proxy/agent/kubernetes-config';
+import { runAgent } from '../../runtime-proxy/agent/main';
 import { newKeyAndCsr } from '../../runtime-proxy/ca/authority';
 import { serveCa, type CaConfig, type RunningCa } from '../../runtime-proxy/ca/main';
 import { caMethods, type CertificateAnswer } from '../../runtime-proxy/ca/protocol';
@@ -233,6 +236,37 @@ describe('identities of pods', () => {
     await away.close();
     expect((await enrol(token)).code).toBe('OK');
   });
+  test('the agent of a pod, by nothing but its environment: it enrols, keeps the token, and starts anew in the same folder', async () => {
+    const token = await tokenOf(await pod('front-2'));
+    const tokenFile = join(dir, 'token');
+    await fs.writeFile(tokenFile, token);
+    const runDir = join(dir, 'run');
+    const environment = {
+      POD_NAME: 'front-2',
+      POD_NAMESPACE: 'shop',
+      POD_IP: '127.0.0.1',
+      MESHWRIGHT_WORKLOAD: 'shop/front',
+      MESHWRIGHT_TRUST_DOMAIN: 'mesh.test',
+      MESHWRIGHT_CONTROL_PLANE: '127.0.0.1:1',
+      MESHWRIGHT_CA: ca.address,
+      MESHWRIGHT_TRUST_FILE: ca.trustFile,
+      MESHWRIGHT_TOKEN_FILE: tokenFile,
+      MESHWRIGHT_RUN_DIR: runDir,
+      MESHWRIGHT_HEALTH_PORT: String((await freePorts(1))[0]),
+      MESHWRIGHT_DRAIN_MS: '1',
+    };
+    for (let start = 0; start < 2; start += 1) {
+      const agent = await runAgent(agentConfigFrom(environment), { log: silentLog });
+      expect(agent.instance).toBe('front-2.shop');
+      expect(agent.envoyPid()).not.toBeNull();
+      expect((await fetch(`${agent.adminUrl}/healthz`)).status).toBe(200);
+      // Without a control plane there was never a configuration: the application is not to start yet.
+      expect((await fetch(`${agent.adminUrl}/readyz`)).status).toBe(503);
+      await agent.rotate();
+      await agent.close();
+      expect(await fs.readFile(tokenFile, 'utf8')).toBe(token);
+    }
+  }, 120_000);
   const brokenKubeconfig = async (): Promise<string> => {
     const file = join(dir, 'nowhere.kubeconfig');
     await fs.writeFile(file, (await fs.readFile(server.kubeconfig, 'utf8')).replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1'));
