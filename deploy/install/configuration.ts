@@ -62,6 +62,7 @@ const configurations: { readonly [server in Server]: (values: InstallValues) => 
     trustFile,
     listen: { host: everywhere, port: ports.gitops },
     target: {
+      kind: 'kubernetes',
       adminUrl: `http://${host('control-plane')}:${ports.admin}`,
       tokenFile: `${paths.run}/admin/token`,
       stateDir: `${paths.state}/pulumi`,

@@ -4,7 +4,7 @@
  */
 import { meshNamespace } from '../../core/bundle/custom-resource';
 import { trustConfigMap } from '../../core/mesh/pod';
-import { entryNames, inMesh, installationName, ofCluster, shared, type Server } from './names';
+import { inMesh, installationName, ofCluster, shared, type Server } from './names';
 import type { KubernetesObject } from './object';
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
@@ -86,7 +86,8 @@ export const permissions: readonly Permission[] = [
     scope: 'cluster',
     apiGroup: 'apiextensions.k8s.io',
     resource: 'customresourcedefinitions',
-    verbs: follow,
+    names: ['gateways.gateway.networking.k8s.io'],
+    verbs: ['get', ...follow],
     why: 'the version of Gateway API',
   },
   ...(['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'] as const).map((resource): Permission => ({
@@ -95,7 +96,7 @@ export const permissions: readonly Permission[] = [
     apiGroup: 'admissionregistration.k8s.io',
     resource,
     names: [installationName],
-    verbs: ['get', ...follow, 'patch'],
+    verbs: ['get', 'patch'],
     why: 'the CA bundle that it is verified by, and whether it fails closed',
   })),
   { server: 'webhook', scope: 'namespace', apiGroup: '', resource: 'secrets', verbs: ['create'], why: 'its first certificate' },
@@ -147,15 +148,32 @@ export const permissions: readonly Permission[] = [
     why: 'the roots, in every namespace',
   },
 
-  // The loop deploys as any deployer does; admission decides.
-  ...(['serviceconfigs', 'proxyconfigs', 'admissionrules', 'releases'] as const).map((resource): Permission => ({
+  // The loop deploys as any deployer does; admission decides. Pulumi's provider lists and watches what it waits for.
+  ...(['serviceconfigs', 'proxyconfigs'] as const).map((resource): Permission => ({
     server: 'gitops',
     scope: 'cluster',
     apiGroup: ours,
     resource,
-    verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
-    why: "Pulumi's preview, update, refresh and removal",
+    verbs: ['get', ...follow, 'create', 'patch', 'delete'],
+    why: 'objects of a release, wherever their services are',
   })),
+  {
+    server: 'gitops',
+    scope: 'namespace',
+    apiGroup: ours,
+    resource: 'admissionrules',
+    verbs: ['get', ...follow, 'create', 'patch', 'delete'],
+    why: 'objects of a release',
+  },
+  {
+    server: 'gitops',
+    scope: 'namespace',
+    apiGroup: ours,
+    resource: 'releases',
+    // Never deleted: the live one is changed in place.
+    verbs: ['get', ...follow, 'create', 'patch'],
+    why: 'the release, and how far it is',
+  },
 ];
 
 /** Roles and bindings of one server: a ClusterRole for what is cluster-wide, a Role in our namespace for the rest; none that would be empty. */
@@ -189,6 +207,3 @@ export function rolesOf(server: Server, rows: readonly Permission[] = permission
         ]),
   ];
 }
-
-/** Names of entries by which a leftover or foreign configuration is known as ours. */
-export const ourEntryNames: readonly string[] = Object.values(entryNames);

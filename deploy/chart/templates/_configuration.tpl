@@ -15,7 +15,7 @@
 {{ mustMergeOverwrite (deepCopy .Values.webhook.settings) (include "meshwright.webhook-config.config.fixed" . | mustFromJson) | mustToRawJson }}{{ "\n" }}
 {{- end }}
 {{- define "meshwright.gitops-config.config.fixed" -}}
-{"environment":{{ .Values.environment | mustToRawJson }},"listen":{"host":"0.0.0.0","port":8080},"signerSocket":"/run/meshwright/sockets/signer/signer.sock","stateDir":"/var/lib/meshwright/gitops","target":{"adminUrl":"http://control-plane.meshwright.svc:15014","stack":{{ .Values.environment | mustToRawJson }},"stateDir":"/var/lib/meshwright/pulumi","tokenFile":"/run/meshwright/admin/token"},"trustFile":"/etc/meshwright-trust/trust.json"}
+{"environment":{{ .Values.environment | mustToRawJson }},"listen":{"host":"0.0.0.0","port":8080},"signerSocket":"/run/meshwright/sockets/signer/signer.sock","stateDir":"/var/lib/meshwright/gitops","target":{"adminUrl":"http://control-plane.meshwright.svc:15014","kind":"kubernetes","stack":{{ .Values.environment | mustToRawJson }},"stateDir":"/var/lib/meshwright/pulumi","tokenFile":"/run/meshwright/admin/token"},"trustFile":"/etc/meshwright-trust/trust.json"}
 {{- end }}
 {{- define "meshwright.gitops-config.config" -}}
 {{ mustMergeOverwrite (deepCopy .Values.gitops.settings) (include "meshwright.gitops-config.config.fixed" . | mustFromJson) | mustToRawJson }}{{ "\n" }}
