@@ -120,7 +120,6 @@ export function addWire(server: Server, plane: Plane, log: Log, now: () => numbe
         if (request.responseNonce !== '') {
           const error = request.errorDetail === undefined ? null : request.errorDetail.message || 'no reason given';
           if (link.answer(type, request.responseNonce, error)) plane.nacked(peer.instance, error ?? '');
-          else plane.touch();
         }
         link.subscribe(
           type,
@@ -128,6 +127,8 @@ export function addWire(server: Server, plane: Plane, log: Log, now: () => numbe
           request.resourceNamesUnsubscribe,
           new Map(Object.entries(request.initialResourceVersions).map(([name, version]) => [name, vouched ? version : ''])),
         );
+        // Who comes back with everything is sent nothing, and answers nothing: what it asks for is the news.
+        plane.touch();
       }),
     );
     raw.on('end', () => (leave(), raw.end()));

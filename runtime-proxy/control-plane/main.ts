@@ -9,7 +9,7 @@ import { createMetrics } from '../../platform/metrics';
 import { holdIdentity, type Svid } from '../ca/client';
 import { controlPlanePrincipal } from '../ca/spiffe';
 import type { KubernetesConfig } from '../kubernetes/cluster';
-import { adminToken, serveAdmin } from '../rpc/admin-http';
+import { adminToken, serveAdmin, type AdminServer } from '../rpc/admin-http';
 import { serverCredentials } from '../rpc/credentials';
 import { bind, createServer, stopServer } from '../rpc/server';
 import { addWire } from './ads';
@@ -72,6 +72,7 @@ export async function serveControlPlane(
     proxies: metrics.gauge({ name: 'meshwright_control_plane_proxies', help: 'Proxies connected.' }),
     generation: metrics.gauge({ name: 'meshwright_control_plane_generation', help: 'Generation of the live release.' }),
     state: metrics.gauge({ name: 'meshwright_control_plane_rollout', help: '1 for the state the roll-out is in.', labels: ['state'] }),
+    leads: metrics.gauge({ name: 'meshwright_control_plane_leads', help: '1 while this replica, of several, is the one that decides.' }),
     damaged: metrics.gauge({ name: 'meshwright_control_plane_damaged_state', help: 'Files of the state that are not served.' }),
   };
   const watchers = new Set<(status: RolloutStatus) => void>();
@@ -132,7 +133,22 @@ export async function serveControlPlane(
           clock: systemClock,
         })
       : null;
+  const watch = (listener: (status: RolloutStatus) => void): (() => void) => {
+    watchers.add(listener);
+    return () => void watchers.delete(listener);
+  };
+  const routes = adminRoutes({
+    environment: config.environment,
+    trustFile: config.trustFile,
+    ...{ plane, metrics, now, watch },
+    ready: () => listening && holder.current().notAfter > now() && sources.isSynced(),
+    byApi: config.kubernetes !== undefined,
+    elsewhere: () => (peers === null || leadership?.leads() ? null : peers.ask),
+  });
+  let listening = false;
+  let admin: AdminServer | null = null;
   const close = async (): Promise<void> => {
+    await admin?.close();
     peers?.close();
     await plane.close();
     await sources.close();
@@ -140,37 +156,18 @@ export async function serveControlPlane(
     await stopServer(server, 200);
   };
   try {
-    await sources.drive(plane, () => peers?.leaderChanged());
-    const port = await bind(server, config.listen.host, config.listen.port, credentials.credentials);
-    const watch = (listener: (status: RolloutStatus) => void): (() => void) => {
-      watchers.add(listener);
-      return () => void watchers.delete(listener);
-    };
-    const routes = adminRoutes({
-      environment: config.environment,
-      trustFile: config.trustFile,
-      plane,
-      metrics,
-      now,
-      ready: () => holder.current().notAfter > now() && sources.isSynced(),
-      byApi: config.kubernetes !== undefined,
-      elsewhere: () => (peers === null || leadership?.leads() ? null : peers.ask),
-      watch,
+    // Probes are answered from the beginning; proxies come once it is known what they are to have.
+    admin = await serveAdmin(config.admin, await adminToken(config.adminTokenFile), routes, log);
+    await sources.drive(plane, () => {
+      counters.leads.set(leadership?.leads() ? 1 : 0);
+      peers?.leaderChanged();
     });
-    const admin = await serveAdmin(config.admin, await adminToken(config.adminTokenFile), routes, log);
+    const port = await bind(server, config.listen.host, config.listen.port, credentials.credentials);
+    listening = true;
     plane.touch();
     const xdsAddress = `${config.listen.host}:${port}`;
     log.info({ xds: xdsAddress, admin: admin.url, generation: store.live()?.signed.release.generation ?? 0 }, 'the control plane is up');
-    return {
-      adminUrl: admin.url,
-      xdsAddress,
-      status: () => plane.status,
-      failed: holder.lapsed,
-      async close() {
-        await admin.close();
-        await close();
-      },
-    };
+    return { adminUrl: admin.url, xdsAddress, status: () => plane.status, failed: holder.lapsed, close };
   } catch (error) {
     await close();
     throw error;

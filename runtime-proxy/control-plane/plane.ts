@@ -446,6 +446,12 @@ export class Plane {
         for (const { name, version } of resources.values()) wanted.add(`${type}/${name}/${version}`);
     }
     if (this.#maker.size > 2 * wanted.size + 1000) this.#maker.prune(wanted);
+    // Instances come and go: what is known of one that nobody knows any more is forgotten.
+    let forgotten = false;
+    for (const [name, { link, report }] of this.#entries)
+      if (link === null && report === null && !this.#byId.has(name) && !this.store.seen().has(name))
+        forgotten = this.#entries.delete(name) || forgotten;
+    if (forgotten) for (const set of this.#sets.values()) this.#maker.forget(set, this.#byId);
   }
 
   #noteSeen(proven: readonly PeerIdentity[]): void {

@@ -163,6 +163,12 @@ export class ResourceMaker {
     return { resources, hosts };
   }
 
+  /** Forgets what was made for instances that are not there any more. */
+  forget(set: ObjectSet, instances: ReadonlyMap<string, Instance>): void {
+    const ofSet = this.#parts.get(set);
+    for (const [key, { instance }] of ofSet ?? []) if (!instances.has(instance.id)) ofSet?.delete(key);
+  }
+
   /** Forgets what nobody wants any more. */
   prune(wanted: ReadonlySet<string>): void {
     for (const key of this.#encoded.keys()) if (!wanted.has(key)) this.#encoded.delete(key);

@@ -4,11 +4,13 @@ import { meshNamespace } from '../../core/bundle/custom-resource';
 import type { RolloutStatus } from '../../core/bundle/status';
 import type { TrustRoot } from '../../core/bundle/trust';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { canonicalJson } from '../../core/lib/json';
 import { systemClock } from '../../platform/clock';
 import type { Log } from '../../platform/log';
 import { kubeFromFile, kubeInCluster, resources, type Kube } from '../../platform/kube';
 import type { Plane } from '../control-plane/plane';
 import { RemoteProxies } from '../control-plane/remote';
+import type { Inventory } from '../inventory';
 import { inventoryOf } from './inventory';
 import { holdLease, type HeldLease } from './lease';
 import { principalOfPod, type MeshPod } from './pod';
@@ -103,9 +105,9 @@ export async function openCluster(config: KubernetesConfig, options: ClusterOpti
         plane.touch();
       };
       store.onChange(() => plane.touch());
-      stopPlaces = await followPlaces(kube, options, (pods, set) => {
-        noteProven(plane, pods, options.trustDomain, clock.now() + (config.svidLifetimeMs ?? hour));
-        set(plane);
+      stopPlaces = await followPlaces(kube, options, (pods, inventory) => {
+        noteProven(plane, remote, pods, options.trustDomain, clock.now() + (config.svidLifetimeMs ?? hour));
+        if (inventory !== null) plane.setInventory(inventory);
       });
       onLeader();
     },
@@ -123,21 +125,28 @@ export async function openCluster(config: KubernetesConfig, options: ClusterOpti
 async function followPlaces(
   kube: Kube,
   { say, log }: ClusterOptions,
-  onChange: (pods: readonly MeshPod[], set: (plane: Plane) => void) => void,
+  onChange: (pods: readonly MeshPod[], inventory: Inventory | null) => void,
 ): Promise<() => void> {
   let timer: NodeJS.Timeout | null = null;
   let said = new Set<string>();
+  let before = '';
+  let tookMs = 0;
   let ready = false;
   const look = (): void => {
     timer = null;
+    const started = performance.now();
     const [pods, services, slices] = followers.map((one) => one.items().values());
     const { inventory, pods: known, diagnostics } = inventoryOf({ pods: pods ?? [], services: services ?? [], slices: slices ?? [] });
     for (const diagnostic of diagnostics) if (!said.has(diagnostic.message)) say(diagnostic);
     said = new Set(diagnostics.map(({ message }) => message));
-    onChange(known, (plane) => plane.setInventory(inventory));
+    // Most changes of a pod's status say nothing of where it is.
+    const text = canonicalJson(inventory);
+    onChange(known, text === before ? null : inventory);
+    before = text;
+    tookMs = performance.now() - started;
   };
   const changed = (): void => {
-    if (ready) timer ??= setTimeout(look, gatherMs);
+    if (ready) timer ??= setTimeout(look, Math.max(gatherMs, 3 * tookMs));
   };
   const onTrouble = (error: Error): void =>
     log.warn({ reason: error.message }, 'the Kubernetes API cannot be followed: what is known to run stays');
@@ -152,16 +161,20 @@ async function followPlaces(
 }
 
 /**
- * Whom nobody here has seen, and who may serve all the same: a pod that has a token to prove itself with and is ready has proved itself (ADR 0105), and so has
- * one that the decision in force counts among the expected.
+ * Whom nobody here has seen, and who may serve all the same (ADR 0105): a pod that has a token to prove itself with and is ready has proved itself, and so has
+ * one that the decision in force counts among the expected. Whose pod is gone serves nothing any more.
  */
-function noteProven(plane: Plane, pods: readonly MeshPod[], trustDomain: string, notAfter: number): void {
+function noteProven(plane: Plane, remote: RemoteProxies, pods: readonly MeshPod[], trustDomain: string, notAfter: number): void {
   const expected = new Set(plane.store.live()?.progress.expected.map(({ instance }) => instance));
   const seen = plane.store.seen();
-  const proven = pods.filter((pod) => !seen.has(pod.id) && (expected.has(pod.id) || (pod.injected && pod.ready)));
-  if (proven.length === 0) return;
-  const added = proven.map((pod) => [pod.id, { workload: pod.workload, principal: principalOfPod(pod, trustDomain), notAfter }] as const);
-  void plane.store.setSeen(new Map([...seen, ...added]));
+  const there = new Set([...pods.map(({ id }) => id), ...plane.local().map(({ instance }) => instance), ...remote.instances()]);
+  const kept = [...seen].filter(([instance]) => there.has(instance));
+  const added = pods
+    .filter((pod) => !seen.has(pod.id) && (expected.has(pod.id) || (pod.injected && pod.ready)))
+    .map((pod) => [pod.id, { workload: pod.workload, principal: principalOfPod(pod, trustDomain), notAfter }] as const);
+  if (added.length === 0 && kept.length === seen.size) return;
+  void plane.store.setSeen(new Map([...kept, ...added]));
+  plane.touch();
 }
 
 /** An address that others reach: of a host that listens everywhere, its first one that is not loopback. */

@@ -48,6 +48,13 @@ export interface ClusterStore extends Store {
   close(): Promise<void>;
 }
 
+/** The Release in one state of what is signed of it. */
+interface Judged {
+  readonly key: string;
+  /** null: it does not verify. */
+  readonly signed: SignedRelease | null;
+  readonly why: string;
+}
 interface Believed {
   /** Of the resource, or of each of its parts. */
   readonly version: string;
@@ -70,6 +77,7 @@ export function followStore(kube: Kube, config: ClusterStoreConfig): ClusterStor
   let seen: ReadonlyMap<string, Seen> = new Map();
   let status: RolloutStatus | null = null;
   let trustKey = '';
+  let judged: Judged | null = null;
   /** The writer that has put its name into the Release: it need not do so again. */
   let claimed: string | null = null;
   const listeners = new Set<() => void>();
@@ -160,17 +168,14 @@ export function followStore(kube: Kube, config: ClusterStoreConfig): ClusterStor
       standing = { kind: 'refused', why };
       say(`Release ${keyOf(item)}`, `${item.metadata.uid} ${item.metadata.generation}`, why);
     };
-    let signed: SignedRelease;
-    try {
-      signed = signedReleaseOf(item);
-    } catch (error) {
-      return refuse(error instanceof FormError ? error.message : 'it cannot be read');
-    }
-    const { value, diagnostics } = await verifyReleaseSignature(signed, trust);
-    if (!value) return refuse(diagnostics[0]?.message ?? 'it does not verify');
-    if (value.release.environment !== environment)
-      return refuse(enforce.otherEnvironment({ given: value.release.environment, served: environment }).message);
+    // What was signed changes with the generation; every decision writes the status, and leaves it.
+    const key = `${item.metadata.uid} ${item.metadata.generation} ${trustKey}`;
+    if (judged?.key !== key) judged = { key, ...(await verifiedRelease(item, trust)) };
+    const { signed } = judged;
+    if (signed === null) return refuse(judged.why);
     const persisted = progressIn(item, signed);
+    if (live !== null && live.signed.digest !== signed.digest && signed.release.generation <= live.signed.release.generation)
+      return refuse(olderThan(live, signed)); // whatever its status says
     if (persisted === null && live?.signed.digest !== signed.digest) {
       const why = await unfit(signed, progressDigest(item), trust);
       if (why !== null) return refuse(why);
@@ -190,6 +195,20 @@ export function followStore(kube: Kube, config: ClusterStoreConfig): ClusterStor
     standing = { kind: 'in-force' };
     if (persisted === null) waiting = signed;
     else take({ signed, progress: persisted });
+  };
+  const verifiedRelease = async (item: KubeObject, trust: TrustRoot): Promise<Omit<Judged, 'key'>> => {
+    let signed: SignedRelease;
+    try {
+      signed = signedReleaseOf(item);
+    } catch (error) {
+      return { signed: null, why: error instanceof FormError ? error.message : 'it cannot be read' };
+    }
+    const { value, diagnostics } = await verifyReleaseSignature(signed, trust);
+    if (!value) return { signed: null, why: diagnostics[0]?.message ?? 'it does not verify' };
+    const given = value.release.environment;
+    return given === environment
+      ? { signed, why: '' }
+      : { signed: null, why: enforce.otherEnvironment({ given, served: environment }).message };
   };
   /** Whether a release may follow what is in force: why not. */
   const unfit = async (signed: SignedRelease, decided: string | null, trust: TrustRoot): Promise<string | null> => {
@@ -394,6 +413,10 @@ export function followStore(kube: Kube, config: ClusterStoreConfig): ClusterStor
   return store;
 }
 
+const olderThan = (live: Live, { release }: SignedRelease): string => {
+  const { generation } = live.signed.release;
+  return sign.generation({ generation: release.generation, expected: `${generation + 1}, one above the live one` }).message;
+};
 /** How many resources an object says it is in. */
 function partsOf(item: KubeObject): number {
   const { parts } = recordIn(item['packed']);

@@ -50,6 +50,8 @@ export interface KubernetesMesh {
   /** Creates the pod with a status as the kubelet writes it, and the application that stands in it. */
   createPod(spec: PodSpec): Promise<void>;
   setReady(spec: PodSpec, ready: boolean): Promise<void>;
+  /** What the kubelet does at the end of a pod that was deleted. */
+  forcePodGone(spec: PodSpec): Promise<void>;
   startAgent(spec: PodSpec, controlPlane: AgentConfig['controlPlane']): Promise<RunningAgent>;
   put(object: MeshObject): Promise<void>;
   /** Puts objects (unless told not to) and a release of them that follows the live one. */
@@ -182,6 +184,9 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
     },
     async setReady({ namespace, name }, ready) {
       await kube.patch(resources.pods, { namespace, name }, { status: podStatus(ready) }, { type: 'merge', subresource: 'status' });
+    },
+    async forcePodGone({ namespace, name }) {
+      await server.kubectl(['-n', namespace, 'delete', 'pod', name, '--grace-period=0', '--force', '--ignore-not-found']);
     },
     async startAgent({ name, namespace, workload, serviceAccount }, controlPlane) {
       const identity = {

@@ -207,6 +207,19 @@ describe('two replicas', () => {
     await mesh.until('converged', ({ converged }) => converged === signed.digest);
   });
 
+  test('a pod that is gone holds nothing up: its proxy cannot come back', async () => {
+    const gone = reviews(2);
+    await mesh.agents.get(gone.name)?.close();
+    mesh.agents.delete(gone.name);
+    await mesh.kube.remove(resources.pods, { namespace: gone.namespace, name: gone.name });
+    await mesh.forcePodGone(gone);
+    const signed = await mesh.release(objectsOf(smallMesh({ timeoutMs: 4_500 })));
+    const done = await mesh.until('converged', ({ converged, proxies }) => converged === signed.digest && proxies?.total === 2);
+    expect(done.proxies).toMatchObject({ active: 2, unknown: 0 });
+    const { status, body } = await mesh.call(page, host, '/x');
+    expect([status, body]).toEqual([200, 'reviews-1 /x']);
+  });
+
   test('the API server killed and started again under traffic: nothing is noticed, and the next release converges', async () => {
     const running = load();
     await mesh.server.restart();

@@ -1,0 +1,108 @@
+import type { SignedObject } from '../../core/bundle/objects';
+import type { Digest } from '../../core/lib/digest';
+import { beginRollout } from '../../core/rollout/rollout';
+import { silentLog } from '../../platform/log';
+import { newTestSigner, signTestObject, signTestRelease, testRelease } from '../../test/kit/signing';
+import { objectsOf, page, pagePrincipal, smallMesh } from '../../test/kit/small-mesh';
+import type { Inventory } from '../inventory';
+import { Plane, type PlaneRole } from './plane';
+import { RemoteProxies, type RemoteProxy } from './remote';
+import { planOf, type Live, type Seen, type Store } from './store';
+
+const inventory: Inventory = {
+  instances: [{ id: 'page-1', workload: page, app: {}, inbound: {}, outbound: { host: '127.0.0.1', port: 15001 } }],
+};
+const noEvents = { onStatus: () => undefined, onTurn: () => undefined, onNack: () => undefined };
+const open: Plane[] = [];
+afterEach(() => Promise.all(open.splice(0).map((plane) => plane.close())));
+
+/** A plane over a release of the small mesh that has just begun. Writes are kept back until `write` is called, or refused when it is told so. */
+async function began(over: Partial<PlaneRole> = {}) {
+  const objects = objectsOf(smallMesh());
+  const signer = await newTestSigner();
+  const known = new Map<Digest, SignedObject>();
+  for (const object of objects) {
+    const signed = await signTestObject(signer, object, 'prod');
+    known.set(signed.digest, signed);
+  }
+  const signed = await signTestRelease(signer, testRelease(objects));
+  let live: Live = { signed, progress: beginRollout(planOf(signed), 1) };
+  let seen: ReadonlyMap<string, Seen> = new Map();
+  const writes: { readonly next: Live; readonly done: (error?: Error) => void }[] = [];
+  const store: Store = {
+    object: (digest) => known.get(digest),
+    putObject: () => Promise.resolve(),
+    deleteObject: () => Promise.resolve(false),
+    live: () => live,
+    isDamaged: () => false,
+    setLive: (next) =>
+      new Promise((resolve, reject) => writes.push({ next, done: (error) => (error ? reject(error) : ((live = next), resolve())) })),
+    seen: () => seen,
+    setSeen: (next) => ((seen = next), Promise.resolve()),
+  };
+  const remote = new RemoteProxies();
+  const plane = new Plane('prod', store, silentLog, Date.now, noEvents, { leads: () => true, remote, settles: true, ...over });
+  open.push(plane);
+  plane.setInventory(inventory);
+  /** Two whole turns: one may have begun before. */
+  const settle = async (): Promise<void> => {
+    for (let turn = 0; turn < 2; turn += 1)
+      await new Promise<void>((resolve) => {
+        const stop = plane.afterTurn(() => (stop(), resolve()));
+        plane.touch();
+      });
+  };
+  const told = (release: Digest | null, set: 'stable' | 'candidate'): RemoteProxy => ({
+    ...{ instance: 'page-1', workload: page, principal: pagePrincipal, notAfter: Date.now() + 60_000, release },
+    parts: { inbound: { set, phase: 'active' }, outbound: { set, phase: 'active' } },
+    ...{ lastError: null, envoyVersion: '1.40.0', responses: 4, unconfigured: false, serving: [] },
+  });
+  /** What another replica says of `page-1`. */
+  const hear = async (release: Digest | null, set: 'stable' | 'candidate'): Promise<void> => {
+    plane.remoteChanged([told(release, set)], remote.put('other', [told(release, set)], []));
+    await settle();
+  };
+  const write = async (error?: Error): Promise<string> => {
+    const [first] = writes.splice(0, 1);
+    first?.done(error);
+    await settle();
+    return first?.next.progress.phase.kind ?? 'nothing';
+  };
+  await settle();
+  return { plane, remote, signed, hear, write, settle };
+}
+
+test('a proxy of another replica counts once that one serves it by this very release: what is said about an older one confirms nothing', async () => {
+  const { plane, signed, hear, write } = await began();
+  expect(await write()).toBe('nothing'); // nobody is there
+  await hear(signed.digest, 'stable');
+  expect(await write()).toBe('rolling');
+  await hear(`sha256:${'0'.repeat(64)}` as Digest, 'candidate');
+  expect(await write()).toBe('nothing');
+  expect(plane.status).toMatchObject({ state: 'rolling', message: expect.stringContaining('`page-1`') });
+  await hear(signed.digest, 'candidate');
+  expect(await write()).toBe('converged');
+  expect(plane.status.proxies).toMatchObject([{ instance: 'page-1', connected: true, responses: 4 }]);
+});
+test('when its replica is gone it is unknown, not absent: the roll-out is held', async () => {
+  const { plane, remote, signed, hear, write, settle } = await began();
+  await hear(signed.digest, 'stable');
+  expect(await write()).toBe('rolling');
+  remote.drop('other');
+  plane.remoteChanged([], true);
+  await settle();
+  expect(await write()).toBe('nothing');
+  expect(plane.status.message).toContain('disconnected and its certificate has not lapsed');
+});
+test('nothing counts before it is written: until then, and when it could not be, everybody is served by the decision before', async () => {
+  const { plane, signed, hear, write } = await began();
+  await hear(signed.digest, 'stable');
+  expect(plane.status.state).toBe('unproven');
+  expect(await write(new Error('the API server is away'))).toBe('rolling');
+  expect(plane.status.state).toBe('unproven');
+});
+test('one that does not lead decides nothing', async () => {
+  const { signed, hear, write } = await began({ leads: () => false });
+  await hear(signed.digest, 'candidate');
+  expect(await write()).toBe('nothing');
+});
