@@ -1,0 +1,402 @@
+/** The webhook as it is served: real TLS and HTTP, its state from a stand-in for the API server. */
+import * as fs from 'node:fs/promises';
+import * as https from 'node:https';
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type TLSSocket } from 'node:tls';
+import { gzipSync } from 'node:zlib';
+import { formatTrust, type TrustRoot } from '../../core/bundle/trust';
+import { systemClock } from '../../platform/clock';
+import { silentLog } from '../../platform/log';
+import { resources } from '../../platform/kube';
+import { kubeStub, type KubeStub } from '../../test/kit/kube-stub';
+import { localAuthority, type LocalAuthority } from '../../test/kit/serving-certificate';
+import { newTestSigner } from '../../test/kit/signing';
+import { untilReady, webhookFiles } from '../../test/kit/webhook';
+import { serveWebhook, type RunningWebhook, type WebhookConfig } from '../main';
+import { createApp, type Endpoint } from './app';
+import { webhookMetrics } from './metrics';
+
+let dir: string;
+let trust: TrustRoot;
+let authority: LocalAuthority;
+let config: WebhookConfig;
+let kube: KubeStub;
+let webhook: RunningWebhook;
+beforeEach(async () => {
+  dir = await fs.mkdtemp(join(tmpdir(), 'mw-server-'));
+  trust = { environments: { prod: { keys: [(await newTestSigner()).jwk], generationFloor: 0 } } };
+  ({ authority, config } = await webhookFiles(dir, trust, ''));
+  kube = kubeStub();
+});
+afterEach(async () => {
+  await webhook?.close();
+  await fs.rm(dir, { recursive: true, force: true });
+});
+const start = async (over: Partial<WebhookConfig> = {}): Promise<void> => {
+  webhook = await serveWebhook({ ...config, ...over }, { log: silentLog, kube, lookEveryMs: 20 });
+  await untilReady(webhook);
+};
+
+interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: {
+    readonly response?: {
+      readonly uid: string;
+      readonly allowed: boolean;
+      readonly status?: { readonly code: number; readonly message: string };
+    };
+  };
+}
+interface Sending {
+  readonly path?: string;
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly agent?: https.Agent;
+  readonly client?: { readonly cert: string; readonly key: string };
+  /** Writes the body itself. */
+  readonly write?: (request: http.ClientRequest) => void;
+}
+const send = (
+  body: string | Uint8Array,
+  { path = '/validate?timeout=5s', method = 'POST', headers, agent, client, write }: Sending = {},
+): Promise<Reply> =>
+  new Promise((resolve, reject) => {
+    const request = https.request(
+      `${webhook.url}${path}`,
+      {
+        method,
+        ca: authority.ca,
+        ...client,
+        headers: { 'content-type': 'application/json', ...headers },
+        ...(agent ? { agent } : { agent: false }),
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.once('error', reject);
+        response.once('end', () => {
+          const text = Buffer.concat(chunks).toString('utf8');
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text === '' ? {} : JSON.parse(text) });
+        });
+      },
+    );
+    request.once('error', reject);
+    if (write) write(request);
+    else request.end(body);
+  });
+const review = (over: Record<string, unknown> = {}): string =>
+  JSON.stringify({
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: {
+      uid: 'u-1',
+      kind: { group: '', version: 'v1', kind: 'Pod' },
+      resource: { group: '', version: 'v1', resource: 'pods' },
+      name: 'p',
+      namespace: 'shop',
+      operation: 'CREATE',
+      userInfo: { username: 'ann', groups: [] },
+      object: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'shop' }, spec: { containers: [] } },
+      oldObject: null,
+      ...over,
+    },
+  });
+const unsigned = (padding = ''): string =>
+  review({
+    kind: { group: 'meshwright.dev', version: 'v1alpha1', kind: 'ServiceConfig' },
+    resource: { group: 'meshwright.dev', version: 'v1alpha1', resource: 'serviceconfigs' },
+    object: { apiVersion: 'meshwright.dev/v1alpha1', kind: 'ServiceConfig', metadata: { name: 'x', namespace: 'shop' }, spec: { padding } },
+    oldObject: padding === '' ? null : { spec: { padding } },
+  });
+
+describe('bodies', () => {
+  test('1, 3: a review is answered with its uid; what is none with 400, and never allowed', async () => {
+    await start();
+    expect(await send(review())).toMatchObject({
+      status: 200,
+      body: { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid: 'u-1', allowed: true } },
+    });
+    expect((await send(unsigned())).body.response).toMatchObject({ uid: 'u-1', allowed: false, status: { code: 422 } });
+    for (const body of [
+      '',
+      'null',
+      '[]',
+      '{}',
+      '{"request":{}}',
+      review().replace('/v1"', '/v1beta1"'),
+      review().replace('"uid"', '"uid":"x","uid"'),
+      'x',
+    ])
+      expect(await send(body)).toMatchObject({ status: 400, body: expect.not.objectContaining({ response: expect.anything() }) });
+  });
+  test('3: only a POST of plain JSON to a path that is there is read', async () => {
+    await start();
+    expect((await send('', { method: 'GET' })).status).toBe(405);
+    expect((await send(review(), { path: '/other' })).status).toBe(404);
+    for (const type of ['text/plain', 'application/yaml', 'multipart/form-data', 'application/json-patch+json'])
+      expect((await send(review(), { headers: { 'content-type': type } })).status).toBe(415);
+    expect((await send(review(), { headers: { 'content-type': 'application/json; charset=utf-8' } })).status).toBe(200);
+  });
+  test('4: an object and its old form, of 3 MiB and more each, are decided about', async () => {
+    await start();
+    const body = unsigned('x'.repeat(Math.floor(3.4 * 2 ** 20)));
+    expect(body.length).toBeGreaterThan(6.7 * 2 ** 20);
+    expect((await send(body)).body.response).toMatchObject({ allowed: false, status: { code: 422 } });
+  });
+  test('5: what is over the limit is refused, announced or not, compressed or not', async () => {
+    await start();
+    const over = Buffer.alloc((7 << 20) + 1, 0x20);
+    const settled = (sending: Promise<Reply>): Promise<number> =>
+      sending.then(
+        ({ status }) => status,
+        () => 0,
+      );
+    // A server that stops reading may break the connection under what is still being written.
+    expect([0, 413]).toContain(await settled(send(over)));
+    expect(await settled(send('', { headers: { 'content-length': String(1 << 30) }, write: (request) => request.flushHeaders() }))).toBe(
+      413,
+    );
+    const chunked = send('', { headers: { 'transfer-encoding': 'chunked' }, write: (request) => void request.end(over) });
+    expect([0, 413]).toContain(await settled(chunked));
+    expect((await send(gzipSync(Buffer.alloc(50 << 20)), { headers: { 'content-encoding': 'gzip' } })).status).toBe(415);
+    const text = await metrics();
+    expect(text).toContain('meshwright_webhook_refused_requests_total{path="/validate",status="413"}');
+    expect(text).not.toMatch(/decisions_total\{[^}]*verdict="allowed"/);
+    expect((await send(review())).status).toBe(200);
+  });
+  test('5: many big bodies at once are held within bounds', async () => {
+    await start({ limits: { heldBytes: 1 << 20 } });
+    const held = https.request(`${webhook.url}/validate`, {
+      method: 'POST',
+      ca: authority.ca,
+      agent: false,
+      headers: { 'content-type': 'application/json' },
+    });
+    held.on('error', () => undefined);
+    held.write(Buffer.alloc(900_000, 0x20));
+    await until(async () => (await metrics()).includes('meshwright_webhook_in_flight 1'));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect([0, 503]).toContain(
+      await send(Buffer.alloc(500_000, 0x20)).then(
+        ({ status }) => status,
+        () => 0,
+      ),
+    );
+    held.destroy();
+    await until(async () => (await send(review()).catch(() => null))?.status === 200);
+  });
+});
+
+const metrics = async (): Promise<string> => (await fetch(`${webhook.adminUrl}/metrics`)).text();
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 300; turn++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error('it never held');
+}
+
+test('8: an answer leaves before the time that the API server gives is over, whatever it waits for', async () => {
+  await start();
+  const never: Endpoint = {
+    path: '/validate',
+    decide: () => new Promise(() => undefined),
+    failed: (asked, why) => ({ body: { uid: asked.uid, allowed: false, why }, sent: () => undefined }),
+  };
+  const broken: Endpoint = { ...never, path: '/broken', decide: () => Promise.reject(new Error('a bug')) };
+  const app = createApp({
+    endpoints: [never, broken],
+    bodyBytes: 1_000_000,
+    budget: { held: 0, most: 1_000_000 },
+    deadlineMs: 300,
+    clientNames: null,
+    metrics: webhookMetrics(() => {
+      throw new Error('not asked for');
+    }),
+    clock: systemClock,
+    log: silentLog,
+    closing: () => false,
+  });
+  const server = http.createServer(app);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+  const ask = async (path: string): Promise<unknown> =>
+    (
+      await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', body: review(), headers: { 'content-type': 'application/json' } })
+    ).json();
+  expect(await ask('/validate?timeout=400ms')).toEqual({ uid: 'u-1', allowed: false, why: 'late' });
+  expect(await ask('/validate')).toEqual({ uid: 'u-1', allowed: false, why: 'late' });
+  expect(await ask('/broken')).toEqual({ uid: 'u-1', allowed: false, why: 'internal' });
+  await new Promise((resolve) => server.close(resolve));
+});
+
+test('not ready before everything was listed, and every review refused until then', async () => {
+  kube = kubeStub({ holding: true });
+  webhook = await serveWebhook(config, { log: silentLog, kube });
+  expect((await fetch(`${webhook.adminUrl}/readyz`)).status).toBe(503);
+  expect((await fetch(`${webhook.adminUrl}/healthz`)).status).toBe(200);
+  expect((await send(review())).body.response).toMatchObject({ allowed: false, status: { code: 503 } });
+  for (const resource of [resources.releases, resources.admissionRules, resources.namespaces]) kube.set(resource, []);
+  await untilReady(webhook);
+  expect((await send(review())).body.response?.allowed).toBe(true);
+  kube.away(true);
+  const told = await fetch(`${webhook.adminUrl}/readyz`);
+  expect([told.status, await told.text()]).toEqual([200, expect.stringContaining('[-] watch: ')]);
+});
+
+describe('TLS', () => {
+  const handshake = (options: object): Promise<TLSSocket> =>
+    new Promise((resolve, reject) => {
+      const { hostname, port } = new URL(webhook.url);
+      const socket = connect({ host: hostname, port: Number(port), ca: authority.ca, ...options }, () => resolve(socket));
+      socket.once('error', reject);
+    });
+  test('1.2 and above; a new certificate is served without a restart; a broken one leaves the old', async () => {
+    await start();
+    await expect(handshake({ maxVersion: 'TLSv1.1', minVersion: 'TLSv1' })).rejects.toThrow();
+    const serial = async (): Promise<string> => {
+      const socket = await handshake({});
+      const { serialNumber } = socket.getPeerCertificate();
+      socket.destroy();
+      return serialNumber;
+    };
+    const before = await serial();
+    const next = await authority.serving();
+    await fs.writeFile(join(dir, 'tls.crt'), next.cert);
+    await until(async () => (await (await fetch(`${webhook.adminUrl}/readyz`)).text()).includes('[-] certificate'));
+    expect(await serial()).toBe(before); // the key of the new certificate is not there yet
+    await fs.writeFile(join(dir, 'tls.key'), next.key);
+    await until(async () => (await serial()) !== before);
+    expect(await metrics()).toMatch(/meshwright_webhook_certificate_expiry_timestamp_seconds 1\d{9}/);
+  });
+  test('nobody without a certificate of the API server is answered, where one is wanted', async () => {
+    await fs.writeFile(join(dir, 'client-ca.crt'), authority.ca);
+    await start({ clientCaFile: join(dir, 'client-ca.crt'), clientNames: ['kube-apiserver'] });
+    expect((await send(review(), { client: await authority.client('kube-apiserver') })).status).toBe(200);
+    expect((await send(review(), { client: await authority.client('somebody') })).status).toBe(403);
+    await expect(send(review())).rejects.toThrow();
+    await expect(send(review(), { client: await (await localAuthority('CN=other')).client('kube-apiserver') })).rejects.toThrow();
+  });
+});
+
+test('29: told to end under load, it is not ready first, finishes what is under way, and fails nobody', async () => {
+  await start({ drainMs: 500 });
+  const agent = new https.Agent({ keepAlive: true, maxSockets: 8, ca: authority.ca });
+  let stopping = false;
+  let ended: Promise<void> | null = null;
+  const statuses: number[] = [];
+  const ask = async (): Promise<void> => {
+    // A client of a Service goes elsewhere once the endpoint is gone: here, when readiness is.
+    while (
+      !stopping ||
+      (await fetch(`${webhook.adminUrl}/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      ))
+    )
+      statuses.push((await send(review(), { agent })).status);
+  };
+  const load = Array.from({ length: 8 }, ask);
+  await until(() => Promise.resolve(statuses.length > 50));
+  stopping = true;
+  ended = webhook.close();
+  expect((await fetch(`${webhook.adminUrl}/readyz`)).status).toBe(503);
+  expect((await send(review())).status).toBe(200);
+  await Promise.all(load);
+  await ended;
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  await expect(send(review())).rejects.toThrow();
+  agent.destroy();
+  await start();
+});
+
+describe('32: the trust root', () => {
+  const refusal = async (text: string | null, mode = 0o644): Promise<string> => {
+    const file = join(dir, 'trust.json');
+    await fs.rm(file, { force: true });
+    if (text !== null) await fs.writeFile(file, text);
+    if (text !== null) await fs.chmod(file, mode);
+    return serveWebhook(config, { log: silentLog, kube }).then(
+      async (running) => {
+        await running.close();
+        return 'started';
+      },
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+  };
+  test('missing, empty, open to everybody, with a private key or an unknown member: it does not start, and says why in one line', async () => {
+    const good = formatTrust(trust);
+    const [key] = trust.environments['prod']?.keys ?? [];
+    const wrong: readonly (readonly [string | null, string, number?])[] = [
+      [null, 'there is no such file'],
+      ['', 'it is empty'],
+      ['{}', '`environments` is not an object'],
+      ['{"environments":{}}', 'it has no environment `prod`'],
+      ['{"environments":{"prod":{"keys":[],"generationFloor":0}}}', 'it trusts no key for `prod`'],
+      [good, 'everybody may write it', 0o666],
+      [JSON.stringify({ environments: { prod: { keys: [{ ...key, d: 'x' }], generationFloor: 0 } } }), 'is a private key'],
+      [JSON.stringify({ ...trust, more: 1 }), 'unknown member `more`'],
+      [JSON.stringify({ environments: { prod: { keys: [{ ...key, use: 'sig' }], generationFloor: 0 } } }), 'unknown member `use`'],
+    ];
+    for (const [text, why, mode] of wrong) {
+      const line = await refusal(text, mode);
+      expect(line).toContain(why);
+      expect(line).toContain('trust.json');
+      expect(line).not.toContain('\n');
+    }
+    expect(await refusal(good)).toBe('started');
+    await start();
+  });
+  test('is read again when it changes; a broken one leaves the last good one, and is told', async () => {
+    await start();
+    await fs.writeFile(join(dir, 'trust.json'), 'broken');
+    await until(async () => (await (await fetch(`${webhook.adminUrl}/readyz`)).text()).includes('[-] trust root: '));
+    expect(await metrics()).toContain('meshwright_webhook_trust_root_good 0');
+    expect((await fetch(`${webhook.adminUrl}/readyz`)).status).toBe(200);
+    expect((await send(review())).status).toBe(200);
+    await fs.writeFile(join(dir, 'trust.json'), formatTrust(trust));
+    await until(async () => (await metrics()).includes('meshwright_webhook_trust_root_good 1'));
+  });
+});
+
+test('a configuration that could let nobody, or anybody, in is refused', async () => {
+  const wrong: readonly (readonly [Partial<WebhookConfig>, string])[] = [
+    [{ deployers: [] }, '`deployers` names nobody'],
+    [{ deployers: [{ kind: 'github', repository: 'a/b', branch: 'main' }] }, 'no `issuers`'],
+    [{ issuers: [{ issuer: 'https://x.example' }] }, 'needs `jwksFile` or `jwksUrl`'],
+    [{ issuers: [{ issuer: 'https://x.example', jwksUrl: 'http://x.example/keys' }] }, 'does not begin with `https://`'],
+    [{ issuers: [{ issuer: 'https://x.example', jwksFile: join(dir, 'none.json') }] }, 'there is no such file'],
+  ];
+  for (const [over, why] of wrong) await expect(serveWebhook({ ...config, ...over }, { log: silentLog, kube })).rejects.toThrow(why);
+  await start();
+});
+
+test('metrics count decisions by closed labels, and say whether failures deny', async () => {
+  kube.set(resources.validatingWebhooks, [
+    { metadata: { name: 'meshwright' }, webhooks: [{ clientConfig: { url: 'https://x.example/validate' }, failurePolicy: 'Fail' }] },
+  ]);
+  kube.set(resources.mutatingWebhooks, [
+    { metadata: { name: 'meshwright' }, webhooks: [{ clientConfig: { service: { path: '/inject' } }, failurePolicy: 'Ignore' }] },
+  ]);
+  await start();
+  await send(review());
+  await send(unsigned());
+  await until(async () => (await metrics()).includes('fails_closed{path="/inject"} 0'));
+  const text = await metrics();
+  for (const line of [
+    'meshwright_webhook_decisions_total{path="/validate",rule="workload",verdict="allowed",dry_run="false"} 1',
+    'meshwright_webhook_decisions_total{path="/validate",rule="object",verdict="denied",dry_run="false"} 1',
+    'meshwright_webhook_review_seconds_count{path="/validate"} 2',
+    'meshwright_webhook_body_bytes_count 2',
+    'meshwright_webhook_rules_generation 0',
+    'meshwright_webhook_rules_known 1',
+    'meshwright_webhook_state_synced 1',
+    'meshwright_webhook_fails_closed{path="/validate"} 1',
+    'meshwright_webhook_fails_closed{path="/inject"} 0',
+  ])
+    expect(text).toContain(line);
+});
