@@ -75,9 +75,14 @@ test.each([
   expect(inventory.instances).toEqual([]);
   expect(diagnostics).toMatchObject([{ code: 'MW9102', message: `pod \`shop/x\` is left out: ${why}` }]);
 });
-test('a pod without a workload is left out and said; one without an address or that has ended is only left out', () => {
+test('a pod without a workload is left out and said; one without an address, that has ended, or of the mesh itself is only left out', () => {
   const { inventory, diagnostics } = see({
-    pods: [pod('a', { labels: {} }), pod('b', { status: { podIP: '' } }), pod('c', { status: { phase: 'Succeeded' } })],
+    pods: [
+      pod('a', { labels: {} }),
+      pod('b', { status: { podIP: '' } }),
+      pod('c', { status: { phase: 'Succeeded' } }),
+      pod('d', { meta: { namespace: 'meshwright' } }),
+    ],
   });
   expect(inventory.instances).toEqual([]);
   expect(diagnostics.map(({ code, message }) => [code, message.includes('`shop/a`')])).toEqual([['MW9101', true]]);

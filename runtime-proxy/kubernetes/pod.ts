@@ -1,5 +1,6 @@
 /** A pod as this product reads it: the labels and annotations that say where in the mesh it stands. Decoded from whatever the API holds. */
 import { isIP } from 'node:net';
+import { meshNamespace } from '../../core/bundle/custom-resource';
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { identityAudience, podAnnotations, podDefaults, podLabels, workloadNameOf } from '../../core/mesh/pod';
@@ -43,6 +44,7 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
   const [spec, status] = [recordIn(object['spec']), recordIn(object['status'])];
   const ip = textIn(status['podIP']);
   if (isIP(ip) === 0 || ['Succeeded', 'Failed'].includes(textIn(status['phase']))) return null;
+  if (namespace === meshNamespace) return null; // the mesh's own servers: no policy is about them
   const labels = object.metadata.labels ?? {};
   const annotations = object.metadata.annotations ?? {};
   const label = [podLabels.workload, podLabels.app].find((one) => labels[one] !== undefined);

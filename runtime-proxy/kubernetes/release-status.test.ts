@@ -85,6 +85,7 @@ test('proxies are counted once each, and at most twenty that hold it or refused 
     proxy('a', 'unknown'),
     proxy('c', 'sent'),
     proxy('d', 'active'),
+    proxy('never-seen', 'none', { connected: false, principal: '', concerned: false }),
     proxy('e', 'active', { lastError: 'unconfigured: no policy', concerned: false }),
     ...Array.from({ length: 30 }, (_, index) => proxy(`z${String(index).padStart(2, '0')}`, 'acked')),
   ];

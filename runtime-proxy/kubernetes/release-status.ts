@@ -97,7 +97,9 @@ export function beforeIn(status: unknown): BeforeStatus {
 /** Equal for two statuses that say the same. */
 export const statusKey = (status: ReleaseStatusResource): string => digestOfJson(status);
 
-function summaryOf(proxies: readonly ProxyStatus[]): ConvergenceSummary {
+/** A pod of which nobody ever saw a proxy is none: most pods of a cluster have no sidecar. */
+function summaryOf(all: readonly ProxyStatus[]): ConvergenceSummary {
+  const proxies = all.filter(({ connected, principal }) => connected || principal !== '');
   const count = { active: 0, pending: 0, rejected: 0, unknown: 0, unconfigured: 0 };
   for (const proxy of proxies) count[standingOf(proxy)] += 1;
   return { total: proxies.length, concerned: proxies.filter((proxy) => proxy.concerned).length, ...count };

@@ -18,7 +18,7 @@ import { silentLog, type Log } from '../../platform/log';
 import { freePorts } from '../../platform/ports';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import { runAgent, type AgentConfig, type RunningAgent } from '../../runtime-proxy/agent/main';
-import { controlPlaneIdentity, serveCa, type RunningCa } from '../../runtime-proxy/ca/main';
+import { serveCa, type RunningCa } from '../../runtime-proxy/ca/main';
 import { instanceIdOf } from '../../runtime-proxy/ca/spiffe';
 import type { ControlPlaneConfig } from '../../runtime-proxy/control-plane/main';
 import { present } from './present';
@@ -45,8 +45,6 @@ export interface KubernetesMesh {
   readonly agents: Map<string, RunningAgent>;
   /** The configuration of one replica, with addresses and files of its own. */
   controlPlaneConfig(identity: string): Promise<ControlPlaneConfig>;
-  /** What a replica needs to start once more: another join token. */
-  again(config: ControlPlaneConfig): Promise<Pick<ControlPlaneConfig, 'joinTokenFile'>>;
   /** Creates the pod with a status as the kubelet writes it, and the application that stands in it. */
   createPod(spec: PodSpec): Promise<void>;
   setReady(spec: PodSpec, ready: boolean): Promise<void>;
@@ -90,7 +88,13 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
   const signer = await newTestSigner();
   await fs.writeFile(file('signing.json'), formatTrust({ environments: { [environment]: { keys: [signer.jwk], generationFloor: 0 } } }));
   const anyPort = { host: '127.0.0.1', port: 0 };
-  const ca = await serveCa({ trustDomain, stateDir: file('ca'), listen: anyPort, admin: anyPort, adminTokenFile: file('ca.token') }, log);
+  const ca = await serveCa(
+    {
+      ...{ trustDomain, stateDir: file('ca'), listen: anyPort, admin: anyPort, adminTokenFile: file('ca.token') },
+      kubernetes: { kubeconfig: server.kubeconfig },
+    },
+    log,
+  );
   const mint = async (identity: object): Promise<string> => {
     const response = await fetch(`${ca.adminUrl}/v1/join-tokens`, {
       method: 'POST',
@@ -124,6 +128,19 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
     podIPs: [{ ip: address }],
     conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
   });
+  /** The projected token of a replica's pod, as the kubelet gets it. */
+  const tokenOf = async (pod: string): Promise<string> => {
+    const account = 'control-plane';
+    await createSoon(resources.serviceAccounts, named(resources.serviceAccounts, { name: account, namespace: meshNamespace }, {}));
+    const spec = { nodeName: 'node-1', serviceAccountName: account, containers: [{ name: 'control-plane', image: 'meshwright:1' }] };
+    await createSoon(resources.pods, named(resources.pods, { name: pod, namespace: meshNamespace, labels: { app: account } }, { spec }));
+    const made = await kube.post(`/api/v1/namespaces/${meshNamespace}/serviceaccounts/${account}/token`, {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      spec: { audiences: ['meshwright'], expirationSeconds: 3600, boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod } },
+    });
+    return (made as { readonly status: { readonly token: string } }).status.token;
+  };
   const kinds = {
     ServiceConfig: resources.serviceConfigs,
     ProxyConfig: resources.proxyConfigs,
@@ -134,7 +151,8 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
     ...{ folder, server, kube, ca, signer, agents },
     async controlPlaneConfig(identity) {
       const [xds = 0, admin = 0] = await freePorts(2);
-      await fs.writeFile(file(`${identity}.join`), await mint(controlPlaneIdentity(trustDomain)), { mode: 0o600 });
+      const tokenFile = file(`${identity}.token`);
+      await fs.writeFile(tokenFile, await tokenOf(identity), { mode: 0o600 });
       return {
         environment,
         trustDomain,
@@ -143,13 +161,9 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
         adminTokenFile: file('admin.token'),
         trustFile: file('signing.json'),
         ca: { address: ca.address, trustFile: ca.trustFile },
-        joinTokenFile: file(`${identity}.join`),
+        tokenFile,
         kubernetes: { kubeconfig: server.kubeconfig, identity, leaseMs: 3_000 },
       };
-    },
-    async again({ joinTokenFile = file('again.join') }) {
-      await fs.writeFile(joinTokenFile, await mint(controlPlaneIdentity(trustDomain)), { mode: 0o600 });
-      return { joinTokenFile };
     },
     async createPod({ name, namespace, workload, serviceAccount, version, called }) {
       await ensureNamespace(namespace);
