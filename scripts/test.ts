@@ -15,6 +15,7 @@ const heavy = [
   'test/differential/',
   'test/hostile/',
   'test/conformance/',
+  'test/kubernetes/',
   'test/types/',
   'deploy/',
   'gitops/',

@@ -62,7 +62,7 @@ export function followRollout(
     show(`${here === '' ? '' : `${here}, `}${counted(status)}${status.message === '' ? '' : `: ${status.message}`}`);
     const is = (type: ReleaseCondition['type'], value: ReleaseCondition['status']): boolean =>
       status.conditions.some((one) => one.type === type && one.status === value);
-    if (is('Aborted', 'True')) end(said.rolloutAborted({ generation: release.generation, reason: last }));
+    if (is('Aborted', 'True')) end(said.rolloutAborted({ generation: release.generation, reason: abortReason(status) }));
     else if (is('Accepted', 'False')) end(said.releaseRefused({ reason: last }));
     if (status.state !== 'unproven' || status.proxies.total > 0) clearTimeout(unproven);
     else unproven ??= setTimeout(() => end(said.unproven({ generation: release.generation })), proofMs);
@@ -85,6 +85,14 @@ export function followRollout(
 
 function counted({ proxies }: ReleaseStatusResource): string {
   return proxies.concerned === 0 ? 'no proxy is concerned' : `${proxies.active} of ${proxies.concerned} proxies active`;
+}
+
+/** What the decision says; the message may still be about what was waited for a moment before. */
+function abortReason({ progress, message, trouble }: ReleaseStatusResource): string {
+  const reason = (progress?.phase.kind === 'aborted' ? progress.phase.reason : message).replace(/^aborted\b[,:]? */, '');
+  const rejected = trouble?.find(({ error }) => error !== undefined);
+  if (!rejected || reason.includes(rejected.instance)) return reason;
+  return `${reason} (${rejected.instance}: ${rejected.error})`;
 }
 
 function digestOf({ proof }: KubeObject): unknown {
