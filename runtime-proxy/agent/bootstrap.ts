@@ -31,11 +31,6 @@ const hosts = (clusterName: string, address: JsonObject): JsonObject => ({
 const patient = { retryBackOff: { baseInterval: '0.1s', maxInterval: '2s' } };
 const grpc = (clusterName: string): JsonObject => ({ envoyGrpc: { clusterName, retryPolicy: patient } });
 
-/** The SDS source that every TLS context of the mesh names. */
-export const secretsSource: JsonObject = {
-  apiConfigSource: { apiType: 'GRPC', transportApiVersion: 'V3', setNodeOnFirstMessageOnly: true, grpcServices: [grpc(secretsCluster)] },
-  resourceApiVersion: 'V3',
-};
 const ads: JsonObject = { ads: {}, resourceApiVersion: 'V3' };
 
 /** The bootstrap of one proxy. */
