@@ -31,6 +31,8 @@ export interface WebhookConfig {
   readonly namespaceControllers?: readonly string[];
   /** What sidecars are made of; without it `/inject` answers nothing and no pod is asked for one. */
   readonly injection?: InjectionSettings;
+  /** Further images of the mesh itself, to the letter: rules about a workload's images are not about these. */
+  readonly meshImages?: readonly string[];
   /** Name of the webhook configurations that the API server calls this by; to say whether a failure denies. Default `meshwright`. */
   readonly configurationName?: string;
   /** How long it answers after it was told to end, while others learn that it goes. Default 5,000. */

@@ -92,7 +92,7 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
       controlPlaneUser: config.controlPlaneUser ?? defaults.controlPlaneUser,
       namespaceControllers: config.namespaceControllers ?? defaults.namespaceControllers,
       injection: config.injection ?? null,
-      meshImages: new Set(config.injection === undefined ? [] : [config.injection.image]),
+      meshImages: new Set([...(config.meshImages ?? []), ...(config.injection === undefined ? [] : [config.injection.image])]),
     };
     const context = (): AdmitContext => ({ ...fixed, trust: trusted(), state: state.snapshot(), now: clock.now() });
     const parts = { context, metrics, log };
