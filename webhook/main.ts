@@ -62,7 +62,9 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
     const signatures = signatureCache();
     const trusted = (): AdmitContext['trust'] => ({ root: trust.current(), version: trust.version() });
     const state = kept(followState({ kube, environment: config.environment, trust: trusted, signatures, log }));
-    const failModes = kept(followFailModes(kube, config.configurationName ?? defaults.configurationName, log));
+    const failModes = kept(
+      followFailModes(kube, config.configurationName ?? defaults.configurationName, log, (options.lookEveryMs ?? 1_000) * 10),
+    );
     let trustVersion = trust.version();
     const trustTimer = setInterval(() => {
       if (trust.version() !== trustVersion) state.refresh();

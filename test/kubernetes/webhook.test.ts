@@ -12,6 +12,7 @@ import { apiVersion, type MeshObject, type Release, type SignedObject } from '..
 import { digestOfJson } from '../../core/lib/digest';
 import { principalOf, workloadKey, type RuleId } from '../../core/mesh/ids';
 import type { CommandResult } from '../../platform/process';
+import { KubeError, kubeFromFile, kubeObject, resources } from '../../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
 import type { RunningWebhook } from '../../webhook/main';
 import { bookinfo } from '../kit/bookinfo-ir';
@@ -231,26 +232,35 @@ describe('proofs', () => {
   });
 });
 
+/** The release that is live. */
+let live: Release | null = null;
+const lastRelease = (): Release => {
+  if (live === null) throw new Error('nothing is live');
+  return live;
+};
+/** What the control plane writes once every proxy is active. */
+const statusOf = (content: Release): Promise<CommandResult> => converge(content, controlPlane);
+const converge = async (content: Release, kubeconfig: string): Promise<CommandResult> => {
+  const digest = digestOfJson(content);
+  const status = {
+    observedGeneration: 1,
+    state: 'converged',
+    steps: 0,
+    message: 'converged',
+    proxies: { total: 0, concerned: 0, active: 0, pending: 0, rejected: 0, unknown: 0, unconfigured: 0 },
+    converged: digest,
+    progress: { release: digest, startedAt: 1, expected: [], hurried: false, phase: { kind: 'converged', at: 2 } },
+    conditions: [],
+  };
+  return server.kubectl(
+    ['-n', meshNamespace, 'patch', 'releases', 'prod', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })],
+    { kubeconfig },
+  );
+};
+
 describe('releases', () => {
   let first: Release;
   const release = async (content: Release, by = signer): Promise<object> => releaseResource(await signTestRelease(by, content));
-  const converge = async (content: Release, kubeconfig: string): Promise<CommandResult> => {
-    const digest = digestOfJson(content);
-    const status = {
-      observedGeneration: 1,
-      state: 'converged',
-      steps: 0,
-      message: 'converged',
-      proxies: { total: 0, concerned: 0, active: 0, pending: 0, rejected: 0, unknown: 0, unconfigured: 0 },
-      converged: digest,
-      progress: { release: digest, startedAt: 1, expected: [], hurried: false, phase: { kind: 'converged', at: 2 } },
-      conditions: [],
-    };
-    return server.kubectl(
-      ['-n', meshNamespace, 'patch', 'releases', 'prod', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })],
-      { kubeconfig },
-    );
-  };
   beforeAll(() => {
     first = testRelease(objects);
   });
@@ -284,6 +294,7 @@ describe('releases', () => {
     expect((await send('apply', await release(first), team)).stderr).toContain('generation must rise');
     ok(await converge(second, controlPlane));
     first = second;
+    live = second;
   });
   test("metadata of a release is the deployers' and the control plane's", async () => {
     const label = (kubeconfig: string): Promise<CommandResult> =>
@@ -387,5 +398,52 @@ describe('workloads', () => {
   });
   test('other namespaces are not its affair', async () => {
     ok(await send('create', { ...pod({ image: 'nginx' }), metadata: { name: 'free', namespace: 'other' } }, someone));
+  });
+});
+
+describe('while it serves', () => {
+  test('a reload of the rules under load gives no failed and no wrong answer; new rules hold from the moment they are in force', async () => {
+    const books = await server.kubeconfigFor('bob', ['books', 'system:masters']);
+    const metrics = async (): Promise<string> => (await fetch(`${webhook.adminUrl}/metrics`)).text();
+    expect(await metrics()).toContain('meshwright_webhook_rules_generation 2');
+    expect(await metrics()).toContain('meshwright_webhook_fails_closed{path="/validate"} 1');
+    const kube = await kubeFromFile(books);
+    const create = (object: object): Promise<string> =>
+      kube.create(resources.pods, kubeObject(object), { dryRun: true }).then(
+        () => 'allowed',
+        (error: unknown) => (error instanceof KubeError ? `${error.status} ${error.reason}` : String(error)),
+      );
+    const answers = new Map<string, number>();
+    let stop = false;
+    const load = Array.from({ length: 8 }, async (_, worker) => {
+      while (!stop) {
+        const good = worker % 2 === 0;
+        const answer = `${good} ${await create(pod({ image: good ? image('reviews') : 'nginx', name: `load-${worker}` }))}`;
+        answers.set(answer, (answers.get(answer) ?? 0) + 1);
+      }
+    });
+    for (const round of [1, 2, 3]) {
+      const rules = rulesObject();
+      const changed: MeshObject = { ...rules, spec: { ...rules.spec, trustDomain: `round-${round}.example` } } as MeshObject;
+      const all = [...objects.filter(({ kind }) => kind !== 'AdmissionRules'), changed];
+      ok(await send('create', await resourceOf(changed)));
+      const next = testReleaseAfter(lastRelease(), all);
+      ok(await send('apply', releaseResource(await signTestRelease(signer, next)), team));
+      ok(await statusOf(next));
+      live = next;
+      for (let turn = 0; turn < 200 && !(await metrics()).includes(`rules_generation ${next.generation}\n`); turn++)
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      expect(await metrics()).toContain(`rules_generation ${next.generation}\n`);
+    }
+    stop = true;
+    await Promise.all(load);
+    expect([...answers.keys()].toSorted()).toEqual(['false 422 Invalid', 'true allowed']);
+  }, 60_000);
+
+  test('a webhook that is away lets nothing in', async () => {
+    await webhook.close();
+    const result = await send('create', pod({ image: image('reviews'), name: 'late' }), someone);
+    expect(result.code).not.toBe(0);
+    expect(result.stderr).toContain('failed calling webhook "validate.meshwright.dev"');
   });
 });

@@ -10,7 +10,7 @@ export interface FailModes {
 }
 
 /** Looks at the webhook configurations of one name, validating and mutating, now and then: it may get these two and no others. */
-export function followFailModes(kube: Kube, name: string, log: Log, everyMs = 30_000): FailModes {
+export function followFailModes(kube: Kube, name: string, log: Log, everyMs: number): FailModes {
   let modes: ReadonlyMap<string, boolean> = new Map();
   let told = false;
   const look = async (): Promise<void> => {
