@@ -1,0 +1,18 @@
+# One image for every server and for the agent: the chart starts it with other arguments. Built from a checkout after `npm ci && npm run build`.
+FROM node:24-bookworm-slim AS packages
+WORKDIR /opt/meshwright
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts
+
+FROM node:24-bookworm-slim
+# What the agent starts beside a workload; a tag by digest in production.
+COPY --from=envoyproxy/envoy:distroless-v1.36.2 /usr/local/bin/envoy /usr/local/bin/envoy
+WORKDIR /opt/meshwright
+COPY --from=packages /opt/meshwright/node_modules node_modules
+COPY package.json ./
+COPY bin bin
+COPY dist dist
+RUN ln -s /opt/meshwright/bin/meshwright.js /usr/local/bin/meshwright
+ENV NODE_ENV=production
+USER 65532:65532
+ENTRYPOINT ["meshwright"]
