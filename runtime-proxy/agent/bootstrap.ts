@@ -13,9 +13,9 @@ export interface BootstrapInput {
   readonly adminSocket: string;
 }
 
-/** Names that the emitted configuration refers to. */
-export const secretsCluster = 'agent';
-export const controlPlaneCluster = 'control-plane';
+/** The emitted configuration gets its certificates from the cluster of this name. */
+const secretsCluster = 'agent';
+const controlPlaneCluster = 'control-plane';
 
 const any = (type: string, value: JsonObject): JsonObject => ({ '@type': `type.googleapis.com/${type}`, ...value });
 const http2 = (): JsonObject => ({
