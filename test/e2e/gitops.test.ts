@@ -99,7 +99,9 @@ async function until(holds: (status: GitopsStatus) => boolean, limitMs = 60_000)
     if (last && holds(last)) return last;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error(`the loop did not get there: ${JSON.stringify({ trouble: last?.trouble, head: last?.head, quarantined: last?.quarantined, attempts: last?.attempts.slice(0, 2) }, null, 1)?.slice(0, 3_000)}`);
+  throw new Error(
+    `the loop did not get there: ${JSON.stringify({ trouble: last?.trouble, head: last?.head, quarantined: last?.quarantined, attempts: last?.attempts.slice(0, 2) }, null, 1)?.slice(0, 3_000)}`,
+  );
 }
 const settled = (commit: string): Promise<GitopsStatus> =>
   until((status) =>

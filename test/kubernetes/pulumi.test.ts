@@ -1,10 +1,11 @@
 /** Deployment to a real API server by Pulumi's real engine through the Automation API. The Kubernetes provider is stood in for (test/kit/pulumi-resource-kubernetes). */
 import * as fs from 'node:fs/promises';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import type { Bundle } from '../../core/bundle/bundle';
 import { apiVersion, type MeshObject, type Release } from '../../core/bundle/objects';
 import { formatTrust } from '../../core/bundle/trust';
-import { deploy, preview, refresh, type DeployTarget } from '../../deploy/automation';
+import { deploy, preview, recover, refresh, type DeployTarget } from '../../deploy/automation';
 import type { DeployEvent } from '../../deploy/report';
 import { resources } from '../../platform/kube';
 import { fakeControlPlane, type FakeControlPlane } from '../kit/fake-control-plane';
@@ -179,5 +180,29 @@ describe('Pulumi on Kubernetes', () => {
     await fs.writeFile(away, (await fs.readFile(cluster.server.kubeconfig, 'utf8')).replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1'));
     const silent = await preview(first, { ...target, kind: 'kubernetes', kubeconfig: away }, options());
     expect(silent).toMatchObject({ ok: false, diagnostics: [{ code: 'MW7020' }] });
+  });
+
+  test('a damaged state is put aside, the lock of a dead process is broken, an interrupted operation is done again', async () => {
+    const first = await bundleOf(one, 'one');
+    expect(await deploy(first, target, options())).toMatchObject({ ok: true });
+    const at = (name: string): string => path.join(target.stateDir, 'backend/.pulumi', name);
+    const checkpoint = at('stacks/meshwright/prod.json');
+    const state = JSON.parse(await fs.readFile(checkpoint, 'utf8'));
+    const release = state.checkpoint.latest.resources.find(
+      ({ type }: { type: string }) => type === 'kubernetes:meshwright.dev/v1alpha1:Release',
+    );
+    state.checkpoint.latest.pending_operations = [{ resource: release, type: 'updating' }];
+    await fs.writeFile(checkpoint, JSON.stringify(state));
+    await fs.mkdir(at('locks/organization/meshwright/prod'), { recursive: true });
+    const lock = { pid: 2 ** 22 - 1, username: 'x', hostname: os.hostname(), timestamp: new Date().toISOString() };
+    await fs.writeFile(at('locks/organization/meshwright/prod/dead.json'), JSON.stringify(lock));
+    expect((await recover(target, options())).diagnostics.map(({ code }) => code)).toEqual(['MW7008', 'MW7009']);
+    expect(await preview(first, target, options())).toMatchObject({ ok: true, empty: true, diagnostics: [] });
+
+    await fs.writeFile(checkpoint, '{"version":3,"checkp');
+    const two = testReleaseAfter(one, [rules('two')]);
+    const again = await deploy(await bundleOf(two, 'two'), target, options());
+    expect(again).toMatchObject({ ok: true, diagnostics: [{ code: 'MW7013' }] });
+    expect(await held()).toBe(2);
   });
 });
