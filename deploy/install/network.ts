@@ -37,7 +37,11 @@ export function networkPolicies({ networkPolicies: { apiServer }, gitops }: Inst
     spec: { podSelector: { matchLabels: selectorOf(server) }, policyTypes: ['Ingress', 'Egress'], ingress, egress },
   });
   return [
-    policy('control-plane', [anybody(ports.xds), fromGitops, fromMonitoring(ports.admin)], [toApiServer, names, toServer('ca', ports.ca)]),
+    policy(
+      'control-plane',
+      [anybody(ports.xds), fromGitops, fromMonitoring(ports.admin)],
+      [toApiServer, names, toServer('ca', ports.ca), toServer('control-plane', ports.xds)],
+    ),
     // Reviews come from wherever the API server is: its address is not a pod's.
     policy('webhook', [anybody(ports.webhook), fromMonitoring(ports.admin)], [toApiServer, names]),
     policy('ca', [anybody(ports.ca), fromMonitoring(ports.admin)], [toApiServer, names]),
