@@ -400,3 +400,41 @@ test('metrics count decisions by closed labels, and say whether failures deny', 
   ])
     expect(text).toContain(line);
 });
+
+test('a pod that asks for a sidecar gets it as a patch, and is not let in without it', async () => {
+  kube.set(resources.namespaces, [{ metadata: { name: 'shop' } }]);
+  await start({
+    injection: {
+      image: `mesh.example/meshwright:0.1.0@sha256:${'ab'.repeat(32)}`,
+      imagePullPolicy: 'IfNotPresent',
+      trustDomain: 'mesh.test',
+      controlPlane: { host: 'control-plane.meshwright.svc', port: 15010 },
+      ca: { host: 'ca.meshwright.svc', port: 15011 },
+    },
+  });
+  const pod = (labels: Record<string, string>): object => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', namespace: 'shop', labels: { app: 'cart', ...labels } },
+    spec: { serviceAccountName: 'cart', containers: [{ name: 'app', image: 'cart:1' }] },
+  });
+  const asking = review({ object: pod({ 'meshwright.dev/inject': 'true' }) });
+  expect((await send(asking, { path: '/inject' })).body.response).toMatchObject({
+    uid: 'u-1',
+    allowed: true,
+    patchType: 'JSONPatch',
+    patch: expect.any(String),
+  });
+  expect((await send(review({ object: pod({}) }), { path: '/inject' })).body.response).toEqual({ uid: 'u-1', allowed: true });
+  expect((await send(asking)).body.response).toMatchObject({
+    allowed: false,
+    status: { code: 422, message: expect.stringMatching(/^MW81\d\d: Pod\/shop\/p: /) },
+  });
+  expect((await send(review({ object: pod({}) }))).body.response).toMatchObject({ allowed: true });
+  const elsewhere = review({ namespace: 'nowhere', object: pod({ 'meshwright.dev/inject': 'true' }) });
+  expect((await send('x', { path: '/inject' })).status).toBe(400);
+  expect((await send(elsewhere, { path: '/validate' })).body.response?.allowed).toBe(false);
+  expect(await metrics()).toContain(
+    'meshwright_webhook_decisions_total{path="/inject",rule="injection",verdict="patched",dry_run="false"} 1',
+  );
+});
