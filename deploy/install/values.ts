@@ -114,6 +114,10 @@ export interface GitopsSettings {
   readonly webhookSecretFile?: string;
   readonly operatorTokenFile?: string;
   readonly allowedSignersFile?: string;
+  /** `false`: the loop applies releases by itself, without Pulumi's engine. */
+  readonly pulumi?: boolean;
+  /** `false`: changed configuration is not shown to an Envoy before it is rolled out. */
+  readonly envoyValidate?: boolean;
   readonly pollMs?: number;
   readonly convergeTimeoutMs?: number;
   readonly releaseValidMs?: number;
