@@ -97,7 +97,12 @@ test('helm installs it, an upgrade changes nothing, and removing it leaves no we
   ok(await helm('upgrade', 'meshwright', chart, ...set));
   expect(await state()).toBe(before);
 
-  ok(await helm('uninstall', 'meshwright', '--wait'));
+  const removed = await helm('uninstall', 'meshwright', '--wait', '--debug');
+  ok(removed);
+  // Who is asked leaves before who answers.
+  const order = [...`${removed.stdout}${removed.stderr}`.matchAll(/starting delete resource.* kind=([A-Za-z]+)/g)].map(([, kind]) => kind);
+  expect(order.slice(0, 2)).toEqual(['ValidatingWebhookConfiguration', 'MutatingWebhookConfiguration']);
+  expect(order.length).toBeGreaterThan(30);
   expect(await configurations()).toBe('');
   expect(ok(await cluster.kubectl(['get', 'namespace', 'meshwright', '-o', 'jsonpath={.status.phase}']))).toBe('Active');
   expect(
@@ -113,6 +118,9 @@ test('helm installs it, an upgrade changes nothing, and removing it leaves no we
       ]),
     ),
   ).toBe('');
+  // What stayed is taken over by the next installation.
+  expect(ok(await helm('install', 'meshwright', chart, '--take-ownership'))).toContain('STATUS: deployed');
+  ok(await helm('uninstall', 'meshwright', '--wait'));
 }, 180_000);
 
 test('kubectl applies the same objects, twice, and every pod passes Pod Security `restricted`', async () => {
