@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import { checkGit } from '../../platform/git';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import { obtainPulumi } from '../../platform/tools/pulumi';
+import { people } from './kubernetes/people';
 import { setUpCluster } from './kubernetes/set-up';
+import { letsNothingIn } from './kubernetes/story/objects';
+import { previewsWhatUpdates } from './kubernetes/story/preview';
+import { survivesKills } from './kubernetes/story/replicas';
+import { judgesWorkloads } from './kubernetes/story/workloads';
 import { help, parseOptions, type Options } from './options';
 import { summary, teller, type Step, type Teller } from './report';
 import { cleanups, root, setUp, type Cleanup } from './set-up';
@@ -96,8 +101,22 @@ async function onOneMachine(options: Options, scratch: string, write: (line: str
 }
 
 async function onKubernetes(options: Options, scratch: string, write: (line: string) => void, cleanup: Cleanup): Promise<Prepared> {
-  const { stage, firstCommit, gitUrl } = await setUpCluster(options, scratch, write, cleanup);
-  return { stage, gitUrl, steps: common(stage, firstCommit) };
+  const running = await setUpCluster(options, scratch, write, cleanup);
+  const { stage, firstCommit, gitUrl } = running;
+  const who = await people(running.cluster);
+  return {
+    stage,
+    gitUrl,
+    steps: [
+      ...common(stage, firstCommit),
+      { letter: 'h', title: 'nothing gets in by hand', tell: (step) => letsNothingIn(running, who, step) },
+      { letter: 'i', title: 'workloads are judged by policy', tell: (step) => judgesWorkloads(running, who, step) },
+      { letter: 'j', title: 'servers are killed under traffic', tell: (step) => survivesKills(running, who, step) },
+      ...(options.pulumi
+        ? [{ letter: 'k', title: 'a preview is an update that is not made', tell: (step: Step) => previewsWhatUpdates(running, who, step) }]
+        : []),
+    ],
+  };
 }
 
 function close(options: Options, tell: Teller, stage: Stage, gitUrl: string, write: (line: string) => void): void {
@@ -108,7 +127,7 @@ function close(options: Options, tell: Teller, stage: Stage, gitUrl: string, wri
   if (!options.json) return;
   const { edge } = stage.layout;
   process.stdout.write(
-    `${JSON.stringify({ ok, pulumi: options.pulumi, statusPage: stage.mesh.statusUrl, edge: `https://${edge.host}:${edge.port}`, repository: gitUrl, steps: tell.reports })}\n`,
+    `${JSON.stringify({ ok, kubernetes: options.kubernetes, pulumi: options.pulumi, statusPage: stage.mesh.statusUrl, edge: `https://${edge.host}:${edge.port}`, repository: gitUrl, steps: tell.reports })}\n`,
   );
 }
 

@@ -25,7 +25,18 @@ import type { Cleanup } from '../set-up';
 
 export interface ClusterMesh extends Pick<
   RunningMesh,
-  'dir' | 'statusUrl' | 'hookUrl' | 'hookSecret' | 'rollout' | 'loop' | 'joinToken' | 'ca' | 'restartLoop' | 'supervisor'
+  | 'dir'
+  | 'statusUrl'
+  | 'adminUrl'
+  | 'adminTokenFile'
+  | 'hookUrl'
+  | 'hookSecret'
+  | 'rollout'
+  | 'loop'
+  | 'joinToken'
+  | 'ca'
+  | 'restartLoop'
+  | 'supervisor'
 > {
   readonly controlPlanes: readonly Supervised[];
   readonly webhooks: readonly Supervised[];
@@ -83,6 +94,8 @@ export async function launchCluster(launch: ClusterLaunch): Promise<ClusterMesh>
     dir,
     supervisor,
     statusUrl: loop.url,
+    adminUrl: `http://${loopback}:${plane.admin.port}`,
+    adminTokenFile: parts.at('control-plane-token'),
     hookUrl: `${loop.url}/hooks/push`,
     hookSecret: parts.hookSecret,
     controlPlanes: plane.processes,
