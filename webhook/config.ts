@@ -19,8 +19,14 @@ export interface WebhookConfig {
   readonly clientNames?: readonly string[];
   /** Who may sign: the trust root. Read again when it changes; a broken one leaves the last good one in force. */
   readonly trustFile: string;
-  /** Who may write the Release, at least one. Exact names; a `github` one needs `issuers`. */
+  /** Who may write the Release, at least one. Exact names; a `github` one needs `issuers` or `jobUsernamePrefix`. */
   readonly deployers: readonly DeployerMatch[];
+  /**
+   * CI jobs that the API server authenticates by their own tokens have usernames that begin with this, by its AuthenticationConfiguration; it must put the
+   * claims into `extra`: `meshwright.dev/repository`, `meshwright.dev/ref`, and `meshwright.dev/environment` if there is one. Rules with `githubActions` over
+   * workloads are about these. Default: there are none.
+   */
+  readonly jobUsernamePrefix?: string;
   /** Issuers of CI jobs' tokens, pinned by name. */
   readonly issuers?: readonly TokenIssuer[];
   /** The kubeconfig to follow the API server with. Default: the service account of the pod it runs in. */
@@ -90,7 +96,10 @@ export function assertConsistent(config: WebhookConfig): void {
   if (config.certificate !== undefined && config.managedCertificate !== undefined)
     throw new Error('`certificate` (PEM files) and `managedCertificate` (a Secret of its own) exclude each other: keep one of them');
   const issuers = config.issuers ?? [];
-  if (issuers.length === 0 && config.deployers.some((match) => match.kind === 'github'))
+  const prefix = config.jobUsernamePrefix;
+  if (prefix !== undefined && (prefix.length < 3 || prefix.startsWith('system:')))
+    throw new Error('`jobUsernamePrefix` has to tell jobs from everybody else: at least three characters, and not `system:`');
+  if (issuers.length === 0 && prefix === undefined && config.deployers.some((match) => match.kind === 'github'))
     throw new Error('`deployers` has a `github` one, and no `issuers` say whose tokens prove it');
   for (const { issuer, jwksFile, jwksUrl } of issuers) {
     if (issuer === '') throw new Error('an issuer in `issuers` has no name');

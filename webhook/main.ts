@@ -91,6 +91,7 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
       signatures,
       releaseDeployers: config.deployers,
       tokens,
+      jobUsernamePrefix: config.jobUsernamePrefix ?? null,
       controlPlaneUser: config.controlPlaneUser ?? defaults.controlPlaneUser,
       namespaceControllers: config.namespaceControllers ?? defaults.namespaceControllers,
       injection: config.injection ?? null,

@@ -174,9 +174,11 @@ export const analyse = {
     code: 'MW4105',
     slug: 'ci-jobs-alone',
     severity: 'warning',
-    summary: 'a CI job proves itself on a release; who changes pods is known to the cluster by user, group or account',
-    message: ({ rule }) => `\`${rule}\` names CI jobs alone, and the cluster knows none of them: nobody may change these workloads`,
-    help: () => "name the account as well that the job has in the cluster: `kubernetesAccount('ci/deployer')`",
+    summary: 'the cluster knows a CI job only where its API server authenticates the tokens of jobs',
+    message: ({ rule }) =>
+      `\`${rule}\` names CI jobs alone: where the API server does not authenticate their tokens, nobody may change these workloads`,
+    help: () =>
+      "set the webhook's `jobUsernamePrefix`, or name the account as well that the job has in the cluster: `kubernetesAccount('ci/deployer')`",
   }),
   takenInAnyway: defineDiagnostic<{ rule: string; what: string; by: string }>({
     code: 'MW4106',

@@ -58,6 +58,7 @@ export const testContext = (change: Partial<AdmitContext> = {}): AdmitContext =>
   now: Date.parse('2026-11-23T00:00:00Z'),
   releaseDeployers: [{ kind: 'group', name: 'release-team' }],
   tokens: tokenVerifier([]),
+  jobUsernamePrefix: null,
   controlPlaneUser: 'system:serviceaccount:meshwright:control-plane',
   namespaceControllers: ['system:serviceaccount:kube-system:namespace-controller'],
   injection: null,

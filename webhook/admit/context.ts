@@ -58,6 +58,8 @@ export interface AdmitContext {
   /** Who may write a Release. From the installation, never from policy. */
   readonly releaseDeployers: readonly DeployerMatch[];
   readonly tokens: TokenVerifier;
+  /** Usernames of CI jobs that the API server authenticates begin with it; null: it authenticates none. */
+  readonly jobUsernamePrefix: string | null;
   /** `system:serviceaccount:meshwright:control-plane` */
   readonly controlPlaneUser: string;
   /** Whoever empties a namespace that is deleted. */

@@ -11,6 +11,27 @@ export interface JobClaims {
   readonly environment: string | null;
 }
 
+/** Where the API server puts a job's claims when it authenticates the job itself (AuthenticationConfiguration, `claimMappings.extra`). */
+const claimKeys = {
+  repository: 'meshwright.dev/repository',
+  ref: 'meshwright.dev/ref',
+  environment: 'meshwright.dev/environment',
+} as const;
+
+/**
+ * The CI job that a user is: one whom the API server authenticated by the job's own token. Its username begins with the prefix that the API server's
+ * configuration gives to that issuer alone; extra of any other user proves nothing. null: it is no job.
+ */
+export function jobOf(user: UserInfo, usernamePrefix: string | null): JobClaims | null {
+  if (usernamePrefix === null || !user.username.startsWith(usernamePrefix)) return null;
+  const claim = (key: string): string | null => {
+    const values = user.extra?.get(key) ?? [];
+    return values.length === 1 && values[0] !== undefined && values[0] !== '' ? values[0] : null;
+  };
+  const [repository, ref] = [claim(claimKeys.repository), claim(claimKeys.ref)];
+  return repository === null || ref === null ? null : { repository, ref, environment: claim(claimKeys.environment) };
+}
+
 /** Deployers as sets, so that a long list costs no more than a short one. */
 export interface Deployers {
   has(user: UserInfo, job: JobClaims | null): boolean;

@@ -10,7 +10,7 @@ import { firstDifference, memberOf, sameJson } from '../review/json';
 import type { Review } from '../review/review';
 import type { AdmitContext } from './context';
 import { tokenAnnotation } from './deployer-token';
-import { deployersOf } from './deployers';
+import { deployersOf, jobOf } from './deployers';
 import { emptiesNamespace } from './namespaces';
 import { changedField } from './objects';
 import { allow, deny, type Verdict } from './verdict';
@@ -80,7 +80,7 @@ async function deployerRefusal(
   context: AdmitContext,
 ): Promise<{ readonly token: string | null } | null> {
   const deployers = deployersOf(context.releaseDeployers);
-  if (deployers.has(review.user, null)) return null;
+  if (deployers.has(review.user, jobOf(review.user, context.jobUsernamePrefix))) return null;
   const token = memberOf(memberOf(memberOf(object, 'metadata'), 'annotations'), tokenAnnotation);
   if (typeof token !== 'string') return { token: null };
   const outcome = await context.tokens.verify(token, digest, context.now);

@@ -63,12 +63,73 @@ describe('deployers', () => {
     ['a user named as the group', { kind: 'group', name: 'shop-team' }, { username: 'shop-team', groups: [] }, false],
     ['an account', { kind: 'account', namespace: 'ci', name: 'bot' }, { username: 'system:serviceaccount:ci:bot' }, true],
     ['an account of elsewhere', { kind: 'account', namespace: 'ci', name: 'bot' }, { username: 'system:serviceaccount:other:bot' }, false],
-    ['a job, whose token is for releases', { kind: 'github', repository: 'a/b', branch: 'main' }, { username: 'a/b' }, false],
+    ["a user named as a job's repository", { kind: 'github', repository: 'a/b', branch: 'main' }, { username: 'a/b' }, false],
   ])('%s', async (_what, match, user, wanted) => {
     const context = contextWith({ deploys: [rule({ by: [match] })] });
     const verdict = await judge(pod(), context, { user: { username: '', groups: [], ...user } });
     expect(verdict.allowed).toBe(wanted);
     if (!wanted) expect(verdict.causes.map(({ code }) => code)).toEqual(['MW8020']);
+  });
+
+  const claims = (repository: string, ref: string, ...more: [string, readonly string[]][]): ReadonlyMap<string, readonly string[]> =>
+    new Map<string, readonly string[]>([['meshwright.dev/repository', [repository]], ['meshwright.dev/ref', [ref]], ...more]);
+  const inProduction: [string, readonly string[]] = ['meshwright.dev/environment', ['production']];
+  it.each<[string, Extract<DeployRule['by'][number], { kind: 'github' }>, Partial<Review['user']>, boolean]>([
+    [
+      'its branch',
+      { kind: 'github', repository: 'a/b', branch: 'main' },
+      { username: 'ci:x', extra: claims('a/b', 'refs/heads/main') },
+      true,
+    ],
+    [
+      'another branch',
+      { kind: 'github', repository: 'a/b', branch: 'main' },
+      { username: 'ci:x', extra: claims('a/b', 'refs/heads/dev') },
+      false,
+    ],
+    [
+      'a tag of the name',
+      { kind: 'github', repository: 'a/b', branch: 'main' },
+      { username: 'ci:x', extra: claims('a/b', 'refs/tags/main') },
+      false,
+    ],
+    [
+      'another repository',
+      { kind: 'github', repository: 'a/b', branch: 'main' },
+      { username: 'ci:x', extra: claims('a/c', 'refs/heads/main') },
+      false,
+    ],
+    [
+      'a user of another issuer with the same claims',
+      { kind: 'github', repository: 'a/b', branch: 'main' },
+      { username: 'ann', extra: claims('a/b', 'refs/heads/main') },
+      false,
+    ],
+    ['no claims', { kind: 'github', repository: 'a/b', branch: 'main' }, { username: 'ci:x' }, false],
+    [
+      'a claim twice',
+      { kind: 'github', repository: 'a/b', branch: 'main' },
+      { username: 'ci:x', extra: claims('a/b', 'refs/heads/main', ['meshwright.dev/ref', ['refs/heads/dev', 'refs/heads/main']]) },
+      false,
+    ],
+    [
+      'its environment',
+      { kind: 'github', repository: 'a/b', branch: 'main', environment: 'production' },
+      { username: 'ci:x', extra: claims('a/b', 'refs/heads/main', inProduction) },
+      true,
+    ],
+    [
+      'no environment where one is wanted',
+      { kind: 'github', repository: 'a/b', branch: 'main', environment: 'production' },
+      { username: 'ci:x', extra: claims('a/b', 'refs/heads/main') },
+      false,
+    ],
+  ])('a job that the API server authenticates: %s', async (_what, match, user, wanted) => {
+    const context = { ...contextWith({ deploys: [rule({ by: [match] })] }), jobUsernamePrefix: 'ci:' };
+    expect((await judge(pod(), context, { user: { username: '', groups: [], ...user } })).allowed).toBe(wanted);
+    expect((await judge(pod(), { ...context, jobUsernamePrefix: null }, { user: { username: '', groups: [], ...user } })).allowed).toBe(
+      false,
+    );
   });
   it('controllers of Kubernetes need not be deployers of what they make for an owner', async () => {
     const context = contextWith({ deploys: [rule()] });

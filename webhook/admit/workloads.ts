@@ -6,6 +6,7 @@ import { checkInjected } from '../inject/check';
 import { isFields, memberOf, sameJson } from '../review/json';
 import type { Review } from '../review/review';
 import type { AdmitContext, RulesInForce } from './context';
+import { jobOf } from './deployers';
 import { isFrom, parseImage } from './images';
 import { podIn, workloadOf, type PodFacts } from './pods';
 import { productFindings, productsIn } from './products';
@@ -95,7 +96,7 @@ function workloadFindings(
   for (const rule of rules) {
     const note = (field: string, diagnostic: Finding['diagnostic'], mode: RuleMode = rule.mode): void =>
       void found.push({ mode, field, diagnostic });
-    if (!madeByController(review) && !rule.deployers.has(review.user, null))
+    if (!madeByController(review) && !rule.deployers.has(review.user, jobOf(review.user, context.jobUsernamePrefix)))
       note('metadata', admit.workloadDeployer({ user: review.user.username, rule: rule.id }));
     imageFindings(rule, pod, context.meshImages, note);
     versionFindings(rule, pod, old, note);

@@ -18,6 +18,8 @@ export interface GroupResource {
 export interface UserInfo {
   readonly username: string;
   readonly groups: readonly string[];
+  /** What the authenticator adds, such as claims of a token. A Map: the keys are the sender's. */
+  readonly extra?: ReadonlyMap<string, readonly string[]>;
 }
 export interface Review {
   readonly uid: string;
@@ -78,11 +80,22 @@ function decode(value: unknown): Review {
     subresource: optionalText(request, 'subResource'),
     name: optionalText(request, 'name'),
     namespace: optionalText(request, 'namespace'),
-    user: { username: optionalText(user, 'username'), groups },
+    user: { username: optionalText(user, 'username'), groups, extra: extraOf(memberOf(user, 'extra') ?? {}) },
     dryRun,
     object: objectIn(request, 'object'),
     oldObject: objectIn(request, 'oldObject'),
   };
+}
+
+function extraOf(value: unknown): ReadonlyMap<string, readonly string[]> {
+  if (!isFields(value)) throw new ReviewError('`request.userInfo.extra` is not an object');
+  return new Map(
+    Object.entries(value).map(([key, list]) => {
+      if (!Array.isArray(list) || !list.every((one): one is string => typeof one === 'string'))
+        throw new ReviewError('`request.userInfo.extra` holds something that is not a list of texts');
+      return [key, list] as const;
+    }),
+  );
 }
 
 const isOperation = (value: string): value is Operation => operations.includes(value);
