@@ -12,12 +12,10 @@ import { meshNamespace } from '../../../core/bundle/custom-resource';
 import type { RolloutStatus } from '../../../core/bundle/status';
 import { apiVersion } from '../../../core/bundle/objects';
 import { principalOf } from '../../../core/mesh/ids';
-import { ports as installPorts } from '../../../deploy/install/names';
-import type { KubernetesObject } from '../../../deploy/install/object';
+import { configurationOf } from '../../../deploy/install/configuration';
 import { defaultValues, type InstallValues } from '../../../deploy/install/values';
 import { freePorts } from '../../../platform/ports';
 import { instanceIdOf } from '../../../runtime-proxy/ca/spiffe';
-import { issueCa, issueLeaf } from '../../../webhook/certificates/issue';
 import { startBalancer, type Backend, type Balancer } from './balancer';
 import { installation, lastLine, podsOf, type DemoCluster } from './cluster';
 import { endpointsOf, runningStatus, type ClusterLayout, type PodPlan } from './layout';
@@ -56,7 +54,6 @@ export interface ClusterLaunch {
 }
 
 const loopback = '127.0.0.1';
-const day = 86_400_000;
 const webhookReplicas = ['webhook-1', 'webhook-2'] as const;
 const controlPlaneReplicas = ['control-plane-1', 'control-plane-2'] as const;
 
@@ -80,7 +77,8 @@ export async function launchCluster(launch: ClusterLaunch): Promise<ClusterMesh>
   say('the CA, the signer and two control planes are up');
   const webhooks = await parts.startWebhooks(values);
   await cluster.apply([endpointsOf('webhook', layout.address, { name: 'https', number: webhooks.address.port })]);
-  await cluster.apply(webhooks.trusted(last));
+  await cluster.apply(last);
+  await webhooks.ready();
   await refusing(cluster);
   say('two webhooks are up, and the API server asks them: without their word nothing of ours gets in (failurePolicy: Fail)');
   await createPods(cluster, layout);
@@ -276,58 +274,40 @@ class Parts {
     return { xds, admin, processes };
   }
 
-  async startWebhooks(values: InstallValues): Promise<{
-    readonly address: Balancer;
-    readonly processes: readonly Supervised[];
-    /** The webhook configurations with what the API server is to verify the webhook by. */
-    trusted(objects: readonly KubernetesObject[]): readonly KubernetesObject[];
-  }> {
-    const { environment, trustDomain, cluster, cleanup, layout } = this.launch;
-    const ca = await issueCa(Date.now(), day);
-    const leaf = await issueLeaf(ca, [`webhook.${meshNamespace}.svc`], Date.now(), day);
-    await this.secret('webhook.crt', leaf.certificate);
-    await this.secret('webhook.key', leaf.key);
+  /** With the installation's own configuration; only places and files differ. They make the certificate that the API server verifies them by. */
+  async startWebhooks(
+    values: InstallValues,
+  ): Promise<{ readonly address: Balancer; readonly processes: readonly Supervised[]; ready(): Promise<void> }> {
+    const { cluster, cleanup, layout } = this.launch;
+    const installed: object = JSON.parse(configurationOf('webhook', values));
     const kubeconfig = await cluster.kubeconfigOf('webhook');
     const ports = [...(await freePorts(webhookReplicas.length * 2))];
-    const backends: Backend[] = [];
-    const processes: Supervised[] = [];
+    const replicas: { readonly backend: Backend; readonly admin: number; readonly process: Supervised }[] = [];
     for (const name of webhookReplicas) {
       const [port = 0, admin = 0] = [ports.pop(), ports.pop()];
+      const backend = { host: loopback, port };
       const config = await this.config(name, {
-        environment,
-        listen: { host: loopback, port },
+        ...installed,
+        listen: backend,
         admin: { host: loopback, port: admin },
         trustFile: this.at('trust.json'),
-        deployers: values.deployers,
-        certificate: { certFile: this.at('webhook.crt'), keyFile: this.at('webhook.key') },
         kubeconfig,
-        injection: {
-          image: values.image,
-          imagePullPolicy: values.imagePullPolicy,
-          trustDomain,
-          controlPlane: { host: `control-plane.${meshNamespace}.svc`, port: installPorts.xds },
-          ca: { host: `ca.${meshNamespace}.svc`, port: installPorts.ca },
-        },
       });
       const process = this.supervisor.start({ name, arguments: ['serve', 'webhook', '--config', config], restart: true });
-      await ready(`http://${loopback}:${admin}/readyz`, name, process);
-      backends.push({ host: loopback, port });
-      processes.push(process);
+      await ready(`http://${loopback}:${admin}/healthz`, name, process);
+      replicas.push({ backend, admin, process });
     }
-    const address = await startBalancer(layout.address, backends);
+    const address = await startBalancer(
+      layout.address,
+      replicas.map(({ backend }) => backend),
+    );
     cleanup.add(() => address.close());
-    const caBundle = Buffer.from(ca.certificate).toString('base64');
     return {
       address,
-      processes,
-      trusted: (objects) =>
-        objects.map((object) => ({
-          ...object,
-          webhooks: (object['webhooks'] as readonly { readonly clientConfig: object }[]).map((entry) => ({
-            ...entry,
-            clientConfig: { ...entry.clientConfig, caBundle },
-          })),
-        })),
+      processes: replicas.map(({ process }) => process),
+      ready: async () => {
+        for (const { admin, process } of replicas) await ready(`http://${loopback}:${admin}/readyz`, process.name, process);
+      },
     };
   }
 
