@@ -10,7 +10,7 @@ export interface Pair {
 }
 export interface LocalAuthority {
   readonly ca: string;
-  /** For `https://127.0.0.1`. */
+  /** For `https://127.0.0.1` and `https://localhost`. */
   serving(lifetimeMs?: number): Promise<Pair>;
   client(commonName: string): Promise<Pair>;
 }
@@ -51,7 +51,10 @@ export async function localAuthority(name = 'CN=test'): Promise<LocalAuthority> 
       issue(
         'CN=webhook',
         [
-          new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }]),
+          new x509.SubjectAlternativeNameExtension([
+            { type: 'ip', value: '127.0.0.1' },
+            { type: 'dns', value: 'localhost' },
+          ]),
           new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
         ],
         lifetimeMs,
