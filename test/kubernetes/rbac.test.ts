@@ -175,6 +175,7 @@ const starts: { readonly [server in Server]: () => Promise<Running> } = {
     const plane = {
       touch: () => undefined,
       setInventory: () => undefined,
+      local: () => [],
       store: { live: () => null, seen: () => new Map(), setSeen: async () => undefined },
     };
     const driven = running.drive(plane as unknown as Plane, () => undefined);
