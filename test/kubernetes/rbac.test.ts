@@ -113,7 +113,8 @@ beforeAll(async () => {
   await apply([...objects.map((object) => objectResource(object, environment)), releaseResource(release)]);
 }, 600_000);
 afterAll(async () => {
-  await Promise.all(leftovers);
+  const limit = new Promise((resolve) => setTimeout(resolve, 20_000).unref());
+  await Promise.race([Promise.allSettled(leftovers), limit]);
   await cluster?.stop();
   await fs.rm(dir, { recursive: true, force: true });
 });
