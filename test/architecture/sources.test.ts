@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 const root = path.resolve(__dirname, '..', '..');
-const product = ['core', 'platform', 'sdk', 'compiler', 'runtime-proxy', 'deploy', 'gitops', 'web', 'cli'];
+const product = ['core', 'platform', 'sdk', 'compiler', 'runtime-proxy', 'webhook', 'deploy', 'gitops', 'web', 'cli'];
 const all = [...product, 'scripts', 'bench', 'test'];
 
 function sources(folders: readonly string[]): readonly string[] {
@@ -61,7 +61,17 @@ it('every stage and server says what it is in a README', () => {
     'runtime-proxy/control-plane',
     'runtime-proxy/ca',
     'runtime-proxy/agent',
+    'runtime-proxy/kubernetes',
+    'webhook',
+    'webhook/review',
+    'webhook/admit',
+    'webhook/inject',
+    'webhook/certificates',
+    'webhook/state',
+    'webhook/server',
     'deploy',
+    'deploy/install',
+    'deploy/kubernetes',
     'gitops',
     'cli',
     'web',

@@ -32,9 +32,6 @@ const templates: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 const containerLists = ['initContainers', 'containers', 'ephemeralContainers'] as const;
 
-/** Whether objects of this kind hold a pod that workload rules are about. */
-export const holdsPod = (group: string, kind: string): boolean => templates.has(`${group}/${kind}`);
-
 /** What rules read of the pod in an object; null where it has none (a ReplicationController may lack its template). */
 export function podIn(group: string, kind: string, object: unknown): PodFacts | null {
   const path = templates.get(`${group}/${kind}`);
