@@ -44,7 +44,9 @@ export async function letsNothingIn({ cluster, stage, mesh }: ClusterSetUp, peop
   const before = await stage.responses();
   const { release } = signedReleaseOf(await stored(cluster, 'releases', meshNamespace, environment));
   const key = 'ServiceConfig/bookinfo/reviews.web';
-  const digest = release.candidate[key];
+  // After a release that was given up, what it began with is in force.
+  const inForce = release[(await stage.rollout()).inForce ?? 'candidate'];
+  const digest = inForce[key];
   if (!digest) throw new Error(`the live release has no ${key}`);
   const name = resourceName('reviews.web', digest);
   const reviews = await stored(cluster, 'serviceconfigs', 'bookinfo', name);
@@ -83,7 +85,8 @@ export async function letsNothingIn({ cluster, stage, mesh }: ClusterSetUp, peop
         ...release,
         generation: release.generation + 1,
         parent: digestOfJson(release),
-        stable: release.candidate,
+        stable: inForce,
+        candidate: inForce,
         steps: [],
         notAfter: new Date(Date.now() + 3_600_000).toISOString(),
       },
