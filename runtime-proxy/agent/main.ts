@@ -1,6 +1,7 @@
 /** The agent of one proxy: its identity, its Envoy, and the truth about what that Envoy serves. */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { reasonOf } from '../../core/lib/reason';
 import { controlPlanePrincipal, isInstanceId, isTrustDomain, isWorkloadKey } from '../ca/spiffe';
 import { holdIdentity, type Holder } from '../ca/client';
 import { isNotFound, readTextIfThere, writeFileAtomic } from '../../platform/files';
@@ -10,7 +11,6 @@ import { createMetrics, metricsHandler } from '../../platform/metrics';
 import { readPidFile, writePidFile } from '../../platform/process';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import { adminToken, serveAdmin, type AdminServer } from '../rpc/admin-http';
-import { reasonOf } from '../rpc/decode';
 import { bootstrap } from './bootstrap';
 import { envoyAdmin } from './envoy-admin';
 import { runEnvoy } from './envoy-process';

@@ -7,11 +7,11 @@ import { isIP } from 'node:net';
 import { Client, type ClientDuplexStream } from '@grpc/grpc-js';
 import { canonicalJson } from '../../core/lib/json';
 import type { Principal } from '../../core/mesh/ids';
+import { reasonOf } from '../../core/lib/reason';
 import type { Clock } from '../../platform/clock';
 import type { Log } from '../../platform/log';
 import type { Holder, Svid } from '../ca/client';
 import { channelOptions, clientCredentials } from '../rpc/credentials';
-import { reasonOf } from '../rpc/decode';
 import { reportMethod, type AgentReport, type ReportAnswer } from './protocol';
 
 /** Where the control plane is: one place, whose name may stand for many, or several of which any will do. */

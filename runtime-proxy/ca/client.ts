@@ -1,9 +1,9 @@
 /** A holder of an SVID: enrols with a token, renews at two thirds of its life by the SVID itself (a pod: by its token), and says so to who listens. */
 import { Client, type MethodDefinition } from '@grpc/grpc-js';
+import { reasonOf } from '../../core/lib/reason';
 import type { Log } from '../../platform/log';
 import type { Clock } from '../../platform/clock';
 import { channelOptions, clientCredentials, type KeyMaterial } from '../rpc/credentials';
-import { reasonOf } from '../rpc/decode';
 import { newKeyAndCsr } from './authority';
 import { caMethods, isServiceAccountToken, type CertificateAnswer } from './protocol';
 import { caPrincipal } from './spiffe';

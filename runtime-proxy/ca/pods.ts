@@ -6,8 +6,9 @@
 import { meshNamespace } from '../../core/bundle/custom-resource';
 import { principalOf, workloadKey } from '../../core/mesh/ids';
 import { podLabels, workloadNameOf } from '../../core/mesh/pod';
+import { reasonOf } from '../../core/lib/reason';
 import { resources, KubeError, type Kube, type KubeObject } from '../../platform/kube';
-import { DecodeError, fieldsOf, reasonOf, type Fields } from '../rpc/decode';
+import { DecodeError, fieldsOf, type Fields } from '../rpc/decode';
 import { controlPlanePrincipal, instanceIdOf, isPrincipal, type Identity } from './spiffe';
 
 /** Why a token is not taken; one line with the repair. `unavailable`: the same token may be good later. */

@@ -1,6 +1,7 @@
 /** The root in a Secret, so that replicas of the CA hold nothing of their own. Whoever creates it first founds the mesh; the others read what is there. */
+import { reasonOf } from '../../core/lib/reason';
 import { resources, KubeError, type Kube, type KubeObject } from '../../platform/kube';
-import { fieldsOf, reasonOf, textOf } from '../rpc/decode';
+import { fieldsOf, textOf } from '../rpc/decode';
 import { authorityOf, foundRoot, type Authority, type RootMaterial } from './authority';
 
 const keyName = 'root.key';

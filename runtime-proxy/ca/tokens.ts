@@ -1,6 +1,7 @@
 /** Join tokens: one identity, one use, short. Only their SHA-256 is kept, and a use is on disk before the certificate is made. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { DecodeError, fieldsOf, listOf, numberOf, reasonOf, textOf } from '../rpc/decode';
+import { reasonOf } from '../../core/lib/reason';
+import { DecodeError, fieldsOf, listOf, numberOf, textOf } from '../rpc/decode';
 import { isPrincipal, isWorkloadKey, type Identity } from './spiffe';
 
 interface Kept {

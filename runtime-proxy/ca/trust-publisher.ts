@@ -1,8 +1,9 @@
 /** The roots in a ConfigMap of every namespace, as kube-root-ca.crt is: agents start from it. Public, so nothing is gained by choosing namespaces. */
 import { trustConfigMap } from '../../core/mesh/pod';
+import { reasonOf } from '../../core/lib/reason';
 import { resources, type Kube } from '../../platform/kube';
 import type { Log } from '../../platform/log';
-import { fieldsOf, reasonOf } from '../rpc/decode';
+import { fieldsOf } from '../rpc/decode';
 
 export interface TrustPublisher {
   /** Resolves when every namespace has it for the first time. */

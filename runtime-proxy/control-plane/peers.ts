@@ -5,12 +5,12 @@
 import { Client, Metadata, status, type ServerDuplexStream, type Server } from '@grpc/grpc-js';
 import type { Principal } from '../../core/mesh/ids';
 import { canonicalJson } from '../../core/lib/json';
+import { reasonOf } from '../../core/lib/reason';
 import type { Clock } from '../../platform/clock';
 import type { Log } from '../../platform/log';
 import type { Holder } from '../ca/client';
 import type { PeerIdentity } from '../ca/spiffe';
 import { channelOptions, clientCredentials } from '../rpc/credentials';
-import { reasonOf } from '../rpc/decode';
 import { peerOf, RpcRefusal, unary } from '../rpc/server';
 import { peerMethods, type LeaderAnswer, type LeaderCall, type PeerNews } from './peers-protocol';
 import type { Plane } from './plane';

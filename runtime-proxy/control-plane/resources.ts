@@ -20,10 +20,10 @@ import { ListenerSchema } from '../../core/wire/gen/envoy/config/listener/v3/lis
 import { RouteConfigurationSchema } from '../../core/wire/gen/envoy/config/route/v3/route_pb';
 import { wireRegistry } from '../../core/wire/registry';
 import { typeUrl } from '../../core/wire/type-url';
+import { reasonOf } from '../../core/lib/reason';
 import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../bind/bind';
 import { hostsIn, loadAssignment, type Serves } from '../bind/endpoints';
 import type { Instance, Inventory } from '../inventory';
-import { reasonOf } from '../rpc/decode';
 import type { ResourceType } from './sequence';
 
 /** A resource as it goes over the wire. `version` is the hash of its canonical JSON. */

@@ -12,8 +12,9 @@ import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic, Outcome } from '../../core/diagnostics/diagnostic';
 import { digestOfJson, type Digest } from '../../core/lib/digest';
 import { beginRollout, type RolloutPhase, type RolloutPlan, type RolloutProgress } from '../../core/rollout/rollout';
+import { reasonOf } from '../../core/lib/reason';
 import { listFiles, readTextIfThere, syncFolder, writeFileAtomic } from '../../platform/files';
-import { DecodeError, fieldsOf, booleanOf, listOf, numberOf, reasonOf, textOf } from '../rpc/decode';
+import { DecodeError, fieldsOf, booleanOf, listOf, numberOf, textOf } from '../rpc/decode';
 
 export interface Live {
   readonly signed: SignedRelease;

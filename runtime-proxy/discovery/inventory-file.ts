@@ -5,9 +5,10 @@ import { isIP } from 'node:net';
 import * as path from 'node:path';
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Outcome } from '../../core/diagnostics/diagnostic';
+import { reasonOf } from '../../core/lib/reason';
 import { isInstanceId, isWorkloadKey } from '../ca/spiffe';
 import type { Address, Instance, Inventory } from '../inventory';
-import { DecodeError, fieldsOf, listOf, numberOf, optionalTextOf, reasonOf, recordOf, textOf } from '../rpc/decode';
+import { DecodeError, fieldsOf, listOf, numberOf, optionalTextOf, recordOf, textOf } from '../rpc/decode';
 
 const maxInstances = 100_000;
 

@@ -3,10 +3,10 @@
  * a lease has lapsed when it was seen unchanged for as long as it lasts (as client-go has it).
  */
 import { randomUUID } from 'node:crypto';
+import { reasonOf } from '../../core/lib/reason';
 import type { Clock } from '../../platform/clock';
 import type { Log } from '../../platform/log';
 import { KubeError, resources, type Kube, type KubeObject } from '../../platform/kube';
-import { reasonOf } from '../rpc/decode';
 import { recordIn, textIn } from './pod';
 
 export interface LeaseConfig {

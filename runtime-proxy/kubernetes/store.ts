@@ -16,11 +16,11 @@ import { enforce } from '../../core/diagnostics/enforce';
 import { sign } from '../../core/diagnostics/sign';
 import { digestOfJson, type Digest } from '../../core/lib/digest';
 import { beginRollout, type RolloutProgress } from '../../core/rollout/rollout';
+import { reasonOf } from '../../core/lib/reason';
 import type { Log } from '../../platform/log';
 import { keyOf, KubeError, resources, type Kube, type KubeObject } from '../../platform/kube';
 import { emptyStatus } from '../control-plane/status';
 import { missingOf, planOf, readProgress, stableExpected, type Live, type Seen, type Store } from '../control-plane/store';
-import { reasonOf } from '../rpc/decode';
 import { recordIn, textIn } from './pod';
 import { beforeIn, releaseStatusOf, statusKey, type Standing } from './release-status';
 

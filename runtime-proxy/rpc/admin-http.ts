@@ -2,9 +2,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import * as http from 'node:http';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { reasonOf } from '../../core/lib/reason';
 import { readTextIfThere, writeFileAtomic } from '../../platform/files';
 import type { Log } from '../../platform/log';
-import { DecodeError, reasonOf } from './decode';
+import { DecodeError } from './decode';
 
 export interface AdminRequest {
   /** The path's `:name` parts. */

@@ -62,5 +62,3 @@ export function recordOf<T>(
   if (names.length > max) throw new DecodeError(`\`${key}\` has more than ${max} entries`);
   return Object.fromEntries(names.map((name) => [name, read(record[name], name)]));
 }
-
-export { reasonOf } from '../../core/lib/reason';
