@@ -1,10 +1,11 @@
 /**
- * Constant arrival: requests are sent when they are due, whether or not the ones before were answered, and a latency counts from the moment a request was
- * due. A closed loop would slow down with the server and hide what waits (coordinated omission). A process of its own, so that it can have a core of its own:
- * `node load.js <plan.json>`; prints one JSON line.
+ * The load of a measurement: constant arrival, and a latency counts from the moment a request was due. A process of its own, so that it can have a core of its
+ * own: `node load.js <plan.json>`; prints one JSON line.
  */
 import { readFileSync } from 'node:fs';
-import { Agent, request } from 'node:https';
+import { Agent } from 'node:https';
+import { constantArrival } from '../test/kit/constant-arrival';
+import { postReview } from '../test/kit/post-review';
 
 export interface LoadPlan {
   readonly url: string;
@@ -39,63 +40,35 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   let failed = 0;
   let failure: string | null = null;
   let wrong = 0;
+  let firstDue = 0;
   let lastAnswer = 0;
   const total = Math.round(plan.perSecond * (plan.warmUpSeconds + plan.seconds));
   const uncounted = Math.round(plan.perSecond * plan.warmUpSeconds);
-  const open: Promise<void>[] = [];
-  const start = performance.now() + 50;
 
-  const send = (index: number, due: number): Promise<void> =>
-    new Promise((resolve) => {
-      const { body, allowed } = bodies[index % bodies.length] ?? { body: Buffer.alloc(0), allowed: true };
-      const counted = index >= uncounted;
-      const fail = (why: string): void => {
-        if (counted) failed += 1;
-        failure ??= why;
-        resolve();
-      };
-      const sent = request(
-        url,
-        { method: 'POST', agent, headers: { 'content-type': 'application/json', 'content-length': body.length } },
-        (response) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.once('error', (error) => fail(error.message));
-          response.once('end', () => {
-            lastAnswer = performance.now();
-            if (response.statusCode !== 200)
-              return fail(`status ${response.statusCode}: ${Buffer.concat(chunks).toString('utf8', 0, 300)}`);
-            if (counted) {
-              latencies.push(lastAnswer - due);
-              const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { response?: { allowed?: boolean } };
-              if (answer.response?.allowed !== allowed) wrong += 1;
-            }
-            resolve();
-          });
-        },
-      );
-      sent.setTimeout(20_000, () => sent.destroy(new Error('no answer')));
-      sent.once('error', (error) => fail(error.message));
-      sent.end(body);
-    });
-
-  for (let index = 0; index < total;) {
-    const now = performance.now();
-    for (; index < total && start + (index * 1000) / plan.perSecond <= now; index += 1)
-      open.push(send(index, start + (index * 1000) / plan.perSecond));
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  await Promise.all(open);
+  const send = async (index: number, due: number): Promise<void> => {
+    const { body, allowed } = bodies[index % bodies.length] ?? { body: Buffer.alloc(0), allowed: true };
+    const answer = await postReview(url, body, { agent });
+    if (answer.kind === 'failed') failure ??= answer.why;
+    else lastAnswer = Math.max(lastAnswer, answer.at);
+    if (index === uncounted) firstDue = due;
+    if (index < uncounted) return;
+    if (answer.kind === 'failed') {
+      failed += 1;
+      return;
+    }
+    latencies.push(answer.at - due);
+    if (answer.allowed !== allowed) wrong += 1;
+  };
+  await constantArrival(plan.perSecond, send, total).finished;
   agent.destroy();
   latencies.sort((a, b) => a - b);
   const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? Number.NaN;
-  const countedFrom = start + plan.warmUpSeconds * 1000;
   return {
     sent: total - uncounted,
     failed,
     failure,
     wrong,
-    perSecond: latencies.length / ((lastAnswer - countedFrom) / 1000),
+    perSecond: latencies.length / ((lastAnswer - firstDue) / 1000),
     latency: { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) },
   };
 }

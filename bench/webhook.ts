@@ -16,10 +16,10 @@ import { startKubernetes, type KubernetesServer } from '../platform/kubernetes-s
 import { freePorts } from '../platform/ports';
 import { runCommand, spawnGroup, stopGroup } from '../platform/process';
 import { localAuthority } from '../test/kit/serving-certificate';
+import { opaData, reviews, rules } from '../test/kit/reviews';
 import { newTestSigner, signTestObject, signTestRelease, testRelease } from '../test/kit/signing';
 import type { LoadPlan, LoadResult } from './load';
 import { obtainOpa } from './opa';
-import { opaData, reviews, rules } from './reviews';
 
 const root = path.resolve(__dirname, '..', '..');
 const rates = [200, 1_000, 1_500, 2_000, 3_000];
