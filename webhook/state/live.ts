@@ -11,10 +11,11 @@ import type { SignatureCache } from '../admit/signatures';
 import { admissionRulesSpec } from './rules-form';
 import { lineOf } from './followed-file';
 
-/** The live release with what its sets name in the API. Throws when it cannot be read. */
-export function liveSetsOf(resource: unknown): LiveSets & { readonly inForce: ReleaseSet } {
+/** The live release with what its sets name in the API. `since`: the generation that put its set in force there. Throws when it cannot be read. */
+export function liveSetsOf(resource: unknown): LiveSets & { readonly inForce: ReleaseSet; readonly since: number } {
   const { release }: SignedRelease = signedReleaseOf(resource);
   const digest = digestOfJson(release);
+  const converged = phaseOf(resource, digest) === 'converged';
   return {
     digest,
     generation: release.generation,
@@ -22,7 +23,9 @@ export function liveSetsOf(resource: unknown): LiveSets & { readonly inForce: Re
     candidate: release.candidate,
     stableResources: resourcesOf(release.stable),
     candidateResources: resourcesOf(release.candidate),
-    inForce: phaseOf(resource, digest) === 'converged' ? release.candidate : release.stable,
+    inForce: converged ? release.candidate : release.stable,
+    // Its stable set is what was in force before it.
+    since: converged ? release.generation : release.generation - 1,
   };
 }
 

@@ -69,6 +69,24 @@ test('rules are in force when the set in force names them: a candidate once it h
   expect(state.snapshot().rules.kind).toBe('none');
 });
 
+test('a release that is seen before the rules it names: what was in force stays until they are fetched, and is never unknown', async () => {
+  const [before, after] = [rules(), rules({ namespaces: ['shop'] })];
+  const [first, second] = [testRelease([before]), testReleaseAfter(testRelease([before]), [after])];
+  kube.set(resources.admissionRules, [await stored(before)]);
+  kube.set(resources.releases, [await release(first, 'converged')]);
+  await seen((snapshot) => snapshot.rules.kind === 'known');
+  const kinds = new Set<string>();
+  const watching = setInterval(() => kinds.add(state.snapshot().rules.kind), 0);
+  kube.setUnseen(resources.admissionRules, [await stored(before), await stored(after)]);
+  kube.set(resources.releases, [await release(second, 'rolling')]);
+  await seen(({ live }) => live !== null && live !== 'unreadable' && live.generation === 2);
+  expect(state.rulesGeneration()).toBe(1); // its own rules are not in force yet
+  kube.set(resources.releases, [await release(second, 'converged')]);
+  await seen(() => state.rulesGeneration() === 2);
+  clearInterval(watching);
+  expect([...kinds, state.snapshot().rules.kind]).not.toContain('unknown');
+});
+
 test('rules that are not there, not believed, not understood or not for here are unknown, and never none', async () => {
   const put = async (object: MeshObject, resource: KubeObject | null): Promise<string> => {
     kube.set(resources.releases, []);

@@ -1,8 +1,9 @@
 /** What the webhook follows of the Kubernetes API: the live release, the rules it puts in force, namespaces, and what products run. */
 import type { Product } from '../../core/bundle/admission-rules';
+import type { ReleaseSet } from '../../core/bundle/objects';
 import { meshNamespace } from '../../core/bundle/custom-resource';
 import type { Log } from '../../platform/log';
-import { resources, type Follower, type Kube, type KubeObject, type Resource } from '../../platform/kube';
+import { keyOf, resources, type Follower, type Kube, type KubeObject, type Resource } from '../../platform/kube';
 import type { LiveSets, RulesInForce, StateSnapshot, Trusted } from '../admit/context';
 import { podIn } from '../admit/pods';
 import { productsIn } from '../admit/products';
@@ -13,7 +14,7 @@ import { liveSetsOf, rulesFrom } from './live';
 
 export interface WebhookState {
   snapshot(): StateSnapshot;
-  /** Generation of the release whose rules are in force; 0 for none. */
+  /** Generation of the release whose rules are in force, the one before while the live one rolls out; 0 for none. */
   rulesGeneration(): number;
   /** Resolves once everything was listed and read. */
   readonly ready: Promise<void>;
@@ -77,6 +78,19 @@ export function followState({ kube, environment, trust, signatures, log }: State
     });
   }
 
+  /** Two watches, and the release may be seen before the rules that it names: then they are asked for, and what was in force stays until the answer. */
+  async function rulesOf(set: ReleaseSet): Promise<RulesInForce> {
+    const read = (items: ReadonlyMap<string, unknown>): Promise<RulesInForce> => rulesFrom(items, set, environment, trust(), signatures);
+    const followed = await read(rulesObjects.items());
+    if (followed.kind !== 'unknown') return followed;
+    try {
+      const { items } = await kube.list(resources.admissionRules, { namespace: meshNamespace });
+      return await read(new Map(items.map((item) => [keyOf(item), item])));
+    } catch {
+      return followed;
+    }
+  }
+
   async function readLive(): Promise<void> {
     if (!releases.isSynced() || !rulesObjects.isSynced()) return;
     const resource = releases.items().get(`${meshNamespace}/${environment}`);
@@ -88,11 +102,11 @@ export function followState({ kube, environment, trust, signatures, log }: State
       try {
         const sets = liveSetsOf(resource);
         live = sets;
-        const next = await rulesFrom(rulesObjects.items(), sets.inForce, environment, trust(), signatures);
+        const next = await rulesOf(sets.inForce);
         if (next.kind === 'unknown')
           log.error({ reason: next.reason }, 'the admission rules in force are not known: workloads are refused');
         rules = next;
-        generation = next.kind === 'none' ? 0 : sets.generation;
+        generation = next.kind === 'none' ? 0 : sets.since;
       } catch (error) {
         live = 'unreadable';
         rules = { kind: 'unknown', reason: `the live release cannot be read: ${lineOf(error)}` };
