@@ -100,6 +100,7 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
     const context = (): AdmitContext => ({ ...fixed, trust: trusted(), state: state.snapshot(), now: clock.now() });
     const parts = { context, metrics, log };
 
+    let listening = false;
     let closing = false;
     const app = createApp({
       endpoints: [validateEndpoint(parts), ...(config.injection === undefined ? [] : [injectEndpoint(parts)])],
@@ -121,7 +122,12 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
         detail: problem ?? 'good',
       });
       return [
-        { name: 'serving', good: !closing, needed: true, detail: closing ? 'it is closing' : 'yes' },
+        {
+          name: 'serving',
+          good: listening && !closing,
+          needed: true,
+          detail: closing ? 'it is closing' : listening ? 'yes' : 'it does not listen yet',
+        },
         { name: 'state', good: synced, needed: true, detail: synced ? 'listed' : 'not listed yet' },
         told('watch', stale ? 'the API server cannot be followed; what was seen last is in force' : null),
         told('rules', rules.kind === 'unknown' ? rules.reason : null),
@@ -139,6 +145,7 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
       connections: limits.connections,
       requestMs: limits.requestMs,
     });
+    listening = true;
     certificate.listensAt?.(loopbackOf(server.url));
     return {
       url: server.url,

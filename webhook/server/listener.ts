@@ -2,6 +2,7 @@
 import * as https from 'node:https';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CertificateSource } from './certificate';
 
 export interface ListenerOptions {
@@ -16,9 +17,15 @@ export interface ListenerOptions {
 }
 export interface Listener {
   readonly url: string;
-  /** Takes no more connections, lets what is under way finish, and ends the idle ones. */
+  /** Waits until nobody new comes, takes no more connections, lets what is under way finish, and ends the idle ones. */
   close(): Promise<void>;
 }
+
+/** Without a new connection for so long, nobody is sent here any more. */
+const quietMs = 500;
+const longestWaitMs = 10_000;
+/** Longer than a client keeps an idle connection (Go's HTTP client, and with it the API server: 90 s): whoever asks ends it, never we under a request. */
+const keepAliveMs = 180_000;
 
 export async function listen(app: RequestListener, options: ListenerOptions): Promise<Listener> {
   const secure = (pair: { readonly cert: string; readonly key: string }): https.ServerOptions => ({
@@ -32,7 +39,7 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
       ...(options.clientCa === null ? {} : { requestCert: true, rejectUnauthorized: true }),
       requestTimeout: options.requestMs,
       headersTimeout: Math.min(5_000, options.requestMs),
-      keepAliveTimeout: 90_000,
+      keepAliveTimeout: keepAliveMs,
       connectionsCheckingInterval: 1_000,
       handshakeTimeout: 10_000,
       maxHeaderSize: 16_384,
@@ -40,6 +47,8 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
     app,
   );
   server.maxConnections = options.connections;
+  let cameLast = Number.NEGATIVE_INFINITY;
+  server.on('connection', () => (cameLast = performance.now()));
   options.certificate.onChange((pair) => server.setSecureContext(secure(pair)));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -51,10 +60,17 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
   return {
     url: `https://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
-      }),
+    async close() {
+      // Whoever is let in by the kernel, and not yet by us, is reset when the listening socket closes.
+      const latest = performance.now() + longestWaitMs;
+      while (performance.now() < Math.min(cameLast + quietMs, latest)) await sleep(quietMs / 5);
+      await new Promise<void>((resolve) => {
+        // Right after what has arrived was read: an idle connection that is closed under a request fails it.
+        setImmediate(() => {
+          server.close(() => resolve());
+          server.closeIdleConnections();
+        });
+      });
+    },
   };
 }
