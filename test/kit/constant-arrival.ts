@@ -5,6 +5,8 @@
 export interface Arrivals {
   /** Resolves when all were sent (or it was stopped) and each `send` has settled. Rejects as the first of them does. */
   readonly finished: Promise<void>;
+  /** Resolves when those that are under way now have settled. */
+  settled(): Promise<void>;
   /** No more are sent; resolves with how many were, when each has settled. */
   stop(): Promise<number>;
 }
@@ -37,6 +39,9 @@ export function constantArrival(
   const finished = run();
   return {
     finished,
+    async settled() {
+      await Promise.allSettled(underWay);
+    },
     async stop() {
       stopped = true;
       await finished;

@@ -12,7 +12,8 @@ export type ReviewAnswer =
   | { readonly kind: 'answered'; readonly allowed: boolean | undefined; readonly message: string; readonly at: number }
   | { readonly kind: 'failed'; readonly why: string; readonly clientPort: number | null };
 
-const noAnswerMs = 20_000;
+/** A limit against hanging, not a measurement. */
+const noAnswerMs = 60_000;
 
 /** The answer, or why there is none. Never rejects. */
 export function postReview(url: URL, body: Buffer, { agent, ca, servername }: PostOptions): Promise<ReviewAnswer> {
@@ -43,7 +44,7 @@ export function postReview(url: URL, body: Buffer, { agent, ca, servername }: Po
     );
     sent.once('socket', (socket) => {
       clientPort = socket.localPort ?? null;
-      socket.once('connect', () => (clientPort = socket.localPort ?? null));
+      if (socket.connecting) socket.once('connect', () => (clientPort = socket.localPort ?? null));
     });
     sent.setTimeout(noAnswerMs, () => sent.destroy(new Error('no answer')));
     sent.once('error', (error) => fail(error.message));

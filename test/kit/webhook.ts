@@ -80,7 +80,10 @@ export async function untilReady({ adminUrl }: RunningWebhook): Promise<void> {
 }
 
 /** The ValidatingWebhookConfiguration by address, for all that is covered. */
-export const validatingConfiguration = (url: string, ca: string): object => ({
+export const validatingConfiguration = (
+  url: string,
+  ca: string,
+): { readonly webhooks: readonly object[]; readonly [field: string]: unknown } => ({
   apiVersion: 'admissionregistration.k8s.io/v1',
   kind: 'ValidatingWebhookConfiguration',
   metadata: { name: 'meshwright' },
