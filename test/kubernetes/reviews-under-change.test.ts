@@ -249,10 +249,6 @@ async function under(change: (load: JudgedLoad) => Promise<void>): Promise<LoadR
   await pause(500);
   const report = await load.stop();
   if (changed !== null) throw changed;
-  if (process.env['SHOW'] !== undefined)
-    process.stderr.write(
-      `${expect.getState().currentTestName}: ${JSON.stringify(report.answered)} failed ${report.failed.length} wrong ${report.wrong.length}\n${JSON.stringify(report.failed.slice(0, 30), null, 1)} ${report.wrong.slice(0, 20).join('\n')}\n`,
-    );
   expect(report.wrong.slice(0, 10)).toEqual([]);
   expect(Math.min(...Object.values(report.answered))).toBeGreaterThan(0);
   return report;

@@ -68,6 +68,8 @@ async function serve(endpoint: Endpoint, deps: AppDeps, request: Request, respon
     log.warn({ path: endpoint.path, status, reason }, 'a request was refused');
     // What is not read to its end cannot be followed by another request.
     response.setHeader('connection', 'close');
+    // The API server then asks again by itself, within its own time.
+    if (status === 503) response.setHeader('retry-after', '1');
     refuse(response, status, reason);
     response.once('finish', () => request.socket.destroySoon());
   };
