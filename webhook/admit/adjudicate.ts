@@ -2,7 +2,7 @@
 import { admit } from '../../core/diagnostics/admit';
 import { assertNever } from '../../core/lib/brand';
 import { memberOf } from '../review/json';
-import type { Review } from '../review/review';
+import { nameOf, type Review } from '../review/review';
 import type { AdmitContext } from './context';
 import { coveredBy, isMeshGroup } from './coverage';
 import { adjudicateObject } from './objects';
@@ -33,10 +33,10 @@ export async function adjudicate(review: Review, context: AdmitContext): Promise
 }
 
 /** `ServiceConfig/bookinfo/reviews.web.3f2a90b1c4de`. A name that the server has yet to make is shown by its prefix: `web-*`. */
-export function describeReview({ kind, namespace, name, object, oldObject }: Review): string {
-  const metadata = memberOf(object ?? oldObject, 'metadata');
-  const own = memberOf(metadata, 'name');
-  const prefix = memberOf(metadata, 'generateName');
-  const shown = name !== '' ? name : typeof own === 'string' && own !== '' ? own : typeof prefix === 'string' ? `${prefix}*` : '*';
+export function describeReview(review: Review): string {
+  const { kind, namespace, object, oldObject } = review;
+  const name = nameOf(review);
+  const prefix = memberOf(memberOf(object ?? oldObject, 'metadata'), 'generateName');
+  const shown = name !== '' ? name : typeof prefix === 'string' ? `${prefix}*` : '*';
   return [kind.kind, ...(namespace === '' ? [] : [namespace]), shown].join('/');
 }

@@ -226,6 +226,25 @@ describe('11: an object that is deleted', () => {
       expect(verdict.message).toContain(`${set} set`);
     }
   });
+  it('deleted before it was named, stays once it is: its last finalizer is its end', async () => {
+    const old = await resourceOf();
+    const leaving = { ...old, metadata: { ...old.metadata, deletionTimestamp: 't', finalizers: ['a', 'b'] } };
+    const after = (finalizers?: readonly string[]): typeof old => ({
+      ...old,
+      metadata: { ...old.metadata, deletionTimestamp: 't', ...(finalizers === undefined ? {} : { finalizers }) },
+    });
+    const update = async (object: typeof old, state: Parameters<typeof testState>[0], before = leaving): Promise<boolean> =>
+      (await judge(object, { operation: 'UPDATE', oldObject: before }, { ...context, state: testState(state) })).allowed;
+    const inForce = { live: live('candidate', await named()) };
+    expect(await update(after(), inForce)).toBe(false);
+    expect(await update(after([]), inForce)).toBe(false);
+    expect(await update(after(['a']), inForce)).toBe(true);
+    expect(await update(after(), { live: null })).toBe(true);
+    expect(await update(after(), { live: null, stale: true })).toBe(false);
+    expect(await update(after(), { ...inForce, terminating: new Set([meshNamespace]) })).toBe(true);
+    const staying = { ...old, metadata: { ...old.metadata, finalizers: ['a'] } };
+    expect((await judge(old, { operation: 'UPDATE', oldObject: staying }, { ...context, state: testState(inForce) })).allowed).toBe(true);
+  });
   it('stays in all its parts, also when its old form is not shown', async () => {
     const name = await named();
     const part = `${String((await resourceOf()).metadata['name'])}.part-3`;

@@ -8,7 +8,7 @@ import { verifyPart, type Purpose } from '../../core/bundle/verify';
 import { admit } from '../../core/diagnostics/admit';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { firstDifference, isFields, memberOf, type JsonFields } from '../review/json';
-import type { Review } from '../review/review';
+import { nameOf, type Review } from '../review/review';
 import type { AdmitContext } from './context';
 import { emptiesNamespace } from './namespaces';
 import { allow, deny, undecided, type Verdict } from './verdict';
@@ -19,6 +19,8 @@ export async function adjudicateObject(review: Review, what: string, context: Ad
   const { object, oldObject } = review;
   if (object === null) return deny('object', what, 'object', admit.malformed({ reason: 'the review has no object' }));
   if (review.operation === 'UPDATE' && oldObject !== null) {
+    const leaving = isEndOf(oldObject, object) ? adjudicateEnd(review, what, context) : null;
+    if (leaving?.allowed === false) return leaving;
     const changed = changedField(oldObject, object);
     if (changed === null) return allow('metadata');
     // The same content under a newer key's signature is no other object; anything else under this name is.
@@ -110,15 +112,30 @@ function copiedField(signed: SignedObject, environment: string): string {
   return 'proof.jws';
 }
 
+/** Whether an update is the end of what was deleted before: the server removes it when its last finalizer goes, and asks about no deletion then. */
+function isEndOf(before: JsonFields, after: JsonFields): boolean {
+  const isGiven = (object: JsonFields, name: string): boolean => {
+    const value = memberOf(memberOf(object, 'metadata'), name);
+    return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null;
+  };
+  return isGiven(before, 'deletionTimestamp') && isGiven(before, 'finalizers') && !isGiven(after, 'finalizers');
+}
+
 function adjudicateDeletion(review: Review, what: string, context: AdmitContext): Verdict {
-  if (emptiesNamespace(review, context)) return allow('deletion');
-  const { state } = context;
+  return emptiesNamespace(review, context) ? allow('deletion') : adjudicateGoing(review, what, context);
+}
+
+/** Finalizers are taken off by whoever put them on, so in a namespace that is being deleted by anybody. */
+function adjudicateEnd(review: Review, what: string, context: AdmitContext): Verdict {
+  return context.state.terminating.has(review.namespace) ? allow('deletion') : adjudicateGoing(review, what, context);
+}
+
+function adjudicateGoing(review: Review, what: string, { state }: AdmitContext): Verdict {
   if (!state.synced || state.stale || state.live === 'unreadable')
     return undecided(what, admit.undecided({ reason: 'what is live is not known' }));
   if (state.live === null) return allow('deletion');
-  const name = review.name !== '' ? review.name : memberOf(memberOf(review.oldObject, 'metadata'), 'name');
   // A big object lies there in parts; without one of them it is not there.
-  const resource = `${review.kind.kind}/${review.namespace}/${String(name).replace(/\.part-\d+$/, '')}`;
+  const resource = `${review.kind.kind}/${review.namespace}/${nameOf(review).replace(/\.part-\d+$/, '')}`;
   const { stableResources, candidateResources } = state.live;
   const set = candidateResources.has(resource) ? 'candidate' : stableResources.has(resource) ? 'stable' : null;
   return set === null ? allow('deletion') : deny('deletion', what, 'metadata.name', admit.inForce({ set }));

@@ -147,6 +147,10 @@ describe('metadata, status and deletion', () => {
     expect((await remove({ user: controller }, ending)).allowed).toBe(true);
     expect((await remove({}, ending)).allowed).toBe(false);
     expect((await remove({ name: 'other' })).allowed).toBe(true);
+    // Of a collection that is deleted the review has no name, the object has.
+    expect((await remove({ name: '' })).allowed).toBe(false);
+    expect((await remove({ name: '', oldObject: null })).allowed).toBe(false);
+    expect((await remove({ name: '' }, { ...context, environment: 'stage' })).allowed).toBe(true);
   });
 });
 

@@ -7,7 +7,7 @@ import { admit } from '../../core/diagnostics/admit';
 import { digestOfJson, isDigest, type Digest } from '../../core/lib/digest';
 import type { JsonFields } from '../review/json';
 import { firstDifference, memberOf, sameJson } from '../review/json';
-import type { Review } from '../review/review';
+import { nameOf, type Review } from '../review/review';
 import type { AdmitContext } from './context';
 import { tokenAnnotation } from './deployer-token';
 import { deployersOf, jobOf } from './deployers';
@@ -22,7 +22,8 @@ export async function adjudicateRelease(review: Review, what: string, context: A
   const statusDenied = (field: string): Verdict => deny('status', what, field, admit.statusWriter({ user: user.username }));
   if (review.subresource === 'status') return isControlPlane ? allow('status') : statusDenied('status');
   if (review.operation === 'DELETE') {
-    if (review.name !== context.environment || emptiesNamespace(review, context)) return allow('deletion');
+    const name = nameOf(review);
+    if ((name !== '' && name !== context.environment) || emptiesNamespace(review, context)) return allow('deletion');
     return deny('deletion', what, 'metadata.name', admit.liveRelease({ namespace: meshNamespace }));
   }
   if (object === null) return deny('release', what, 'object', admit.malformed({ reason: 'the review has no object' }));

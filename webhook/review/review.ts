@@ -28,7 +28,7 @@ export interface Review {
   readonly resource: GroupResource;
   /** `status`, `scale`, `ephemeralcontainers`; empty for the object itself. */
   readonly subresource: string;
-  /** Empty where the server makes it later (`generateName`). */
+  /** Empty where the server makes it later (`generateName`), and for each object of a deleted collection: `nameOf` asks the object too. */
   readonly name: string;
   readonly namespace: string;
   readonly user: UserInfo;
@@ -85,6 +85,12 @@ function decode(value: unknown): Review {
     object: objectIn(request, 'object'),
     oldObject: objectIn(request, 'oldObject'),
   };
+}
+
+/** The name of what is reviewed; empty where it has none yet. */
+export function nameOf({ name, object, oldObject }: Review): string {
+  const own = memberOf(memberOf(object ?? oldObject, 'metadata'), 'name');
+  return name !== '' ? name : typeof own === 'string' ? own : '';
 }
 
 function extraOf(value: unknown): ReadonlyMap<string, readonly string[]> {
