@@ -31,7 +31,7 @@ export const inject = {
   }),
   noWorkload: defineDiagnostic<{ given: string }>({
     code: 'MW8104',
-    slug: 'pod-without-workload',
+    slug: 'injected-pod-without-workload',
     severity: 'error',
     summary: 'A pod that asks for a sidecar does not say which workload it belongs to.',
     message: ({ given }) =>

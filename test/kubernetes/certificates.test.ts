@@ -18,7 +18,7 @@ import { prepared, untilReady, webhookFiles } from '../kit/webhook';
 
 const servername = 'webhook.meshwright.svc';
 const minute = 60_000;
-const secondsOf = (ca: number, leaf: number): ManagedOptions['lifetimes'] => ({ caMs: ca * 1_000, leafMs: leaf * 1_000, graceMs: 3_000 });
+const secondsOf = (ca: number, leaf: number): ManagedOptions['lifetimes'] => ({ caMs: ca * 1_000, leafMs: leaf * 1_000, graceMs: 6_000 });
 
 const pause = async (ms: number): Promise<void> => {
   if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
@@ -145,7 +145,7 @@ describe('certificates on a real API server', () => {
   test(
     'leaf and authority rotate under handshakes that trust what the configuration says at that moment: none fails',
     async () => {
-      const lifetimes = secondsOf(18, 9) ?? { caMs: 0, leafMs: 0, graceMs: 0 };
+      const lifetimes = secondsOf(28, 14) ?? { caMs: 0, leafMs: 0, graceMs: 0 };
       const managers = [await manage({ lifetimes }), await manage({ lifetimes })];
       const ports: number[] = [];
       for (const manager of managers) ports.push((await serve(manager)).port);
