@@ -3,7 +3,7 @@
  * hide what waits (coordinated omission).
  */
 export interface Arrivals {
-  /** Resolves when all were sent (or it was stopped) and each `send` has settled. Rejects as the first of them does. */
+  /** Resolves when all were sent (or it was stopped) and each `send` has settled. Rejects as the first of them did. */
   readonly finished: Promise<void>;
   /** Resolves when those that are under way now have settled. */
   settled(): Promise<void>;
@@ -22,25 +22,27 @@ export function constantArrival(
   const underWay = new Set<Promise<void>>();
   let stopped = false;
   let sent = 0;
+  let failure: { readonly error: unknown } | null = null;
   const run = async (): Promise<void> => {
-    let failed: (error: unknown) => void = () => undefined;
-    const failure = new Promise<never>((_, reject) => (failed = reject));
-    failure.catch(() => undefined); // it is raced below
-    while (sent < total && !stopped) {
+    while (sent < total && !stopped && failure === null) {
       for (const now = performance.now(); sent < total && dueAt(sent) <= now; sent += 1) {
-        const one = send(sent, dueAt(sent));
+        const one = send(sent, dueAt(sent)).catch((error: unknown) => {
+          failure ??= { error };
+        });
         underWay.add(one);
-        one.catch(failed).finally(() => underWay.delete(one));
+        void one.then(() => underWay.delete(one));
       }
-      await Promise.race([new Promise((resolve) => setTimeout(resolve, 1)), failure]);
+      await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    await Promise.race([Promise.all(underWay), failure]);
+    await Promise.all(underWay);
+    if (failure !== null) throw failure.error;
   };
   const finished = run();
+  finished.catch(() => undefined); // told to whoever waits for it
   return {
     finished,
     async settled() {
-      await Promise.allSettled(underWay);
+      await Promise.all(underWay);
     },
     async stop() {
       stopped = true;
