@@ -2,6 +2,7 @@
 import { meshNamespace } from '../../core/bundle/custom-resource';
 import { podLabels } from '../../core/mesh/pod';
 import { coverage, type Covered } from '../../webhook/admit/coverage';
+import { readKeys, readPrefix } from '../../webhook/admit/pods';
 import { injectPath, validatePath } from '../../webhook/paths';
 import { entryNames, installationName, ofCluster } from './names';
 import type { KubernetesObject } from './object';
@@ -20,10 +21,16 @@ const reviewed = (exempt: readonly string[]): readonly object[] => [
 ];
 const clientConfig = (path: string): object => ({ service: { namespace: meshNamespace, name: 'webhook', path, port: 443 } });
 /**
- * An update by which nothing changes that a rule reads cannot break one. A condition that cannot be evaluated refuses the request, so what may be absent
+ * An update by which nothing changes that a rule reads cannot break one, so it is not asked about: what a network plugin notes on a pod, or a kubelet in its
+ * status, does not wait for us. A condition that cannot be evaluated refuses the request, so what may be absent
  * is asked for as that.
  */
-const differs = (field: string): string => `object.metadata.?${field}.orValue({}) != oldObject.metadata.?${field}.orValue({})`;
+const differs = (field: string): string => {
+  const onlyIn = (here: string, there: string): string =>
+    `${here}.metadata.?${field}.orValue({}).exists(k, (k.startsWith('${readPrefix}') || k in ['${readKeys.join("', '")}']) && ` +
+    `${there}.metadata.?${field}[?k] != ${here}.metadata.?${field}[?k])`;
+  return `${onlyIn('object', 'oldObject')} || ${onlyIn('oldObject', 'object')}`;
+};
 const changed = {
   name: 'what-rules-read-changes',
   expression: `request.operation != 'UPDATE' || object.spec != oldObject.spec || ${differs('labels')} || ${differs('annotations')}`,

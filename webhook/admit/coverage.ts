@@ -33,7 +33,8 @@ export const coverage: readonly Covered[] = [
   {
     apiGroups: [''],
     apiVersions: ['v1'],
-    resources: ['pods', 'pods/ephemeralcontainers', 'replicationcontrollers'],
+    // Labels and annotations can be written along with a pod's status.
+    resources: ['pods', 'pods/ephemeralcontainers', 'pods/status', 'replicationcontrollers'],
     operations: ['CREATE', 'UPDATE'],
     by: 'workload',
   },

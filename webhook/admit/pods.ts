@@ -1,6 +1,6 @@
 /** The pod in a workload: where each kind keeps it, and what of it rules read. */
-import { workloadNameOf } from '../../core/mesh/pod';
-import { isFields, memberOf } from '../review/json';
+import { podLabels, workloadNameOf } from '../../core/mesh/pod';
+import { isFields, memberOf, sameJson } from '../review/json';
 
 export interface PodImage {
   /** `spec.template.spec.containers[0].image` */
@@ -13,7 +13,7 @@ export interface PodFacts {
   readonly labels: ReadonlyMap<string, string>;
   readonly annotations: ReadonlyMap<string, string>;
   readonly serviceAccount: string;
-  /** Of containers, init containers and ephemeral ones. */
+  /** Of containers, init containers and ephemeral ones, and those that are mounted as volumes. */
   readonly images: readonly PodImage[];
   /** Everything that any rule might read of it, for comparing with what was. */
   readonly spec: unknown;
@@ -30,6 +30,15 @@ const templates: ReadonlyMap<string, readonly string[]> = new Map([
   ['batch/CronJob', ['spec', 'jobTemplate', 'spec', 'template']],
   ['/ReplicationController', ['spec', 'template']],
 ]);
+/** The version of what a workload runs, by the usual convention. */
+export const versionLabel = 'app.kubernetes.io/version';
+/**
+ * The labels and annotations of a pod that decide anything here: these, and all that begin with the prefix. Others are notes of those who write them (a
+ * network plugin's addresses, the role that a database's pods agree on, the time of a restart).
+ */
+export const readKeys: readonly string[] = [podLabels.app, podLabels.version, versionLabel];
+export const readPrefix = 'meshwright.dev/';
+
 const containerLists = ['initContainers', 'containers', 'ephemeralContainers'] as const;
 
 /** What rules read of the pod in an object; null where it has none (a ReplicationController may lack its template). */
@@ -48,7 +57,7 @@ export function podIn(group: string, kind: string, object: unknown): PodFacts | 
     labels: texts(memberOf(metadata, 'labels')),
     annotations: texts(memberOf(metadata, 'annotations')),
     serviceAccount: typeof account === 'string' && account !== '' ? account : 'default',
-    images: containerLists.flatMap((list) => imagesIn(spec, list, `${prefix}spec.${list}`)),
+    images: [...containerLists.flatMap((list) => imagesIn(spec, list, `${prefix}spec.${list}`)), ...mountedIn(spec, prefix)],
     spec,
   };
 }
@@ -60,6 +69,27 @@ function imagesIn(spec: unknown, list: string, path: string): readonly PodImage[
     const image = memberOf(container, 'image');
     return { field: `${path}[${index}].image`, image: typeof image === 'string' ? image : '' };
   });
+}
+
+/** Images that are mounted rather than run: what is in them can be run all the same. */
+function mountedIn(spec: unknown, prefix: string): readonly PodImage[] {
+  const volumes = memberOf(spec, 'volumes');
+  if (!Array.isArray(volumes)) return [];
+  return volumes.flatMap((volume: unknown, index) => {
+    const source = memberOf(volume, 'image');
+    if (!isFields(source)) return [];
+    const reference = memberOf(source, 'reference');
+    return [{ field: `${prefix}spec.volumes[${index}].image.reference`, image: typeof reference === 'string' ? reference : '' }];
+  });
+}
+
+/** Whether nothing that a rule could read is different. */
+export const isSamePod = (a: PodFacts, b: PodFacts): boolean =>
+  sameJson(a.spec, b.spec) && sameWhereRead(a.labels, b.labels) && sameWhereRead(a.annotations, b.annotations);
+
+function sameWhereRead(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  const isRead = (name: string): boolean => name.startsWith(readPrefix) || readKeys.includes(name);
+  return [...a.keys(), ...b.keys()].every((name) => !isRead(name) || a.get(name) === b.get(name));
 }
 
 /** Labels and annotations by name, whatever the names are: `constructor` is a legal one. */

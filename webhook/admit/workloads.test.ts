@@ -200,8 +200,25 @@ describe('what a rule covers', () => {
     expect((await review({ operation: 'DELETE', object: null, oldObject: pod() }, 'pods')).allowed).toBe(true);
     for (const subresource of ['exec', 'attach', 'portforward'])
       expect((await review({ operation: 'CONNECT', subresource, object: { kind: 'PodExecOptions' } }, 'pods')).allowed).toBe(true);
-    expect((await review({ operation: 'UPDATE', subresource: 'status' }, 'pods')).allowed).toBe(true);
+    expect((await review({ operation: 'UPDATE', subresource: 'status' }, 'deployments')).allowed).toBe(true);
     expect((await review({ operation: 'UPDATE', subresource: 'scale', object: { kind: 'Scale' } }, 'deployments')).allowed).toBe(true);
+  });
+  it('labels and annotations that a rule reads, also by way of the status; those of others are theirs', async () => {
+    const context = contextWith({ deploys: [rule(blocked)] });
+    const change = async (metadata: object, subresource = ''): Promise<boolean> =>
+      (await judge({ ...pod({ metadata }) }, context, { operation: 'UPDATE', oldObject: pod(), subresource })).allowed;
+    for (const subresource of ['', 'status']) {
+      for (const name of ['app', 'version', 'app.kubernetes.io/version', 'meshwright.dev/workload'])
+        expect(await change({ labels: { app: 'cart', [name]: 'x' } }, subresource)).toBe(false);
+      expect(await change({ labels: {} }, subresource)).toBe(false);
+      expect(await change({ annotations: { 'meshwright.dev/app-host': '127.0.0.2' } }, subresource)).toBe(false);
+      expect(await change({ labels: { app: 'cart', role: 'primary' }, annotations: { 'cni.example/ip': '10.0.0.1' } }, subresource)).toBe(
+        true,
+      );
+    }
+    const restarted = templated('Deployment', { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': 'now' } } });
+    const before = templated('Deployment');
+    expect((await judge(restarted, context, { operation: 'UPDATE', oldObject: before }, 'deployments')).allowed).toBe(true);
   });
   it('14: a pod whose name the server makes', async () => {
     const unnamed = { ...pod(), metadata: { generateName: 'cart-', namespace: 'shop', labels: { app: 'cart' } } };
@@ -234,6 +251,15 @@ describe('images', () => {
   it('whose name cannot be read, or that is not there, are refused', async () => {
     for (const name of ['', 'UPPER', 'a@sha256:xyz'])
       expect(await codes(pod(image(name)), context)).toEqual(['MW8023 spec.containers[0].image']);
+  });
+  it('that are mounted as volumes too', async () => {
+    const mounted = (reference: unknown): Like => ({
+      spec: { containers: [], volumes: [{ name: 'a' }, { name: 'b', image: { reference } }] },
+    });
+    const field = 'spec.volumes[1].image.reference';
+    expect(await codes(pod(mounted('ghcr.io/acme/tools')), context)).toEqual([]);
+    expect(await codes(pod(mounted('quay.io/a/tools')), context)).toEqual([`MW8021 ${field}`]);
+    expect(await codes(pod(mounted(undefined)), context)).toEqual([`MW8023 ${field}`]);
   });
   it("of the mesh's own containers are not the rule's affair, to the letter", async () => {
     const own = { ...context, meshImages: new Set(['mesh.example/agent@sha256:1']) };

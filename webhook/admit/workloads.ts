@@ -3,18 +3,16 @@ import { admit } from '../../core/diagnostics/admit';
 import type { RuleMode } from '../../core/bundle/admission-rules';
 import { podLabels } from '../../core/mesh/pod';
 import { checkInjected } from '../inject/check';
-import { isFields, memberOf, sameJson } from '../review/json';
+import { isFields, memberOf } from '../review/json';
 import type { Review } from '../review/review';
 import type { AdmitContext, RulesInForce } from './context';
 import { jobOf } from './deployers';
 import { isFrom, parseImage } from './images';
-import { podIn, workloadOf, type PodFacts } from './pods';
+import { isSamePod, podIn, versionLabel, workloadOf, type PodFacts } from './pods';
 import { productFindings, productsIn } from './products';
 import type { CompiledDeployRule, NamespaceRules } from './rules-index';
 import { allow, deny, undecided, verdictOf, type Finding, type Verdict } from './verdict';
 import { isOlder, parseVersion } from './versions';
-
-export const versionLabel = 'app.kubernetes.io/version';
 
 /**
  * Controllers of Kubernetes itself: what they make for an owner was judged when the owner was written, so they need not be deployers. Everything else
@@ -37,7 +35,8 @@ export function adjudicateWorkload(review: Review, what: string, context: AdmitC
   const pod = podIn(group, kind, review.object);
   const old = podIn(group, kind, review.oldObject);
   if (pod === null) return allow('workload');
-  if (old !== null && unchanged(old, pod)) return allow('workload');
+  // Then there is nothing to judge again, and what waits for its end can end.
+  if (old !== null && isSamePod(old, pod)) return allow('workload');
   const sidecar = sidecarFindings(review, pod, context);
   if (sidecar.length > 0) return verdictOf('injection', what, sidecar);
   return byRules(state.rules, review, what, pod, old, context);
@@ -75,12 +74,6 @@ function byRules(rules: RulesInForce, review: Review, what: string, pod: PodFact
     }
   }
 }
-
-/** Whether nothing that a rule could read has changed: then there is nothing to judge again, and what waits for its end can end. */
-const unchanged = (old: PodFacts, now: PodFacts): boolean =>
-  sameJson(old.spec, now.spec) && sameTexts(old.labels, now.labels) && sameTexts(old.annotations, now.annotations);
-const sameTexts = (a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean =>
-  a.size === b.size && [...a].every(([name, text]) => b.get(name) === text);
 
 function workloadFindings(
   namespace: NamespaceRules,
