@@ -6,7 +6,7 @@ RUN npm ci --omit=dev --ignore-scripts
 
 FROM node:24-bookworm-slim
 # What the agent starts beside a workload; a tag by digest in production.
-COPY --from=envoyproxy/envoy:distroless-v1.36.2 /usr/local/bin/envoy /usr/local/bin/envoy
+COPY --from=envoyproxy/envoy:distroless-v1.40.0 /usr/local/bin/envoy /usr/local/bin/envoy
 # For the loop (`gitops.enabled`), unless its settings say `pulumi: false`.
 COPY --from=pulumi/pulumi-base:3.245.0 /pulumi/bin/pulumi /usr/local/bin/pulumi
 WORKDIR /opt/meshwright
