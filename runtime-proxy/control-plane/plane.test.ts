@@ -1,5 +1,7 @@
 import type { SignedObject } from '../../core/bundle/objects';
 import type { Digest } from '../../core/lib/digest';
+import type { ProxyPhase } from '../../core/bundle/status';
+import type { Principal } from '../../core/mesh/ids';
 import { beginRollout } from '../../core/rollout/rollout';
 import { silentLog } from '../../platform/log';
 import { newTestSigner, signTestObject, signTestRelease, testRelease } from '../../test/kit/signing';
@@ -93,6 +95,24 @@ test('when its replica is gone it is unknown, not absent: the roll-out is held',
   await settle();
   expect(await write()).toBe('nothing');
   expect(plane.status.message).toContain('disconnected and its certificate has not lapsed');
+});
+test('whoever proves to be another than policy has at that place holds nothing up, and aborts nothing', async () => {
+  const { plane, remote, signed, write, settle } = await began();
+  const stranger = 'spiffe://mesh.test/ns/shop/sa/stranger' as Principal;
+  plane.setInventory({ instances: [...inventory.instances, ...inventory.instances.map((one) => ({ ...one, id: 'page-2' }))] });
+  const tell = async (instance: string, principal: Principal, phase: ProxyPhase): Promise<void> => {
+    const part = { set: 'candidate', phase } as const;
+    const parts = { inbound: part, outbound: part };
+    const one: RemoteProxy = {
+      ...{ instance, workload: page, principal, notAfter: Date.now() + 60_000, release: signed.digest, parts },
+      ...{ lastError: null, envoyVersion: '1.40.0', responses: 4, unconfigured: false, serving: [] },
+    };
+    plane.remoteChanged([one], remote.put(instance, [one], []));
+    await settle();
+  };
+  await tell('page-2', stranger, 'rejected');
+  await tell('page-1', pagePrincipal, 'active');
+  expect(await write()).toBe('converged');
 });
 test('nothing counts before it is written: until then, and when it could not be, everybody is served by the decision before', async () => {
   const { plane, signed, hear, write } = await began();

@@ -60,6 +60,9 @@ export interface PlaneRole {
 }
 const alone: PlaneRole = { leads: () => true, remote: new RemoteProxies(), settles: false };
 
+/** Whether policy has a proxy at this place, and it is this one. */
+const isMeant = ({ proxies }: ObjectSet, instance: Instance, who: Pick<Seen, 'workload' | 'principal'>): boolean =>
+  instance.workload === who.workload && proxies.get(who.workload)?.config.spec.principal === who.principal;
 /** The listeners that an instance takes calls on; null: nobody knows. */
 const servingOf = (report: AgentReport | null): Serving =>
   report === null ? null : report.live && !report.draining ? Object.keys(report.activity.listeners).sort() : [];
@@ -308,7 +311,8 @@ export class Plane {
       const presence = entry.link !== null || away ? 'connected' : seen && seen.notAfter > this.now() ? 'unknown' : 'absent';
       const workload = entry.link?.identity.workload ?? away?.workload ?? seen?.workload ?? instance?.workload;
       if (workload === undefined || (presence === 'absent' && !instance)) continue;
-      entry.concerned = live?.progress.phase.kind === 'converged' ? entry.concerned : this.#concern(instance, stable, candidate);
+      const who = entry.link?.identity ?? away ?? seen;
+      entry.concerned = live?.progress.phase.kind === 'converged' ? entry.concerned : this.#concern(instance, who, stable, candidate);
       // What cannot be bound can never become active; what this Envoy is not for waits for another Envoy.
       const stuck = entry.trouble === null ? null : this.#isWaitedFor(entry.trouble) ? 'none' : 'rejected';
       // What another replica says of a proxy is about the release that it serves by.
@@ -334,11 +338,19 @@ export class Plane {
     return code === enforce.envoyOutOfRange.code || (this.role.settles && code === enforce.unboundSymbol.code);
   }
 
-  #concern(instance: Instance | undefined, stable: ObjectSet, candidate: ObjectSet): { readonly [part in Part]: boolean } {
+  /** Who proves to be somebody else than policy has it there gets nothing from either set: it holds nothing up, and its refusal is nobody's business. */
+  #concern(
+    instance: Instance | undefined,
+    who: Pick<Seen, 'workload' | 'principal'> | undefined,
+    stable: ObjectSet,
+    candidate: ObjectSet,
+  ): { readonly [part in Part]: boolean } {
     if (!instance) return { inbound: false, outbound: false };
     const differs = (part: Part): boolean => {
-      const [before, after]: [Diagnostic[], Diagnostic[]] = [[], []];
-      const [old, next] = [this.#maker.part(stable, part, instance, before), this.#maker.part(candidate, part, instance, after)];
+      const after: Diagnostic[] = [];
+      const made = (set: ObjectSet, into: Diagnostic[]): PartResources =>
+        who === undefined || isMeant(set, instance, who) ? this.#maker.part(set, part, instance, into) : nothing;
+      const [old, next] = [made(stable, []), made(candidate, after)];
       return old.key !== next.key || after.length > 0;
     };
     return { inbound: differs('inbound'), outbound: differs('outbound') };
@@ -357,8 +369,7 @@ export class Plane {
       const set = setOf(part);
       const config = set.proxies.get(link.identity.workload)?.config;
       // No policy, no place in the inventory, or another identity than policy says: deny all, which is to listen on nothing.
-      if (!config || !instance || instance.workload !== link.identity.workload || config.spec.principal !== link.identity.principal)
-        return nothing;
+      if (!config || !instance || !isMeant(set, instance, link.identity)) return nothing;
       const version = entry.report?.envoyVersion || entry.envoyVersion;
       if (version && !inRange(version, config.spec.envoyRange)) {
         into.push(enforce.envoyOutOfRange({ instance: instance.id, version, ...config.spec.envoyRange }));
