@@ -101,13 +101,18 @@ export async function runEnvoy(
   };
 }
 
-/** Envoys that run with our bootstrap file: an agent killed between starting one and noting its pid leaves such a one. Linux only; elsewhere none is found. */
+/**
+ * Envoys that run with our bootstrap file: an agent killed between starting one and noting its pid leaves such a one. Linux only; elsewhere none is found.
+ * In every pod the path is the same, and a pod with `hostPID` sees them all: only in our own mount namespace it is our file.
+ */
 async function strays(bootstrapFile: string): Promise<readonly number[]> {
+  const mountsOf = (pid: string): Promise<string | null> => fs.readlink(`/proc/${pid}/ns/mnt`).catch(() => null);
+  const own = await mountsOf('self');
   const found: number[] = [];
   for (const name of await fs.readdir('/proc').catch(() => [])) {
     if (!/^\d+$/.test(name)) continue;
     const args = (await fs.readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')).split('\0');
-    if (args[1] === '-c' && args[2] === bootstrapFile) found.push(Number(name));
+    if (args[1] === '-c' && args[2] === bootstrapFile && (await mountsOf(name)) === own) found.push(Number(name));
   }
   return found;
 }
