@@ -219,6 +219,14 @@ export const admit = {
     message: ({ product, image, rule }) => `nothing says which version of ${product} \`${image}\` is, and \`${rule}\` has rules about it`,
     help: () => 'give the image a tag that is its version (`:1.2.3`), beside the digest if there is one',
   }),
+  tooManyImages: defineDiagnostic<{ count: number; most: number }>({
+    code: 'MW8033',
+    slug: 'too-many-images',
+    severity: 'error',
+    summary: 'A pod has more containers and mounted images than anybody runs in one.',
+    message: ({ count, most }) => `it has ${count} images, and ${most} at most are looked at`,
+    help: () => 'split it into several pods',
+  }),
 } as const;
 
 const list = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');

@@ -55,6 +55,14 @@ describe('a release that is created', () => {
     expect(await denial(await resourceOf(first(), preview))).toBe('MW8009 proof.signature');
     expect(await denial(await resourceOf(first()), { dryRun: true, user: someone })).toBe('MW8008 metadata');
   });
+  it('is not even unpacked for somebody who is no deployer', async () => {
+    const resource = await resourceOf(first());
+    const packed = { ...resource, spec: { ...Object(resource['spec']), packed: 'AAAA', stable: undefined } };
+    expect(await denial(packed)).toBe('MW8002 spec');
+    expect(await denial(packed, { user: someone })).toBe('MW8008 metadata');
+    const withToken = { ...packed, metadata: { ...packed.metadata, annotations: { [tokenAnnotation]: 'x' } } };
+    expect(await denial(withToken, { user: someone })).toBe('MW8008 metadata');
+  });
   it('of any other form, under another name, or with a status is refused', async () => {
     const resource = await resourceOf(first());
     expect(await denial({ ...resource, metadata: { ...resource.metadata, name: 'other' } })).toBe('MW8002 spec');
@@ -204,6 +212,12 @@ describe('a job that deploys', () => {
   ])('not where the deployer is %s', async (_what, match) => {
     const verdict = await put(await token(first()), jobs([match]));
     expect(verdict.message).toContain('is no deployer');
+  });
+  it('nor by its token for a release that it only says it is', async () => {
+    const other = first({ holdMs: 7 });
+    const resource = await carrying(await token(other));
+    const claiming = { ...resource, proof: { ...Object(resource['proof']), digest: digestOfJson(other) } };
+    expect((await judge(claiming, { user: someone }, jobs())).causes.map(({ code }) => code)).toEqual(['MW8009']);
   });
   it('an environment counts only where the deployer names one', async () => {
     const { environment: _environment, ...anywhere } = job as Extract<DeployerMatch, { kind: 'github' }>;

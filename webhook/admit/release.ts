@@ -31,18 +31,19 @@ export async function adjudicateRelease(review: Review, what: string, context: A
   const status = firstDifference(memberOf(oldObject, 'status'), memberOf(object, 'status'), 'status');
   if (status !== null && !isControlPlane) return statusDenied(status);
 
+  const unchanged = oldObject !== null && changedField(withoutStatus(oldObject), withoutStatus(object)) === null;
+  if (unchanged && isControlPlane) return allow('metadata');
+  // First: a release may have to be unpacked before its signature can be checked, and nobody but a deployer has that done.
+  const refusal = await deployerRefusal(review, object, context);
+  if (refusal !== null) return deny('release', what, 'metadata', admit.notDeployer({ user: user.username, token: refusal.token }));
+  if (unchanged) return allow('metadata');
   let signed: SignedRelease;
   try {
     signed = signedReleaseOf(object);
   } catch (error) {
     return deny('release', what, 'spec', admit.malformed({ reason: error instanceof FormError ? error.message : 'it cannot be read' }));
   }
-  const unchanged = oldObject !== null && changedField(withoutStatus(oldObject), withoutStatus(object)) === null;
-  if (unchanged && isControlPlane) return allow('metadata');
   const digest = digestOfJson(signed.release);
-  const refusal = await deployerRefusal(review, object, digest, context);
-  if (refusal !== null) return deny('release', what, 'metadata', admit.notDeployer({ user: user.username, token: refusal.token }));
-  if (unchanged) return allow('metadata');
 
   const given = signed.release.environment;
   if (given !== context.environment)
@@ -73,17 +74,21 @@ export async function adjudicateRelease(review: Review, what: string, context: A
 
 const withoutStatus = (object: JsonFields): JsonFields => Object.fromEntries(Object.entries(object).filter(([name]) => name !== 'status'));
 
-/** null when the user, or the token that the release carries, is one of the deployers. */
+/**
+ * null when the user, or the token that the release carries, is one of the deployers. A token is for the digest that the release says it has: whether it is
+ * its own is seen when it is verified.
+ */
 async function deployerRefusal(
   review: Review,
   object: JsonFields,
-  digest: Digest,
   context: AdmitContext,
 ): Promise<{ readonly token: string | null } | null> {
   const deployers = deployersOf(context.releaseDeployers);
   if (deployers.has(review.user, jobOf(review.user, context.jobUsernamePrefix))) return null;
   const token = memberOf(memberOf(memberOf(object, 'metadata'), 'annotations'), tokenAnnotation);
   if (typeof token !== 'string') return { token: null };
+  const digest = memberOf(memberOf(object, 'proof'), 'digest');
+  if (typeof digest !== 'string' || !isDigest(digest)) return { token: 'the release says no digest that it could be for' };
   const outcome = await context.tokens.verify(token, digest, context.now);
   if (outcome.kind === 'refused') return { token: outcome.reason };
   if (deployers.has(review.user, outcome.job)) return null;

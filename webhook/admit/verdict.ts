@@ -62,10 +62,14 @@ export const undecided = (what: string, diagnostic: Diagnostic): Verdict => ({
   undecided: true,
 });
 
+/** Findings that are written out: more than that is shown nowhere. */
+const mostShown = 50;
+
 /** The verdict on all that was found: one finding whose mode is deny denies; others warn, or are noted for the audit log. */
 export function verdictOf(rule: RuleName, what: string, findings: readonly Finding[]): Verdict {
   const of = (mode: RuleMode): readonly Finding[] => findings.filter((finding) => finding.mode === mode);
   const line = (finding: Finding): string => sentence(what, finding);
+  const lines = (list: readonly Finding[]): readonly string[] => list.slice(0, mostShown).map(line);
   const denied = of('deny');
   const [first] = denied;
   const more = denied.length > 1 ? ` (and ${denied.length - 1} more)` : '';
@@ -74,11 +78,11 @@ export function verdictOf(rule: RuleName, what: string, findings: readonly Findi
     undecided: false,
     rule,
     message: first === undefined ? '' : `${line(first)}${more}`,
-    causes: denied.map(({ field, diagnostic }) => ({ code: diagnostic.code, field, message: said(diagnostic) })),
-    warnings: of('warn').map(line),
+    causes: denied.slice(0, mostShown).map(({ field, diagnostic }) => ({ code: diagnostic.code, field, message: said(diagnostic) })),
+    warnings: lines(of('warn')),
     audit: {
-      ...(first === undefined ? {} : { denied: denied.map(line).join(' | ') }),
-      ...(of('audit').length > 0 ? { found: of('audit').map(line).join(' | ') } : {}),
+      ...(first === undefined ? {} : { denied: lines(denied).join(' | ') }),
+      ...(of('audit').length > 0 ? { found: lines(of('audit')).join(' | ') } : {}),
     },
   };
 }

@@ -261,6 +261,12 @@ describe('images', () => {
     expect(await codes(pod(mounted('quay.io/a/tools')), context)).toEqual([`MW8021 ${field}`]);
     expect(await codes(pod(mounted(undefined)), context)).toEqual([`MW8023 ${field}`]);
   });
+  it('more than anybody runs are not gone through one by one, and some are enough to say', async () => {
+    const many = (count: number): Like => ({ spec: { containers: Array.from({ length: count }, () => ({ image: 'quay.io/a/b' })) } });
+    expect(await codes(pod(many(1_000)), context)).toEqual(Array.from({ length: 20 }, (_, at) => `MW8021 spec.containers[${at}].image`));
+    expect(await codes(pod(many(1_001)), context)).toEqual(['MW8033 spec']);
+    expect(await codes(pod(many(1_001)), contextWith({ deploys: [rule({ namespace: 'other' })] }))).toEqual([]);
+  });
   it("of the mesh's own containers are not the rule's affair, to the letter", async () => {
     const own = { ...context, meshImages: new Set(['mesh.example/agent@sha256:1']) };
     expect(await codes(pod(image('mesh.example/agent@sha256:1')), own)).toEqual([]);

@@ -25,6 +25,11 @@ const builtIn: ReadonlySet<string> = new Set([
   ),
 ]);
 
+/** Of one pod; a megabyte of containers would keep every other review waiting. */
+const mostImages = 1_000;
+/** Of one rule: who reads more has to look at the whole pod anyway. */
+const mostImageFindings = 20;
+
 /** The verdict on a workload that is created or changed. */
 export function adjudicateWorkload(review: Review, what: string, context: AdmitContext): Verdict {
   const { state } = context;
@@ -64,6 +69,9 @@ function byRules(rules: RulesInForce, review: Review, what: string, pod: PodFact
       return deny('workload', what, 'metadata', admit.rulesUnknown({ reason: rules.reason }));
     case 'known': {
       const namespace = rules.index.namespace(review.namespace);
+      const count = pod.images.length;
+      if (count > mostImages && (namespace !== null || rules.index.products.length > 0))
+        return deny('workload', what, `${pod.path}spec`, admit.tooManyImages({ count, most: mostImages }));
       const deploys = namespace === null ? [] : workloadFindings(namespace, review, pod, old, context);
       const running = context.state.products;
       if (running === null && rules.index.products.length > 0 && productsIn(pod).length > 0)
@@ -100,10 +108,16 @@ function workloadFindings(
 
 type Note = (field: string, diagnostic: Finding['diagnostic'], mode?: RuleMode) => void;
 
-function imageFindings(rule: CompiledDeployRule, pod: PodFacts, meshImages: ReadonlySet<string>, note: Note): void {
+function imageFindings(rule: CompiledDeployRule, pod: PodFacts, meshImages: ReadonlySet<string>, noteAny: Note): void {
   const { images } = rule;
   if (images === null) return;
+  let found = 0;
+  const note: Note = (field, diagnostic) => {
+    found += 1;
+    noteAny(field, diagnostic);
+  };
   for (const { field, image } of pod.images) {
+    if (found >= mostImageFindings) return;
     if (meshImages.has(image)) continue;
     const parsed = parseImage(image);
     if (parsed.kind === 'malformed') {
