@@ -316,9 +316,14 @@ export function followStore(kube: Kube, config: ClusterStoreConfig): ClusterStor
       writer,
       now: config.now(),
     });
+  /** The decision that lies there when it is another than this replica knows: its watch may lag, and what was decided may have been carried out. */
+  const unknownDecision = (item: KubeObject): RolloutProgress | null => {
+    const there = live === null ? null : progressIn(item, live.signed);
+    return there === null || digestOfJson(there) === digestOfJson(live?.progress) ? null : there;
+  };
   /** Leaves the decision as it lies there. */
   const asItIs = (item: KubeObject): RolloutProgress | null => {
-    if (live !== null && live.signed.digest === progressDigest(item)) return live.progress;
+    if (live !== null && live.signed.digest === progressDigest(item)) return unknownDecision(item) ?? live.progress;
     const { progress } = recordIn(item['status']);
     return progress === undefined ? (live?.progress ?? null) : (progress as RolloutProgress); // decoding: kept as it is, until it is judged
   };
@@ -381,6 +386,8 @@ export function followStore(kube: Kube, config: ClusterStoreConfig): ClusterStor
       await write((item) => {
         if (digestIn(item) !== next.signed.digest && progressDigest(item) !== next.signed.digest)
           throw new Error('it was replaced meanwhile');
+        if (live?.signed.digest === next.signed.digest && unknownDecision(item) !== null)
+          throw new Error('another decision lies there, which this one did not reckon with');
         return next.progress;
       });
       live = next;

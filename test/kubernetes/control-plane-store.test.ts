@@ -32,8 +32,8 @@ const said: Diagnostic[] = [];
 /** Who holds the lease, for the stores of this suite. */
 let writer = 'a/1';
 
-const store = (own: () => string | null, overtaken: () => void = () => undefined): ClusterStore => {
-  const made = followStore(kube, {
+const store = (own: () => string | null, overtaken: () => void = () => undefined, by = kube): ClusterStore => {
+  const made = followStore(by, {
     ...{ environment: 'prod', trust: () => Promise.resolve(trust), now: Date.now, writer: own, overtaken },
     say: (diagnostic) => said.push(diagnostic),
     log: silentLog,
@@ -199,6 +199,36 @@ test('one that was overtaken writes nothing more, whatever it believes of the le
   );
   expect(found).toBeGreaterThan(0);
   expect(await status()).toMatchObject({ writer: 'new/1', state: 'unproven' });
+});
+
+test('one that takes over with a watch that lags leaves the decision that lies there, and decides nothing that did not reckon with it', async () => {
+  const objects = objectsOf(smallMesh());
+  await putAll(objects);
+  const own = leading();
+  await putRelease(testRelease(objects));
+  let frozen: ReadonlyMap<string, KubeObject> | null = null;
+  const lagging: Kube = {
+    ...kube,
+    follow(resource, options, onChange) {
+      const follower = kube.follow(resource, options, () => frozen === null && onChange());
+      return resource.kind === 'Release' ? { ...follower, items: () => frozen ?? follower.items() } : follower;
+    },
+  };
+  let leads = false;
+  const late = store(() => (leads ? 'b/1' : null), undefined, lagging);
+  await until('both have it', () => own.live() !== null && late.live() !== null);
+  frozen = new Map((await kube.list(resources.releases)).items.map((item) => [`${meshNamespace}/prod`, item]));
+  const [live, old] = [own.live(), late.live()];
+  if (!live || !old) throw new Error('both have it');
+  const aborted = { kind: 'aborted', at: 7, reason: 'by hand' } as const;
+  await own.setLive({ ...live, progress: { ...live.progress, phase: aborted } });
+  leads = true;
+  const decided = late.setLive({ ...old, progress: { ...old.progress, phase: { kind: 'rolling', step: 0, wave: 0 } } });
+  await expect(decided).rejects.toThrow('another decision lies there');
+  late.lead();
+  await until('it writes', async () => (await status()).writer === 'b/1');
+  expect((await status()).progress?.phase).toEqual(aborted);
+  await until('it knows', () => late.live()?.progress.phase.kind === 'aborted');
 });
 
 test('a key that is taken out of the trust root verifies nothing new', async () => {
