@@ -249,7 +249,7 @@ describe('images', () => {
       expect(await codes(pod(image(name)), context)).toEqual(['MW8021 spec.containers[0].image']);
   });
   it('whose name cannot be read, or that is not there, are refused', async () => {
-    for (const name of ['', 'UPPER', 'a@sha256:xyz'])
+    for (const name of ['', 'UPPER', 'a@sha256:xyz', `ghcr.io/acme/${'a/'.repeat(300)}a`])
       expect(await codes(pod(image(name)), context)).toEqual(['MW8023 spec.containers[0].image']);
   });
   it('that are mounted as volumes too', async () => {

@@ -7,7 +7,7 @@ import { isFields, memberOf } from '../review/json';
 import type { Review } from '../review/review';
 import type { AdmitContext, RulesInForce } from './context';
 import { jobOf } from './deployers';
-import { isFrom, parseImage } from './images';
+import { isFrom, parseImage, type ParsedImage } from './images';
 import { isSamePod, podIn, versionLabel, workloadOf, type PodFacts } from './pods';
 import { productFindings, productsIn } from './products';
 import type { CompiledDeployRule, NamespaceRules } from './rules-index';
@@ -94,12 +94,13 @@ function workloadFindings(
   const rules = new Set(namespace.whole);
   for (const name of names) if (name !== null) for (const rule of namespace.byWorkload.get(name) ?? []) rules.add(rule);
   const found: Finding[] = [];
+  const images = namesOf(pod, context.meshImages);
   for (const rule of rules) {
     const note = (field: string, diagnostic: Finding['diagnostic'], mode: RuleMode = rule.mode): void =>
       void found.push({ mode, field, diagnostic });
     if (!madeByController(review) && !rule.deployers.has(review.user, jobOf(review.user, context.jobUsernamePrefix)))
       note('metadata', admit.workloadDeployer({ user: review.user.username, rule: rule.id }));
-    imageFindings(rule, pod, context.meshImages, note);
+    imageFindings(rule, images, note);
     versionFindings(rule, pod, old, note);
   }
   if (namespace.declared !== null) declaredFindings(namespace, namespace.declared, review.namespace, pod, found);
@@ -108,7 +109,12 @@ function workloadFindings(
 
 type Note = (field: string, diagnostic: Finding['diagnostic'], mode?: RuleMode) => void;
 
-function imageFindings(rule: CompiledDeployRule, pod: PodFacts, meshImages: ReadonlySet<string>, noteAny: Note): void {
+type NamedImage = PodFacts['images'][number] & { readonly parsed: ParsedImage };
+/** The images that rules are about, read once for all of them. */
+const namesOf = (pod: PodFacts, meshImages: ReadonlySet<string>): readonly NamedImage[] =>
+  pod.images.filter(({ image }) => !meshImages.has(image)).map((one) => ({ ...one, parsed: parseImage(one.image) }));
+
+function imageFindings(rule: CompiledDeployRule, named: readonly NamedImage[], noteAny: Note): void {
   const { images } = rule;
   if (images === null) return;
   let found = 0;
@@ -116,10 +122,8 @@ function imageFindings(rule: CompiledDeployRule, pod: PodFacts, meshImages: Read
     found += 1;
     noteAny(field, diagnostic);
   };
-  for (const { field, image } of pod.images) {
+  for (const { field, image, parsed } of named) {
     if (found >= mostImageFindings) return;
-    if (meshImages.has(image)) continue;
-    const parsed = parseImage(image);
     if (parsed.kind === 'malformed') {
       note(field, admit.imageName({ image: image.slice(0, 200), reason: parsed.reason }));
       continue;
