@@ -126,7 +126,8 @@ function send(response: ServerResponse, { body }: Answer, closing: boolean): voi
 
 function refuse(response: ServerResponse, status: number, reason: string): void {
   const text = Buffer.from(`${JSON.stringify({ error: reason })}\n`);
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': text.length }).end(text);
+  // Whoever has no business here holds no connection either.
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': text.length, connection: 'close' }).end(text);
 }
 
 function commonNameOf(request: IncomingMessage): string | null {

@@ -47,6 +47,13 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
     app,
   );
   server.maxConnections = options.connections;
+  // The last free places are kept free: whoever holds a connection without asking anything loses it, or they could keep the API server out.
+  let open = 0;
+  server.on('connection', (socket) => {
+    open += 1;
+    socket.once('close', () => (open -= 1));
+    if (open > options.connections * 0.9) server.closeIdleConnections();
+  });
   let cameLast = Number.NEGATIVE_INFINITY;
   server.on('connection', () => (cameLast = performance.now()));
   options.certificate.onChange((pair) => server.setSecureContext(secure(pair)));

@@ -438,3 +438,17 @@ test('a pod that asks for a sidecar gets it as a patch, and is not let in withou
     'meshwright_webhook_decisions_total{path="/inject",rule="injection",verdict="patched",dry_run="false"} 1',
   );
 });
+
+test('who holds connections and asks nothing keeps nobody out', async () => {
+  await start({ limits: { connections: 10 } });
+  const agents = Array.from({ length: 11 }, () => new https.Agent({ keepAlive: true, maxSockets: 1 }));
+  try {
+    // Each has its answer, and keeps its connection.
+    for (const agent of agents.slice(1)) expect((await send(review(), { agent })).status).toBe(200);
+    for (let turn = 0; turn < 3; turn++) expect((await send(review())).body.response?.uid).toBe('u-1');
+    const { headers } = await send('', { path: '/nothing', ...(agents[0] === undefined ? {} : { agent: agents[0] }) });
+    expect(headers['connection']).toBe('close');
+  } finally {
+    for (const agent of agents) agent.destroy();
+  }
+});
