@@ -10,6 +10,7 @@ import { signatureCache } from './admit/signatures';
 import { assertConsistent, defaults, type TokenIssuer, type WebhookConfig } from './config';
 import { serveAdmin, type Check } from './server/admin';
 import { createApp } from './server/app';
+import { bodyBudget } from './server/body';
 import { managedCertificates } from './certificates/managed';
 import { certificateFromFiles, expiryOf, type CertificateSource } from './server/certificate';
 import { injectEndpoint, validateEndpoint } from './server/endpoints';
@@ -105,7 +106,7 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
     const app = createApp({
       endpoints: [validateEndpoint(parts), ...(config.injection === undefined ? [] : [injectEndpoint(parts)])],
       bodyBytes: limits.bodyBytes,
-      budget: { held: 0, most: limits.heldBytes },
+      budget: bodyBudget(limits.heldBytes),
       deadlineMs: limits.deadlineMs,
       clientNames: config.clientNames ?? null,
       metrics,

@@ -11,7 +11,10 @@ export type Body =
 export interface Budget {
   held: number;
   readonly most: number;
+  /** Bodies that are still arriving, the oldest first; each can be told to give way. */
+  readonly arriving: Set<() => void>;
 }
+export const bodyBudget = (most: number): Budget => ({ held: 0, most, arriving: new Set() });
 
 /** Why the head of a request already says that its body is none of ours; null when it may be read. */
 export function refusedHead(request: IncomingMessage, limit: number): { readonly status: number; readonly reason: string } | null {
@@ -32,27 +35,35 @@ export function readBody(
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    const end = (body: Body): void => {
-      request.off('data', onData).off('end', onEnd).off('close', onGone);
-      if (body.kind !== 'whole') request.pause();
-      let given = false;
-      resolve({
-        body,
-        release: () => {
-          if (!given) budget.held -= size;
-          given = true;
-        },
-      });
+    let given = false;
+    const release = (): void => {
+      if (!given) budget.held -= size;
+      given = true;
     };
+    const end = (body: Body): void => {
+      budget.arriving.delete(giveWay);
+      request.off('data', onData).off('end', onEnd).off('close', onGone);
+      if (body.kind !== 'whole') {
+        request.pause();
+        release();
+      }
+      resolve({ body, release });
+    };
+    const giveWay = (): void => end({ kind: 'refused', status: 503, reason: 'too much is under way' });
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
       budget.held += chunk.length;
-      if (size > limit) end({ kind: 'refused', status: 413, reason: `the body is larger than ${limit} bytes` });
-      else if (budget.held > budget.most) end({ kind: 'refused', status: 503, reason: 'too much is under way' });
-      else chunks.push(chunk);
+      chunks.push(chunk);
+      if (size > limit) return end({ kind: 'refused', status: 413, reason: `the body is larger than ${limit} bytes` });
+      // What has been arriving for longest gives way: an API server sends at once, and who does not could keep everybody else out.
+      for (const oldest of budget.arriving) {
+        if (budget.held <= budget.most) break;
+        oldest();
+      }
     };
     const onEnd = (): void => end({ kind: 'whole', bytes: chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks) });
     const onGone = (): void => end({ kind: 'gone' });
+    budget.arriving.add(giveWay);
     request.on('data', onData).once('end', onEnd).once('close', onGone);
     request.once('error', () => undefined);
   });
