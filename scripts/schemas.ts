@@ -100,5 +100,7 @@ export const schemas: readonly GeneratedSchema[] = [
   fromConfig('runtime-proxy/ca/main.ts', 'CaConfig', 'ca'),
   fromConfig('runtime-proxy/agent/main.ts', 'AgentConfig', 'agent'),
   fromConfig('gitops/config.ts', 'GitopsConfig', 'gitops'),
+  fromConfig('deploy/install/values.ts', 'InstallValues', 'install', 'deploy/install/values.schema.json'),
+  fromConfig('webhook/config.ts', 'WebhookConfig', 'webhook'),
   ...fromStored(),
 ];

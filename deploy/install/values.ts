@@ -86,6 +86,8 @@ export interface WebhookValues {
 export interface WebhookSettings {
   /** Issuers of CI jobs' tokens; needed for deployers of kind `github`. */
   readonly issuers?: readonly TokenIssuer[];
+  /** Usernames of CI jobs that the API server authenticates begin with it; rules with `githubActions` are about these. */
+  readonly jobUsernamePrefix?: string;
   /** How long it answers after it was told to end, in milliseconds. */
   readonly drainMs?: number;
 }
