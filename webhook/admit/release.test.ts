@@ -132,6 +132,15 @@ describe('metadata, status and deletion', () => {
     ] as const)
       expect(await denial(labelled, { operation: 'UPDATE', oldObject: old, user })).toBe(wanted);
   });
+  it('is written back as it is by anybody, as migrations of what is stored do', async () => {
+    const old = await resourceOf(first());
+    const back = { ...old, metadata: { ...old.metadata, resourceVersion: '2', generation: 2, managedFields: [{ manager: 'x' }] } };
+    expect(await denial(back, { operation: 'UPDATE', oldObject: old, user: someone })).toBe('allowed');
+    const owned = { ...back, metadata: { ...back.metadata, finalizers: ['a/b'] } };
+    expect(await denial(owned, { operation: 'UPDATE', oldObject: old, user: someone })).toBe('MW8008 metadata');
+    const other = { ...back, spec: { ...Object(old['spec']), holdMs: 1 } };
+    expect(await denial(other, { operation: 'UPDATE', oldObject: old, user: someone })).toBe('MW8008 metadata');
+  });
   it('the control plane releases nothing', async () => {
     expect(await denial(await resourceOf(first()), { user: controlPlane })).toBe('MW8008 metadata');
   });
