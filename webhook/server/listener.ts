@@ -1,7 +1,7 @@
 /** The HTTPS listener: its limits, the certificate it changes without closing, and an end that fails nobody. */
 import * as https from 'node:https';
 import type { RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CertificateSource } from './certificate';
 
@@ -24,6 +24,8 @@ export interface Listener {
 /** Without a new connection for so long, nobody is sent here any more. */
 const quietMs = 500;
 const longestWaitMs = 10_000;
+/** The API server waits no longer for an answer (`timeoutSeconds` is at most 30). */
+const longestAnswerMs = 30_000;
 /** Longer than a client keeps an idle connection (Go's HTTP client, and with it the API server: 90 s): whoever asks ends it, never we under a request. */
 const keepAliveMs = 180_000;
 
@@ -56,6 +58,13 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
   });
   let cameLast = Number.NEGATIVE_INFINITY;
   server.on('connection', () => (cameLast = performance.now()));
+  // Go's client opens a connection, sends its request on another that became free meanwhile, and keeps the first: Node does not count it as idle.
+  const silent = new Set<Socket>();
+  server.on('secureConnection', (socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', ({ socket }) => silent.delete(socket));
   options.certificate.onChange((pair) => server.setSecureContext(secure(pair)));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -74,8 +83,13 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
       await new Promise<void>((resolve) => {
         // Right after what has arrived was read: an idle connection that is closed under a request fails it.
         setImmediate(() => {
-          server.close(() => resolve());
+          const end = setTimeout(() => server.closeAllConnections(), longestAnswerMs);
+          server.close(() => {
+            clearTimeout(end);
+            resolve();
+          });
           server.closeIdleConnections();
+          for (const socket of silent) socket.destroy();
         });
       });
     },

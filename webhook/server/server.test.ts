@@ -280,6 +280,15 @@ describe('TLS', () => {
     await until(async () => (await serial()) !== before);
     expect(await metrics()).toMatch(/meshwright_webhook_certificate_expiry_timestamp_seconds 1\d{9}/);
   });
+  test('a connection on which nobody ever asked does not hold up the end', async () => {
+    await start();
+    const socket = await handshake({});
+    const ended = new Promise((resolve) => socket.once('close', resolve));
+    socket.resume();
+    await webhook.close();
+    await ended;
+    await start();
+  });
   test('nobody without a certificate of the API server is answered, where one is wanted', async () => {
     await fs.writeFile(join(dir, 'client-ca.crt'), authority.ca);
     await start({ clientCaFile: join(dir, 'client-ca.crt'), clientNames: ['kube-apiserver'] });
