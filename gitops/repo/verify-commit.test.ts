@@ -69,6 +69,39 @@ withSsh('keys have their time and purpose, by our clock', async () => {
   expect(() => parseAllowedSigners(signers.replace('namespaces', 'cert-authority'))).toThrow('line 1');
 });
 
+withSsh.each([
+  ['lines that end in CRLF', Buffer.from('a change\r\n\r\nwith a body\r\n'), 'UTF-8'],
+  ['another encoding', Buffer.from('\xe9t\xe9\n', 'latin1'), 'ISO-8859-1'],
+])('22: a message with %s is judged as git judges it', async (_what, message, encoding) => {
+  const { signers } = await signed(['ed25519']);
+  const [messageFile, signersFile] = [join(dir, 'raw-message'), join(dir, 'allowed-signers')];
+  await writeFile(messageFile, message);
+  await writeFile(signersFile, signers.replace('*@localhost', '*'));
+  const git = (...args: readonly string[]): Promise<string> =>
+    runGit(
+      [
+        '-c',
+        'gpg.format=ssh',
+        '-c',
+        `gpg.ssh.allowedSignersFile=${signersFile}`,
+        '-c',
+        `user.signingkey=${join(dir, 'key-ed25519')}`,
+        ...args,
+      ],
+      { cwd: dir },
+    );
+  await git('-c', `i18n.commitEncoding=${encoding}`, 'commit', '-q', '--allow-empty', '-S', '--cleanup=verbatim', '-F', messageFile);
+  const bytes = execFileSync('git', ['cat-file', 'commit', 'HEAD'], { cwd: dir });
+  expect(bytes.includes(message)).toBe(true);
+  await git('verify-commit', 'HEAD');
+  expect(codes(bytes, idOf(bytes), signers)).toEqual([]);
+  const changed = Buffer.from(bytes);
+  changed[changed.length - 2] = 120;
+  execFileSync('git', ['hash-object', '-t', 'commit', '-w', '--stdin'], { cwd: dir, input: changed });
+  await expect(git('verify-commit', idOf(changed))).rejects.toThrow();
+  expect(codes(changed, idOf(changed), signers)).toEqual(['MW7111']);
+});
+
 withSsh('a signature of another file is not one of the commit', async () => {
   const { bytes, oid, signers } = await signed(['ed25519']);
   const other = await signed(['ed25519']);

@@ -251,7 +251,7 @@ describe('certificates on a real API server', () => {
   });
 
   test(
-    'a certificate that is renewed on disk is served to whoever comes next, and no handshake fails meanwhile',
+    '28: a certificate that is renewed on disk is served to whoever comes next, and no handshake fails meanwhile',
     async () => {
       const now = Date.now();
       const authorities = [await issueCa(now, 10 * minute), await issueCa(now, 10 * minute)];

@@ -343,7 +343,7 @@ describe('modes', () => {
     expect(await as('warn')).toMatchObject({ allowed: true, warnings: [expect.stringContaining('MW8020')], audit: {} });
     expect(await as('audit')).toMatchObject({ allowed: true, warnings: [], audit: { found: expect.stringContaining('MW8020') } });
   });
-  it('30, 31: of several rules over one workload each one holds: a wide and lenient one takes nothing from a narrow one', async () => {
+  it('31: of several rules over one workload each one holds: a wide and lenient one takes nothing from a narrow one', async () => {
     const wide = rule({ id: 'shop/wide' as RuleId, mode: 'warn' });
     const narrow = { ...strict, workloads: ['cart'] };
     for (const deploys of [
