@@ -21,7 +21,7 @@ export const run: Run = async (context, values) => {
   const done = context.out.progress('reading the cluster');
   try {
     const kube = await kubeFromFile(kubeconfig).catch((error: unknown) => {
-      throw new UsageError(`${kubeconfig} cannot be used: ${lineOf(error)}`);
+      throw new UsageError(lineOf(error));
     });
     const snapshot = await snapshotOf(kube, Date.now()).catch((error: unknown) => {
       throw new UsageError(`${kube.server} cannot be read: ${lineOf(error)}`);

@@ -112,7 +112,7 @@ export const deploy = {
     slug: 'cluster-unreachable',
     severity: 'error',
     summary: 'The Kubernetes API does not answer, so nothing can be said about what a deployment would do.',
-    message: ({ reason }) => `the Kubernetes API does not answer: ${reason}`,
+    message: ({ reason }) => `the cluster cannot be reached: ${reason}`,
     help: () => 'see that the kubeconfig names the right cluster, and that `kubectl get namespaces` works with it',
   }),
   clusterForbids: defineDiagnostic<{ what: string; reason: string }>({

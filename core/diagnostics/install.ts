@@ -119,7 +119,8 @@ export const install = {
     severity: 'warning',
     summary: 'The trust root cannot verify the live release, or would let an old one in after it.',
     message: ({ environment, reason }) => `trust root, environment \`${environment}\`: ${reason}`,
-    help: () => 'set `generationFloor` to the generation before the live one, and keep the keys that it is signed by',
+    help: () =>
+      'give it the keys that releases are signed by (`meshwright keys list --trust FILE` shows them), and as `generationFloor` the generation before the live one',
   }),
   widerRights: defineDiagnostic<{ account: string; what: string }>({
     code: 'MW7315',

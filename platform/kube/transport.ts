@@ -45,12 +45,23 @@ export interface Transport {
 const longestAnswer = 256 << 20;
 const longestLine = 32 << 20;
 
-/** By the current context of a kubeconfig file. */
+/** By the current context of a kubeconfig file. Rejects, in one line with its name, when it cannot be used. */
 export async function transportFromFile(file: string): Promise<Transport> {
+  const text = await fs.readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new Error(
+      error.code === 'ENOENT' ? `there is no kubeconfig \`${file}\`` : `the kubeconfig \`${file}\` cannot be read (${error.code})`,
+    );
+  });
   const { KubeConfig: Config } = await import('@kubernetes/client-node');
   const config = new Config();
-  config.loadFromFile(file);
-  return transport(config, groupsIn(load(await fs.readFile(file, 'utf8')), config.getCurrentUser()?.name));
+  try {
+    config.loadFromFile(file); // not from the text: files that it names are relative to it
+    return transport(config, groupsIn(load(text), config.getCurrentUser()?.name));
+  } catch (error) {
+    throw new Error(
+      `the kubeconfig \`${file}\` cannot be used: ${(error instanceof Error ? error.message : String(error)).split('\n')[0]}`,
+    );
+  }
 }
 
 /** As the service account of the pod that this process runs in. */
@@ -63,9 +74,9 @@ export async function transportInCluster(): Promise<Transport> {
 
 function transport(config: KubeConfig, impersonatedGroups: readonly string[]): Transport {
   const cluster = config.getCurrentCluster();
-  if (!cluster) throw new Error('the kubeconfig has no current cluster: give its context a cluster, or choose another context');
+  if (!cluster) throw new Error('it has no current cluster: choose a context with `kubectl config use-context`');
   const server = new URL(cluster.server);
-  if (server.protocol !== 'https:') throw new Error(`the kubeconfig names ${cluster.server}: only https is spoken`);
+  if (server.protocol !== 'https:') throw new Error(`it names ${cluster.server}, and only https is spoken`);
   const agents = new Map<string, https.Agent>();
 
   const open = async (request: KubeRequest, signal: AbortSignal): Promise<IncomingMessage> => {
