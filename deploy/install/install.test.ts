@@ -37,6 +37,15 @@ describe('installObjects', () => {
     expect(objects.filter(({ kind }) => kind === 'Secret')).toEqual([]);
     expect(JSON.stringify(objects)).not.toContain('PRIVATE KEY');
   });
+  it("gives the loop's containers copies of Secrets only: they refuse a file that a group may read, and a mounted Secret is one", () => {
+    const pod = Object(found('Deployment/meshwright/gitops')['spec']).template.spec;
+    const secrets = pod.volumes.filter((volume: object) => 'secret' in volume).map(({ name }: { readonly name: string }) => name);
+    const mounted = pod.containers.flatMap(({ volumeMounts }: { readonly volumeMounts: readonly { readonly name: string }[] }) =>
+      volumeMounts.map(({ name }) => name),
+    );
+    expect(secrets).toHaveLength(3);
+    expect(mounted.filter((name: string) => secrets.includes(name))).toEqual([]);
+  });
   it('keeps what is in force when the servers are removed', () => {
     const kept = objects.filter(({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'] === 'keep').map(({ kind }) => kind);
     expect([...new Set(kept)]).toEqual(['Namespace', 'CustomResourceDefinition']);

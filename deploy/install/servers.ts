@@ -120,18 +120,19 @@ const shapes: { readonly [server in Server]: (values: InstallValues) => PodShape
     probe: { port: 'http' },
     volumes: [
       trustVolume,
-      adminToken,
       { name: 'state', persistentVolumeClaim: { claimName: 'gitops' } },
+      { name: 'given-admin', secret: { secretName: shared.adminToken, defaultMode: 0o440 } },
       { name: 'given-keys', secret: { secretName: shared.signingKeys, defaultMode: 0o440 } },
       { name: 'given', secret: { secretName: shared.gitops, defaultMode: 0o440, optional: true } },
+      { name: 'admin', emptyDir: { medium: 'Memory' } },
       { name: 'keys', emptyDir: { medium: 'Memory' } },
       { name: 'secrets', emptyDir: { medium: 'Memory' } },
       { name: 'signer', emptyDir: { medium: 'Memory' } },
     ],
     mounts: [
       trustMount,
-      adminMount,
       stateMount,
+      { name: 'admin', mountPath: `${paths.run}/admin`, readOnly: true },
       { name: 'secrets', mountPath: `${paths.run}/gitops`, readOnly: true },
       { name: 'signer', mountPath: `${paths.run}/sockets` },
     ],
@@ -139,6 +140,8 @@ const shapes: { readonly [server in Server]: (values: InstallValues) => PodShape
       copier(image, imagePullPolicy, copySecrets, [
         { name: 'given-keys', mountPath: '/given/keys', readOnly: true },
         { name: 'given', mountPath: '/given/gitops', readOnly: true },
+        { name: 'given-admin', mountPath: '/given/admin', readOnly: true },
+        { name: 'admin', mountPath: `${paths.run}/admin` },
         { name: 'keys', mountPath: `${paths.run}/keys` },
         { name: 'secrets', mountPath: `${paths.run}/gitops` },
         { name: 'signer', mountPath: `${paths.run}/sockets` },
@@ -168,6 +171,7 @@ const copySecrets = [
   'umask 077',
   `mkdir -p ${paths.run}/sockets/signer`,
   `cp -L /given/keys/keys.json ${paths.run}/keys/keys.json`,
+  `cp -L /given/admin/token ${paths.run}/admin/token`,
   `for file in /given/gitops/*; do [ ! -f "$file" ] || cp -L "$file" ${paths.run}/gitops/; done`,
 ].join('\n');
 
