@@ -83,6 +83,21 @@ describe('strict JSON', () => {
     ])
       expect(memberOf(read(`{"n":${text}}`), 'n')).toBe(Number(text));
   });
+  it('is not stalled by numbers without end, or by more values than two objects have', () => {
+    const said = (text: string): string => {
+      try {
+        parseJson(Buffer.from(text));
+        return 'taken';
+      } catch (error) {
+        return error instanceof JsonError ? error.message : 'another error';
+      }
+    };
+    for (const text of [`[0.${'0'.repeat(200_000)}1]`, `[1${'0'.repeat(200_000)}1]`, '9'.repeat(1_000_000), `[1e${'9'.repeat(1_000)}]`])
+      expect(said(text)).toBe('it has a number of more than 100 digits');
+    expect(said(`[${'{},'.repeat(1_000_001)}1]`)).toBe('it has too many values');
+    expect(said(`[${'{},'.repeat(400_000)}9007199254740991]`)).toBe('taken');
+    expect(said(`[${'{},'.repeat(400_000)}9007199254740993]`)).toBe('it has too many values');
+  });
   it('does not take digits, colons and brackets in texts for anything', () => {
     const value = { 'a:b"\\': '12345678901234567890:{}[]\\"', c: ['\\\\', '"', '1e9'] };
     expect(read(JSON.stringify(value))).toEqual(value);

@@ -16,16 +16,22 @@ export type JsonFields = { readonly [key: string]: unknown };
 export const maxDepth = 256;
 /** Every number of at most 15 significant digits is told apart by a double. */
 const safeDigits = 15;
+/** Of one number; the API server writes at most 25. Longer ones cost more to compare than they are worth. */
+const mostDigits = 100;
+/** Members and entries of the whole document; two objects of 3 MiB have fewer. */
+const mostValues = 1_000_000;
+/** The same where numbers have to be looked at in their own spelling, which is slow. */
+const mostValuesExactly = 200_000;
 
 interface Scan {
   readonly keys: number;
-  /** Whether a number might not fit a double. */
-  readonly doubtful: boolean;
+  /** Whether a number does not fit a double. */
+  readonly inexact: boolean;
 }
 
 /** Parses bytes that must be UTF-8 and strict JSON. Throws JsonError. */
 export function parseJson(bytes: Uint8Array): unknown {
-  const { keys, doubtful } = scan(bytes);
+  const { keys, inexact } = scan(bytes);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -34,7 +40,7 @@ export function parseJson(bytes: Uint8Array): unknown {
   }
   let value: unknown;
   try {
-    value = doubtful ? JSON.parse(text, exactly) : JSON.parse(text);
+    value = inexact ? JSON.parse(text, exactly) : JSON.parse(text);
   } catch (error) {
     throw error instanceof JsonError ? error : new JsonError('it is not JSON');
   }
@@ -76,29 +82,55 @@ export function firstDifference(a: unknown, b: unknown, path: string): string | 
 function scan(bytes: Uint8Array): Scan {
   let keys = 0;
   let depth = 0;
-  let digits = 0;
-  let doubtful = false;
+  let values = 0;
+  let inexact = false;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] ?? 0;
     if (byte >= 0x30 && byte <= 0x39) {
-      if (++digits > safeDigits) doubtful = true;
-      continue;
-    }
-    // A number goes on over its point; an exponent is always looked at closely.
-    if (digits > 0 && byte === 0x2e) continue;
-    if (digits > 0 && (byte === 0x65 || byte === 0x45)) doubtful = true;
-    digits = 0;
-    if (byte === 0x22) {
+      const end = endOfNumber(bytes, at);
+      if (!isShort(bytes, at, end) && !isExact(bytes.subarray(at, end))) inexact = true;
+      at = end - 1;
+    } else if (byte === 0x22) {
       at = endOfText(bytes, at + 1);
     } else if (byte === 0x3a) {
       keys += 1;
+    } else if (byte === 0x2c) {
+      values += 1;
     } else if (byte === 0x7b || byte === 0x5b) {
+      values += 1;
       if (++depth > maxDepth) throw new JsonError(`it is nested more than ${maxDepth} deep`);
     } else if (byte === 0x7d || byte === 0x5d) {
       depth -= 1;
     }
   }
-  return { keys, doubtful };
+  if (values > (inexact ? mostValuesExactly : mostValues)) throw new JsonError('it has too many values');
+  return { keys, inexact };
+}
+
+/** Index after a number that begins here: digits, point, exponent. */
+function endOfNumber(bytes: Uint8Array, from: number): number {
+  let end = from + 1;
+  for (; end < bytes.length; end++) {
+    const byte = bytes[end] ?? 0;
+    const goesOn = (byte >= 0x30 && byte <= 0x39) || byte === 0x2e || byte === 0x65 || byte === 0x45 || byte === 0x2b || byte === 0x2d;
+    if (!goesOn) break;
+    if (end - from >= mostDigits) throw new JsonError(`it has a number of more than ${mostDigits} digits`);
+  }
+  return end;
+}
+
+/** Whether a number has so few digits that a double keeps it; an exponent is always looked at closely. */
+function isShort(bytes: Uint8Array, from: number, end: number): boolean {
+  if (end - from > safeDigits) return false;
+  for (let at = from; at < end; at++) if (bytes[at] === 0x65 || bytes[at] === 0x45) return false;
+  return true;
+}
+
+/** Whether a double keeps a number as it is written. */
+function isExact(number: Uint8Array): boolean {
+  const source = Buffer.from(number).toString('latin1');
+  const value = Number(source);
+  return /^\d+$/.test(source) ? Number.isSafeInteger(value) : Number.isFinite(value) && significant(source) === significant(String(value));
 }
 
 /** Index of the quote that ends a text; the end of the bytes when nothing does. */
