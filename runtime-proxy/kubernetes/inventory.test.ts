@@ -104,6 +104,16 @@ test('who is not ready is not called; who is on the way out only when nobody els
   expect(away({ ready: false }, { ready: false })).toEqual(['web', 'called', 'web']);
   expect(away({}, {})).toEqual(['called', 'web', 'called']); // a condition that is not given counts as ready
 });
+test('a slice that is about an earlier pod of that name does not make the new one called', () => {
+  const of = (uid: string) => ({ targetRef: { kind: 'Pod', name: 'reviews-1', uid }, conditions: { ready: true } });
+  const away = (uid: string): unknown =>
+    see({
+      pods: [pod('reviews-1', { meta: { uid: 'new' } })],
+      services: [service('reviews', [web])],
+      slices: [slice('reviews', 9080, [of(uid)])],
+    }).inventory.instances[0]?.away;
+  expect([away('new'), away('old')]).toEqual([undefined, ['web']]);
+});
 test('two address families: the pod is called by its first address', () => {
   const pods = [pod('reviews-1', { status: { podIP: 'fd00::7' } })];
   const slices = [slice('reviews', 1, [endpoint('reviews-1')]), slice('reviews', 2, [endpoint('reviews-1')], 'IPv6')];

@@ -65,15 +65,23 @@ function addServices(
   claims: ReadonlyMap<string, Claims>,
   into: Diagnostic[],
 ): void {
-  const byNamespace = new Map<string, MeshPod[]>();
-  for (const pod of pods) byNamespace.set(pod.namespace, [...(byNamespace.get(pod.namespace) ?? []), pod]);
+  // By namespace and each label: thousands of Services and of pods are not compared one with one.
+  const byLabel = new Map<string, MeshPod[]>();
+  const keyOf = (namespace: string, label: string, value: unknown): string => `${namespace} ${label}=${String(value)}`;
+  for (const pod of pods)
+    for (const [label, value] of Object.entries(pod.labels)) {
+      const key = keyOf(pod.namespace, label, value);
+      const known = byLabel.get(key);
+      if (known) known.push(pod);
+      else byLabel.set(key, [pod]);
+    }
   for (const { metadata, ...service } of services) {
     const spec = recordIn(service['spec']);
     const selector = Object.entries(recordIn(spec['selector']));
     if (selector.length === 0) continue;
-    const selected = (byNamespace.get(metadata.namespace ?? '') ?? []).filter((pod) =>
-      selector.every(([label, value]) => pod.labels[label] === value),
-    );
+    const lists = selector.map(([label, value]) => byLabel.get(keyOf(metadata.namespace ?? '', label, value)) ?? []);
+    const shortest = lists.reduce((least, list) => (list.length < least.length ? list : least));
+    const selected = shortest.filter((pod) => selector.every(([label, value]) => pod.labels[label] === value));
     for (const { name: port = '', port: number, targetPort, protocol = 'TCP' } of recordsIn(spec['ports'])) {
       if (protocol !== 'TCP' || typeof port !== 'string') continue;
       if (port === '') {
@@ -104,6 +112,8 @@ function addSlices(slices: Iterable<KubeObject>, pods: ReadonlyMap<string, MeshP
       const pod = target['kind'] === 'Pod' ? pods.get(`${metadata.namespace}/${textIn(target['name'])}`) : undefined;
       // A pod with two addresses is in two slices; it is called by the one that is its first.
       if (!pod || isIP(pod.ip) !== family) continue;
+      // A slice that is still about the pod that had this name before says nothing about this one.
+      if (textIn(target['uid']) !== '' && target['uid'] !== pod.uid) continue;
       const { ready, serving, terminating } = recordIn(endpoint['conditions']);
       const leaving = pod.terminating || terminating === true;
       const state = leaving ? (serving === false ? 'away' : 'leaving') : ready === false ? 'away' : 'ready';

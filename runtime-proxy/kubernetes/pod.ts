@@ -14,6 +14,7 @@ export interface MeshPod {
   readonly key: string;
   readonly namespace: string;
   readonly name: string;
+  readonly uid: string;
   readonly id: string;
   readonly workload: WorkloadKey;
   readonly serviceAccount: string;
@@ -78,6 +79,7 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
     key,
     namespace,
     name,
+    uid: object.metadata.uid ?? '',
     id: instanceIdOf(name, namespace),
     workload,
     serviceAccount: textIn(spec['serviceAccountName']) || 'default',
