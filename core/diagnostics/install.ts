@@ -152,7 +152,7 @@ export const install = {
     severity: 'error',
     summary: 'Something that an installation consists of is not there.',
     message: ({ object }) => `\`${object}\` is not there`,
-    help: () => 'apply the chart again',
+    help: () => 'install meshwright (its chart, or `Webhook` of `meshwright/deploy`), or apply the chart again',
   }),
   notReviewed: defineDiagnostic<{ what: string; reason: string }>({
     code: 'MW7319',
