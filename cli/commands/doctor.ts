@@ -11,7 +11,7 @@ import { snapshotOf } from '../cluster-snapshot';
 import { UsageError, type CommandContext, type ExitCode, type Run } from '../command';
 import { formatText, summary, toJson } from '../findings';
 
-/** `meshwright doctor`: can this installation lock itself out, and is it healthy? Exit code 1 when a finding blocks. */
+/** `meshwright doctor`: can this installation lock itself out, and is it healthy? Exit code 1 when a finding blocks, or when it could not see enough to say. */
 export const run: Run = async (context, values) => {
   const valuesFile = values.text('chartValues');
   const kubeconfig = values.text('kubeconfig') ?? context.env['KUBECONFIG'];
@@ -54,10 +54,13 @@ async function offline(context: CommandContext, file: string): Promise<ExitCode>
 function report({ out }: CommandContext, snapshot: ClusterSnapshot, about: object): ExitCode {
   const diagnostics = examine(snapshot);
   const blocked = hasErrors(diagnostics);
-  out.document({ ok: !blocked, ...about, diagnostics: toJson(diagnostics, (file) => file) });
+  const undecided = !blocked && snapshot.unread.length > 0;
+  out.document({ ok: !blocked && !undecided, ...about, diagnostics: toJson(diagnostics, (file) => file) });
   if (diagnostics.length > 0) out.line(formatText(diagnostics, { show: (file) => file, style: out.style }));
-  out.line(`${blocked ? out.style.red('blocked') : out.style.green('healthy')}   ${summary(diagnostics)}`);
-  return blocked ? 1 : 0;
+  out.line(
+    `${blocked ? out.style.red('blocked') : undecided ? out.style.yellow('undecided') : out.style.green('healthy')}   ${summary(diagnostics)}`,
+  );
+  return blocked || undecided ? 1 : 0;
 }
 
 const lineOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
