@@ -4,6 +4,7 @@ import type { Bundle } from '../../core/bundle/bundle';
 import type { SignedRelease } from '../../core/bundle/objects';
 import { deploy as said } from '../../core/diagnostics/deploy';
 import { hasErrors, type Outcome } from '../../core/diagnostics/diagnostic';
+import { sign } from '../../core/diagnostics/sign';
 import { systemClock } from '../../platform/clock';
 import { kubeFromFile, type Kube } from '../../platform/kube';
 import type { Reporter } from '../report';
@@ -44,6 +45,8 @@ export async function prepare(
   bundle: Bundle,
   { kubeconfig, timeoutMs, deployerToken }: Pick<ClusterOptions, 'kubeconfig' | 'timeoutMs' | 'deployerToken'>,
 ): Promise<Outcome<Prepared>> {
+  // The cluster would say it of every object, in the words of its definitions.
+  if (bundle.release.jws === '') return { diagnostics: [sign.unsigned({ what: `Release/${bundle.release.release.environment}` })] };
   let kube: Kube;
   try {
     kube = await kubeFromFile(kubeconfig);
