@@ -22,6 +22,8 @@ export function targetOf(context: CommandContext, values: Values, environment: s
   const at = (file: string): string => path.resolve(context.cwd, file);
   const [trustFile, kubeconfig, stateDir] = [values.text('trust'), values.text('kubeconfig'), values.text('stateDir')];
   const shared = { stack: values.text('stack') ?? environment, ...(trustFile === undefined ? {} : { trustFile: at(trustFile) }) };
+  if (kubeconfig !== undefined && values.text('admin') !== undefined)
+    throw new UsageError('`--kubeconfig` and `--admin` are two targets: give one of them');
   // Two kinds of target are two stacks: the one would take what the other deployed for gone.
   return kubeconfig === undefined
     ? { ...adminTargetOf(context, values), ...shared, stateDir: at(stateDir ?? '.meshwright/pulumi') }
