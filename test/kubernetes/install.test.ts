@@ -186,9 +186,11 @@ test('a webhook that is away holds back what rules read, in reviewed namespaces,
   // Neither spec, labels nor annotations change: a finalizer is none of our business, and must go when somebody waits for the end.
   const finalizer = '{"metadata":{"finalizers":["acme.example/wait"]}}';
   expect(await none(['patch', 'deployment', 'cart', '-n', 'shop', '--type=merge', '-p', finalizer], '')).toContain('patched');
-  expect(
-    await none(['patch', 'deployment', 'cart', '-n', 'shop', '--type=merge', '-p', '{"metadata":{"labels":{"a":"b"}}}'], ''),
-  ).toContain(calls);
+  const labelled = (label: string): Promise<string> =>
+    none(['patch', 'deployment', 'cart', '-n', 'shop', '--type=merge', '-p', `{"metadata":{"labels":{"${label}":"b"}}}`], '');
+  expect(await labelled('version')).toContain(calls);
+  expect(await labelled('meshwright.dev/workload')).toContain(calls);
+  expect(await labelled('a')).toContain('patched');
   expect(await none(['create', '--dry-run=server', '-f', '-'], deployment('kube-system'))).toContain('created (server dry run)');
   // Our own kinds in every namespace, also where workloads are exempt.
   for (const namespace of ['shop', 'kube-system', 'meshwright']) {
