@@ -5,7 +5,7 @@ import type { Principal } from '../../core/mesh/ids';
 import { beginRollout } from '../../core/rollout/rollout';
 import { silentLog } from '../../platform/log';
 import { newTestSigner, signTestObject, signTestRelease, testRelease } from '../../test/kit/signing';
-import { objectsOf, page, pagePrincipal, smallMesh } from '../../test/kit/small-mesh';
+import { objectsOf, page, pagePrincipal, reviews, smallMesh } from '../../test/kit/small-mesh';
 import type { Inventory } from '../inventory';
 import { Plane, type PlaneRole } from './plane';
 import { RemoteProxies, type RemoteProxy } from './remote';
@@ -113,6 +113,21 @@ test('whoever proves to be another than policy has at that place holds nothing u
   await tell('page-2', stranger, 'rejected');
   await tell('page-1', pagePrincipal, 'active');
   expect(await write()).toBe('converged');
+});
+test('whoever proves to be another than policy has at that place is not called; of whom nothing is known is', async () => {
+  const { plane, write, settle } = await began();
+  const at = (id: string, host: string) => ({ id, workload: reviews, app: {}, inbound: { web: { host, port: 9080 } } });
+  plane.setInventory({ instances: [...inventory.instances, at('reviews-1', '10.0.0.1'), at('reviews-2', '10.0.0.2')] });
+  const notAfter = Date.now() + 60_000;
+  plane.connect({ instance: 'page-1', workload: page, principal: pagePrincipal, notAfter, proof: 'pod' }, '1.40.0', () => undefined);
+  await settle();
+  const called = (): readonly string[] => JSON.stringify(plane.configOf('page-1')).match(/10\.0\.0\.\d/g) ?? [];
+  expect(called()).toEqual(['10.0.0.1', '10.0.0.2']);
+  const stranger = { workload: reviews, principal: 'spiffe://mesh.test/ns/shop/sa/stranger' };
+  await plane.store.setSeen(new Map([['reviews-2', { ...stranger, notAfter }]]));
+  await settle();
+  expect(called()).toEqual(['10.0.0.1']);
+  await write();
 });
 test('nothing counts before it is written: until then, and when it could not be, everybody is served by the decision before', async () => {
   const { plane, signed, hear, write } = await began();

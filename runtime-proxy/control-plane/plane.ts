@@ -85,6 +85,8 @@ export class Plane {
   #closed = false;
   /** What the last turn served by: what the store says meanwhile counts from the next turn on. */
   #current: Live | null = null;
+  /** The sets that somebody may be served by in this turn. */
+  #inForce: readonly ObjectSet[] = [];
   readonly #listeners = new Set<() => void>();
   /** A decision that is being written: no other one is made meanwhile. */
   #writing: Promise<void> | null = null;
@@ -259,6 +261,8 @@ export class Plane {
       );
     }
     this.#current = live;
+    const { stable, candidate } = live.signed.release;
+    this.#inForce = (live.progress.phase.kind === 'converged' ? [candidate] : [stable, candidate]).map((set) => this.#index(set));
     if (this.#inventory === null)
       return this.#publish(live, this.#observe(live), 'the inventory cannot be read: proxies keep what they have; repair it');
     this.#decide(live);
@@ -408,6 +412,10 @@ export class Plane {
 
   readonly #serves: Serves = (instance, port) => {
     const entry = this.#entries.get(instance.id);
+    // Its callers verify whom they reach: a call to who proves to be somebody else can only fail.
+    const who = entry?.link?.identity ?? this.role.remote.get(instance.id) ?? this.store.seen().get(instance.id);
+    const meant = this.#inForce.flatMap(({ proxies }) => proxies.get(instance.workload)?.config.spec.principal ?? []);
+    if (who && meant.length > 0 && !meant.some((principal) => principal === who.principal)) return false;
     const serving = entry?.report ? entry.serving : (this.role.remote.get(instance.id)?.serving ?? null);
     return serving === null || serving.includes(`inbound/${port}`);
   };
