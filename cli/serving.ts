@@ -46,6 +46,8 @@ export async function serveUntilStopped(
   server: { close(): Promise<void> },
   ready: Readonly<Record<string, unknown>>,
 ): Promise<ExitCode> {
+  // Whoever read what we say may be gone when we are to end (a supervisor that was killed): that is no reason to end without closing.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   process.stdout.write(`${JSON.stringify({ ready: true, ...ready })}\n`);
   const signal = await new Promise<NodeJS.Signals>((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
