@@ -48,9 +48,10 @@ export async function serveUntilStopped(
 ): Promise<ExitCode> {
   // Whoever read what we say may be gone when we are to end (a supervisor that was killed): that is no reason to end without closing.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  process.stdout.write(`${JSON.stringify({ ready: true, ...ready })}\n`);
   const signal = await new Promise<NodeJS.Signals>((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
+    // Last: whoever reads it may send a signal at once.
+    process.stdout.write(`${JSON.stringify({ ready: true, ...ready })}\n`);
   });
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(2));
   context.out.note(JSON.stringify({ level: 'info', time: new Date(systemClock.now()).toISOString(), signal, msg: 'closing' })); // as the server's own log
