@@ -46,6 +46,7 @@ export async function snapshotOf(kube: Kube, now: number): Promise<ClusterSnapsh
       { kind: 'Secret', resource: resources.secrets, namespaces: [meshNamespace], name: shared.webhookCertificates },
       { kind: 'Pod', resource: resources.pods, labelSelector: 'meshwright.dev/inject=true' },
       { kind: 'Release', resource: resources.releases, namespaces: [meshNamespace] },
+      { kind: 'AdmissionRules', resource: resources.admissionRules, namespaces: [meshNamespace] },
     ].map((one) => read(one as Read)), // the literals above are all of KindRead
   );
   const called = entriesOf({ live: true, now, serverVersion: null, objects, unread: [] })

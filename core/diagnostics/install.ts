@@ -170,4 +170,13 @@ export const install = {
     message: ({ what, reason }) => `${what} could not be read: ${reason}`,
     help: () => 'run `meshwright doctor` as somebody who may read it',
   }),
+  trustDomain: defineDiagnostic<{ policies: string; installation: string }>({
+    code: 'MW7321',
+    slug: 'trust-domains-differ',
+    severity: 'error',
+    summary: 'The policies in force name identities of another trust domain than this installation issues: no proxy is who they speak of.',
+    message: ({ policies, installation }) =>
+      `the policies in force are of trust domain \`${policies}\`, and this installation issues \`${installation}\``,
+    help: () => 'set `trustDomain` of the installation to that of `defineMesh`; every proxy then gets a new identity',
+  }),
 };

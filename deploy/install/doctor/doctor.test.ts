@@ -50,13 +50,21 @@ beforeAll(async () => {
         apiVersion: 'meshwright.dev/v1alpha1',
         kind: 'Release',
         metadata: meta('prod', 'meshwright'),
-        spec: { generation: 7 },
+        spec: { generation: 7, candidate: { 'AdmissionRules/meshwright/rules': rulesDigest } },
         status: { message: 'all active', conditions: [{ type: 'Converged', status: 'True' }] },
+      },
+      {
+        apiVersion: 'meshwright.dev/v1alpha1',
+        kind: 'AdmissionRules',
+        metadata: meta('rules.aaaa', 'meshwright'),
+        spec: { environment: 'prod', trustDomain: defaultValues.trustDomain },
+        proof: { name: 'rules', digest: rulesDigest },
       },
     ],
   };
 });
 
+const rulesDigest = `sha256:${'a'.repeat(64)}`;
 type Editable = Record<string, unknown>;
 const record = (value: unknown): Editable => value as Editable; // the test knows what it made
 const list = (value: unknown): Editable[] => value as Editable[];
@@ -238,6 +246,11 @@ const broken: readonly [string, () => ClusterSnapshot, RegExp][] = [
     /^error MW7319 .*leaves some out by a selector/,
   ],
   [
+    'policies of another trust domain',
+    () => withChange('AdmissionRules', 'rules.aaaa', (copy) => (record(copy['spec'])['trustDomain'] = 'acme.example')),
+    /^error MW7321 .*`acme.example`.*`mesh.local`$/,
+  ],
+  [
     'something that may not be read',
     () => ({ ...good, unread: [{ kind: 'Secret', reason: 'forbidden' }] }),
     /^info MW7320 `Secret` could not be read: forbidden/,
@@ -248,7 +261,7 @@ it.each(broken)('says of %s what is wrong', (_name, snapshot, wanted) => {
 });
 it('has a broken installation for each of its findings', () => {
   const found = new Set(broken.flatMap(([, snapshot]) => examine(snapshot()).map(({ code }) => code)));
-  const all = Array.from({ length: 19 }, (_unused, index) => `MW${7302 + index}`);
+  const all = Array.from({ length: 20 }, (_unused, index) => `MW${7302 + index}`);
   expect([...found].sort()).toEqual(all);
 });
 it('examines values without a cluster', () => {

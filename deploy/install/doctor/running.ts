@@ -110,6 +110,10 @@ function releases(snapshot: ClusterSnapshot): readonly Diagnostic[] {
     const state = release === undefined ? 'is not there: nothing was deployed yet' : stateOf(release);
     if (state !== null) found.push(install.releaseNotConverged({ release: `${meshNamespace}/${environment}`, state }));
   }
+  const domains = new Set(rulesNamedBy(release, snapshot).flatMap((rules) => textAt(rules, 'spec', 'trustDomain') ?? []));
+  const installation = textAt(webhookConfig(snapshot), 'injection', 'trustDomain');
+  for (const policies of domains)
+    if (installation !== undefined && policies !== installation) found.push(install.trustDomain({ policies, installation }));
   const text = textAt(ours(snapshot, 'ConfigMap', shared.trustRoot), 'data', 'trust.json');
   if (text === undefined || environment === undefined) return found;
   const bad = (reason: string): void => void found.push(install.trustFloor({ environment, reason }));
@@ -141,10 +145,20 @@ function stateOf(release: KubernetesObject): string | null {
   return `has not converged${message === undefined ? ': no control plane has said anything about it' : `: ${message}`}`;
 }
 
+/** AdmissionRules of the release's candidate set. */
+function rulesNamedBy(release: KubernetesObject | undefined, snapshot: ClusterSnapshot): readonly KubernetesObject[] {
+  return ofKind(snapshot, 'AdmissionRules').filter((rules) => {
+    const name = `AdmissionRules/${rules.metadata.namespace ?? ''}/${textAt(rules, 'proof', 'name') ?? ''}`;
+    return textAt(release, 'spec', 'candidate', name) === textAt(rules, 'proof', 'digest');
+  });
+}
+
 /** As the webhook's configuration says. */
-export function environmentOf(snapshot: ClusterSnapshot): string | undefined {
+export const environmentOf = (snapshot: ClusterSnapshot): string | undefined => textAt(webhookConfig(snapshot), 'environment');
+
+function webhookConfig(snapshot: ClusterSnapshot): unknown {
   try {
-    return textAt(JSON.parse(textAt(ours(snapshot, 'ConfigMap', 'webhook-config'), 'data', 'config.json') ?? 'null'), 'environment');
+    return JSON.parse(textAt(ours(snapshot, 'ConfigMap', 'webhook-config'), 'data', 'config.json') ?? 'null');
   } catch {
     return undefined;
   }

@@ -31,6 +31,7 @@ export const kindsRead = [
   'Role',
   'RoleBinding',
   'Release',
+  'AdmissionRules',
 ] as const;
 export type KindRead = (typeof kindsRead)[number];
 
