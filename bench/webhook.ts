@@ -15,6 +15,7 @@ import { kubeFromFile, kubeObject, resources } from '../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../platform/kubernetes-server';
 import { freePorts } from '../platform/ports';
 import { runCommand, spawnGroup, stopGroup } from '../platform/process';
+import { convergedStatus } from '../test/kit/converged';
 import { localAuthority } from '../test/kit/serving-certificate';
 import { opaData, reviews, rules } from '../test/kit/reviews';
 import { newTestSigner, signTestObject, signTestRelease, testRelease } from '../test/kit/signing';
@@ -96,16 +97,7 @@ async function startWebhook(folder: string, file: WriteFile, pair: Pair, undo: (
   const release = await signTestRelease(signer, testRelease([object]));
   await settled(() => kube.create(resources.admissionRules, kubeObject(objectResource(signed, 'prod'))));
   await settled(() => kube.create(resources.releases, kubeObject(releaseResource(release))));
-  const status = {
-    observedGeneration: 1,
-    state: 'converged',
-    steps: 0,
-    message: 'converged',
-    proxies: { total: 0, concerned: 0, active: 0, pending: 0, rejected: 0, unknown: 0, unconfigured: 0 },
-    converged: release.digest,
-    progress: { release: release.digest, startedAt: 0, expected: [], hurried: false, phase: { kind: 'converged', at: 0 } },
-    conditions: [],
-  };
+  const status = convergedStatus(release.digest);
   await kube.patch(resources.releases, { namespace: 'meshwright', name: 'prod' }, { status }, { type: 'merge', subresource: 'status' });
   const [port = 0, adminPort = 0] = await freePorts(2);
   const config = await file(

@@ -19,6 +19,7 @@ import { freePorts } from '../../platform/ports';
 import type { WebhookConfig } from '../../webhook/config';
 import { startBalancer, type Balancer } from '../kit/balancer';
 import { bookinfo } from '../kit/bookinfo-ir';
+import { convergedStatus } from '../kit/converged';
 import { judgedLoad, moments, type JudgedLoad, type LoadReport, type Moments, type Question } from '../kit/judged-load';
 import { postReview } from '../kit/post-review';
 import { present } from '../kit/present';
@@ -145,17 +146,7 @@ async function write(release: Release, object: MeshObject, by: TestSigner): Prom
 }
 /** As the control plane says it. */
 async function converge(release: Release): Promise<void> {
-  const digest = digestOfJson(release);
-  const status = {
-    observedGeneration: 1,
-    state: 'converged',
-    steps: 0,
-    message: 'converged',
-    proxies: { total: 0, concerned: 0, active: 0, pending: 0, rejected: 0, unknown: 0, unconfigured: 0 },
-    converged: digest,
-    progress: { release: digest, startedAt: 0, expected: [], hurried: false, phase: { kind: 'converged', at: 0 } },
-    conditions: [],
-  };
+  const status = convergedStatus(digestOfJson(release));
   await controlPlane.patch(
     resources.releases,
     { namespace: meshNamespace, name: 'prod' },

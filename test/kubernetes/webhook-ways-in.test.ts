@@ -17,6 +17,7 @@ import { startKubernetes, type KubernetesServer } from '../../platform/kubernete
 import type { CommandResult } from '../../platform/process';
 import type { RunningWebhook } from '../../webhook/main';
 import { bookinfo } from '../kit/bookinfo-ir';
+import { convergedStatus } from '../kit/converged';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
 import { applied, installed, prepared, webhookFiles } from '../kit/webhook';
 
@@ -81,17 +82,7 @@ const nextObjects = (): readonly MeshObject[] => [
   ),
 ];
 const converge = (content: Release): Promise<CommandResult> => {
-  const digest = digestOfJson(content);
-  const status = {
-    observedGeneration: 1,
-    state: 'converged',
-    steps: 0,
-    message: 'converged',
-    proxies: { total: 0, concerned: 0, active: 0, pending: 0, rejected: 0, unknown: 0, unconfigured: 0 },
-    converged: digest,
-    progress: { release: digest, startedAt: 1, expected: [], hurried: false, phase: { kind: 'converged', at: 2 } },
-    conditions: [],
-  };
+  const status = convergedStatus(digestOfJson(content));
   return patch(['-n', meshNamespace, 'releases', 'prod', '--subresource=status'], { status }, controlPlane);
 };
 let controlPlane: string;

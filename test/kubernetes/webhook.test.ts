@@ -16,6 +16,7 @@ import { KubeError, kubeFromFile, kubeObject, resources } from '../../platform/k
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
 import type { RunningWebhook } from '../../webhook/main';
 import { bookinfo } from '../kit/bookinfo-ir';
+import { convergedStatus } from '../kit/converged';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
 import { installed, prepared, webhookFiles } from '../kit/webhook';
 
@@ -242,17 +243,7 @@ const lastRelease = (): Release => {
 /** What the control plane writes once every proxy is active. */
 const statusOf = (content: Release): Promise<CommandResult> => converge(content, controlPlane);
 const converge = async (content: Release, kubeconfig: string): Promise<CommandResult> => {
-  const digest = digestOfJson(content);
-  const status = {
-    observedGeneration: 1,
-    state: 'converged',
-    steps: 0,
-    message: 'converged',
-    proxies: { total: 0, concerned: 0, active: 0, pending: 0, rejected: 0, unknown: 0, unconfigured: 0 },
-    converged: digest,
-    progress: { release: digest, startedAt: 1, expected: [], hurried: false, phase: { kind: 'converged', at: 2 } },
-    conditions: [],
-  };
+  const status = convergedStatus(digestOfJson(content));
   return server.kubectl(
     ['-n', meshNamespace, 'patch', 'releases', 'prod', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })],
     { kubeconfig },
