@@ -14,6 +14,7 @@ import {
 import { RBACPerRouteSchema, RBACSchema } from '../../../core/wire/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
 import { pack } from './any';
 import { joinedHeaders } from './condition';
+import type { InHttpSlots } from './filter-order';
 import { headerMatcher, hostMatcher, methodMatcher, pathText } from './matchers';
 import { allowFilter, denyFilter, guardFilter, noRulesYet, notCallable, notCanonical } from './names';
 
@@ -65,10 +66,10 @@ export const notCallableConfig: { [filter: string]: Any } = {
 };
 
 /** Before the routes have come nobody comes in: what the listener holds; the rules themselves travel with the routes. */
-export const baseAccess: readonly { readonly name: string; readonly config: Any }[] = [
-  { name: denyFilter, config: pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [noRulesYet]: anything } } }) },
-  { name: allowFilter, config: pack(RBACSchema, { rules: { action: RBAC_Action.ALLOW } }) },
-];
+export const baseAccess: InHttpSlots = {
+  deny: pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [noRulesYet]: anything } } }),
+  allow: pack(RBACSchema, { rules: { action: RBAC_Action.ALLOW } }),
+};
 
 /** The rules of one port, as the routes carry them. */
 export function accessPerRoute(rules: readonly AccessRule[]): { [filter: string]: Any } {

@@ -1,9 +1,5 @@
-/**
- * What every HTTP listener shares, from the outside in: limits, what a client may not say, the guard, access, the router. The order of filters is an
- * invariant: the guard first, so that all that follow read the same canonical path; denials before allows, so that a denial names itself; the router last.
- */
+/** What every HTTP listener shares: limits, what a client may not say, the guard, the filters in their order (filter-order.ts), the router. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Any } from '@bufbuild/protobuf/wkt';
 import type { UrlDialect } from '../../../core/semantics/canonical';
 import type { AccessLogSchema } from '../../../core/wire/gen/envoy/config/accesslog/v3/accesslog_pb';
 import { ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
@@ -18,24 +14,19 @@ import {
 } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { guardConfig } from './access';
 import { ms, pack, seconds } from './any';
-import { guardFilter } from './names';
+import { httpFilters, type InHttpSlots } from './filter-order';
 
 export type ConnectionManager = MessageInitShape<typeof HttpConnectionManagerSchema>;
 interface Parts {
   readonly side: 'inbound' | 'outbound' | 'gateway';
   readonly routes: string;
   readonly urls: UrlDialect;
-  readonly access: readonly { readonly name: string; readonly config: Any }[];
+  readonly filters: InHttpSlots;
   readonly localReply: MessageInitShape<typeof LocalReplyConfigSchema>;
   readonly accessLog: readonly MessageInitShape<typeof AccessLogSchema>[];
 }
 
 export function connectionManager(parts: Parts): ConnectionManager {
-  const filters = [
-    { name: guardFilter, config: guardConfig[parts.urls] },
-    ...parts.access,
-    { name: 'envoy.filters.http.router', config: router },
-  ];
   return {
     statPrefix: parts.side,
     codecType: HttpConnectionManager_CodecType.AUTO,
@@ -50,7 +41,7 @@ export function connectionManager(parts: Parts): ConnectionManager {
         },
       },
     },
-    httpFilters: filters.map((filter) => ({ name: filter.name, configType: { case: 'typedConfig', value: filter.config } })),
+    httpFilters: httpFilters({ ...parts.filters, guard: guardConfig[parts.urls], router }),
     localReplyConfig: parts.localReply,
     accessLog: [...parts.accessLog],
     // one spelling of a path for all: nothing is rewritten, the guard refuses what is not canonical

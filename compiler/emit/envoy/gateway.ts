@@ -6,7 +6,8 @@ import { accessLogs } from './access-log';
 import { pack, seconds } from './any';
 import { boundAddress } from './clusters';
 import { connectionManager } from './connection-manager';
-import { filter, type Listener, type RouteConfiguration, socket, strippedHeaders, tlsInspector } from './inbound';
+import { networkFilters } from './filter-order';
+import { type Listener, type RouteConfiguration, socket, strippedHeaders, tlsInspector } from './inbound';
 import type { IrIndex } from './index-of';
 import { gatewayReplies } from './local-reply';
 import { gatewayListener, gatewayRoutes } from './names';
@@ -27,28 +28,25 @@ export function gatewayListenerOf(index: IrIndex, gateway: Gateway, listener: Ga
   return {
     name,
     address: boundAddress(`listener/${listener.name}`),
-    listenerFilters: [tlsInspector],
+    listenerFilters: tlsInspector,
     listenerFiltersTimeout: seconds(5),
     filterChains: hostsOf(index, gateway, listener).map((host) => ({
       name: host,
       filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host] },
       transportSocket: edgeServer(listener.certificate),
-      filters: [
-        filter(
-          'envoy.filters.network.http_connection_manager',
-          pack(
-            HttpConnectionManagerSchema,
-            connectionManager({
-              side: 'gateway',
-              routes: gatewayRoutes(listener.name, host),
-              urls: 'rfc3986',
-              access: [],
-              localReply: gatewayReplies(),
-              accessLog: accessLogs(name, null),
-            }),
-          ),
+      filters: networkFilters({
+        http: pack(
+          HttpConnectionManagerSchema,
+          connectionManager({
+            side: 'gateway',
+            routes: gatewayRoutes(listener.name, host),
+            urls: 'rfc3986',
+            filters: {},
+            localReply: gatewayReplies(),
+            accessLog: accessLogs(name, null),
+          }),
         ),
-      ],
+      }),
     })),
     ...socket,
   };

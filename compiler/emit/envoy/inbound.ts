@@ -1,11 +1,10 @@
 /** What a service's proxy lets in: one listener for each port, the access rules in its routes, the application behind. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Any } from '@bufbuild/protobuf/wkt';
 import type { AccessRule } from '../../../core/ir/ir';
 import type { Principal } from '../../../core/mesh/ids';
 import { coversPrincipal } from '../../../core/semantics/decide';
 import type { RouteConfigurationSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_pb';
-import type { FilterChainSchema, FilterSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
+import type { FilterChainSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
 import type { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
 import { TlsInspectorSchema } from '../../../core/wire/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
 import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
@@ -16,15 +15,16 @@ import { accessPerRoute, baseAccess, connectionRules } from './access';
 import { pack, seconds } from './any';
 import { boundAddress } from './clusters';
 import { connectionManager } from './connection-manager';
+import { listenerFilters, networkFilters } from './filter-order';
 import type { IrIndex, PortFacts } from './index-of';
 import { inboundReplies } from './local-reply';
-import { allowFilter, appCluster, denyFilter, inboundListener } from './names';
+import { appCluster, inboundListener } from './names';
 import { meshServer } from './tls';
 
 export type Listener = MessageInitShape<typeof ListenerSchema>;
 export type RouteConfiguration = MessageInitShape<typeof RouteConfigurationSchema>;
 type FilterChain = MessageInitShape<typeof FilterChainSchema>;
-type Filter = MessageInitShape<typeof FilterSchema>;
+type Filters = ReturnType<typeof networkFilters>;
 
 /** Said by Envoys to each other in older versions, or by nobody: never taken from a client. */
 export const strippedHeaders = [
@@ -51,7 +51,7 @@ const httpServer = meshServer(['h2', 'http/1.1'], null);
 export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
   const { port } = facts;
   const name = inboundListener(port.key);
-  const filters = isHttp(port.layer) ? [httpFilter(facts)] : connectionFilters(index, facts);
+  const filters = isHttp(port.layer) ? requestFilters(facts) : connectionFilters(index, facts);
   const encrypted: FilterChain = {
     name: 'mtls',
     filters,
@@ -68,7 +68,7 @@ export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
   return {
     name,
     address: boundAddress(`inbound/${port.name}`),
-    ...(chains.length === 1 ? {} : { listenerFilters: [tlsInspector], listenerFiltersTimeout: seconds(5) }),
+    ...(chains.length === 1 ? {} : { listenerFilters: tlsInspector, listenerFiltersTimeout: seconds(5) }),
     filterChains: chains,
     ...socket,
   };
@@ -76,27 +76,23 @@ export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
 
 /** Two proxies that bind one address must be told so: without this they would share it in silence. */
 export const socket = { enableReusePort: false, perConnectionBufferLimitBytes: bufferLimitBytes } as const;
-export const tlsInspector: NonNullable<Listener['listenerFilters']>[number] = {
-  name: 'envoy.filters.listener.tls_inspector',
-  configType: { case: 'typedConfig', value: pack(TlsInspectorSchema, {}) },
-};
+export const tlsInspector = listenerFilters({ tls: pack(TlsInspectorSchema, {}) });
 
-function httpFilter({ port }: PortFacts): Filter {
+function requestFilters({ port }: PortFacts): Filters {
   const name = inboundListener(port.key);
-  return filter(
-    'envoy.filters.network.http_connection_manager',
-    pack(
+  return networkFilters({
+    http: pack(
       HttpConnectionManagerSchema,
       connectionManager({
         side: 'inbound',
         routes: name,
         urls: port.urls,
-        access: baseAccess,
+        filters: baseAccess,
         localReply: inboundReplies(port.key),
         accessLog: accessLogs(name, port.key),
       }),
     ),
-  );
+  });
 }
 
 /**
@@ -121,23 +117,18 @@ function isOpenToAnyone(rules: readonly AccessRule[]): boolean {
 }
 
 /** Connections that are not HTTP: the rules are about the caller alone, and stand in the listener. */
-function connectionFilters(index: IrIndex, { port }: PortFacts): Filter[] {
+function connectionFilters(index: IrIndex, { port }: PortFacts): Filters {
   const rules = index.access.get(port.key) ?? [];
-  return [
-    filter(denyFilter, pack(NetworkRBACSchema, { rules: connectionRules(rules, 'deny'), statPrefix: 'deny_' })),
-    filter(allowFilter, pack(NetworkRBACSchema, { rules: connectionRules(rules, 'allow'), statPrefix: 'allow_' })),
-    filter(
-      'envoy.filters.network.tcp_proxy',
-      pack(TcpProxySchema, {
-        statPrefix: 'inbound',
-        clusterSpecifier: { case: 'cluster', value: appCluster(port.key) },
-        idleTimeout: seconds(3600),
-      }),
-    ),
-  ];
+  return networkFilters({
+    deny: pack(NetworkRBACSchema, { rules: connectionRules(rules, 'deny'), statPrefix: 'deny_' }),
+    allow: pack(NetworkRBACSchema, { rules: connectionRules(rules, 'allow'), statPrefix: 'allow_' }),
+    tcp: pack(TcpProxySchema, {
+      statPrefix: 'inbound',
+      clusterSpecifier: { case: 'cluster', value: appCluster(port.key) },
+      idleTimeout: seconds(3600),
+    }),
+  });
 }
-
-export const filter = (name: string, config: Any): Filter => ({ name, configType: { case: 'typedConfig', value: config } });
 
 /** Where the access rules live: they hold from the next request on, on connections that are open too. */
 export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfiguration {

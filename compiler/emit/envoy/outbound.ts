@@ -8,7 +8,8 @@ import { accessLogs } from './access-log';
 import { pack } from './any';
 import { boundAddress } from './clusters';
 import { connectionManager } from './connection-manager';
-import { filter, type Listener, socket } from './inbound';
+import { networkFilters } from './filter-order';
+import { type Listener, socket } from './inbound';
 import { outboundReplies } from './local-reply';
 import { notCallable, outboundListener } from './names';
 
@@ -21,22 +22,19 @@ export function outboundListenerOf(caller: WorkloadKey): Listener {
     filterChains: [
       {
         name: 'http',
-        filters: [
-          filter(
-            'envoy.filters.network.http_connection_manager',
-            pack(
-              HttpConnectionManagerSchema,
-              connectionManager({
-                side: 'outbound',
-                routes: outboundListener,
-                urls: 'rfc3986',
-                access: [],
-                localReply: outboundReplies(caller),
-                accessLog: accessLogs(outboundListener, null),
-              }),
-            ),
+        filters: networkFilters({
+          http: pack(
+            HttpConnectionManagerSchema,
+            connectionManager({
+              side: 'outbound',
+              routes: outboundListener,
+              urls: 'rfc3986',
+              filters: {},
+              localReply: outboundReplies(caller),
+              accessLog: accessLogs(outboundListener, null),
+            }),
           ),
-        ],
+        }),
       },
     ],
     ...socket,
