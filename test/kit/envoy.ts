@@ -10,6 +10,8 @@ import { obtainEnvoy } from '../../platform/tools/envoy';
 
 export interface RunningEnvoy {
   readonly adminPort: number;
+  /** Of the Envoy itself. */
+  readonly pid: number;
   /** A page of the admin interface. */
   admin(page: string): Promise<string>;
   /** The JSON lines of its access log so far. */
@@ -69,6 +71,7 @@ export async function startEnvoy(
   }
   return {
     adminPort,
+    pid: child.pid ?? Number.NaN,
     admin: async (page) => (await fetch(`http://127.0.0.1:${adminPort}${page}`)).text(),
     accessLog: () =>
       out

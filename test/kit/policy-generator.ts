@@ -3,10 +3,11 @@
 const perTeam = 20;
 
 /**
- * `services` services in teams of 20, each called by `fanOut` others (the next ones in a ring, so that teams call each other), with a route and a
- * guarantee for each team. Keys are paths under policies/.
+ * `services` services in teams of 20, each called by `fanOut` others (the next ones in a ring, so that teams call each other; a function: by the
+ * service's number), with a route each. Keys are paths under policies/.
  */
-export function generatePolicies(services: number, fanOut: number): ReadonlyMap<string, string> {
+export function generatePolicies(services: number, fanOut: number | ((index: number) => number)): ReadonlyMap<string, string> {
+  const callers = typeof fanOut === 'number' ? (): number => fanOut : fanOut;
   const files = new Map<string, string>();
   const teams = Math.ceil(services / perTeam);
   const teamOf = (index: number): number => Math.floor(index / perTeam);
@@ -58,7 +59,7 @@ export function generatePolicies(services: number, fanOut: number): ReadonlyMap<
       ].join('\n'),
     );
     const callersOf = (index: number): readonly number[] =>
-      Array.from({ length: Math.min(fanOut, services - 1) }, (_, step) => (index + step + 1) % services);
+      Array.from({ length: Math.min(callers(index), services - 1) }, (_, step) => (index + step + 1) % services);
     const foreign = [...new Set(own.flatMap(callersOf))].filter((index) => teamOf(index) !== team).sort((a, b) => a - b);
     const byTeam = new Map<number, number[]>();
     for (const index of foreign) byTeam.set(teamOf(index), [...(byTeam.get(teamOf(index)) ?? []), index]);
