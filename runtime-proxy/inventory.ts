@@ -2,7 +2,7 @@
  * What runs where: universal mode reads it from a JSON file (`inventory.json`) that the control plane watches, on Kubernetes it is made from
  * Services, EndpointSlices and Pods. A change of endpoints reaches the proxies without any recompilation.
  */
-import type { WorkloadKey } from '../core/mesh/ids';
+import type { PortKey, WorkloadKey } from '../core/mesh/ids';
 
 export interface Address {
   readonly host: string;
@@ -14,18 +14,40 @@ export interface Instance {
   readonly workload: WorkloadKey;
   /** One of the service's versions, if it has any. */
   readonly version?: string;
+  /** Where it is, from the widest to the narrowest: callers prefer what is near. */
+  readonly region?: string;
   readonly zone?: string;
+  readonly subZone?: string;
+  /** Its share of calls beside the other endpoints of its locality and priority, 1 to 1,000; default 1. */
+  readonly weight?: number;
+  /** 0 (the default) is called first; a higher number only when too few of the lower ones are healthy. At most 15. */
+  readonly priority?: number;
+  /** What discovery knows of it; absent is `healthy`. `degraded` is called when too few others are healthy, `unhealthy` when nobody else is there. */
+  readonly health?: Health;
   /** Where the application itself listens, by port name. Empty for what is not called. */
   readonly app: { readonly [port: string]: Address };
   /** Where the proxy listens for callers, by port name. */
   readonly inbound: { readonly [port: string]: Address };
-  /** Where the application reaches the proxy to call others. Absent for a gateway. */
+  /** Where the application reaches the proxy to call others over HTTP by their host names. Absent for a gateway, and where calls are captured only. */
   readonly outbound?: Address;
+  /** The same for one port that is not addressed by a host name (TCP): the symbol `outbound/<port key>`. */
+  readonly outboundPorts?: { readonly [port: PortKey]: Address };
+  /** Its connections are captured (runtime-proxy/capture): the kernel sends them here, whatever address the application dialled. */
+  readonly capture?: Capture;
   /** A gateway's listeners, by name. */
   readonly listeners?: { readonly [listener: string]: Address };
   /** Ports that it has and is not to be called on now: it is not ready there, or on its way out. */
   readonly away?: readonly string[];
 }
+/** Where captured connections arrive at the proxy. Of one family: what is of the other one is refused. */
+export interface Capture {
+  readonly inbound: Address;
+  readonly outbound: Address;
+}
+export type Health = 'healthy' | 'degraded' | 'unhealthy';
 export interface Inventory {
   readonly instances: readonly Instance[];
+  /** The addresses that applications dial a service port by (Kubernetes: cluster IPs), by port key: how a captured connection is recognised. */
+  readonly virtual?: VirtualAddresses;
 }
+export type VirtualAddresses = { readonly [port: PortKey]: readonly Address[] };

@@ -4,6 +4,7 @@ import { ExpressionFilterSchema } from './gen/envoy/extensions/access_loggers/fi
 import { StdoutAccessLogSchema } from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb';
 import { RBACPerRouteSchema, RBACSchema } from './gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
 import { RouterSchema } from './gen/envoy/extensions/filters/http/router/v3/router_pb';
+import { OriginalDstSchema } from './gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb';
 import { TlsInspectorSchema } from './gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
 import { HttpConnectionManagerSchema } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { RBACSchema as NetworkRBACSchema } from './gen/envoy/extensions/filters/network/rbac/v3/rbac_pb';
@@ -30,6 +31,7 @@ export const wireRegistry: Registry = createRegistry(
   RBACSchema,
   RBACPerRouteSchema,
   RouterSchema,
+  OriginalDstSchema,
   TlsInspectorSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,

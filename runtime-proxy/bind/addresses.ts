@@ -17,7 +17,7 @@ export interface BoundJson {
   readonly missing: readonly string[];
 }
 
-/** The address of a symbol for an instance: `inbound/<port>`, `outbound`, `app/<port>`, `listener/<name>`. */
+/** The address of a symbol for an instance: `inbound/<port>`, `outbound`, `outbound/<port key>`, `app/<port>`, `listener/<name>`. */
 export function addressOf(instance: Instance, symbol: string): Address | undefined {
   if (symbol === 'outbound') return instance.outbound;
   const slash = symbol.indexOf('/');
@@ -29,6 +29,8 @@ export function addressOf(instance: Instance, symbol: string): Address | undefin
       return own(instance.inbound);
     case 'app':
       return own(instance.app);
+    case 'outbound':
+      return own(instance.outboundPorts);
     case 'listener':
       return own(instance.listeners);
     default:

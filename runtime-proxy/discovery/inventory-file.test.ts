@@ -20,6 +20,18 @@ test('reads what the documented form says, and no more', () => {
   expect(parse({ instances: [{ id: 'a', workload: 'shop/a' }] }).value).toEqual({
     instances: [{ id: 'a', workload: 'shop/a', app: {}, inbound: {} }],
   });
+  const full = {
+    instances: [
+      {
+        ...one,
+        ...{ version: 'v1', region: 'r', zone: 'z', subZone: 's', weight: 3, priority: 1, health: 'degraded' },
+        outboundPorts: { 'shop/db.pg': { host: '127.0.0.1', port: 5432 } },
+        capture: { inbound: { host: '0.0.0.0', port: 15006 }, outbound: { host: '127.0.0.1', port: 15005 } },
+      },
+    ],
+    virtual: { 'shop/db.pg': [{ host: '10.96.0.7', port: 5432 }] },
+  };
+  expect(parse(full).value).toEqual(full);
 });
 test.each([
   ['{', 'JSON'],
@@ -28,6 +40,13 @@ test.each([
   [{ instances: [{ ...one, id: 'A 1' }] }, '`id` of instance 0'],
   [{ instances: [{ ...one, workload: 'a' }] }, '`workload` of `a-1`'],
   [{ instances: [{ ...one, outbound: { host: 'localhost', port: 1 } }] }, '`localhost`, must be an IP address'],
+  [{ instances: [{ ...one, weight: 0 }] }, '`weight` must be a number from 1 to 1000'],
+  [{ instances: [{ ...one, priority: 0.5 }] }, '`priority` must be a whole number'],
+  [{ instances: [{ ...one, health: 'fine' }] }, '`health` of `a-1` must be'],
+  [{ instances: [{ ...one, outboundPorts: { db: one.outbound } }] }, '`db` must be `<namespace>/<service>.<port name>`'],
+  [{ instances: [{ ...one, capture: { inbound: one.outbound, outbound: one.outbound } }] }, 'needs two ports'],
+  [{ instances: [{ ...one, listeners: {}, capture: { inbound: one.outbound, outbound: one.outbound } }] }, 'is a gateway'],
+  [{ instances: [], virtual: { 'shop/a.web': [one.outbound], 'shop/b.web': [one.outbound] } }, 'have one virtual address'],
   [{ instances: [{ ...one, inbound: { web: { host: '127.0.0.1', port: 0 } } }] }, '`port` must be a number from 1 to 65535'],
 ])('refuses %j', (value, why) => {
   const { value: made, diagnostics } = parse(value);

@@ -7,21 +7,23 @@ import { enforce } from '../../core/diagnostics/enforce';
 import type { Outcome } from '../../core/diagnostics/diagnostic';
 import { reasonOf } from '../../core/lib/reason';
 import { isInstanceId, isWorkloadKey } from '../ca/spiffe';
-import type { Address, Instance, Inventory } from '../inventory';
-import { DecodeError, fieldsOf, listOf, numberOf, optionalTextOf, recordOf, textOf } from '../rpc/decode';
+import type { Address, Capture, Health, Instance, Inventory, VirtualAddresses } from '../inventory';
+import { DecodeError, fieldsOf, listOf, numberOf, optionalNumberOf, optionalTextOf, recordOf, textOf, type Fields } from '../rpc/decode';
 
 const maxInstances = 100_000;
+const maxVirtual = 16;
 
 /** Decodes an inventory. Hosts are IP addresses: Envoy takes nothing else to listen on, and a name would be looked up behind everybody's back. */
 export function parseInventory(text: string, file: string): Outcome<Inventory> {
   try {
-    const instances = listOf(fieldsOf(JSON.parse(text), 'the inventory'), 'instances', maxInstances).map(instanceFrom);
+    const fields = fieldsOf(JSON.parse(text), 'the inventory');
+    const instances = listOf(fields, 'instances', maxInstances).map(instanceFrom);
     const seen = new Set<string>();
     for (const { id } of instances) {
       if (seen.has(id)) throw new DecodeError(`two instances are named \`${id}\``);
       seen.add(id);
     }
-    return { value: { instances }, diagnostics: [] };
+    return { value: { instances, ...(fields['virtual'] === undefined ? {} : { virtual: virtualFrom(fields) }) }, diagnostics: [] };
   } catch (error) {
     return { diagnostics: [enforce.badInventory({ file, reason: reasonOf(error) })] };
   }
@@ -33,20 +35,76 @@ function instanceFrom(value: unknown, index: number): Instance {
   if (!isInstanceId(id)) throw new DecodeError(`\`id\` of instance ${index} must be lower-case letters, digits, \`-\` and \`.\``);
   const workload = textOf(fields, 'workload');
   if (!isWorkloadKey(workload)) throw new DecodeError(`\`workload\` of \`${id}\` must be \`<namespace>/<name>\``);
-  const version = optionalTextOf(fields, 'version');
-  const zone = optionalTextOf(fields, 'zone');
   const addresses = (key: string): { readonly [name: string]: Address } =>
     fields[key] === undefined ? {} : recordOf(fields, key, addressFrom);
+  const texts = (['version', 'region', 'zone', 'subZone'] as const).flatMap((key) => {
+    const text = optionalTextOf(fields, key, 256);
+    return text === undefined ? [] : [[key, text] as const];
+  });
   return {
     id,
     workload,
-    ...(version === undefined ? {} : { version }),
-    ...(zone === undefined ? {} : { zone }),
+    ...Object.fromEntries(texts),
+    ...counted(fields, 'weight', 1, 1_000),
+    ...counted(fields, 'priority', 0, 15),
+    ...(fields['health'] === undefined ? {} : { health: healthFrom(fields, id) }),
     app: addresses('app'),
     inbound: addresses('inbound'),
     ...(fields['outbound'] === undefined ? {} : { outbound: addressFrom(fields['outbound'], 'outbound') }),
+    ...(fields['outboundPorts'] === undefined ? {} : { outboundPorts: recordOf(fields, 'outboundPorts', portAddressFrom) }),
+    ...(fields['capture'] === undefined ? {} : { capture: captureFrom(fields, id) }),
     ...(fields['listeners'] === undefined ? {} : { listeners: addresses('listeners') }),
   };
+}
+
+function counted(fields: Fields, key: 'weight' | 'priority', min: number, max: number): { readonly [key: string]: number } {
+  const value = optionalNumberOf(fields, key, min, max);
+  if (value === undefined) return {};
+  if (!Number.isInteger(value)) throw new DecodeError(`\`${key}\` must be a whole number`);
+  return { [key]: value };
+}
+
+function healthFrom(fields: Fields, id: string): Health {
+  const health = healths.find((one) => one === fields['health']);
+  if (health === undefined) throw new DecodeError(`\`health\` of \`${id}\` must be \`healthy\`, \`degraded\` or \`unhealthy\``);
+  return health;
+}
+const healths: readonly Health[] = ['healthy', 'degraded', 'unhealthy'];
+
+function captureFrom(fields: Fields, id: string): Capture {
+  if (fields['listeners'] !== undefined)
+    throw new DecodeError(`\`${id}\` is a gateway: nothing stands behind it whose connections could be captured`);
+  const capture = fieldsOf(fields['capture'], `\`capture\` of \`${id}\``);
+  const [inbound, outbound] = [addressFrom(capture['inbound'], 'capture.inbound'), addressFrom(capture['outbound'], 'capture.outbound')];
+  if (inbound.port === outbound.port) throw new DecodeError(`\`capture\` of \`${id}\` needs two ports: one in, one out`);
+  return { inbound, outbound };
+}
+
+function virtualFrom(fields: Fields): VirtualAddresses {
+  const seen = new Map<string, string>();
+  return recordOf(fields, 'virtual', (value, port): readonly Address[] => {
+    assertPortKey(port);
+    if (!Array.isArray(value) || value.length === 0 || value.length > maxVirtual)
+      throw new DecodeError(`\`virtual\` of \`${port}\` must be a list of 1 to ${maxVirtual} addresses`);
+    return value.map((one) => {
+      const address = addressFrom(one, `virtual.${port}`);
+      const other = seen.get(`${address.host} ${address.port}`);
+      // A connection to it could be meant for either.
+      if (other !== undefined)
+        throw new DecodeError(`\`${other}\` and \`${port}\` have one virtual address, ${address.host} port ${address.port}`);
+      seen.set(`${address.host} ${address.port}`, port);
+      return address;
+    });
+  });
+}
+
+function portAddressFrom(value: unknown, port: string): Address {
+  assertPortKey(port);
+  return addressFrom(value, port);
+}
+function assertPortKey(port: string): void {
+  if (!/^[^.]+\.[a-z0-9-]{1,63}$/.test(port) || !isWorkloadKey(port.slice(0, port.lastIndexOf('.'))))
+    throw new DecodeError(`\`${port.slice(0, 80)}\` must be \`<namespace>/<service>.<port name>\``);
 }
 
 function addressFrom(value: unknown, name: string): Address {
