@@ -17,7 +17,11 @@ export interface Activity {
   readonly drainingListeners: readonly string[];
 }
 export interface EnvoyAdmin {
-  activity(): Promise<Activity>;
+  /**
+   * `acknowledged`: versions of listeners that Envoy took before this was asked. One that Envoy changed in place (only its filter chains differ) is
+   * shown under the version it had before [Envoy 1.40, tried]; once nothing of that name warms, what was acknowledged is what serves.
+   */
+  activity(acknowledged?: ReadonlyMap<string, string>): Promise<Activity>;
   /** `LIVE`, `PRE_INITIALIZING`, `INITIALIZING`, `DRAINING`. */
   state(): Promise<{ readonly state: string; readonly version: string }>;
   /** Stops taking connections and tells open ones to go, over the drain time. */
@@ -70,7 +74,7 @@ export function envoyAdmin(socket: string): EnvoyAdmin {
     }
   };
   return {
-    async activity() {
+    async activity(acknowledged = new Map()) {
       const [listeners, routes, active, warming, clusters, stats] = await Promise.all([
         dump('dynamic_listeners', 'name,active_state.version_info,warming_state.version_info,draining_state.version_info'),
         dump('dynamic_route_configs', 'version_info,route_config.name'),
@@ -79,14 +83,19 @@ export function envoyAdmin(socket: string): EnvoyAdmin {
         json('/clusters?format=json'),
         json('/stats?format=json&filter=^listener_manager.total_(filter_chains|listeners)_draining$'),
       ]);
+      const warms = new Set(listeners.filter((one) => maybe(one['warming_state']) !== null).map((one) => text(one['name'])));
       const hosts: Record<string, number> = {};
       for (const cluster of entries(clusters['cluster_statuses']))
         if (cluster['added_via_api'] === true) hosts[text(cluster['name'])] = entries(cluster['host_statuses']).length;
       return {
-        listeners: versions(
-          listeners,
-          (one) => text(one['name']),
-          (one) => maybe(one['active_state']),
+        listeners: Object.fromEntries(
+          Object.entries(
+            versions(
+              listeners,
+              (one) => text(one['name']),
+              (one) => maybe(one['active_state']),
+            ),
+          ).map(([name, version]) => [name, (warms.has(name) ? undefined : acknowledged.get(name)) ?? version]),
         ),
         routes: versions(
           routes,
@@ -99,7 +108,7 @@ export function envoyAdmin(socket: string): EnvoyAdmin {
           (one) => one,
         ),
         hosts,
-        warming: warming.length + listeners.filter((one) => maybe(one['warming_state']) !== null).length,
+        warming: warming.length + warms.size,
         drainingListeners: listeners.filter((one) => maybe(one['draining_state']) !== null).map((one) => text(one['name'])),
         draining:
           listeners.filter((one) => maybe(one['draining_state']) !== null).length +

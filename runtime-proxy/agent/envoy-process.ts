@@ -11,6 +11,7 @@ export interface EnvoyOptions {
   readonly pidFile: string;
   readonly concurrency: number;
   readonly logLevel: string;
+  readonly drainSeconds: number;
 }
 export interface EnvoyProcess {
   pid(): number | null;
@@ -38,7 +39,7 @@ export async function runEnvoy(
   const args = [
     ...['-c', options.bootstrapFile],
     ...['--concurrency', String(options.concurrency)],
-    ...['--drain-time-s', '5', '--drain-strategy', 'immediate'],
+    ...['--drain-time-s', String(options.drainSeconds), '--drain-strategy', 'immediate'],
     ...['--file-flush-interval-msec', '500'], // the access log is read by people who wait for it; Envoy's own ten seconds are too long
     '--disable-hot-restart', // no shared memory, so no base id to clash over
     ...['--log-level', options.logLevel],

@@ -35,3 +35,25 @@ test('a cluster that is sent again needs its endpoints again, whatever Envoy cla
   own.answered('e2', true);
   expect(own.vouch('endpoints', claims)).toEqual(claims);
 });
+test('a version is what was acknowledged last, and nothing while another one is on its way or was refused', () => {
+  const own = ledger();
+  const send = (nonce: string, version: string): void =>
+    own.sent({ type: 'listeners', nonce, names: ['a'], versions: new Map([['a', version]]) });
+  const accepted = (): unknown => Object.fromEntries(own.accepted('listeners'));
+  send('n1', '1');
+  expect(accepted()).toEqual({});
+  own.answered('n1', true);
+  expect(accepted()).toEqual({ a: '1' });
+  send('n2', '2');
+  send('n3', '3');
+  own.answered('n2', true);
+  expect(accepted()).toEqual({});
+  own.answered('n3', true);
+  expect(accepted()).toEqual({ a: '3' });
+  send('n4', '4');
+  own.answered('n4', false);
+  expect(accepted()).toEqual({});
+  own.sent({ type: 'listeners', nonce: 'n5', names: ['a'] }); // taken away
+  own.answered('n5', true);
+  expect(accepted()).toEqual({});
+});

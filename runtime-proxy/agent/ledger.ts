@@ -6,7 +6,10 @@
 export interface SentNames {
   readonly type: string;
   readonly nonce: string;
+  /** Of what is given and of what is taken away. */
   readonly names: readonly string[];
+  /** Name -> version of what is given. */
+  readonly versions?: ReadonlyMap<string, string>;
 }
 
 export class Ledger {
@@ -14,6 +17,8 @@ export class Ledger {
   readonly #doubtful = new Map<string, Map<string, number>>();
   /** Of the stream that is open now. */
   readonly #open = new Map<string, { readonly at: number; readonly sent: SentNames }>();
+  /** By type: name -> the version acknowledged last; nothing for what is doubtful. */
+  readonly #accepted = new Map<string, Map<string, string>>();
   #time = 0;
 
   /** `follows` (type -> type): what of another type must be sent again after this one, under the same names. */
@@ -33,7 +38,18 @@ export class Ledger {
     this.#open.delete(nonce);
     if (!found || !accepted) return;
     const doubtful = this.#doubtful.get(found.sent.type);
-    for (const name of found.sent.names) if ((doubtful?.get(name) ?? 0) <= found.at) doubtful?.delete(name);
+    let held = this.#accepted.get(found.sent.type);
+    if (!held) this.#accepted.set(found.sent.type, (held = new Map()));
+    for (const name of found.sent.names) {
+      if ((doubtful?.get(name) ?? 0) > found.at) continue;
+      doubtful?.delete(name);
+      const version = found.sent.versions?.get(name);
+      if (version !== undefined) held.set(name, version);
+    }
+  }
+  /** Name -> version of what Envoy has acknowledged of a type and nothing was sent about since. A copy. */
+  accepted(type: string): ReadonlyMap<string, string> {
+    return new Map(this.#accepted.get(type));
   }
   /** A stream began: answers to the one before will not come any more. */
   begin(): void {
@@ -48,6 +64,9 @@ export class Ledger {
   #doubt(type: string, names: readonly string[], at: number): void {
     let doubtful = this.#doubtful.get(type);
     if (!doubtful) this.#doubtful.set(type, (doubtful = new Map()));
-    for (const name of names) doubtful.set(name, at);
+    for (const name of names) {
+      doubtful.set(name, at);
+      this.#accepted.get(type)?.delete(name);
+    }
   }
 }

@@ -50,6 +50,8 @@ export interface AgentConfig {
   readonly admin?: { readonly host: string; readonly port: number };
   /** How long open work may take at the end; default 1,000 ms. */
   readonly drainMs?: number;
+  /** How long connections of a listener that was replaced may go on; whole seconds, default 5. */
+  readonly listenerDrainSeconds?: number;
 }
 export interface RunningAgent {
   readonly instance: string;
@@ -149,6 +151,7 @@ export async function runAgent(
       pidFile: file('envoy.pid'),
       concurrency: config.concurrency ?? 1,
       logLevel: config.envoyLogLevel ?? 'warning',
+      drainSeconds: config.listenerDrainSeconds ?? 5,
     },
     { clock, log, onLine: (line) => log.warn({ envoy: line }, 'envoy') },
   );
@@ -160,7 +163,9 @@ export async function runAgent(
     const about = { draining, starts: envoy.starts(), notAfter: holder.current().notAfter };
     try {
       const { state, version } = await admin.state();
-      const activity = await admin.activity();
+      // asked before Envoy is looked at: what it acknowledged by then is what it shows
+      const acknowledged = relay.listeners();
+      const activity = await admin.activity(acknowledged);
       if (state === 'LIVE') envoy.isUp();
       last = { ...about, envoyVersion: version, live: state === 'LIVE', activity };
     } catch (error) {
@@ -299,7 +304,9 @@ function assertConfig(config: AgentConfig): string {
     throw new Error(`\`${config.instance}\` is not an instance id: use lower-case letters, digits, \`-\` and \`.\``);
   if (!isWorkloadKey(config.workload)) throw new Error(`\`${config.workload}\` is not a workload: write \`<namespace>/<name>\``);
   if (!isTrustDomain(config.trustDomain)) throw new Error(`\`${config.trustDomain}\` is not a trust domain`);
-  const { joinTokenFile, serviceAccountTokenFile } = config;
+  const { joinTokenFile, serviceAccountTokenFile, listenerDrainSeconds = 5 } = config;
+  if (!Number.isInteger(listenerDrainSeconds) || listenerDrainSeconds < 0 || listenerDrainSeconds > 3_600)
+    throw new Error('`listenerDrainSeconds` is a whole number of seconds from 0 to 3600');
   const tokenFile = joinTokenFile ?? serviceAccountTokenFile;
   if (tokenFile === undefined || (joinTokenFile !== undefined && serviceAccountTokenFile !== undefined))
     throw new Error('the agent needs either `joinTokenFile` or `serviceAccountTokenFile`');

@@ -10,12 +10,14 @@ import { typeUrl } from '../../core/wire/type-url';
 import type { Log } from '../../platform/log';
 import { protobufMethod } from '../rpc/protobuf-method';
 import { createServer, stopServer } from '../rpc/server';
-import { Ledger } from './ledger';
+import { Ledger, type SentNames } from './ledger';
 import { vouchedHeader } from './protocol';
 
 export interface Relay {
   /** From now on this connection is used; null: there is none. What goes by another one ends, and Envoy comes back at once. */
   attach(client: Client | null): void;
+  /** Name -> version of the listeners that the Envoy of now has acknowledged. */
+  listeners(): ReadonlyMap<string, string>;
   close(): Promise<void>;
 }
 type Down = ServerDuplexStream<Buffer, Buffer>;
@@ -120,15 +122,17 @@ export async function serveRelay(socket: string, starts: () => number, log: Log)
         if (client !== null) stream.begin(client);
       }
     },
+    listeners: () => (starts() === life ? ledger.accepted(typeUrl.listener) : new Map()),
     close: () => stopServer(server, 0),
   };
 }
 
-function namesIn(bytes: Buffer): { readonly type: string; readonly nonce: string; readonly names: readonly string[] } {
+function namesIn(bytes: Buffer): SentNames {
   const response = fromBinary(DeltaDiscoveryResponseSchema, bytes);
   return {
     type: response.typeUrl,
     nonce: response.nonce,
     names: [...response.resources.map(({ name }) => name), ...response.removedResources],
+    versions: new Map(response.resources.map(({ name, version }) => [name, version])),
   };
 }
