@@ -318,6 +318,28 @@ export const verbs: readonly Verb[] = [
     load: () => import('./commands/agent.js'),
   },
   {
+    name: 'capture',
+    summary: 'sends the connections of this network namespace through its proxy',
+    options: [
+      { flags: '--uid <id>', summary: 'the user that the proxy runs as: its own connections go as they are' },
+      { flags: '--gid <id>', summary: 'the same by group' },
+      { flags: '--inbound <port>', summary: 'where the proxy takes what arrives; default 15006' },
+      { flags: '--outbound <port>', summary: 'where the proxy takes what leaves; default 15005' },
+      {
+        flags: '--open-inbound <port>',
+        summary: 'a port that is reached without the proxy, such as 22; 15021 (probes of the agent) always is',
+        many: true,
+      },
+      { flags: '--name-server <address>', summary: 'asked without the proxy; default: those of /etc/resolv.conf', many: true },
+      { flags: '--refuse-udp', summary: 'refuses datagrams to others than the name servers' },
+      { flags: '--nft <program>', summary: 'default: the one on PATH, or in /usr/sbin' },
+      { flags: '--print', summary: 'the ruleset, without applying it' },
+      { flags: '--remove', summary: 'takes capture away' },
+    ],
+    examples: ['meshwright capture --uid 15021 --print'],
+    load: () => import('./commands/capture.js'),
+  },
+  {
     name: 'up',
     summary: 'a whole mesh on this machine: control plane, CA, signer, GitOps loop and proxies',
     options: [config],

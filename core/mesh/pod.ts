@@ -21,6 +21,8 @@ export const podAnnotations = {
 } as const;
 
 export const podDefaults = { appHost: '127.0.0.1', outbound: '127.0.0.1:15001' } as const;
+/** Where a captured pod's proxy takes what arrives, and what leaves. */
+export const podCapture = { inboundPort: 15006, outboundPort: 15005 } as const;
 /** Where every agent in a pod answers probes. */
 export const agentHealthPort = 15021;
 /** The audience of the service-account tokens that agents show to the CA. */

@@ -5,7 +5,8 @@ import { canonicalJson, type JsonObject } from '../../core/lib/json';
 import { portKey, principalOf, workloadKey } from '../../core/mesh/ids';
 import type { Instance, Inventory } from '../inventory';
 import { bindAddresses, symbolHost, unbindAddresses } from './addresses';
-import { bindInbound, bindOutbound } from './bind';
+import { bindInbound, bindOutbound, unbind } from './bind';
+import { captureInbound } from './capture';
 import { hostsIn, loadAssignment } from './endpoints';
 
 const at = (port: number, host = '127.0.0.1') => ({ host, port });
@@ -114,6 +115,72 @@ describe('a proxy', () => {
   test('short host names mean something at home only', () => {
     const [route] = bindOutbound(proxy('books/page'), [service], instance, []).routes;
     expect(route?.json['virtualHosts']).toMatchObject([{ domains: ['reviews.shop:9080', 'reviews.shop.svc.cluster.local:9080'] }, {}]);
+  });
+  describe('whose connections are captured', () => {
+    const captured: Instance = {
+      ...instance,
+      capture: { inbound: { host: '0.0.0.0', port: 15006 }, outbound: { host: '127.0.0.1', port: 15005 } },
+    };
+    const { outbound: _explicit, ...onlyCaptured } = captured;
+    const chain = { name: 'http', filters: [{ name: 'x' }] };
+    const db = portKey(workloadKey('shop', 'db'), 'pg');
+    const calling: ProxyConfig = {
+      ...proxy('shop/page'),
+      spec: {
+        ...proxy('shop/page').spec,
+        outbound: {
+          ...proxy('shop/page').spec.outbound,
+          listeners: [
+            { name: 'outbound', address: symbol('outbound'), filterChains: [chain], listenerFilters: [{ name: 'y' }] },
+            { name: `outbound/${db}`, address: symbol(`outbound/${db}`), filterChains: [chain] },
+          ],
+        },
+      },
+    };
+    const virtual = { [db]: [at(5432, '10.96.0.7'), at(5432, 'fd00::7')] };
+    test('what arrives is handed to the listener at its address, and what none is at to nobody', () => {
+      const { listeners } = bindInbound(calling, captured, []);
+      expect(listeners.map(({ json }) => [json['name'], json['bindToPort'], json['useOriginalDst']])).toEqual([
+        ['inbound/shop/page.web', false, undefined],
+        [captureInbound, undefined, true],
+      ]);
+      expect(listeners[1]?.json).toMatchObject({
+        filterChains: [{ filterChainMatch: { prefixRanges: [{ addressPrefix: '255.255.255.255' }] } }],
+      });
+    });
+    test('what leaves is known by port number where names decide, and by address where they do not', () => {
+      const { listeners } = bindOutbound(calling, [service], onlyCaptured, [], virtual);
+      expect(listeners.map(({ json }) => json)).toMatchObject([
+        {
+          name: 'capture/outbound',
+          address: { socketAddress: { address: '127.0.0.1', portValue: 15005 } },
+          useOriginalDst: true,
+          listenerFilters: [{ name: 'envoy.filters.listener.original_dst' }, { name: 'y' }],
+          filterChains: [{ name: 'http/9080', filterChainMatch: { destinationPort: 9080 }, filters: chain.filters }],
+        },
+        {
+          name: `capture/outbound/${db}`,
+          address: { socketAddress: { address: '10.96.0.7', portValue: 5432 } },
+          additionalAddresses: [{ address: { socketAddress: { address: 'fd00::7', portValue: 5432 } } }],
+          bindToPort: false,
+        },
+      ]);
+    });
+    test('a port without virtual addresses has no listener, and explicit addresses stay beside capture', () => {
+      const names = (of: Instance): readonly string[] => bindOutbound(calling, [service], of, []).listeners.map(({ name }) => name);
+      expect(names(onlyCaptured)).toEqual(['capture/outbound']);
+      expect(names({ ...captured, outboundPorts: { [db]: at(9) } })).toEqual(['outbound', 'capture/outbound', `outbound/${db}`]);
+    });
+    test('undoing it gives the signed bytes', () => {
+      const into: Diagnostic[] = [];
+      const bound = [
+        ...bindInbound(calling, captured, into).listeners.filter(({ name }) => name !== captureInbound),
+        ...bindOutbound(calling, [service], onlyCaptured, into, virtual).listeners,
+      ];
+      expect(into).toEqual([]);
+      const signed = [...calling.spec.inbound.listeners, ...calling.spec.outbound.listeners];
+      expect(bound.map((one) => canonicalJson(unbind(one)))).toEqual(signed.map((one) => canonicalJson(one)));
+    });
   });
   test('a port that the inventory does not place is a diagnostic', () => {
     const into: Diagnostic[] = [];

@@ -7,14 +7,17 @@ import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import type { JsonObject } from '../../core/lib/json';
 import { namespaceOf, serviceOfPort } from '../../core/mesh/ids';
-import type { Instance } from '../inventory';
-import { bindAddresses, isList, type BoundAddress } from './addresses';
+import type { Address, Capture, Instance, VirtualAddresses } from '../inventory';
+import { bindAddresses, isList, unbindAddresses, type BoundAddress } from './addresses';
+import { type Before, type Captured, capturedHttp, capturedPort, handedOver, inboundReceiver, portNumbersOf, uncaptured } from './capture';
 
 /** A resource for the wire, with what is needed to undo its binding. */
 export interface BoundResource {
   readonly name: string;
   readonly json: JsonObject;
   readonly bound: readonly BoundAddress[];
+  /** What capture changed. */
+  readonly before?: readonly Before[];
 }
 /** One proxy's resources but its endpoints, which have a path of their own. */
 export interface BoundProxy {
@@ -25,16 +28,31 @@ export interface BoundProxy {
 }
 /** The name of the route configuration behind the outbound listener. */
 export const outboundRoutes = 'outbound';
+const outboundListener = 'outbound';
+const capturedName = (name: string): string => `capture/${name}`;
 
 /** The inbound part: what it listens on and whom it lets in. */
 export function bindInbound(proxy: ProxyConfig, instance: Instance, into: Diagnostic[]): BoundProxy {
   const bind = binder(proxy, instance, into);
   const { inbound } = proxy.spec;
-  return { listeners: inbound.listeners.map(bind), routes: inbound.routes.map(bind), clusters: inbound.clusters.map(bind), endpoints: [] };
+  const { capture } = instance;
+  const listeners = capture
+    ? [...inbound.listeners.map((listener) => bindCaptured(handedOver(listener), bind)), bind(inboundReceiver(capture))]
+    : inbound.listeners.map(bind);
+  return { listeners, routes: inbound.routes.map(bind), clusters: inbound.clusters.map(bind), endpoints: [] };
 }
 
-/** The outbound part: what it may call. `services` are the ServiceConfigs that the proxy names, in the same set. */
-export function bindOutbound(proxy: ProxyConfig, services: readonly ServiceConfig[], instance: Instance, into: Diagnostic[]): BoundProxy {
+/**
+ * The outbound part: what it may call. `services` are the ServiceConfigs that the proxy names, in the same set; `virtual` the addresses by which a
+ * captured connection to a port is known.
+ */
+export function bindOutbound(
+  proxy: ProxyConfig,
+  services: readonly ServiceConfig[],
+  instance: Instance,
+  into: Diagnostic[],
+  virtual: VirtualAddresses = {},
+): BoundProxy {
   const bind = binder(proxy, instance, into);
   const { outbound } = proxy.spec;
   const clusters = new Map<string, JsonObject>();
@@ -51,11 +69,44 @@ export function bindOutbound(proxy: ProxyConfig, services: readonly ServiceConfi
     routes.push(bind({ name: outboundRoutes, virtualHosts: [...hosts, outbound.catchAll] }));
   }
   return {
-    listeners: outbound.listeners.map(bind),
+    listeners: outbound.listeners.flatMap((listener) => [
+      ...(isExplicit(listener, instance) ? [bind(listener)] : []),
+      ...(instance.capture ? captured(listener, instance.capture, services, virtual).map((one) => bindCaptured(one, bind)) : []),
+    ]),
     routes,
     clusters: [...clusters.keys()].sort().map((name) => bind(clusters.get(name) ?? {})),
     endpoints: [...endpoints.keys()].sort().flatMap((name) => endpoints.get(name) ?? []),
   };
+}
+
+/** Where calls are captured, an address at which they could also be made to the proxy itself need not be there. */
+function isExplicit(listener: JsonObject, { capture, outbound, outboundPorts = {} }: Instance): boolean {
+  if (!capture) return true;
+  const name = nameOfResource(listener);
+  return name === outboundListener ? outbound !== undefined : Object.hasOwn(outboundPorts, name.slice(`${outboundListener}/`.length));
+}
+
+/** A listener as captured connections find it; none for a port without an address to know them by: those are refused. */
+function captured(
+  listener: JsonObject,
+  capture: Capture,
+  services: readonly ServiceConfig[],
+  virtual: VirtualAddresses,
+): readonly Captured[] {
+  const name = nameOfResource(listener);
+  if (name === outboundListener) return [capturedHttp(listener, capturedName(name), capture, portNumbersOf(services))];
+  const known = new Map<string, readonly Address[]>(Object.entries(virtual));
+  const [first, ...others] = known.get(name.slice(`${outboundListener}/`.length)) ?? [];
+  return first ? [capturedPort(listener, capturedName(name), [first, ...others])] : [];
+}
+
+function bindCaptured({ json, before }: Captured, bind: (resource: JsonObject) => BoundResource): BoundResource {
+  return { ...bind(json), before };
+}
+
+/** The signed form of a resource. Only the listener `capture/inbound` has none. */
+export function unbind({ json, bound, before = [] }: BoundResource): JsonObject {
+  return uncaptured(unbindAddresses(json, bound), before);
 }
 
 /** Both parts as one. */

@@ -124,7 +124,9 @@ export class Plane {
       const before = this.#byId.get(instance.id);
       return before && canonicalJson(before) === canonicalJson(instance) ? before : instance;
     });
-    this.#inventory = { instances };
+    const before = this.#inventory?.virtual;
+    const virtual = before && inventory.virtual && canonicalJson(before) === canonicalJson(inventory.virtual) ? before : inventory.virtual;
+    this.#inventory = { instances, ...(virtual === undefined ? {} : { virtual }) };
     this.#byId = new Map(instances.map((instance) => [instance.id, instance]));
     for (const link of this.#links()) this.#refreshEndpoints(link);
     this.touch();
@@ -353,7 +355,7 @@ export class Plane {
     const differs = (part: Part): boolean => {
       const after: Diagnostic[] = [];
       const made = (set: ObjectSet, into: Diagnostic[]): PartResources =>
-        who === undefined || isMeant(set, instance, who) ? this.#maker.part(set, part, instance, into) : nothing;
+        who === undefined || isMeant(set, instance, who) ? this.#maker.part(set, part, instance, into, this.#inventory?.virtual) : nothing;
       const [old, next] = [made(stable, []), made(candidate, after)];
       return old.key !== next.key || after.length > 0;
     };
@@ -379,7 +381,7 @@ export class Plane {
         into.push(enforce.envoyOutOfRange({ instance: instance.id, version, ...config.spec.envoyRange }));
         return nothing;
       }
-      return this.#maker.part(set, part, instance, into);
+      return this.#maker.part(set, part, instance, into, this.#inventory?.virtual);
     };
     const [inbound, outbound] = [resources('inbound'), resources('outbound')];
     entry.trouble = into[0] ?? null;

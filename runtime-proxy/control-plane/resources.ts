@@ -23,7 +23,7 @@ import { typeUrl } from '../../core/wire/type-url';
 import { reasonOf } from '../../core/lib/reason';
 import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../bind/bind';
 import { hostsIn, loadAssignment, type Serves } from '../bind/endpoints';
-import type { Instance, Inventory } from '../inventory';
+import type { Instance, Inventory, VirtualAddresses } from '../inventory';
 import type { ResourceType } from './sequence';
 
 /** A resource as it goes over the wire. `version` is the hash of its canonical JSON. */
@@ -82,30 +82,36 @@ export const nothing: PartResources = {
   key: digestOfJson({ clusters: [], listeners: [], routes: [], selectors: [] }),
 };
 
+const noAddresses: VirtualAddresses = {};
+/** What a part was made of, and what it came to. */
+interface Made {
+  readonly instance: Instance;
+  readonly virtual: VirtualAddresses;
+  readonly resources: PartResources;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
 /** Makes resources; remembers the encoded form of equal bytes. */
 export class ResourceMaker {
   readonly #encoded = new Map<string, Encoded>();
-  readonly #parts = new WeakMap<
-    ObjectSet,
-    Map<string, { readonly instance: Instance; readonly resources: PartResources; readonly diagnostics: readonly Diagnostic[] }>
-  >();
+  readonly #parts = new WeakMap<ObjectSet, Map<string, Made>>();
 
   /** A part of a proxy under a set. Diagnostics mean that it cannot be served: there is no half of a configuration. */
-  part(set: ObjectSet, part: Part, instance: Instance, into: Diagnostic[]): PartResources {
+  part(set: ObjectSet, part: Part, instance: Instance, into: Diagnostic[], virtual: VirtualAddresses = noAddresses): PartResources {
     let ofSet = this.#parts.get(set);
     if (!ofSet) this.#parts.set(set, (ofSet = new Map()));
     const key = `${part}/${instance.id}`;
     let known = ofSet.get(key);
-    if (!known || known.instance !== instance) {
+    if (!known || known.instance !== instance || (instance.capture !== undefined && known.virtual !== virtual)) {
       const diagnostics: Diagnostic[] = [];
-      known = { instance, resources: this.#make(set, part, instance, diagnostics), diagnostics };
+      known = { instance, virtual, resources: this.#make(set, part, instance, diagnostics, virtual), diagnostics };
       ofSet.set(key, known);
     }
     into.push(...known.diagnostics);
     return known.resources;
   }
 
-  #make(set: ObjectSet, part: Part, instance: Instance, into: Diagnostic[]): PartResources {
+  #make(set: ObjectSet, part: Part, instance: Instance, into: Diagnostic[], virtual: VirtualAddresses): PartResources {
     const found = set.proxies.get(instance.workload);
     if (!found) return nothing;
     let bound: BoundProxy;
@@ -116,7 +122,7 @@ export class ResourceMaker {
         if (!service) into.push(enforce.missingObject({ name: `ServiceConfig/${name}`, digest: 'none', set: 'served' }));
         return service ?? [];
       });
-      bound = bindOutbound(found.config, services, instance, into);
+      bound = bindOutbound(found.config, services, instance, into, virtual);
     }
     if (into.length > 0) return nothing;
     const encodeAll = (type: ResourceType, resources: readonly BoundResource[]): EncodedByName => {

@@ -126,14 +126,18 @@ function boundForNobody(
   next: () => Address,
   diagnostics: Diagnostic[],
 ): BoundProxy {
-  const named: { [kind: string]: { [name: string]: Address } } = { app: {}, inbound: {}, listener: {} };
+  const named: { [kind: string]: { [name: string]: Address } } = { app: {}, inbound: {}, listener: {}, outbound: {} };
   for (const symbol of symbolsIn([...proxy.spec.inbound.listeners, ...proxy.spec.inbound.clusters, ...proxy.spec.outbound.listeners])) {
     const slash = symbol.indexOf('/');
     const record = named[symbol.slice(0, slash)];
     if (slash > 0 && record) record[symbol.slice(slash + 1)] = next();
   }
-  const { app = {}, inbound = {}, listener = {} } = named;
-  const nobody: Instance = { id: 'validation', workload: proxy.spec.workload, app, inbound, outbound: next(), listeners: listener };
+  const { app = {}, inbound = {}, listener = {}, outbound: outboundPorts = {} } = named;
+  const nobody: Instance = {
+    ...{ id: 'validation', workload: proxy.spec.workload, app, inbound, outboundPorts },
+    outbound: next(),
+    listeners: listener,
+  };
   return joinParts(bindInbound(proxy, nobody, diagnostics), bindOutbound(proxy, services, nobody, diagnostics));
 }
 function symbolsIn(value: Json): readonly string[] {
