@@ -5,7 +5,9 @@
 import type { MeshIr } from '../core/ir/ir';
 import { callableByWorkload, targetsOfRules } from '../core/ir/edges';
 import { portKey, type PortKey, type RuleId, type WorkloadKey } from '../core/mesh/ids';
-import { coversPrincipal, decide } from '../core/semantics/decide';
+import { decide } from '../core/semantics/decide';
+import { nothing } from '../core/semantics/follow';
+import { coversPrincipal } from '../core/semantics/inbound';
 import type { Decision } from '../core/semantics/decision';
 import { suggest } from '../core/lib/suggest';
 
@@ -149,7 +151,7 @@ function behind(ir: MeshIr, gateway: WorkloadKey): readonly PortKey[] {
 }
 
 function nowhere(says: string): Decision {
-  return { outcome: 'deny', stage: 'route', status: 404, because: [], route: null, destinations: [], timeoutMs: null, retry: null, says };
+  return { ...nothing, outcome: 'deny', stage: 'route', status: 404, says };
 }
 
 function workloadOf(ir: MeshIr, ref: unknown): WorkloadKey {

@@ -1,7 +1,9 @@
 import { hasErrors } from '../../core/diagnostics/diagnostic';
 import type { MeshIr } from '../../core/ir/ir';
 import { portKey, serviceOfPort, nameOfPort, nameOf, type PortKey } from '../../core/mesh/ids';
-import { decide, decideInbound } from '../../core/semantics/decide';
+import { decide } from '../../core/semantics/decide';
+import { nothing } from '../../core/semantics/follow';
+import { decideInbound } from '../../core/semantics/inbound';
 import type { Decision, MeshRequest } from '../../core/semantics/decision';
 import { UsageError, type CommandContext, type Run } from '../command';
 import { formatText, summary, toJson } from '../findings';
@@ -45,14 +47,8 @@ function answer(ir: MeshIr, values: Values): Answer {
   const service = ir.services.find((one) => one.ports.some((port) => port.key === request.to));
   const number = service?.ports.find((port) => port.key === request.to)?.number ?? 0;
   const host = request.headers['host'] ?? `${nameOf(serviceOfPort(request.to))}:${number}`;
-  const inbound = decideInbound(ir, {
-    principal,
-    port: request.to,
-    method: request.method,
-    path: request.path,
-    headers: request.headers,
-    host,
-  });
+  const { method, path, headers } = request;
+  const inbound = decideInbound(ir, { principal, port: request.to, method, path, headers, host });
   const says =
     inbound.access === 'allow'
       ? `${inbound.because.join(', ')} lets ${request.from.workload} call ${request.to}`
@@ -61,18 +57,26 @@ function answer(ir: MeshIr, values: Values): Answer {
         : inbound.status === 400
           ? `the path is not in the form that ${request.to} reads`
           : `no rule of ${request.to} allows this request of ${request.from.workload}`;
-  const destinations = [{ port: request.to, version: null, share: 100, access: inbound.access, because: inbound.because }];
+  const destinations = [
+    {
+      port: request.to,
+      version: null,
+      share: 100,
+      access: inbound.access,
+      because: inbound.because,
+      request: { method, path, host, headers },
+      responseHeaders: [],
+    },
+  ];
   return {
     request,
     decision: {
+      ...nothing,
       outcome: inbound.access,
       stage: 'inbound',
       status: inbound.status,
       because: inbound.because,
-      route: null,
       destinations,
-      timeoutMs: null,
-      retry: null,
       says,
     },
   };

@@ -1,5 +1,5 @@
 import { analyse as messages } from '../../core/diagnostics/analyse';
-import { coversPrincipal } from '../../core/semantics/decide';
+import { coversPrincipal } from '../../core/semantics/inbound';
 import { sortedUnique } from '../../core/lib/order';
 import { accessByPort } from './finding';
 import type { Analyser } from './finding';

@@ -1,7 +1,7 @@
 import type { Diagnostic, Span } from '../../core/diagnostics/diagnostic';
 import type { Evaluated } from '../../core/declarations/declaration';
 import type { AccessRule, MeshIr } from '../../core/ir/ir';
-import { coversPrincipal } from '../../core/semantics/decide';
+import { coversPrincipal } from '../../core/semantics/inbound';
 import type { PortKey, Principal } from '../../core/mesh/ids';
 
 /** A diagnostic and the ids of the declarations it is about: a waiver at one of them, or around it, covers it. */

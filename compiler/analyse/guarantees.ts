@@ -1,7 +1,7 @@
 import { analyse as messages } from '../../core/diagnostics/analyse';
 import type { AccessRule } from '../../core/ir/ir';
 import { serviceOfPort } from '../../core/mesh/ids';
-import { coversPrincipal } from '../../core/semantics/decide';
+import { coversPrincipal } from '../../core/semantics/inbound';
 import { examplePath } from '../../core/semantics/probes';
 import { accessByPort, allowsFor } from './finding';
 import type { Analyser } from './finding';

@@ -15,7 +15,7 @@ import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
 import type { PortKey, Principal, WorkloadKey } from '../../core/mesh/ids';
 import { compareCalls, portsWithOtherAccess } from '../../core/semantics/compare';
 import type { Comparison } from '../../core/semantics/compare';
-import { decideInbound } from '../../core/semantics/decide';
+import { decideInbound } from '../../core/semantics/inbound';
 import type { Decision } from '../../core/semantics/decision';
 
 type Node = string;

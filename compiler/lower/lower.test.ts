@@ -1,3 +1,4 @@
+import { plainForward, plainTarget } from '../../core/ir/plain';
 import fc from 'fast-check';
 import type { DeclarationValue, Evaluated } from '../../core/declarations/declaration';
 import { canonicalJson } from '../../core/lib/json';
@@ -31,12 +32,12 @@ test('per() is decided, and synthesised tables stand in for those not written', 
     id: 'books/reviewsRoutes.otherwise',
     match: null,
     action: {
-      kind: 'forward',
+      ...plainForward,
       timeoutMs: 2000,
       retry: { atMost: 2, perTryMs: 500, on: ['5xx', 'connect-failure'], budgetPercent: 20 },
       to: [
-        { port: 'bookinfo/reviews.web', version: 'v1', weight: 90 },
-        { port: 'bookinfo/reviews.web', version: 'v3', weight: 10 },
+        { ...plainTarget, port: 'bookinfo/reviews.web', version: 'v1', weight: 90 },
+        { ...plainTarget, port: 'bookinfo/reviews.web', version: 'v3', weight: 10 },
       ],
     },
   });

@@ -21,7 +21,8 @@ export function parseRequestLine(line: string, urls: UrlDialect): RequestClass |
   return typeof path === 'string' ? path : { method, path, text: `${method} ${template}` };
 }
 
-function parseTemplate(template: string, urls: UrlDialect): PathTemplate | string {
+/** Reads `/reviews/{id}`; a sentence of what is wrong otherwise. */
+export function parseTemplate(template: string, urls: UrlDialect): PathTemplate | string {
   if (!template.startsWith('/')) return 'the path does not start with `/`';
   if (template.includes('?')) return 'it has a query; match it with `query`';
   if (template === '/') return [];

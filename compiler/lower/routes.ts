@@ -1,6 +1,7 @@
 import { ir as messages } from '../../core/diagnostics/ir';
 import type { OrPerEnv, Ref, WireConditions, WireDestination, WireRouteElse } from '../../core/declarations/declaration';
 import type { HostRoutes, RouteAction, RouteMatch, RouteRule, RouteTable, Service, ServicePort, WeightedTarget } from '../../core/ir/ir';
+import { anyMatch, plainForward, plainRedirect, plainRespond, plainTarget } from '../../core/ir/plain';
 import type { PortKey, RuleId } from '../../core/mesh/ids';
 import { serviceOfPort } from '../../core/mesh/ids';
 import { sortedBy } from '../../core/lib/order';
@@ -14,7 +15,7 @@ import { lowerFields } from './fields';
 import { checkHost } from './names';
 import { checkOwner } from './nouns';
 import type { Nouns } from './nouns';
-import { lowerRequests } from './request-line';
+import { lowerRequests, parseTemplate } from './request-line';
 import { ruleSettings, within } from './settings';
 import type { Effective, SettingsTable } from './settings';
 
@@ -73,7 +74,7 @@ function lowerTable(
   }
   if (isSecond(context, tables.get(port.key)?.id ?? undefined, port.key, id)) return;
   const rules = lowerRules(context, nouns, settings, declared, { key: port.key, service, port, urls: port.urls });
-  tables.set(port.key, { id: id as RuleId, port: port.key, rules });
+  tables.set(port.key, { id: id as RuleId, port: port.key, cors: null, rules });
 }
 
 function lowerHost(
@@ -110,7 +111,7 @@ function lowerHost(
   const key = `${gateway.key}/${listener.name}/${host}`;
   if (isSecond(context, hosts.get(key)?.id, host, id)) return;
   const rules = lowerRules(context, nouns, settings, declared, { key, service: null, port: null, urls: 'rfc3986' });
-  hosts.set(key, { id: id as RuleId, gateway: gateway.key, listener: listener.name, host, team: owner.team, rules });
+  hosts.set(key, { id: id as RuleId, gateway: gateway.key, listener: listener.name, host, team: owner.team, cors: null, rules });
 }
 
 function isSecond(context: Context, first: string | undefined, on: string, id: string): boolean {
@@ -154,6 +155,7 @@ function lowerMatch(context: Context, when: WireConditions, subject: Subject, at
   if (when.from !== undefined) context.report(messages.unsupported, { feature: 'a route by caller (`when.from`)' }, at);
   if (when.request?.length === 0) context.report(messages.empty, { what: '`request`' }, at);
   const match: RouteMatch = {
+    ...anyMatch,
     requests: lowerRequests(
       context,
       when.request ?? [],
@@ -197,7 +199,7 @@ function lowerAction(
   const targets = lowerTargets(context, nouns, to, subject, within(at, 'to'));
   const base = targets && baseSettings(nouns, settings, subject, targets);
   const own = base && ruleSettings(context, base, rule, at);
-  return targets && own && { kind: 'forward', to: targets, ...own };
+  return targets && own && { ...plainForward, to: targets, ...own };
 }
 
 /** The settings that a rule stands over: those of its port; at a gateway those of the one service behind the rule, else the mesh's. */
@@ -215,18 +217,20 @@ function lowerRespond(context: Context, to: Extract<WireDestination, { kind: 're
   }
   if ((to.body?.length ?? 0) > 4096)
     context.report(messages.badNumber, { what: 'length of the body', value: to.body?.length ?? 0, least: 0, most: 4096 }, at);
-  return { kind: 'respond', status: to.status, body: to.body ?? null };
+  return { ...plainRespond, status: to.status, body: to.body ?? null };
 }
 
 function lowerRedirect(context: Context, to: Extract<WireDestination, { kind: 'redirect' }>, at: Place): RouteAction | undefined {
-  const status = ([301, 302, 307, 308] as const).find((known) => known === (to.status ?? 302));
+  const status = ([301, 302, 303, 307, 308] as const).find((known) => known === (to.status ?? 302));
   if (!status) context.report(messages.badNumber, { what: 'status of a redirect', value: to.status ?? 0, least: 301, most: 308 }, at);
   if (to.host === undefined && to.path === undefined) context.report(messages.empty, { what: 'the redirect' }, at);
   if (to.host !== undefined) checkHost(context, to.host, false, at);
-  // A path that starts with two slashes would be read as another host.
-  if (to.path !== undefined && !/^\/(?:[^/\\\s][^\\\s]*)?$/.test(to.path))
-    context.report(messages.badRequestLine, { line: to.path, why: 'a path to redirect to starts with one `/` and holds no space' }, at);
-  return status && { kind: 'redirect', host: to.host ?? null, path: to.path ?? null, status };
+  const path = to.path === undefined ? null : parseTemplate(to.path, 'rfc3986');
+  if (typeof path === 'string') {
+    context.report(messages.badRequestLine, { line: to.path ?? '', why: path }, at);
+    return undefined;
+  }
+  return status && { ...plainRedirect, host: to.host ?? null, path, status };
 }
 
 function lowerTargets(
@@ -243,7 +247,7 @@ function lowerTargets(
       return versionTargets(context, to.weights, subject, at);
     case 'target': {
       const port = httpPort(context, nouns, to.to, at);
-      return port && [{ port, version: null, weight: 100 }];
+      return port && [{ ...plainTarget, port }];
     }
     case 'split': {
       const shares = to.shares.map((share) => ({ port: httpPort(context, nouns, share.to, at), weight: context.pick(share.percent, at) }));
@@ -258,7 +262,7 @@ function lowerTargets(
         )
       )
         return undefined;
-      return weighted(shares.flatMap(({ port, weight }) => (port && weight ? [{ port, version: null, weight }] : [])));
+      return weighted(shares.flatMap(({ port, weight }) => (port && weight ? [{ ...plainTarget, port, weight }] : [])));
     }
     case 'unsupported':
       context.report(messages.unsupported, { feature: to.feature }, at);
@@ -291,7 +295,7 @@ function versionTargets(
     unknown.length > 0
   )
     return undefined;
-  return weighted(shares.flatMap(({ version, weight }) => (weight ? [{ port: port.key, version, weight }] : [])));
+  return weighted(shares.flatMap(({ version, weight }) => (weight ? [{ ...plainTarget, port: port.key, version, weight }] : [])));
 }
 
 /** Whether shares are whole numbers from 0 to 100 that add up to 100. A share that could not be read was reported before. */
@@ -334,11 +338,12 @@ function synthesised(context: Context, settings: SettingsTable, service: Service
   return {
     id: null,
     port: port.key,
+    cors: null,
     rules: [
       {
         id: `${port.key}.default` as RuleId,
         match: null,
-        action: { kind: 'forward', to: [{ port: port.key, version: null, weight: 100 }], ...own },
+        action: { ...plainForward, to: [{ ...plainTarget, port: port.key }], ...own },
       },
     ],
   };

@@ -43,9 +43,10 @@ export function callableByWorkload(ir: MeshIr): ReadonlyMap<WorkloadKey, readonl
   return result;
 }
 
-/** The ports that a list of route rules may forward to. Sorted, without duplicates. */
+/** The ports that a list of route rules may send requests to, copies included. Sorted, without duplicates. */
 export function targetsOfRules(rules: readonly RouteRule[]): readonly PortKey[] {
   const ports = new Set<PortKey>();
-  for (const rule of rules) if (rule.action.kind === 'forward') for (const target of rule.action.to) ports.add(target.port);
+  for (const rule of rules)
+    if (rule.action.kind === 'forward') for (const { port } of [...rule.action.to, ...rule.action.mirrors]) ports.add(port);
   return [...ports].sort();
 }

@@ -146,6 +146,8 @@ export interface AccessRule {
 export interface RouteTable {
   readonly id: RuleId | null;
   readonly port: PortKey;
+  /** Answered before any rule is looked at; null: cross-origin requests are nothing special. */
+  readonly cors: Cors | null;
   /** First match wins; the last one has `match: null` and takes the rest. */
   readonly rules: readonly RouteRule[];
 }
@@ -155,10 +157,11 @@ export interface HostRoutes {
   readonly listener: string;
   readonly host: string;
   readonly team: string;
+  readonly cors: Cors | null;
   readonly rules: readonly RouteRule[];
 }
 export interface RouteRule {
-  /** `<table id>.rules.<index as written>` or `<table id>.otherwise`; for a synthesised table `<port key>.default`. */
+  /** `<table id>.rules.<index as written>` or `<table id>.otherwise`, of the list it was written in; for a synthesised table `<port key>.default`. */
   readonly id: RuleId;
   readonly match: RouteMatch | null;
   readonly action: RouteAction;
@@ -168,18 +171,92 @@ export interface RouteMatch {
   /** Any of them; empty means any request. */
   readonly requests: readonly RequestClass[];
   readonly headers: readonly FieldMatch[];
+  /** None of them: a request without the header is taken. */
+  readonly withoutHeaders: readonly FieldMatch[];
   readonly query: readonly FieldMatch[];
   readonly cookies: readonly FieldMatch[];
+  /** Any of them (the Host header without its port, case ignored); empty means any host. Sorted, lower case. */
+  readonly hosts: readonly string[];
+  /** Whose requests; null: anybody's. Sorted. Only in the routes of a service port, where the caller's own proxy decides. */
+  readonly callers: readonly Principal[] | null;
 }
 export type RouteAction =
-  | { readonly kind: 'forward'; readonly to: readonly WeightedTarget[]; readonly timeoutMs: number; readonly retry: Retry | null }
-  | { readonly kind: 'respond'; readonly status: number; readonly body: string | null }
-  | { readonly kind: 'redirect'; readonly host: string | null; readonly path: string | null; readonly status: 301 | 302 | 307 | 308 };
+  | {
+      readonly kind: 'forward';
+      readonly to: readonly WeightedTarget[];
+      readonly timeoutMs: number;
+      readonly retry: Retry | null;
+      /** By what a user keeps one destination of several; null: each request anew. */
+      readonly sticky: Sticky | null;
+      readonly rewrite: Rewrite | null;
+      /** Of every destination; those of a destination come first (`WeightedTarget`). */
+      readonly requestHeaders: HeaderEdits;
+      readonly responseHeaders: HeaderEdits;
+      /** By port, version. */
+      readonly mirrors: readonly Mirror[];
+      readonly fault: Fault | null;
+    }
+  | { readonly kind: 'respond'; readonly status: number; readonly body: string | null; readonly responseHeaders: HeaderEdits }
+  | {
+      readonly kind: 'redirect';
+      /** null: as asked. */
+      readonly scheme: 'http' | 'https' | null;
+      readonly host: string | null;
+      readonly port: number | null;
+      /** Without the query, which stays. */
+      readonly path: PathTemplate | null;
+      readonly status: 301 | 302 | 303 | 307 | 308;
+      readonly responseHeaders: HeaderEdits;
+    };
 /** `version` null: every endpoint of the port. Weights are whole numbers above 0 that add up to 100. By port, version. */
 export interface WeightedTarget {
   readonly port: PortKey;
   readonly version: string | null;
   readonly weight: number;
+  /** Of what goes to, and comes from, this destination. */
+  readonly requestHeaders: HeaderEdits;
+  readonly responseHeaders: HeaderEdits;
+}
+/** Names lower case, each in one of the three lists once; by name. First what goes, then what is set (in place of all of that name) and added. */
+export interface HeaderEdits {
+  readonly remove: readonly string[];
+  readonly set: readonly HeaderValue[];
+  readonly add: readonly HeaderValue[];
+}
+export interface HeaderValue {
+  readonly name: string;
+  readonly value: string;
+}
+/** What the destination reads instead; null: as it was. The query stays. Parameters of the path are those of every request class of the rule. */
+export interface Rewrite {
+  readonly path: PathTemplate | null;
+  readonly host: string | null;
+}
+/** A copy whose answer nobody waits for. `percent` of the requests, in steps of 0.0001. */
+export interface Mirror {
+  readonly port: PortKey;
+  readonly version: string | null;
+  readonly percent: number;
+}
+/** Delay, then abort; each falls on its share of the requests (steps of 0.0001), independently of the other. */
+export interface Fault {
+  readonly delay: { readonly ms: number; readonly percent: number } | null;
+  readonly abort: { readonly status: number; readonly percent: number } | null;
+}
+/** A header's or a cookie's value, hashed; or a cookie that the mesh gives out, which names the destination. `forMs` null: until the browser ends. */
+export type Sticky =
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'cookie'; readonly name: string }
+  | { readonly kind: 'issued'; readonly name: string; readonly forMs: number | null };
+/** Cross-origin requests (Fetch standard). Lists sorted; methods as written, header names lower case. */
+export interface Cors {
+  /** Any of them; exact or a regex. */
+  readonly origins: readonly TextMatch[];
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly exposed: readonly string[];
+  readonly credentials: boolean;
+  readonly maxAgeMs: number | null;
 }
 export interface Retry {
   readonly atMost: number;

@@ -7,8 +7,9 @@ import { sortedUnique } from '../lib/order';
 import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
 import { hostRoutesFor } from './address';
-import { coversPrincipal, decide } from './decide';
+import { decide } from './decide';
 import type { Decision, MeshRequest } from './decision';
+import { coversPrincipal } from './inbound';
 import { decidersOf, differing, probesFor } from './probes';
 import type { Deciders, Probe } from './probes';
 

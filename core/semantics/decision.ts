@@ -1,5 +1,5 @@
 import type { PortKey, RuleId, WorkloadKey } from '../mesh/ids';
-import type { Retry } from '../ir/ir';
+import type { Fault, HeaderEdits, Retry } from '../ir/ir';
 
 /** A request as the caller's application sends it. */
 export interface MeshRequest {
@@ -16,26 +16,74 @@ export interface MeshRequest {
   readonly headers: { readonly [name: string]: string };
 }
 
+/** A request as a destination reads it: after rewrites and edits. */
+export interface ForwardedRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly host: string;
+  /** Names lower case; several of one name joined by `,`. */
+  readonly headers: { readonly [name: string]: string };
+}
+
 /** What one destination of the request says to it: the second hop. */
 export interface DestinationDecision {
   readonly port: PortKey;
   readonly version: string | null;
-  /** Percent of requests; the shares of a decision add up to 100. */
+  /** Percent of the requests that are sent on; the shares of a decision add up to 100. */
   readonly share: number;
   readonly access: 'allow' | 'deny';
   /** The rules that decided: the denials that match, else the allows that match; empty when no rule allows. Sorted. */
   readonly because: readonly RuleId[];
+  readonly request: ForwardedRequest;
+  /** What happens to the headers of its answer on the way back, one after the other. */
+  readonly responseHeaders: readonly HeaderEdits[];
+}
+
+/** A copy of the request: its destination decides by itself, and its answer is thrown away. */
+export interface MirrorDecision {
+  readonly port: PortKey;
+  readonly version: string | null;
+  /** Percent of the requests that are sent on. */
+  readonly share: number;
+  readonly access: 'allow' | 'deny';
+  readonly because: readonly RuleId[];
+  readonly request: ForwardedRequest;
+}
+
+/** What the mesh says where no application answers. */
+export interface MeshAnswer {
+  readonly status: number;
+  /** Names lower case. A redirect has its `location` here. */
+  readonly headers: { readonly [name: string]: string };
+  readonly body: string | null;
+}
+
+/** Why a user keeps one of several destinations. `value`: what the request carries; null: nothing, so this request is one of many. */
+export interface StickyDecision {
+  readonly by: 'header' | 'cookie' | 'issued';
+  readonly name: string;
+  readonly value: string | null;
 }
 
 /** The meaning of a request. `stage` is where it was decided; a later stage was not reached. */
 export interface Decision {
   readonly outcome: 'allow' | 'deny' | 'mixed';
-  readonly stage: 'canonical' | 'outbound' | 'route' | 'inbound';
-  /** The status the mesh itself answers with (400 not canonical, 403 denied, 404 no such host, 421 host not served here, a direct response's); null when the application answers. */
+  readonly stage: 'canonical' | 'cors' | 'outbound' | 'route' | 'fault' | 'inbound';
+  /**
+   * The status the mesh itself answers with (400 not canonical, 403 denied, 404 no such host, 421 host not served here, that of a direct response, a
+   * redirect, a preflight request or a fault that hits every request); null when the application answers.
+   */
   readonly status: number | null;
   readonly because: readonly RuleId[];
   readonly route: { readonly rule: RuleId; readonly index: number } | null;
   readonly destinations: readonly DestinationDecision[];
+  readonly mirrors: readonly MirrorDecision[];
+  /** What is done to some of the requests, or all, before any is sent on. */
+  readonly fault: Fault | null;
+  /** Where an owner made the mesh answer; null where it refuses, or an application answers. */
+  readonly answer: MeshAnswer | null;
+  readonly sticky: StickyDecision | null;
   readonly timeoutMs: number | null;
   readonly retry: Retry | null;
   /** One sentence for people. */

@@ -1,6 +1,8 @@
 /** What a matcher takes. Each sentence in README.md about matching is one function here. */
 import { RE2JS } from 're2js';
 import { assertNever } from '../lib/brand';
+import { sortedBy } from '../lib/order';
+import type { Principal } from '../mesh/ids';
 import type { FieldMatch, PathTemplate, RequestClass, RouteMatch, TextMatch } from '../ir/ir';
 import { pathWithoutQuery } from './canonical';
 
@@ -11,6 +13,11 @@ export interface RequestView {
   readonly path: string;
   readonly host: string;
   readonly headers: { readonly [name: string]: string };
+}
+
+/** A request at the proxy that routes it. `scheme`: what its listener speaks. */
+export interface FirstHop extends RequestView {
+  readonly scheme: 'http' | 'https';
 }
 
 /** `http.example:8080` -> `http.example`; `[::1]:8080` -> `[::1]`. */
@@ -103,10 +110,32 @@ export function matchesCookie(field: FieldMatch, headers: RequestView['headers']
   });
 }
 
-/** All dimensions that are given must hold; of the requests, any. `null` takes everything. */
-export function matchesRoute(match: RouteMatch | null, request: RequestView): boolean {
+/** The value of the first cookie of that name, without the quotes it may stand in. */
+export function firstCookie(name: string, headers: RequestView['headers']): string | undefined {
+  for (const pair of (headers['cookie'] ?? '').split(';')) {
+    const equals = pair.indexOf('=');
+    if (equals >= 0 && pair.slice(0, equals).trim() === name)
+      return pair
+        .slice(equals + 1)
+        .trim()
+        .replace(/^"(.*)"$/, '$1');
+  }
+  return undefined;
+}
+
+/** The request class by which a rule takes a request: the first in order of text. null: it has none, or takes whatever there is. */
+export function matchingClass(match: RouteMatch | null, request: Pick<RequestView, 'method' | 'path'>): RequestClass | null {
+  const classes = sortedBy(match?.requests ?? [], (cls) => cls.text);
+  return classes.find((cls) => matchesClass(cls, request)) ?? null;
+}
+
+/** All dimensions that are given must hold; of the requests and hosts, any. `null` takes everything. */
+export function matchesRoute(match: RouteMatch | null, request: RequestView, caller: Principal): boolean {
   if (match === null) return true;
   return (
+    (match.callers === null || match.callers.includes(caller)) &&
+    (match.hosts.length === 0 || match.hosts.includes(request.host)) &&
+    !match.withoutHeaders.some((field) => matchesHeader(field, request.headers)) &&
     (match.requests.length === 0 || match.requests.some((cls) => matchesClass(cls, request))) &&
     match.headers.every((field) => matchesHeader(field, request.headers)) &&
     match.query.every((field) => matchesQuery(field, request.path)) &&

@@ -21,7 +21,7 @@ const object = (name: string, text: string): MeshObject => ({
   metadata: { namespace: 'n', name },
   spec: { text },
 });
-const ir = (generation: number): MeshIr => ({ environment: `ir of ${generation}` }) as unknown as MeshIr;
+const ir = (generation: number): MeshIr => ({ environment: `ir of ${generation}`, routes: [], hostRoutes: [] }) as unknown as MeshIr;
 
 function bundle(generation: number, objects: readonly MeshObject[]): Bundle {
   const signed = objects.map((one) => ({ object: one, digest: digestOfJson(one), jws: 'jws' }));

@@ -1,5 +1,6 @@
 /** A small mesh written down as IR: a gateway, the product page, details, reviews in three versions, ratings. */
 import type { AccessRule, MeshIr, PathTemplate, RequestClass, RouteRule, Service, Workload } from '../../core/ir/ir';
+import { anyMatch, plainForward, plainRedirect, plainRespond, plainTarget } from '../../core/ir/plain';
 import { portKey, principalOf, type PortKey, type RuleId, workloadKey, type WorkloadKey } from '../../core/mesh/ids';
 
 const trustDomain = 'shop.example';
@@ -80,7 +81,7 @@ export const allow = (
 const forward = (ruleId: string, to: string, version: string | null = null): RouteRule => ({
   id: id(ruleId),
   match: null,
-  action: { kind: 'forward', to: [{ port: web(to), version, weight: 100 }], timeoutMs: 15_000, retry: null },
+  action: { ...plainForward, to: [{ ...plainTarget, port: web(to), version }], timeoutMs: 15_000, retry: null },
 });
 
 export function bookinfo(): MeshIr {
@@ -144,30 +145,31 @@ export function bookinfo(): MeshIr {
       allow('reviewsReadRatings', ['reviews'], 'ratings', ['GET /ratings/{id}']),
     ],
     routes: [
-      { id: null, port: web('details'), rules: [forward('bookinfo/details.web.default', 'details')] },
-      { id: null, port: web('productpage'), rules: [forward('bookinfo/productpage.web.default', 'productpage')] },
-      { id: null, port: web('ratings'), rules: [forward('bookinfo/ratings.web.default', 'ratings')] },
+      { id: null, port: web('details'), cors: null, rules: [forward('bookinfo/details.web.default', 'details')] },
+      { id: null, port: web('productpage'), cors: null, rules: [forward('bookinfo/productpage.web.default', 'productpage')] },
+      { id: null, port: web('ratings'), cors: null, rules: [forward('bookinfo/ratings.web.default', 'ratings')] },
       {
         id: id('books/reviewsRoutes'),
         port: web('reviews'),
+        cors: null,
         rules: [
           {
             ...forward('books/reviewsRoutes.rules.0', 'reviews', 'v2'),
-            match: { requests: [], headers: [{ name: 'end-user', match: { kind: 'exact', value: 'jason' } }], query: [], cookies: [] },
+            match: { ...anyMatch, headers: [{ name: 'end-user', match: { kind: 'exact', value: 'jason' } }] },
           },
           {
             id: id('books/reviewsRoutes.rules.1'),
-            match: { requests: [requestClass('GET /reviews/old')], headers: [], query: [], cookies: [] },
-            action: { kind: 'respond', status: 410, body: 'gone\n' },
+            match: { ...anyMatch, requests: [requestClass('GET /reviews/old')] },
+            action: { ...plainRespond, status: 410, body: 'gone\n' },
           },
           {
             id: id('books/reviewsRoutes.otherwise'),
             match: null,
             action: {
-              kind: 'forward',
+              ...plainForward,
               to: [
-                { port: web('reviews'), version: 'v1', weight: 90 },
-                { port: web('reviews'), version: 'v3', weight: 10 },
+                { ...plainTarget, port: web('reviews'), version: 'v1', weight: 90 },
+                { ...plainTarget, port: web('reviews'), version: 'v3', weight: 10 },
               ],
               timeoutMs: 2_000,
               retry: { atMost: 2, perTryMs: 500, on: ['5xx', 'connect-failure'], budgetPercent: 20 },
@@ -183,6 +185,7 @@ export function bookinfo(): MeshIr {
         listener: 'web',
         host: 'admin.example',
         team: 'platform',
+        cors: null,
         rules: [forward('platform/admin.otherwise', 'productpage')],
       },
       {
@@ -191,22 +194,21 @@ export function bookinfo(): MeshIr {
         listener: 'web',
         host: 'shop.example',
         team: 'books',
+        cors: null,
         rules: [
           {
             ...forward('books/shop.rules.0', 'productpage'),
             match: {
+              ...anyMatch,
               requests: [requestClass('GET /productpage'), requestClass('GET /static/{file...}'), requestClass('* /admin/{rest...}')],
-              headers: [],
-              query: [],
-              cookies: [],
             },
           },
           {
             id: id('books/shop.rules.1'),
-            match: { requests: [requestClass('GET /')], headers: [], query: [], cookies: [] },
-            action: { kind: 'redirect', host: null, path: '/productpage', status: 302 },
+            match: { ...anyMatch, requests: [requestClass('GET /')] },
+            action: { ...plainRedirect, path: requestClass('GET /productpage').path },
           },
-          { id: id('books/shop.otherwise'), match: null, action: { kind: 'respond', status: 404, body: null } },
+          { id: id('books/shop.otherwise'), match: null, action: { ...plainRespond, status: 404 } },
         ],
       },
     ],

@@ -1,5 +1,6 @@
 /** The example mesh with one of everything that changes an emitted object: dialects, limits, ejection, permissive, TCP, shadow, hosts, a stricter caller, patches. */
 import type { MeshIr, Service } from '../../core/ir/ir';
+import { anyMatch, plainRedirect } from '../../core/ir/plain';
 import { portKey, type RuleId } from '../../core/mesh/ids';
 import { allow, bookinfo, key, requestClass, web } from './bookinfo-ir';
 import { present } from './present';
@@ -58,12 +59,13 @@ export function features(): MeshIr {
               {
                 id: id('books/detailsRoutes.rules.0'),
                 match: {
+                  ...anyMatch,
                   requests: [requestClass('GET /details/{id}'), requestClass('* /old/{rest...}')],
                   headers: [{ name: 'x-tenant', match: { kind: 'prefix', value: 'a.' } }],
                   query: [{ name: 'q', match: { kind: 'regex', value: '[a-z]+' } }],
                   cookies: [{ name: 'user', match: { kind: 'exact', value: 'j.a' } }],
                 },
-                action: { kind: 'redirect', host: 'old.example', path: '/moved', status: 308 },
+                action: { ...plainRedirect, host: 'old.example', path: requestClass('GET /moved').path, status: 308 },
               },
               ...table.rules,
             ],

@@ -2,6 +2,7 @@
 import { emitEnvoy } from '../../compiler/emit/envoy/index';
 import type { MeshObject } from '../../core/bundle/objects';
 import type { AccessRule, MeshIr, RouteTable } from '../../core/ir/ir';
+import { plainForward, plainTarget } from '../../core/ir/plain';
 import { portKey, principalOf, workloadKey, type PortKey, type RuleId } from '../../core/mesh/ids';
 
 const id = (text: string): RuleId => text as RuleId;
@@ -51,13 +52,14 @@ export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMes
   const to = split
     ? Object.entries(split)
         .filter(([, weight]) => weight > 0)
-        .map(([version, weight]) => ({ port: reviewsWeb, version, weight }))
-    : [{ port: reviewsWeb, version: null, weight: 100 }];
+        .map(([version, weight]) => ({ ...plainTarget, port: reviewsWeb, version, weight }))
+    : [{ ...plainTarget, port: reviewsWeb }];
   const routes: RouteTable[] = [
     {
       id: id('shop/reviewsRoutes'),
       port: reviewsWeb,
-      rules: [{ id: id('shop/reviewsRoutes.otherwise'), match: null, action: { kind: 'forward', to, timeoutMs, retry: null } }],
+      cors: null,
+      rules: [{ id: id('shop/reviewsRoutes.otherwise'), match: null, action: { ...plainForward, to, timeoutMs, retry: null } }],
     },
   ];
   return {
@@ -174,11 +176,12 @@ export function meshWithGateway(): MeshIr {
         listener: 'https',
         host: 'shop.example',
         team: 'shop',
+        cors: null,
         rules: [
           {
             id: id('shop/edgeRoutes.otherwise'),
             match: null,
-            action: { kind: 'forward', to: [{ port: reviewsWeb, version: null, weight: 100 }], timeoutMs: 2_000, retry: null },
+            action: { ...plainForward, to: [{ ...plainTarget, port: reviewsWeb }], timeoutMs: 2_000, retry: null },
           },
         ],
       },

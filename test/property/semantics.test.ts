@@ -7,7 +7,8 @@ import { lower } from '../../compiler/lower';
 import { allow, deny, evaluatedWith, named, need, service } from '../kit/declarations';
 import { generateMesh, generateRequests } from '../kit/mesh-generator';
 import { compareCalls } from '../../core/semantics/compare';
-import { decide, decideInbound } from '../../core/semantics/decide';
+import { decide } from '../../core/semantics/decide';
+import { decideInbound } from '../../core/semantics/inbound';
 import type { MeshRequest } from '../../core/semantics/decision';
 import { matchesPath, pathTemplatePattern } from '../../core/semantics/match';
 

@@ -2,7 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AccessRule } from '../../../core/ir/ir';
 import type { Principal } from '../../../core/mesh/ids';
-import { coversPrincipal } from '../../../core/semantics/decide';
+import { coversPrincipal } from '../../../core/semantics/inbound';
 import type { RouteConfigurationSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_pb';
 import type { FilterChainSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
 import type { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';

@@ -5,6 +5,7 @@ import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import type { FieldMatch, Need, RequestClass, Retry, RouteAction, RouteMatch, RouteRule, WeightedTarget } from '../../../core/ir/ir';
 import { assertNever } from '../../../core/lib/brand';
 import { canonicalJson } from '../../../core/lib/json';
+import { examplePath } from '../../../core/semantics/probes';
 import { stricter } from '../../../core/semantics/variant';
 import {
   RedirectAction_RedirectResponseCode,
@@ -107,7 +108,7 @@ function actionOf(rule: RouteRule, variant: Variant, diagnostics: Diagnostic[]):
         value: {
           responseCode: redirectCode[action.status],
           ...(action.host === null ? {} : { hostRedirect: action.host }),
-          ...(action.path === null ? {} : { pathRewriteSpecifier: { case: 'pathRedirect', value: action.path } }),
+          ...(action.path === null ? {} : { pathRewriteSpecifier: { case: 'pathRedirect', value: examplePath(action.path) } }),
         },
       };
     default:
@@ -117,6 +118,7 @@ function actionOf(rule: RouteRule, variant: Variant, diagnostics: Diagnostic[]):
 const redirectCode = {
   301: RedirectAction_RedirectResponseCode.MOVED_PERMANENTLY,
   302: RedirectAction_RedirectResponseCode.FOUND,
+  303: RedirectAction_RedirectResponseCode.SEE_OTHER,
   307: RedirectAction_RedirectResponseCode.TEMPORARY_REDIRECT,
   308: RedirectAction_RedirectResponseCode.PERMANENT_REDIRECT,
 } as const;

@@ -1,0 +1,152 @@
+/** The first hop: the rule that matches, what it makes of the request, and what each of its destinations says to that. */
+import { assertNever } from '../lib/brand';
+import type { Cors, HeaderEdits, MeshIr, Mirror, Need, RouteAction, RouteRule, WeightedTarget, Workload } from '../ir/ir';
+import { corsEdits, preflightAnswer } from './cors';
+import type { Decision, DestinationDecision, ForwardedRequest, MeshAnswer, MirrorDecision } from './decision';
+import { edited, forwardedRequest } from './forwarded';
+import { decideInbound, type InboundDecision } from './inbound';
+import { matchesRoute, matchingClass } from './match';
+import type { FirstHop } from './match';
+import { locationOf } from './redirect';
+import { destinationsFor, issuedCookie } from './sticky';
+import { stricter } from './variant';
+
+/** Routes of a port or of a gateway's host. */
+interface Routes {
+  readonly cors: Cors | null;
+  readonly rules: readonly RouteRule[];
+}
+
+/** A decision in which nothing is sent on and the mesh says nothing of its own. */
+export const nothing: Omit<Decision, 'outcome' | 'stage' | 'status' | 'says'> = {
+  because: [],
+  route: null,
+  destinations: [],
+  mirrors: [],
+  fault: null,
+  answer: null,
+  sticky: null,
+  timeoutMs: null,
+  retry: null,
+};
+
+/** What routes make of a request of `caller`. `needs`: how that caller is stricter than the owner. */
+export function follow(ir: MeshIr, caller: Workload, { cors, rules }: Routes, needs: readonly Need[], view: FirstHop): Decision {
+  const preflight = cors && preflightAnswer(cors, view);
+  if (preflight)
+    return {
+      ...nothing,
+      outcome: 'allow',
+      stage: 'cors',
+      status: preflight.status,
+      answer: preflight,
+      says: 'the mesh answers the preflight request',
+    };
+  const index = rules.findIndex((rule) => matchesRoute(rule.match, view, caller.principal));
+  const rule = rules[index];
+  if (!rule) throw new Error('internal: a route table without a last rule');
+  const route = { rule: rule.id, index };
+  const outermost = cors ? corsEdits(cors, view) : [];
+  const { action } = rule;
+  switch (action.kind) {
+    case 'respond':
+      return itself(
+        route,
+        'route',
+        { status: action.status, headers: edited({}, [action.responseHeaders, ...outermost]), body: action.body },
+        'answers',
+      );
+    case 'redirect': {
+      const headers = { location: locationOf(action, matchingClass(rule.match, view), view) };
+      const answer = { status: action.status, headers: edited(headers, [action.responseHeaders, ...outermost]), body: null };
+      return itself(route, 'route', answer, 'redirects with');
+    }
+    case 'forward': {
+      const { fault } = action;
+      if (fault?.abort?.percent === 100) {
+        const answer = { status: fault.abort.status, headers: edited({}, outermost), body: null };
+        return { ...itself(route, 'fault', answer, 'aborts every request with'), fault };
+      }
+      return forward(
+        ir,
+        caller,
+        route,
+        action,
+        stricter(action, needs),
+        forwardedRequest(action, matchingClass(rule.match, view), view),
+        view,
+        outermost,
+      );
+    }
+    default:
+      return assertNever(action);
+  }
+}
+
+function itself(route: NonNullable<Decision['route']>, stage: Decision['stage'], answer: MeshAnswer, verb: string): Decision {
+  return { ...nothing, outcome: 'allow', stage, status: answer.status, route, answer, says: `${route.rule} ${verb} ${answer.status}` };
+}
+
+type Forward = Extract<RouteAction, { kind: 'forward' }>;
+type Arrival = DestinationDecision & { readonly status: InboundDecision['status'] };
+
+function forward(
+  ir: MeshIr,
+  caller: Workload,
+  route: NonNullable<Decision['route']>,
+  action: Forward,
+  settings: Pick<Decision, 'timeoutMs' | 'retry'>,
+  request: ForwardedRequest,
+  view: FirstHop,
+  outermost: readonly HeaderEdits[],
+): Decision {
+  const arriving = (to: Pick<Mirror, 'port'>, headers: ForwardedRequest['headers']): InboundDecision =>
+    decideInbound(ir, { ...request, headers, principal: caller.principal, port: to.port });
+  const { sticky, targets } = destinationsFor(action, view);
+  const arrivals = targets.map((target: WeightedTarget): Arrival => {
+    // a destination's own edits come before those of the rule (Envoy: the most specific first)
+    const headers = edited(request.headers, [target.requestHeaders, action.requestHeaders]);
+    const back = [target.responseHeaders, ...issuedCookie(action.sticky, sticky, target), action.responseHeaders, ...outermost];
+    return {
+      port: target.port,
+      version: target.version,
+      share: target.weight,
+      ...arriving(target, headers),
+      request: { ...request, headers },
+      responseHeaders: back.filter(({ remove, set, add }) => remove.length + set.length + add.length > 0),
+    };
+  });
+  const mirrors = action.mirrors.map((mirror): MirrorDecision => {
+    const headers = edited(request.headers, [action.requestHeaders]);
+    const { access, because } = arriving(mirror, headers);
+    return { port: mirror.port, version: mirror.version, share: mirror.percent, access, because, request: { ...request, headers } };
+  });
+  return {
+    ...combined(caller, arrivals),
+    route,
+    mirrors,
+    fault: action.fault,
+    sticky,
+    timeoutMs: settings.timeoutMs,
+    retry: settings.retry,
+  };
+}
+
+function combined(caller: Workload, arrivals: readonly Arrival[]): Decision {
+  const destinations = arrivals.map(({ status: _status, ...destination }): DestinationDecision => destination);
+  const because = [...new Set(destinations.flatMap((destination) => destination.because))].sort();
+  const common = { ...nothing, because, destinations, stage: 'inbound', status: null } as const;
+  const denied = arrivals.filter((arrival) => arrival.access === 'deny');
+  const names = (list: readonly DestinationDecision[]): string => [...new Set(list.map((d) => d.port))].join(', ');
+  if (denied.length === 0)
+    return { ...common, outcome: 'allow', says: `${because.join(', ')} lets ${caller.key} call ${names(destinations)}` };
+  if (denied.length < arrivals.length)
+    return { ...common, outcome: 'mixed', says: `${caller.key} is let in by some destinations and not by ${names(denied)}` };
+  if (denied.every((arrival) => arrival.status === 400))
+    return { ...common, outcome: 'deny', stage: 'canonical', status: 400, says: `the path is not in the form that ${names(denied)} reads` };
+  const says =
+    because.length > 0
+      ? `${because.join(', ')} denies ${caller.key} at ${names(denied)}`
+      : `no rule of ${names(denied)} allows this request of ${caller.key}`;
+  return { ...common, outcome: 'deny', status: 403, says };
+}

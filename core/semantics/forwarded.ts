@@ -1,0 +1,57 @@
+/** What a rule makes of a request before it is sent on, and of the headers of an answer. */
+import type { HeaderEdits, PathTemplate, RequestClass, RouteAction } from '../ir/ir';
+import type { ForwardedRequest } from './decision';
+import { pathWithoutQuery } from './canonical';
+import type { RequestView } from './match';
+
+type Headers = ForwardedRequest['headers'];
+
+/** Rewritten; its headers not edited yet. */
+export function forwardedRequest(
+  { rewrite }: Extract<RouteAction, { kind: 'forward' }>,
+  cls: RequestClass | null,
+  view: RequestView,
+): ForwardedRequest {
+  const { host, ...headers } = view.headers;
+  return {
+    method: view.method,
+    path: rewrite?.path ? rewrittenPath(rewrite.path, cls, view.path) : view.path,
+    host: rewrite?.host ?? host ?? view.host,
+    headers,
+  };
+}
+
+/** One edit after the other. In each first what goes, then what is set in place of all of that name, then what is added to it. */
+export function edited(headers: Headers, edits: readonly HeaderEdits[]): Headers {
+  const result = new Map(Object.entries(headers));
+  for (const { remove, set, add } of edits) {
+    for (const name of remove) result.delete(name);
+    for (const { name, value } of set) result.set(name, value);
+    for (const { name, value } of add) {
+      const before = result.get(name);
+      result.set(name, before === undefined ? value : `${before},${value}`);
+    }
+  }
+  return Object.fromEntries(result);
+}
+
+/** The path of a template, its parameters taken from where they stand in the class that the path is of; the query stays. */
+export function rewrittenPath(template: PathTemplate, cls: RequestClass | null, path: string): string {
+  const old = pathWithoutQuery(path);
+  const values = cls ? parametersOf(cls.path, old) : new Map<string, string>();
+  const text = template.map((segment) => `/${segment.kind === 'literal' ? segment.text : (values.get(segment.name) ?? '')}`).join('');
+  return `${text === '' ? '/' : text}${path.slice(old.length)}`;
+}
+
+/** What the parameters of a template stand for in a path that it takes. */
+function parametersOf(template: PathTemplate, path: string): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  let rest = path;
+  for (const segment of template) {
+    rest = rest.slice(1);
+    const end = segment.kind === 'rest' || !rest.includes('/') ? rest.length : rest.indexOf('/');
+    if (segment.kind !== 'literal') values.set(segment.name, rest.slice(0, end));
+    rest = rest.slice(end);
+  }
+  return values;
+}

@@ -1,0 +1,52 @@
+/** How a user keeps one of several destinations. */
+import { digestOf, shortDigest } from '../lib/digest';
+import { sortedBy } from '../lib/order';
+import { xxHash64 } from '../lib/xx-hash-64';
+import type { HeaderEdits, RouteAction, Sticky, WeightedTarget } from '../ir/ir';
+import type { StickyDecision } from './decision';
+import { firstCookie } from './match';
+import type { RequestView } from './match';
+
+/** The order in which destinations share the range of a hash. */
+export const inHashOrder = (to: readonly WeightedTarget[]): readonly WeightedTarget[] =>
+  sortedBy(
+    to,
+    (target) => target.port,
+    (target) => target.version ?? '',
+  );
+
+/**
+ * The destinations of a request, with their shares. What carries the key goes to one: by the cookie that the mesh gave out, the destination it names; by
+ * a header or cookie, xxHash64 of its value (seed 0) modulo 100, counted along the weights in order of port and version (Envoy: `use_hash_policy`).
+ */
+export function destinationsFor(
+  { to, sticky }: Pick<Extract<RouteAction, { kind: 'forward' }>, 'to' | 'sticky'>,
+  view: RequestView,
+): { readonly targets: readonly WeightedTarget[]; readonly sticky: StickyDecision | null } {
+  if (sticky === null || to.length < 2) return { targets: to, sticky: null };
+  const value = (sticky.kind === 'header' ? view.headers[sticky.name] : firstCookie(sticky.name, view.headers)) || null;
+  const chosen =
+    value === null ? undefined : sticky.kind === 'issued' ? to.find((target) => cookieValue(target) === value) : byHash(to, value);
+  const decision = { by: sticky.kind, name: sticky.name, value: chosen ? value : null };
+  return { targets: chosen ? [{ ...chosen, weight: 100 }] : to, sticky: decision };
+}
+
+function byHash(to: readonly WeightedTarget[], value: string): WeightedTarget | undefined {
+  let left = Number(xxHash64(Buffer.from(value, 'latin1')) % 100n);
+  return inHashOrder(to).find((target) => (left -= target.weight) < 0);
+}
+
+/** What the cookie that the mesh gives out says for a destination: nobody outside learns what it is called. */
+export const cookieValue = ({ port, version }: Pick<WeightedTarget, 'port' | 'version'>): string =>
+  shortDigest(digestOf(`${port}|${version ?? ''}`));
+
+/** The cookie, on answers to who had none. */
+export function issuedCookie(sticky: Sticky | null, decision: StickyDecision | null, target: WeightedTarget): readonly HeaderEdits[] {
+  if (sticky?.kind !== 'issued' || decision === null || decision.value !== null) return [];
+  return [{ remove: [], set: [], add: [{ name: 'set-cookie', value: setCookie(sticky, target) }] }];
+}
+/** RFC 6265 section 4.1: for every path, out of reach of scripts, kept on links into the site. */
+export function setCookie({ name, forMs }: Extract<Sticky, { kind: 'issued' }>, target: Pick<WeightedTarget, 'port' | 'version'>): string {
+  const age = forMs === null ? '' : `; Max-Age=${Math.floor(forMs / 1000)}`;
+  return `${name}=${cookieValue(target)}${age}; Path=/; HttpOnly; SameSite=Lax`;
+}
