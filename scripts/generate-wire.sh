@@ -14,6 +14,11 @@ if [ ! -f "$jar" ]; then
 fi
 mkdir "$work/proto"
 (cd "$work/proto" && unzip -qo "$jar" '*.proto')
+# Newer than the jar: a field that the oldest supported Envoy has (its own descriptor says number and type). Goes when the jar has it.
+routes="$work/proto/envoy/config/route/v3/route_components.proto"
+if ! grep -q use_hash_policy "$routes"; then
+  sed -i 's/^  oneof random_value_specifier {$/&\n    google.protobuf.BoolValue use_hash_policy = 5;\n/' "$routes"
+fi
 
 export PATH="$PWD/node_modules/.bin:$PATH"
 types=()

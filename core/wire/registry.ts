@@ -2,6 +2,8 @@ import { createRegistry, type Registry } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { ExpressionFilterSchema } from './gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb';
 import { StdoutAccessLogSchema } from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb';
+import { CorsPolicySchema, CorsSchema } from './gen/envoy/extensions/filters/http/cors/v3/cors_pb';
+import { HTTPFaultSchema } from './gen/envoy/extensions/filters/http/fault/v3/fault_pb';
 import { RBACPerRouteSchema, RBACSchema } from './gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
 import { RouterSchema } from './gen/envoy/extensions/filters/http/router/v3/router_pb';
 import { OriginalDstSchema } from './gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb';
@@ -16,6 +18,7 @@ import { HttpProtocolOptionsSchema } from './gen/envoy/extensions/upstreams/http
 import { ClusterSchema } from './gen/envoy/config/cluster/v3/cluster_pb';
 import { ClusterLoadAssignmentSchema } from './gen/envoy/config/endpoint/v3/endpoint_pb';
 import { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb';
+import { FilterConfigSchema } from './gen/envoy/config/route/v3/route_components_pb';
 import { RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb';
 
 /** Every message that stands inside a `google.protobuf.Any` of ours: what `toJson` and `fromJson` need to read and write them as `@type`. */
@@ -31,6 +34,10 @@ export const wireRegistry: Registry = createRegistry(
   RBACSchema,
   RBACPerRouteSchema,
   RouterSchema,
+  CorsSchema,
+  CorsPolicySchema,
+  HTTPFaultSchema,
+  FilterConfigSchema,
   OriginalDstSchema,
   TlsInspectorSchema,
   DownstreamTlsContextSchema,
