@@ -69,10 +69,11 @@ async function jest(args: readonly string[], report: string): Promise<Tally> {
 /** What the suites need and npm does not carry. A tool that cannot be had is named here; the suites that need it then fail, never skip. */
 async function obtainTools(): Promise<void> {
   const { obtainEnvoy } = await import('../platform/tools/envoy.js');
+  const { obtainNft } = await import('../platform/tools/nft.js');
   const { obtainPulumi } = await import('../platform/tools/pulumi.js');
   const { obtainHelm, obtainKubectl, obtainKubernetes } = await import('../platform/tools/kubernetes.js');
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  for (const obtain of [obtainEnvoy, obtainPulumi, obtainKubectl, obtainHelm, obtainKubernetes]) {
+  for (const obtain of [obtainEnvoy, obtainNft, obtainPulumi, obtainKubectl, obtainHelm, obtainKubernetes]) {
     try {
       say(await obtain({ say }));
     } catch (error) {

@@ -37,6 +37,10 @@ export interface MeshOptions {
   readonly log?: Log;
   /** Gives the control plane's configuration instead of starting it: for tests that run it as a process. */
   readonly external?: boolean;
+  /** Where CA and control plane listen; default loopback. */
+  readonly host?: string;
+  /** Default `mesh.test`. */
+  readonly trustDomain?: string;
 }
 export interface RunningMesh {
   readonly folder: string;
@@ -71,6 +75,7 @@ export interface Answer {
 
 export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshOptions = {}): Promise<RunningMesh> {
   const log = options.log ?? silentLog;
+  const { host = '127.0.0.1', trustDomain: domain = trustDomain } = options;
   const folder = await temporaryFolder('mesh');
   const file = (name: string): string => path.join(folder, name);
   const envoy = await obtainEnvoy();
@@ -110,9 +115,9 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
   const anyPort = { host: '127.0.0.1', port: 0 };
   const ca = await serveCa(
     {
-      trustDomain,
+      trustDomain: domain,
       stateDir: file('ca'),
-      listen: anyPort,
+      listen: { host, port: 0 },
       admin: anyPort,
       adminTokenFile: file('ca.token'),
       ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
@@ -131,13 +136,13 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
     const made: { readonly token: string } = JSON.parse(await response.text());
     return made.token;
   };
-  await fs.writeFile(file('control-plane.join'), await mint(controlPlaneIdentity(trustDomain)), { mode: 0o600 });
+  await fs.writeFile(file('control-plane.join'), await mint(controlPlaneIdentity(domain)), { mode: 0o600 });
   const [xdsPort = 0, adminPort = 0] = await freePorts(2);
   const controlPlaneConfig: FolderControlPlaneConfig = {
     environment,
-    trustDomain,
+    trustDomain: domain,
     stateDir: file('control-plane'),
-    listen: { host: '127.0.0.1', port: xdsPort },
+    listen: { host, port: xdsPort },
     admin: { host: '127.0.0.1', port: adminPort },
     adminTokenFile: file('admin.token'),
     trustFile: file('signing.json'),
@@ -218,7 +223,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
       return {
         instance: id,
         workload: spec.workload,
-        trustDomain,
+        trustDomain: domain,
         controlPlane: controlPlaneConfig.listen,
         ca: controlPlaneConfig.ca,
         joinTokenFile,
