@@ -6,6 +6,8 @@ import type { ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import * as path from 'node:path';
+import type { RouteRule } from '../../core/ir/ir';
+import type { RuleId } from '../../core/mesh/ids';
 import { createLog } from '../../platform/log';
 import { readPidFile, stopGroup } from '../../platform/process';
 import { obtainEnvoy } from '../../platform/tools/envoy';
@@ -32,30 +34,23 @@ const said = new Map<string, string>();
 const agents = new Map<string, ChildProcess>();
 
 const ir = (() => {
-  const base = bookinfo();
-  const text = JSON.stringify(base).replaceAll('spiffe://shop.example/', 'spiffe://mesh.test/');
-  const made: typeof base = JSON.parse(text);
+  const made: ReturnType<typeof bookinfo> = JSON.parse(
+    JSON.stringify(bookinfo()).replaceAll('spiffe://shop.example/', 'spiffe://mesh.test/'),
+  );
+  const itself = { ...present(made.access.find((rule) => rule.id === 'books/pageReadsReviews')), port: web('productpage') };
+  const toAll = (rule: RouteRule): RouteRule =>
+    rule.action.kind === 'forward'
+      ? {
+          ...rule,
+          action: { ...rule.action, to: rule.action.to.slice(0, 1).map((one) => ({ ...one, version: null, weight: 100 })), retry: null },
+        }
+      : rule;
   return {
     ...made,
     trustDomain: 'mesh.test',
-    access: [
-      ...made.access,
-      {
-        ...present(made.access.find((rule) => rule.id === 'books/pageReadsReviews')),
-        id: 'books/pageReadsItself' as (typeof made.access)[number]['id'],
-        port: web('productpage'),
-      },
-    ],
+    access: [...made.access, { ...itself, id: 'books/pageReadsItself' as RuleId }],
     routes: made.routes.map((table) =>
-      table.port === web('reviews')
-        ? {
-            ...table,
-            rules: table.rules.slice(-1).map((rule) => ({
-              ...rule,
-              action: { kind: 'forward' as const, to: [{ port: table.port, version: null, weight: 100 }], timeoutMs: 2_000, retry: null },
-            })),
-          }
-        : table,
+      table.port === web('reviews') ? { ...table, rules: table.rules.filter((rule) => rule.match === null).map(toAll) } : table,
     ),
   };
 })();
