@@ -1,6 +1,6 @@
 /**
- * Whole meshes and requests from a seed, for property and differential tests. Meshes are made as declarations and lowered, so that every one is a
- * mesh that somebody could have written; requests aim at rules and miss them narrowly.
+ * Whole meshes from a seed, for property and differential tests. They are made as declarations and lowered, so that every one is a mesh that somebody
+ * could have written. All lie in one universe of services, so that what runs can stay where it is while policies change.
  */
 import { lower } from '../../compiler/lower';
 import type {
@@ -14,13 +14,11 @@ import type {
   WireTextFields,
   WireTextMatch,
 } from '../../core/declarations/declaration';
-import { callablePorts } from '../../core/ir/edges';
-import type { FieldMatch, MeshIr, RequestClass, RouteRule } from '../../core/ir/ir';
-import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
-import type { PortKey } from '../../core/mesh/ids';
-import type { MeshRequest } from '../../core/semantics/decision';
+import type { MeshIr } from '../../core/ir/ir';
 import { seeded } from './random';
 import type { Random } from './random';
+export { generateQuestions, generateRequests } from './mesh-generator-requests';
+export { generatePolicies } from './policy-generator';
 
 const segments = ['a', 'b', 'reviews', 'admin', 'v1', '{id}', '{name}', 'x.json', 'A', "o'k", 'a%20b', 'caf%C3%A9'];
 const methods = ['GET', 'POST', 'DELETE', 'HEAD', '*'];
@@ -28,6 +26,30 @@ const texts = ['jason', 'jas', 'x', 'true', '1'];
 const headerNames = ['end-user', 'x-role', 'x-tenant'];
 const namespaces = ['one', 'two'];
 const hosts = ['shop.acme.example', '*.books.acme.example', 'beta.books.acme.example', 'idle.acme.example'];
+
+/** Where a service of the universe runs, and as what: policies may speak of less. */
+export interface Place {
+  readonly name: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly versions: readonly string[];
+  readonly ports: readonly string[];
+}
+export function placeOf(index: number): Place {
+  return {
+    name: `s${index}`,
+    namespace: index % 2 === 0 ? 'one' : 'two',
+    serviceAccount: `sa-s${index}`,
+    versions: [['v1', 'v2'], ['v1'], []][index % 3] ?? [],
+    ports: ['web', 'admin'],
+  };
+}
+/** Workloads of the universe that are not services. */
+export const callers = [{ name: 'job', namespace: 'two', serviceAccount: 'job' }] as const;
+export const gateway = {
+  ...{ name: 'edge', namespace: 'one', serviceAccount: 'edge', listeners: ['web'], certificate: 'one/edge-tls' },
+  hosts: ['shop.acme.example', '*.books.acme.example', 'idle.acme.example'],
+} as const;
 
 interface Port {
   readonly service: string;
@@ -52,7 +74,7 @@ export function generateDeclarations(seed: number, size: number): Evaluated {
   const add = (id: string, value: DeclarationValue): void => void declarations.push({ id, team: id.slice(0, id.indexOf('/')), value });
   add('mesh/mesh', {
     kind: 'mesh',
-    trustDomain: 'acme.example',
+    trustDomain: 'mesh.test',
     environments: ['prod'],
     teams: { t: { namespaces } },
     tags: { tier: ['gold', 'silver'] },
@@ -67,25 +89,28 @@ export function generateDeclarations(seed: number, size: number): Evaluated {
     listeners: {
       web: {
         port: 8443,
-        hosts: { 'shop.acme.example': 't', '*.books.acme.example': 't', 'idle.acme.example': 't' },
-        certificate: 'one/edge-tls',
+        hosts: Object.fromEntries(gateway.hosts.map((host) => [host, 't'])),
+        certificate: gateway.certificate,
       },
     },
   });
-  add('t/job', { kind: 'workload', namespace: { ref: 't/two' }, name: 'job', serviceAccount: 'job' });
+  for (const { name, namespace, serviceAccount } of callers)
+    add(`t/${name}`, { kind: 'workload', namespace: { ref: `t/${namespace}` }, name, serviceAccount });
   const ports: Port[] = [];
   for (let index = 0; index < size; index++) ports.push(...addService(random, add, index));
-  const callers: CallerRef[] = ['t/edge', 't/job', ...new Set(ports.map((port) => port.service))].map((ref) => ({
-    kind: 'ref',
-    to: { ref },
-  }));
+  const everyone: CallerRef[] = ['t/edge', ...callers.map(({ name }) => `t/${name}`), ...new Set(ports.map((port) => port.service))].map(
+    (ref) => ({
+      kind: 'ref',
+      to: { ref },
+    }),
+  );
   let rules = 0;
   for (const port of ports) {
-    for (let count = random.below(4); count > 0; count--) add(`t/rule${rules++}`, accessRule(random, port, callers));
+    for (let count = random.below(4); count > 0; count--) add(`t/rule${rules++}`, accessRule(random, port, everyone));
     if (random.chance(60))
       add(`t/route${rules++}`, { kind: 'route', on: { ref: port.service, port: port.port }, ...routeRules(random, port, ports) });
   }
-  for (const caller of random.some(callers.slice(1), 1, 4)) {
+  for (const caller of random.some(everyone.slice(1), 1, 4)) {
     if (caller.kind === 'ref')
       add(`t/need${rules++}`, {
         kind: 'need',
@@ -101,14 +126,15 @@ export function generateDeclarations(seed: number, size: number): Evaluated {
 
 function addService(random: Random, add: (id: string, value: DeclarationValue) => void, index: number): readonly Port[] {
   const id = `t/s${index}`;
-  const versions = random.chance(50) ? random.some(['v1', 'v2', 'v3'], 1, 3) : [];
-  const names = random.chance(25) ? ['web', 'admin'] : ['web'];
+  const place = placeOf(index);
+  const versions = place.versions.length > 0 && random.chance(70) ? random.some(place.versions, 1, place.versions.length) : [];
+  const names = random.chance(30) ? place.ports : place.ports.slice(0, 1);
   const ports = names.map((port, place) => ({ service: id, port, number: 9080 + place, versions, plain: random.chance(70) }));
   add(id, {
     kind: 'service',
-    namespace: { ref: `t/${random.pick(namespaces)}` },
-    name: `s${index}`,
-    serviceAccount: `sa-s${index}`,
+    namespace: { ref: `t/${place.namespace}` },
+    name: place.name,
+    serviceAccount: place.serviceAccount,
     versions,
     ...(random.chance(40) ? { tags: { tier: 'gold' } } : {}),
     ports: Object.fromEntries(
@@ -255,144 +281,3 @@ function addHosts(random: Random, add: (id: string, value: DeclarationValue) => 
     add(`t/host${index}`, { kind: 'route', on: { ref: 't/edge', listener: 'web', host }, ...routeRules(random, anchor, open) });
   }
 }
-
-/** `n` requests at a mesh: about half are aimed at a rule, the rest miss by a method, a segment, a spelling, a header, a host or a caller. */
-export function generateRequests(ir: MeshIr, seed: number, n: number): MeshRequest[] {
-  const random = seeded(seed ^ 0x5eed);
-  return Array.from({ length: n }, () =>
-    ir.hostRoutes.length > 0 && random.chance(20) ? fromOutside(ir, random) : fromWorkload(ir, random),
-  );
-}
-
-function fromWorkload(ir: MeshIr, random: Random): MeshRequest {
-  const callers = ir.workloads.filter((workload) => workload.kind !== 'gateway');
-  const caller = random.pick(callers);
-  const callable = callablePorts(ir, caller.key);
-  const all = ir.services.flatMap((service) => service.ports.map((port) => port.key));
-  const to = callable.length > 0 && random.chance(80) ? random.pick(callable) : random.pick(all);
-  const rules = ir.routes.find((table) => table.port === to)?.rules ?? [];
-  const request = aimed(ir, random, [to, ...targets(rules)], rules);
-  const host = random.chance(25) ? random.pick(spellings(ir, to, namespaceOf(caller.key))) : undefined;
-  return {
-    from: { kind: 'workload', workload: caller.key },
-    to,
-    ...request,
-    headers: { ...request.headers, ...(host === undefined ? {} : { host }) },
-  };
-}
-
-/** Host values that name the port, in all their spellings. */
-function spellings(ir: MeshIr, to: PortKey, callerNamespace: string): readonly string[] {
-  const service = ir.services.find((known) => known.key === serviceOfPort(to));
-  const port = service?.ports.find((known) => known.key === to);
-  if (!service || !port) throw new Error(`no port ${to}`);
-  const [name, namespace] = [nameOf(service.key), namespaceOf(service.key)];
-  const names = [
-    `${name}.${namespace}`,
-    `${name}.${namespace}.svc.cluster.local`,
-    `${name.toUpperCase()}.${namespace}`,
-    ...(namespace === callerNamespace ? [name] : []),
-  ];
-  return [...names.map((host) => `${host}:${port.number}`), ...(service.ports.length === 1 ? names : [])];
-}
-
-function fromOutside(ir: MeshIr, random: Random): MeshRequest {
-  const table = random.pick(ir.hostRoutes);
-  const host = table.host.replace('*', random.pick(['x', 'x.y']));
-  const request = aimed(ir, random, targets(table.rules), table.rules);
-  const header = random.chance(20)
-    ? random.pick([
-        `${host}:8443`,
-        `${host}:x`,
-        `${host}:`,
-        `nobody.example:.${host}`,
-        host.toUpperCase(),
-        'shop.acme.example',
-        'beta.books.acme.example',
-        'nobody.example',
-      ])
-    : undefined;
-  return {
-    from: { kind: 'outside', gateway: table.gateway, listener: table.listener, host },
-    to: null,
-    ...request,
-    headers: { ...request.headers, ...(header === undefined ? {} : { host: header }) },
-  };
-}
-
-const targets = (rules: readonly RouteRule[]): readonly PortKey[] =>
-  rules.flatMap((rule) => (rule.action.kind === 'forward' ? rule.action.to.map((target) => target.port) : []));
-
-interface Aimed {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: { readonly [name: string]: string };
-}
-function aimed(ir: MeshIr, random: Random, ports: readonly PortKey[], rules: readonly RouteRule[]): Aimed {
-  const allows = ir.access.filter((rule) => ports.includes(rule.port) && rule.action === 'allow');
-  const matches = rules.flatMap((rule) => (rule.match ? [rule.match] : []));
-  const classes = [
-    ...allows.flatMap((rule) => (rule.requests === 'any' ? [] : rule.requests)),
-    ...matches.flatMap((match) => match.requests),
-  ];
-  const cls = classes.length > 0 && random.chance(85) ? random.pick(classes) : undefined;
-  const headers: { [name: string]: string } = {};
-  for (const field of [...allows.flatMap((rule) => rule.headers), ...matches.flatMap((match) => match.headers)])
-    if (random.chance(60)) headers[field.name] = valueFor(random, field);
-  const cookies = matches
-    .flatMap((match) => match.cookies)
-    .filter(() => random.chance(60))
-    .map((field) => `${field.name}=${valueFor(random, field)}`);
-  if (cookies.length > 0) headers['cookie'] = cookies.join('; ');
-  const query = matches
-    .flatMap((match) => match.query)
-    .filter(() => random.chance(60))
-    .map((field) => `${field.name}=${valueFor(random, field)}`);
-  const path = nearMiss(random, cls ? examplePath(random, cls) : random.pick(['/', '/a', '/reviews/7', '/nothing']));
-  const suffix = query.length > 0 ? `?${query.join('&')}` : random.pick(['', '', '', '?x=1', '?', '?a=//../;']);
-  const method = cls && cls.method !== '*' && random.chance(90) ? cls.method : random.pick(['GET', 'POST', 'DELETE', 'HEAD', 'PUT']);
-  return { method, path: `${path}${suffix}`, headers };
-}
-
-function examplePath(random: Random, cls: RequestClass): string {
-  if (cls.path.length === 0) return '/';
-  return cls.path
-    .map(
-      (segment) =>
-        `/${segment.kind === 'literal' ? segment.text : segment.kind === 'one' ? random.pick(['7', 'x-y', 'a.b', 'admin']) : random.pick(['r', 'r/s', 'r/s/t.css'])}`,
-    )
-    .join('');
-}
-
-function valueFor(random: Random, { match }: FieldMatch): string {
-  if (random.chance(25)) return random.pick([...texts, 'jasons', 'JASON', 'abc', '12a']);
-  if (match.kind === 'exact') return match.value;
-  if (match.kind === 'prefix') return `${match.value}${random.pick(['', 'son', '1'])}`;
-  return random.pick(['jason', '42', 'true', 'abc', 'x']);
-}
-
-const spoilt: readonly ((path: string) => string)[] = [
-  (path) => `${path}/`,
-  (path) => `${path}/more`,
-  (path) => `/${path}`,
-  (path) => path.slice(0, -1) || '/',
-  (path) => `${path};a=b`,
-  (path) => `${path}/..`,
-  (path) => `/x/..${path}`,
-  (path) => `/.${path}`,
-  (path) => path.replace(/[a-z]/, (letter) => letter.toUpperCase()),
-  (path) => path.replace(/[a-z]/, (letter) => `%${letter.charCodeAt(0).toString(16)}`),
-  (path) => path.replace(/\/([^/]*)$/, '%2F$1'),
-  (path) => `${path}%2e`,
-  (path) => `${path}%00`,
-  (path) => `${path}%252e`,
-  (path) => `${path}\\x`,
-  (path) => `${path}%20`,
-  (path) => `${path}%C3%A9`,
-  (path) => `${path}%c0%af`,
-  (path) => `${path}.json`,
-];
-function nearMiss(random: Random, path: string): string {
-  return random.chance(30) ? random.pick(spoilt)(path) : path;
-}
-export { generatePolicies } from './policy-generator';

@@ -10,10 +10,19 @@ export interface RawAnswer {
   readonly body: string;
 }
 
+export interface RawRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly host: string;
+  /** As lines: a name may come again. Bytes as latin1. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body?: string;
+}
+
 /** Sends one HTTP/1.1 request with its path untouched and reads the answer to the end. */
 export function sendRaw(
   to: Address,
-  request: { readonly method: string; readonly path: string; readonly host: string; readonly headers: { readonly [name: string]: string } },
+  request: Omit<RawRequest, 'headers'> & { readonly headers: { readonly [name: string]: string } | RawRequest['headers'] },
   options: { readonly sni?: string; readonly timeoutMs?: number } = {},
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
@@ -33,17 +42,20 @@ export function sendRaw(
       if (answer) resolve(answer);
       else reject(new Error(`not an HTTP answer to ${request.method} ${request.path}`));
     });
-    const headers = Object.entries(request.headers).filter(([name]) => name !== 'host');
+    const headers = (isLines(request.headers) ? request.headers : Object.entries(request.headers)).filter(([name]) => name !== 'host');
     const lines = [
       `${request.method} ${request.path} HTTP/1.1`,
       `host: ${request.host}`,
       ...headers.map(([name, value]) => `${name}: ${value}`),
+      ...(request.body === undefined ? [] : [`content-length: ${request.body.length}`]),
       'connection: close',
       '',
     ];
-    socket.write(Buffer.from(`${lines.join('\r\n')}\r\n`, 'latin1'));
+    socket.write(Buffer.from(`${lines.join('\r\n')}\r\n${request.body ?? ''}`, 'latin1'));
   });
 }
+
+const isLines = (headers: unknown): headers is RawRequest['headers'] => Array.isArray(headers);
 
 function parse(text: string): RawAnswer | null {
   const end = text.indexOf('\r\n\r\n');

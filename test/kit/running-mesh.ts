@@ -1,6 +1,7 @@
 /** A mesh that runs: a CA, a control plane, and for each instance an application, an agent and a real Envoy. All on loopback, all ended by `stop`. */
 import * as fs from 'node:fs/promises';
 import * as http from 'node:http';
+import type * as net from 'node:net';
 import * as path from 'node:path';
 import type { MeshObject, Release, SignedRelease } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
@@ -35,6 +36,10 @@ export interface MeshOptions {
   readonly svidLifetimeMs?: number;
   readonly certificates?: CaConfig['certificates'];
   readonly log?: Log;
+  /** What listens as the application of an instance's port; default: one that answers who it is. */
+  readonly application?: (spec: WorkloadSpec, port: string) => net.Server;
+  /** What agents have beside, or in place of, what the mesh gives them. */
+  readonly agent?: Partial<AgentConfig>;
   /** Gives the control plane's configuration instead of starting it: for tests that run it as a process. */
   readonly external?: boolean;
   /** Where CA and control plane listen; default loopback. */
@@ -79,7 +84,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
   const folder = await temporaryFolder('mesh');
   const file = (name: string): string => path.join(folder, name);
   const envoy = await obtainEnvoy();
-  const applications = new Map<string, http.Server>();
+  const applications = new Map<string, net.Server>();
   const instances: Instance[] = [];
   for (const spec of workloads) {
     const ports = await freePorts(2 * spec.ports.length + (spec.listeners?.length ?? 1));
@@ -88,8 +93,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
     for (const [index, name] of spec.ports.entries()) {
       app[name] = { host: '127.0.0.1', port: ports[2 * index] ?? 0 };
       inbound[name] = { host: '127.0.0.1', port: ports[2 * index + 1] ?? 0 };
-      const server = http.createServer((request, response) => response.end(`${spec.id} ${request.url}`));
-      server.keepAliveTimeout = 60_000;
+      const server = options.application?.(spec, name) ?? saysWho(spec);
       await new Promise<void>((resolve) => server.listen(app[name]?.port, '127.0.0.1', resolve));
       applications.set(`${spec.id}/${name}`, server);
     }
@@ -231,6 +235,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
         envoy,
         concurrency: 1,
         drainMs: 200,
+        ...options.agent,
       };
     },
     async startAgent(id) {
@@ -255,7 +260,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
       await controlPlane?.close();
       await ca.close();
       for (const server of applications.values()) {
-        server.closeAllConnections();
+        if (server instanceof http.Server) server.closeAllConnections();
         server.close();
       }
       await fs.rm(folder, { recursive: true, force: true });
@@ -263,6 +268,12 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
   };
   if (!options.external) await mesh.startControlPlane();
   return mesh;
+}
+
+function saysWho(spec: WorkloadSpec): net.Server {
+  const server = http.createServer((request, response) => response.end(`${spec.id} ${request.url}`));
+  server.keepAliveTimeout = 60_000;
+  return server;
 }
 
 /** One HTTP request; rejects when there is no answer within 5 s. */

@@ -12,7 +12,6 @@ import { isList, isRecord } from '../../runtime-proxy/bind/addresses';
 import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../../runtime-proxy/bind/bind';
 import { loadAssignment } from '../../runtime-proxy/bind/endpoints';
 import type { Address, Instance, Inventory } from '../../runtime-proxy/inventory';
-import type { Snapshot } from './ads-server';
 import { certificateSecret, type TestAuthority, trustSecret } from './certificates';
 
 export interface EnvoySide {
@@ -179,61 +178,3 @@ async function gatewayCertificates(ir: MeshIr, instance: Instance, authority: Te
   const named = new Map((gateway?.listeners ?? []).map((listener) => [listener.certificate, listener.hosts.map(({ host }) => host)]));
   return Promise.all([...named].map(async ([name, hosts]) => certificateSecret(`certificate/${name}`, await authority.serving(hosts))));
 }
-
-/** A side as ADS serves it: secrets over the same stream. */
-export function snapshotOf(side: EnvoySide): Snapshot {
-  const walk = (value: Json): Json => {
-    if (isList(value)) return value.map(walk);
-    if (!isRecord(value)) return value;
-    return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => [
-        key,
-        key === 'sdsConfig' ? { ads: {}, resourceApiVersion: 'V3', initialFetchTimeout: '0s' } : walk(inner),
-      ]),
-    );
-  };
-  const byName = (resources: readonly BoundResource[]): ReadonlyMap<string, JsonObject> =>
-    new Map(
-      resources.map((resource) => {
-        const json = walk(resource.json);
-        if (!isRecord(json)) throw new Error('internal: a resource is an object');
-        return [resource.name, json];
-      }),
-    );
-  return {
-    listeners: byName(side.proxy.listeners),
-    routes: byName(side.proxy.routes),
-    clusters: byName(side.proxy.clusters),
-    endpoints: side.assignments,
-    secrets: new Map(side.secrets.map((secret) => [String(secret['name']), secret])),
-  };
-}
-
-/** An Envoy that gets everything from an ADS server on loopback. */
-export const adsBootstrap = (nodeId: string, adminPort: number, adsPort: number): JsonObject => ({
-  node: { id: nodeId, cluster: 'test' },
-  admin: { address: { socketAddress: { address: '127.0.0.1', portValue: adminPort } } },
-  dynamicResources: {
-    adsConfig: { apiType: 'DELTA_GRPC', transportApiVersion: 'V3', grpcServices: [{ envoyGrpc: { clusterName: 'control-plane' } }] },
-    ldsConfig: { ads: {}, resourceApiVersion: 'V3' },
-    cdsConfig: { ads: {}, resourceApiVersion: 'V3' },
-  },
-  staticResources: {
-    clusters: [
-      {
-        name: 'control-plane',
-        type: 'STATIC',
-        loadAssignment: {
-          clusterName: 'control-plane',
-          endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: adsPort } } } }] }],
-        },
-        typedExtensionProtocolOptions: {
-          'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-            '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-            explicitHttpConfig: { http2ProtocolOptions: {} },
-          },
-        },
-      },
-    ],
-  },
-});

@@ -1,0 +1,64 @@
+/** A question to the definition, put to the proxies instead: sent where its application, or its client outside, would send it. */
+import type { MeshIr } from '../../core/ir/ir';
+import { nameOf, nameOfPort, namespaceOf, type PortKey, serviceOfPort } from '../../core/mesh/ids';
+import type { Question } from '../kit/mesh-generator-requests';
+import { type RawAnswer, type RawRequest, sendRaw } from '../kit/raw-http';
+import { sendHttp2 } from '../kit/send-http2';
+import type { Arrival } from '../kit/echo-application';
+import type { World } from './world';
+
+/** What was seen of a question from outside the proxies. */
+export interface Observed {
+  /** A sentence where there was no answer. */
+  readonly answer: RawAnswer | string;
+  readonly arrivals: readonly Arrival[];
+}
+
+let questions = 0;
+
+export async function ask(world: World, ir: MeshIr, question: Question): Promise<Observed> {
+  const name = `q${(questions += 1)}`;
+  const { request, wire } = question;
+  const { from } = request;
+  const instance = world.instanceOf(from.kind === 'outside' ? from.gateway : from.workload);
+  const address = from.kind === 'outside' ? instance.listeners?.[from.listener] : instance.outbound;
+  if (!address) throw new Error(`${instance.id} cannot be reached for this question`);
+  const raw: RawRequest = {
+    method: request.method,
+    path: request.path,
+    host: hostOf(ir, question),
+    headers: [...linesOf(question), ['x-case', name]],
+    ...(wire.body === null ? {} : { body: wire.body }),
+  };
+  const options = from.kind === 'outside' ? { sni: from.host.replace(/:\d*$/, '') } : {};
+  const send = wire.http === '2' ? sendHttp2 : sendRaw;
+  const answer = await send(address, raw, options).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+  const arrivals = world.arrivals(name);
+  world.forget(name);
+  return { answer, arrivals };
+}
+
+/** The Host header that goes out. */
+export function hostOf(ir: MeshIr, { request: { from, to, headers } }: Question): string {
+  const given = headers['host'];
+  if (given !== undefined) return given;
+  if (from.kind === 'outside') return from.host;
+  if (to === null) throw new Error('a request from a workload addresses a port');
+  const key = serviceOfPort(to);
+  return `${nameOf(key)}.${namespaceOf(key)}:${numberOf(ir, to)}`;
+}
+function numberOf(ir: MeshIr, port: PortKey): number {
+  const found = ir.services.flatMap((service) => service.ports).find(({ key }) => key === port);
+  if (!found) throw new Error(`no port ${nameOfPort(port)} of ${serviceOfPort(port)}`);
+  return found.number;
+}
+
+/** Header lines: a value with a comma is sent as several lines where the question says so, and cookies as crumbs (RFC 9113 section 8.2.3). */
+export function linesOf({ request, wire }: Question): RawRequest['headers'] {
+  return Object.entries(request.headers)
+    .filter(([name]) => name !== 'host')
+    .flatMap(([name, value]): (readonly [string, string])[] => {
+      if (name === 'cookie' && wire.http === '2') return value.split('; ').map((crumb) => [name, crumb]);
+      return wire.repeated.includes(name) ? value.split(',').map((one) => [name, one]) : [[name, value]];
+    });
+}

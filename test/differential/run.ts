@@ -1,0 +1,94 @@
+/** A run: meshes from seeds, questions to each, what differs made small. */
+import type { EmittedEnvoy } from '../../compiler/emit/envoy';
+import type { MeshIr } from '../../core/ir/ir';
+import { decide } from '../../core/semantics/decide';
+import { generateDeclarations, generateQuestions } from '../kit/mesh-generator';
+import type { Question } from '../kit/mesh-generator-requests';
+import { ask } from './ask';
+import { expectedOf, type Case } from './cases';
+import { difference } from './difference';
+import { shrink, type Candidate } from './shrink';
+import { size, type World } from './world';
+
+export interface RunOptions {
+  readonly firstSeed: number;
+  readonly meshes: number;
+  readonly requestsEach: number;
+  /** How many differences are made small; the rest are told as they are. */
+  readonly shrinkAtMost: number;
+  /** A fault to plant in what was emitted. */
+  readonly plant?: (emitted: EmittedEnvoy) => EmittedEnvoy;
+  /** Stops after the first mesh with a difference. */
+  readonly untilFound?: boolean;
+}
+export interface Run {
+  readonly meshes: number;
+  readonly requests: number;
+  /** Each difference with its seed, in a line. */
+  readonly found: readonly string[];
+  readonly cases: readonly Case[];
+  /** How requests were answered: `inbound allow`, `canonical deny 400`. */
+  readonly outcomes: ReadonlyMap<string, number>;
+}
+
+const atOnce = 10;
+/** Askings that making one difference small may take. */
+const shrinkAskings = 120;
+
+export async function run(world: World, options: RunOptions): Promise<Run> {
+  const found: string[] = [];
+  const cases: Case[] = [];
+  const outcomes = new Map<string, number>();
+  let [meshes, requests] = [0, 0];
+  for (let seed = options.firstSeed; seed < options.firstSeed + options.meshes; seed += 1) {
+    meshes += 1;
+    const { declarations } = generateDeclarations(seed, size);
+    let ir: MeshIr;
+    try {
+      ir = await world.put(declarations, options.plant);
+    } catch (error) {
+      found.push(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`);
+      continue;
+    }
+    const differing: { readonly question: Question; readonly says: string }[] = [];
+    const questions = generateQuestions(ir, seed, options.requestsEach);
+    for (let at = 0; at < questions.length; at += atOnce)
+      await Promise.all(
+        questions.slice(at, at + atOnce).map(async (question) => {
+          requests += 1;
+          const decision = decide(ir, question.request);
+          const kind = `${decision.stage} ${decision.outcome}${decision.status === null ? '' : ` ${decision.status}`}`;
+          outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
+          const says = difference(world, ir, question, decision, await ask(world, ir, question));
+          if (says !== null) differing.push({ question, says });
+        }),
+      );
+    for (const { question, says } of differing) {
+      found.push(`seed ${seed}: ${JSON.stringify(question)}: ${says}`);
+      if (cases.length < options.shrinkAtMost) cases.push(await smallest(world, { declarations, question }, options, `seed ${seed}`));
+    }
+    if (options.untilFound && differing.length > 0) break;
+  }
+  return { meshes, requests, found, cases, outcomes };
+}
+
+/** What is different for a candidate, null when nothing is: puts it in force and asks. */
+export async function differs(world: World, { declarations, question }: Candidate, plant: RunOptions['plant']): Promise<string | null> {
+  const ir = await world.put(declarations, plant);
+  return difference(world, ir, question, decide(ir, question.request), await ask(world, ir, question));
+}
+
+async function smallest(world: World, start: Candidate, { plant }: RunOptions, about: string): Promise<Case> {
+  let got = '';
+  const { declarations, question } = await shrink(
+    start,
+    async (candidate) => {
+      const says = await differs(world, candidate, plant).catch(() => null); // what cannot be rolled out is another difference
+      if (says !== null) got = says;
+      return says !== null;
+    },
+    shrinkAskings,
+  );
+  const ir = await world.put(declarations, plant);
+  return { about, declarations, question, expected: expectedOf(decide(ir, question.request)), got };
+}

@@ -1,0 +1,120 @@
+/**
+ * Real parts around generated policies: a CA, the control plane, and for each place of the universe an agent with its Envoy. They start once; each mesh is a
+ * signed Release that the control plane rolls out over ADS, and counts when every proxy has it active.
+ */
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { emitEnvoy, type EmittedEnvoy } from '../../compiler/emit/envoy';
+import { lower } from '../../compiler/lower';
+import type { Declaration } from '../../core/declarations/declaration';
+import type { MeshIr } from '../../core/ir/ir';
+import { portKey, principalOf, workloadKey, type PortKey } from '../../core/mesh/ids';
+import { temporaryFolder } from '../../platform/files';
+import { obtainEnvoy } from '../../platform/tools/envoy';
+import type { Instance } from '../../runtime-proxy/inventory';
+import { type Arrival, echoApplication } from '../kit/echo-application';
+import { callers, gateway, placeOf } from '../kit/mesh-generator';
+import { runMesh, type RunningMesh, trustDomain, type WorkloadSpec } from '../kit/running-mesh';
+
+/** Services of the universe that run. */
+export const size = 3;
+
+/** Every instance that runs: each version of a service, the callers, the gateway. One instance is one Envoy, for a proxy is one identity. */
+const specs: readonly WorkloadSpec[] = [
+  ...Array.from({ length: size }, (_, index) => placeOf(index)).flatMap(({ name, namespace, serviceAccount, versions, ports }) =>
+    (versions.length === 0 ? [null] : versions).map((version): WorkloadSpec => ({
+      id: version === null ? name : `${name}-${version}`,
+      ...identity(namespace, name, serviceAccount),
+      ports,
+      ...(version === null ? {} : { version }),
+    })),
+  ),
+  ...callers.map(({ name, namespace, serviceAccount }) => ({ id: name, ...identity(namespace, name, serviceAccount), ports: [] })),
+  { id: gateway.name, ...identity(gateway.namespace, gateway.name, gateway.serviceAccount), ports: [], listeners: gateway.listeners },
+];
+function identity(namespace: string, name: string, account: string): Pick<WorkloadSpec, 'workload' | 'principal'> {
+  return { workload: workloadKey(namespace, name), principal: principalOf(trustDomain, namespace, account) };
+}
+
+export interface World {
+  /** Puts declarations in force everywhere. Throws with a sentence when they cannot be lowered, emitted or rolled out. */
+  put(declarations: readonly Declaration[], change?: (emitted: EmittedEnvoy) => EmittedEnvoy): Promise<MeshIr>;
+  instanceOf(workload: string): Instance;
+  /** Which service port and version an instance's port stands for. */
+  standsFor(arrival: Arrival): { readonly port: PortKey; readonly version: string | null };
+  /** What came to applications under the name of a question. */
+  arrivals(question: string): readonly Arrival[];
+  forget(question: string): void;
+  close(): Promise<void>;
+}
+
+export async function startWorld(): Promise<World> {
+  const folder = await temporaryFolder('world');
+  const arrived = new Map<string, Arrival[]>();
+  const note = (arrival: Arrival): void => {
+    const list = arrived.get(arrival.question);
+    if (list) list.push(arrival);
+    else arrived.set(arrival.question, [arrival]);
+  };
+  const mesh = await runMesh(specs, {
+    application: ({ id }, port) => echoApplication({ instance: id, port }, note),
+    certificates: {
+      [gateway.certificate]: {
+        hosts: [...gateway.hosts],
+        principals: [principalOf(trustDomain, gateway.namespace, gateway.serviceAccount)],
+      },
+    },
+    // nobody reads ten thousand lines of access logs, and no connection outlives its listener here
+    agent: { envoy: await quietEnvoy(folder), listenerDrainSeconds: 0 },
+  });
+  await Promise.all(specs.map(({ id }) => mesh.startAgent(id)));
+  const places = new Map(specs.map((spec) => [spec.id, spec]));
+  return {
+    put: (declarations, change = (emitted) => emitted) => put(mesh, declarations, change),
+    instanceOf(workload) {
+      const found = mesh.inventory.instances.find((instance) => instance.workload === workload);
+      if (!found) throw new Error(`nothing of ${workload} runs`);
+      return found;
+    },
+    standsFor({ instance, port }) {
+      const place = places.get(instance);
+      const workload = mesh.inventory.instances.find(({ id }) => id === instance)?.workload;
+      if (!place || !workload) throw new Error(`no instance ${instance}`);
+      return { port: portKey(workload, port), version: place.version ?? null };
+    },
+    arrivals: (question) => arrived.get(question) ?? [],
+    forget: (question) => void arrived.delete(question),
+    async close() {
+      await mesh.stop();
+      await fs.rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function put(
+  mesh: RunningMesh,
+  declarations: readonly Declaration[],
+  change: (emitted: EmittedEnvoy) => EmittedEnvoy,
+): Promise<MeshIr> {
+  const lowered = lower({ declarations, origins: {}, fuel: 0 }, 'prod');
+  if (!lowered.value) throw new Error(`not lowered: ${lowered.diagnostics.map((one) => `${one.code} ${one.message}`).join('; ')}`);
+  const emitted = emitEnvoy(lowered.value);
+  if (!emitted.value) throw new Error(`not emitted: ${emitted.diagnostics.map((one) => `${one.code} ${one.message}`).join('; ')}`);
+  const { services, proxies } = change(emitted.value);
+  const { status, json, signed } = await mesh.release([...services, ...proxies]);
+  if (status !== 202) throw new Error(`the control plane refused the release: ${JSON.stringify(json)}`);
+  const reached = await mesh
+    .until('the release has converged', (now) => now.release === signed.digest && ['converged', 'aborted'].includes(now.state), 30_000)
+    .catch(async (error: unknown) => {
+      await mesh.admin('POST', '/v1/rollout/abort', { reason: 'it takes too long' });
+      throw error;
+    });
+  if (reached.state === 'aborted') throw new Error(`the roll-out was aborted: ${reached.message}`);
+  return lowered.value;
+}
+
+async function quietEnvoy(folder: string): Promise<string> {
+  const script = path.join(folder, 'envoy');
+  await fs.writeFile(script, `#!/bin/sh\nexec '${await obtainEnvoy()}' "$@" >/dev/null\n`, { mode: 0o700 });
+  return script;
+}

@@ -1,0 +1,176 @@
+/** Requests at a generated mesh: about half aim at a rule, the rest miss it narrowly or bring odd bytes; each with the way it goes over the wire. */
+import { callablePorts } from '../../core/ir/edges';
+import type { FieldMatch, MeshIr, RequestClass, RouteRule } from '../../core/ir/ir';
+import type { PortKey } from '../../core/mesh/ids';
+import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
+import type { MeshRequest } from '../../core/semantics/decision';
+import type { Random } from './random';
+import { seeded } from './random';
+
+/** A request and how its bytes go over the wire, which no decision may depend on. */
+export interface Question {
+  readonly request: MeshRequest;
+  readonly wire: Wire;
+}
+export interface Wire {
+  readonly http: '1.1' | '2';
+  /** Names of headers whose value is sent as several lines, one for each part between commas. */
+  readonly repeated: readonly string[];
+  /** Bytes as latin1; null: no body. */
+  readonly body: string | null;
+}
+export const plainWire: Wire = { http: '1.1', repeated: [], body: null };
+
+const texts = ['jason', 'jas', 'x', 'true', '1'];
+
+/** `n` requests at a mesh: about half are aimed at a rule, the rest miss by a method, a segment, a spelling, a header, a host or a caller. */
+export function generateRequests(ir: MeshIr, seed: number, n: number): MeshRequest[] {
+  const random = seeded(seed ^ 0x5eed);
+  return Array.from({ length: n }, () =>
+    ir.hostRoutes.length > 0 && random.chance(20) ? fromOutside(ir, random) : fromWorkload(ir, random),
+  );
+}
+
+/** The same requests with the ways that they go over the wire, of a choice of its own. */
+export function generateQuestions(ir: MeshIr, seed: number, n: number): Question[] {
+  const random = seeded(seed ^ 0x317e);
+  return generateRequests(ir, seed, n).map((request) => {
+    // what does not begin with `/` is no path to HTTP/2 (RFC 9113 section 8.3.1): such a stream is reset before anybody reads it
+    const http = random.chance(20) && request.path.startsWith('/') ? '2' : '1.1';
+    const body = ['POST', 'PUT', 'DELETE'].includes(request.method) && random.chance(50) ? random.pick(bodies) : null;
+    return { request, wire: { http, repeated: [], body } };
+  });
+}
+const bodies = ['', 'x', '{"a":[1,2]}', '\u0000\u0001\u00ff', 'GET / HTTP/1.1\r\n\r\n', 'y'.repeat(70_000)];
+
+function fromWorkload(ir: MeshIr, random: Random): MeshRequest {
+  const callers = ir.workloads.filter((workload) => workload.kind !== 'gateway');
+  const caller = random.pick(callers);
+  const callable = callablePorts(ir, caller.key);
+  const all = ir.services.flatMap((service) => service.ports.map((port) => port.key));
+  const to = callable.length > 0 && random.chance(80) ? random.pick(callable) : random.pick(all);
+  const rules = ir.routes.find((table) => table.port === to)?.rules ?? [];
+  const request = aimed(ir, random, [to, ...targets(rules)], rules);
+  const host = random.chance(25) ? random.pick(spellings(ir, to, namespaceOf(caller.key))) : undefined;
+  return {
+    from: { kind: 'workload', workload: caller.key },
+    to,
+    ...request,
+    headers: { ...request.headers, ...(host === undefined ? {} : { host }) },
+  };
+}
+
+/** Host values that name the port, in all their spellings. */
+function spellings(ir: MeshIr, to: PortKey, callerNamespace: string): readonly string[] {
+  const service = ir.services.find((known) => known.key === serviceOfPort(to));
+  const port = service?.ports.find((known) => known.key === to);
+  if (!service || !port) throw new Error(`no port ${to}`);
+  const [name, namespace] = [nameOf(service.key), namespaceOf(service.key)];
+  const names = [
+    `${name}.${namespace}`,
+    `${name}.${namespace}.svc.cluster.local`,
+    `${name.toUpperCase()}.${namespace}`,
+    ...(namespace === callerNamespace ? [name] : []),
+  ];
+  return [...names.map((host) => `${host}:${port.number}`), ...(service.ports.length === 1 ? names : [])];
+}
+
+function fromOutside(ir: MeshIr, random: Random): MeshRequest {
+  const table = random.pick(ir.hostRoutes);
+  const host = table.host.replace('*', random.pick(['x', 'x.y']));
+  const request = aimed(ir, random, targets(table.rules), table.rules);
+  const header = random.chance(20)
+    ? random.pick([
+        `${host}:8443`,
+        `${host}:x`,
+        `${host}:`,
+        `nobody.example:.${host}`,
+        host.toUpperCase(),
+        'shop.acme.example',
+        'beta.books.acme.example',
+        'nobody.example',
+      ])
+    : undefined;
+  return {
+    from: { kind: 'outside', gateway: table.gateway, listener: table.listener, host },
+    to: null,
+    ...request,
+    headers: { ...request.headers, ...(header === undefined ? {} : { host: header }) },
+  };
+}
+
+const targets = (rules: readonly RouteRule[]): readonly PortKey[] =>
+  rules.flatMap((rule) => (rule.action.kind === 'forward' ? rule.action.to.map((target) => target.port) : []));
+
+interface Aimed {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: { readonly [name: string]: string };
+}
+function aimed(ir: MeshIr, random: Random, ports: readonly PortKey[], rules: readonly RouteRule[]): Aimed {
+  const allows = ir.access.filter((rule) => ports.includes(rule.port) && rule.action === 'allow');
+  const matches = rules.flatMap((rule) => (rule.match ? [rule.match] : []));
+  const classes = [
+    ...allows.flatMap((rule) => (rule.requests === 'any' ? [] : rule.requests)),
+    ...matches.flatMap((match) => match.requests),
+  ];
+  const cls = classes.length > 0 && random.chance(85) ? random.pick(classes) : undefined;
+  const headers: { [name: string]: string } = {};
+  for (const field of [...allows.flatMap((rule) => rule.headers), ...matches.flatMap((match) => match.headers)])
+    if (random.chance(60)) headers[field.name] = valueFor(random, field);
+  const cookies = matches
+    .flatMap((match) => match.cookies)
+    .filter(() => random.chance(60))
+    .map((field) => `${field.name}=${valueFor(random, field)}`);
+  if (cookies.length > 0) headers['cookie'] = cookies.join('; ');
+  const query = matches
+    .flatMap((match) => match.query)
+    .filter(() => random.chance(60))
+    .map((field) => `${field.name}=${valueFor(random, field)}`);
+  const path = nearMiss(random, cls ? examplePath(random, cls) : random.pick(['/', '/a', '/reviews/7', '/nothing']));
+  const suffix = query.length > 0 ? `?${query.join('&')}` : random.pick(['', '', '', '?x=1', '?', '?a=//../;']);
+  const method = cls && cls.method !== '*' && random.chance(90) ? cls.method : random.pick(['GET', 'POST', 'DELETE', 'HEAD', 'PUT']);
+  return { method, path: `${path}${suffix}`, headers };
+}
+
+function examplePath(random: Random, cls: RequestClass): string {
+  if (cls.path.length === 0) return '/';
+  return cls.path
+    .map(
+      (segment) =>
+        `/${segment.kind === 'literal' ? segment.text : segment.kind === 'one' ? random.pick(['7', 'x-y', 'a.b', 'admin']) : random.pick(['r', 'r/s', 'r/s/t.css'])}`,
+    )
+    .join('');
+}
+
+function valueFor(random: Random, { match }: FieldMatch): string {
+  if (random.chance(25)) return random.pick([...texts, 'jasons', 'JASON', 'abc', '12a']);
+  if (match.kind === 'exact') return match.value;
+  if (match.kind === 'prefix') return `${match.value}${random.pick(['', 'son', '1'])}`;
+  return random.pick(['jason', '42', 'true', 'abc', 'x']);
+}
+
+const spoilt: readonly ((path: string) => string)[] = [
+  (path) => `${path}/`,
+  (path) => `${path}/more`,
+  (path) => `/${path}`,
+  (path) => path.slice(0, -1) || '/',
+  (path) => `${path};a=b`,
+  (path) => `${path}/..`,
+  (path) => `/x/..${path}`,
+  (path) => `/.${path}`,
+  (path) => path.replace(/[a-z]/, (letter) => letter.toUpperCase()),
+  (path) => path.replace(/[a-z]/, (letter) => `%${letter.charCodeAt(0).toString(16)}`),
+  (path) => path.replace(/\/([^/]*)$/, '%2F$1'),
+  (path) => `${path}%2e`,
+  (path) => `${path}%00`,
+  (path) => `${path}%252e`,
+  (path) => `${path}\\x`,
+  (path) => `${path}%20`,
+  (path) => `${path}%C3%A9`,
+  (path) => `${path}%c0%af`,
+  (path) => `${path}.json`,
+];
+function nearMiss(random: Random, path: string): string {
+  return random.chance(30) ? random.pick(spoilt)(path) : path;
+}

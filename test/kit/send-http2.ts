@@ -1,0 +1,49 @@
+/** One request over HTTP/2: in the clear with prior knowledge, or over TLS. */
+import * as http2 from 'node:http2';
+import * as tls from 'node:tls';
+import type { Address } from '../../runtime-proxy/inventory';
+import type { RawAnswer, RawRequest } from './raw-http';
+
+export function sendHttp2(
+  to: Address,
+  request: RawRequest,
+  options: { readonly sni?: string; readonly timeoutMs?: number } = {},
+): Promise<RawAnswer> {
+  const { sni } = options;
+  return new Promise((resolve, reject) => {
+    const session =
+      sni === undefined
+        ? http2.connect(`http://${to.host}:${to.port}`)
+        : http2.connect(`https://${to.host}:${to.port}`, {
+            createConnection: () =>
+              tls.connect({ host: to.host, port: to.port, servername: sni, ALPNProtocols: ['h2'], rejectUnauthorized: false }),
+          });
+    const fail = (error: Error): void => {
+      session.destroy();
+      reject(error);
+    };
+    session.setTimeout(options.timeoutMs ?? 10_000, () => fail(new Error(`no answer to ${request.method} ${request.path}`)));
+    session.on('error', fail);
+    const headers: http2.OutgoingHttpHeaders = { ':method': request.method, ':path': request.path, ':authority': request.host };
+    for (const [name, value] of request.headers) {
+      const before = headers[name];
+      headers[name] = before === undefined ? value : [...(Array.isArray(before) ? before : [String(before)]), value];
+    }
+    const stream = session.request(headers, { endStream: request.body === undefined });
+    if (request.body !== undefined) stream.end(Buffer.from(request.body, 'latin1'));
+    let status = 0;
+    const answered: { [name: string]: string } = {};
+    const chunks: Buffer[] = [];
+    stream.on('response', (response) => {
+      status = Number(response[':status'] ?? 0);
+      for (const [name, value] of Object.entries(response)) if (!name.startsWith(':')) answered[name] = [value].flat().join(', ');
+    });
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('error', fail);
+    stream.on('end', () => {
+      session.destroy();
+      resolve({ status, headers: answered, body: Buffer.concat(chunks).toString('latin1') });
+    });
+    stream.resume();
+  });
+}
