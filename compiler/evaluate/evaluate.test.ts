@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { readDirectory, sourceTree, type SourceTree } from '../source';
 import { evaluate } from './evaluate';
 import { runPolicyTests } from './policy-tests';
-import { createSandbox } from './sandbox';
+import { createSandbox, frameBytes } from './sandbox';
 
 // A busy machine is no failure.
 jest.setTimeout(60_000);
@@ -31,6 +31,39 @@ test('the example mesh evaluates to the same bytes twice, in a warm sandbox and 
   expect(JSON.stringify(fresh.value)).toBe(JSON.stringify(first.value));
   expect(first.value?.declarations.length).toBeGreaterThan(10);
   for (const { id } of first.value?.declarations ?? []) expect(first.value?.origins[id]?.span.line).toBeGreaterThan(0);
+});
+
+test('a bundle of many top-level names starts, and leaves its policies the same depth', async () => {
+  const names = Array.from({ length: 40_000 }, (_, index) => `a${index}`);
+  const program = (vars: string): string => `
+  const doors = globalThis.__meshwrightDoors;
+  ${vars}
+  let depth = 0;
+  const descend = () => { depth++; descend(); };
+  try { descend(); } catch {}
+  doors.emit(String(depth));`;
+  const code = (vars: string): string => `(() => {\n${program(vars).trim()}\n})();`.replace(/^(?=var )/gm, '  ');
+  const depths: number[] = [];
+  for (const vars of ['', `\n  var ${names.join(', ')};`]) {
+    const ran = await sandbox.run({ code: code(vars), fuel: 8_000, memoryBytes: 64 << 20, wallMs: 60_000 });
+    if (ran.kind !== 'finished') throw new Error(JSON.stringify(ran));
+    expect(ran.finished.thrown).toBeNull();
+    depths.push(Number(ran.finished.json));
+  }
+  expect(depths[1]).toBeGreaterThanOrEqual(depths[0] ?? Number.NaN);
+  expect(frameBytes(code(''))).toBe(0);
+});
+
+test('what is written out may be long: the work that a mesh may take grows with its sources, and a loop is still too much', async () => {
+  const filler = Array.from({ length: 4_000 }, (_, index) => `// ${index} ${'x'.repeat(100)}\n`).join('');
+  const loop = (turns: number): string =>
+    `export const turns = ((): string => { let n = 0; while (n < ${turns}) n++; return String(n); })();\n`;
+  const refused = async (text: string): Promise<readonly string[]> =>
+    (await evaluate(treeOf({ 'books/a.policy.ts': text }), { sandbox })).diagnostics.map(({ code }) => code);
+  const turns = 8_400 * 5_000;
+  expect(await refused(loop(turns))).toContain('MW2001');
+  expect(await refused(filler + loop(turns))).not.toContain('MW2001');
+  expect(await refused(filler + loop(turns * 3))).toContain('MW2001');
 });
 
 test('the order of files and of modules does not matter', async () => {

@@ -10,7 +10,7 @@ import { createSandbox, defaultMemory, type Ran, type Sandbox } from './sandbox'
 import { verdictOf, type Limits } from './verdict';
 
 export interface EvaluateOptions {
-  /** Units of work: one is about 5000 loop turns, or 16,384 characters or elements that a built-in touches. */
+  /** Units of work: one is about 5000 loop turns, or 16,384 characters or elements that a built-in touches. Default: by the size of the sources. */
   readonly fuel?: number;
   readonly memoryBytes?: number;
   /** Milliseconds until the sandbox is ended from outside: far above what the fuel takes, for work that cannot be counted. */
@@ -25,10 +25,15 @@ export interface EvaluateOptions {
 
 const longestResult = 64 * 1024 * 1024;
 
-export const limitsOf = (options: EvaluateOptions): Limits => ({
-  fuel: options.fuel ?? 8_000,
-  memoryBytes: options.memoryBytes ?? defaultMemory,
-  wallMs: options.wallMs ?? 30_000,
+/** Declarations one after the other take about 1.5 units for each 1,024 characters: what is written out may be long, what loops may not. */
+const fuelOf = (tree: SourceTree): number => 8_000 + 3 * Math.floor(lengthOf(tree) / 1024);
+const lengthOf = (tree: SourceTree): number => [...tree.files.values()].reduce((sum, text) => sum + text.length, 0);
+
+/** The work is counted, so the clock only ends what cannot be: it grows with the sources too. */
+export const limitsOf = (tree: SourceTree, options: EvaluateOptions): Limits => ({
+  fuel: options.fuel ?? fuelOf(tree),
+  memoryBytes: options.memoryBytes ?? defaultMemory + 32 * lengthOf(tree),
+  wallMs: options.wallMs ?? 30_000 + Math.ceil(lengthOf(tree) / 50),
 });
 
 let shared: ReturnType<typeof createSandbox> | undefined;
@@ -49,7 +54,7 @@ export async function evaluate(tree: SourceTree, options: EvaluateOptions = {}):
   const sandbox = options.sandbox ?? sharedSandbox();
   const bundled = await bundle(tree, options);
   if (!bundled.value) return { diagnostics: bundled.diagnostics };
-  const limits = limitsOf(options);
+  const limits = limitsOf(tree, options);
   const places = placesOf(bundled.value.map);
   const ran = await sandbox.run({ code: bundled.value.code, ...limits });
   if (ran.kind !== 'finished') return { diagnostics: [lost(ran, limits)] };

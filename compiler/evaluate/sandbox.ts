@@ -23,7 +23,18 @@ export interface Sandbox {
 }
 
 const megabyte = 1024 * 1024;
+/** What policies themselves may use: deep recursion ends here on every machine alike. */
 const stackBytes = 256 * 1024;
+const mostFrameBytes = 2 * megabyte;
+/**
+ * The frame of the bundle's outermost function: esbuild hoists the top-level names of all modules into it, and the engine keeps 16 bytes of stack for each
+ * local. Counted generously (32 bytes for each name of a `var` line), and on top of what policies may use, so that a large mesh recurses as deep as a small one.
+ */
+export function frameBytes(code: string): number {
+  let names = 0;
+  for (const [line] of code.matchAll(/^ {2}var [^=\n]*/gm)) names += line.split(',').length;
+  return Math.min(mostFrameBytes, names * 32);
+}
 
 /** Makes a sandbox. No thread is started before `warm` or the first run. */
 export function createSandbox(): Sandbox & { warm(): void } {
@@ -140,7 +151,7 @@ function runIn(worker: Worker, program: Program): Promise<Ran> {
       code: program.code,
       fuel: program.fuel,
       memoryBytes: program.memoryBytes,
-      stackBytes,
+      stackBytes: stackBytes + frameBytes(program.code),
       ...(channel ? { asking: { port: channel.port2, signal } } : {}),
     };
     worker.postMessage(job, channel ? [channel.port2] : []);
