@@ -4,6 +4,9 @@
  */
 import type { JsonObject } from '../../core/lib/json';
 
+/** How Envoy asks for its configuration: changes only, or each type as a whole. */
+export type XdsProtocol = 'delta' | 'state-of-the-world';
+
 export interface BootstrapInput {
   readonly instance: string;
   readonly workload: string;
@@ -11,6 +14,7 @@ export interface BootstrapInput {
   readonly controlPlaneSocket: string;
   readonly secretsSocket: string;
   readonly adminSocket: string;
+  readonly xds: XdsProtocol;
 }
 
 /** The emitted configuration gets its certificates from the cluster of this name. */
@@ -42,7 +46,7 @@ export function bootstrap(input: BootstrapInput): JsonObject {
       ldsConfig: ads,
       cdsConfig: ads,
       adsConfig: {
-        apiType: 'DELTA_GRPC',
+        apiType: input.xds === 'delta' ? 'DELTA_GRPC' : 'GRPC',
         transportApiVersion: 'V3',
         setNodeOnFirstMessageOnly: true,
         grpcServices: [grpc(controlPlaneCluster)],

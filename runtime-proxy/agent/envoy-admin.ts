@@ -16,12 +16,20 @@ export interface Activity {
   /** Which listeners those are: their address is not free yet. */
   readonly drainingListeners: readonly string[];
 }
+/** Name -> version of what Envoy took. */
+export interface Acknowledged {
+  readonly listeners: ReadonlyMap<string, string>;
+  readonly routes: ReadonlyMap<string, string>;
+  readonly clusters: ReadonlyMap<string, string>;
+}
+export const noneAcknowledged: Acknowledged = { listeners: new Map(), routes: new Map(), clusters: new Map() };
 export interface EnvoyAdmin {
   /**
-   * `acknowledged`: versions of listeners that Envoy took before this was asked. One that Envoy changed in place (only its filter chains differ) is
+   * `acknowledged`: versions of resources that Envoy took before this was asked. A listener that Envoy changed in place (only its filter chains differ) is
    * shown under the version it had before [Envoy 1.40, tried]; once nothing of that name warms, what was acknowledged is what serves.
+   * In the state of the world Envoy shows versions of responses, and this is the only word on versions of resources.
    */
-  activity(acknowledged?: ReadonlyMap<string, string>): Promise<Activity>;
+  activity(acknowledged?: Acknowledged): Promise<Activity>;
   /** `LIVE`, `PRE_INITIALIZING`, `INITIALIZING`, `DRAINING`. */
   state(): Promise<{ readonly state: string; readonly version: string }>;
   /** Stops taking connections and tells open ones to go, over the drain time. */
@@ -74,7 +82,7 @@ export function envoyAdmin(socket: string): EnvoyAdmin {
     }
   };
   return {
-    async activity(acknowledged = new Map()) {
+    async activity(acknowledged = noneAcknowledged) {
       const [listeners, routes, active, warming, clusters, stats] = await Promise.all([
         dump('dynamic_listeners', 'name,active_state.version_info,warming_state.version_info,draining_state.version_info'),
         dump('dynamic_route_configs', 'version_info,route_config.name'),
@@ -83,30 +91,22 @@ export function envoyAdmin(socket: string): EnvoyAdmin {
         json('/clusters?format=json'),
         json('/stats?format=json&filter=^listener_manager.total_(filter_chains|listeners)_draining$'),
       ]);
-      const warms = new Set(listeners.filter((one) => maybe(one['warming_state']) !== null).map((one) => text(one['name'])));
+      const warms = new Set(listeners.filter((one) => maybe(one['warming_state']) !== null).map(nameOf));
       const hosts: Record<string, number> = {};
       for (const cluster of entries(clusters['cluster_statuses']))
         if (cluster['added_via_api'] === true) hosts[text(cluster['name'])] = entries(cluster['host_statuses']).length;
       return {
-        listeners: Object.fromEntries(
-          Object.entries(
-            versions(
-              listeners,
-              (one) => text(one['name']),
-              (one) => maybe(one['active_state']),
-            ),
-          ).map(([name, version]) => [name, (warms.has(name) ? undefined : acknowledged.get(name)) ?? version]),
+        listeners: serving(
+          versions(listeners, nameOf, (one) => maybe(one['active_state'])),
+          acknowledged.listeners,
+          warms,
         ),
-        routes: versions(
-          routes,
-          (one) => nestedName(one['route_config']),
-          (one) => one,
+        routes: serving(
+          versions(routes, (one) => nestedName(one['route_config']), itself),
+          acknowledged.routes,
+          new Set(),
         ),
-        clusters: versions(
-          active,
-          (one) => nestedName(one['cluster']),
-          (one) => one,
-        ),
+        clusters: serving(versions(active, clusterOf, itself), acknowledged.clusters, new Set(warming.map(clusterOf))),
         hosts,
         warming: warming.length + warms.size,
         drainingListeners: listeners.filter((one) => maybe(one['draining_state']) !== null).map((one) => text(one['name'])),
@@ -128,6 +128,9 @@ export function envoyAdmin(socket: string): EnvoyAdmin {
 const entries = (value: unknown): readonly Fields[] => (Array.isArray(value) ? value.map((entry) => fieldsOf(entry, 'an entry')) : []);
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const maybe = (value: unknown): Fields | null => (typeof value === 'object' && value !== null ? fieldsOf(value, 'a state') : null);
+const nameOf = (one: Fields): string => text(one['name']);
+const clusterOf = (one: Fields): string => nestedName(one['cluster']);
+const itself = (one: Fields): Fields => one;
 const nestedName = (value: unknown): string => text(maybe(value)?.['name']);
 
 function versions(
@@ -141,4 +144,15 @@ function versions(
     if (version !== '') result[name(one)] = version;
   }
   return result;
+}
+
+/** What serves, by name: what was acknowledged before Envoy was looked at, unless it still warms. */
+function serving(
+  shown: { readonly [name: string]: string },
+  acknowledged: ReadonlyMap<string, string>,
+  warms: ReadonlySet<string>,
+): { readonly [name: string]: string } {
+  return Object.fromEntries(
+    Object.entries(shown).map(([name, version]) => [name, (warms.has(name) ? undefined : acknowledged.get(name)) ?? version]),
+  );
 }

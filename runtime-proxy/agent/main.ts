@@ -11,7 +11,7 @@ import { createMetrics, metricsHandler } from '../../platform/metrics';
 import { readPidFile, writePidFile } from '../../platform/process';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import { adminToken, serveAdmin, type AdminServer } from '../rpc/admin-http';
-import { bootstrap } from './bootstrap';
+import { bootstrap, type XdsProtocol } from './bootstrap';
 import { envoyAdmin } from './envoy-admin';
 import { runEnvoy } from './envoy-process';
 import { noActivity, type AgentReport } from './protocol';
@@ -44,6 +44,8 @@ export interface AgentConfig {
   /** Worker threads; default 1. */
   readonly concurrency?: number;
   readonly envoyLogLevel?: string;
+  /** How Envoy asks for its configuration: `delta` (default), or `state-of-the-world`, which sends each type as a whole. */
+  readonly xds?: XdsProtocol;
   /** `<dir>/<namespace>/<name>/tls.crt` and `tls.key`: gateways' certificates that the CA does not issue. */
   readonly certificatesDir?: string;
   /** HTTP for `/healthz`, `/readyz`, `/metrics`. Absent: none. */
@@ -139,7 +141,7 @@ export async function runAgent(
   const { instance, workload } = config;
   await writeFileAtomic(
     bootstrapFile,
-    `${JSON.stringify(bootstrap({ instance, workload, controlPlaneSocket: sockets.controlPlane, secretsSocket: sockets.secrets, adminSocket: sockets.admin }), null, 2)}\n`,
+    `${JSON.stringify(bootstrap({ instance, workload, controlPlaneSocket: sockets.controlPlane, secretsSocket: sockets.secrets, adminSocket: sockets.admin, xds: config.xds ?? 'delta' }), null, 2)}\n`,
     { mode: 0o600 },
   );
   let starts = (): number => 1;
@@ -164,7 +166,7 @@ export async function runAgent(
     try {
       const { state, version } = await admin.state();
       // asked before Envoy is looked at: what it acknowledged by then is what it shows
-      const acknowledged = relay.listeners();
+      const acknowledged = relay.acknowledged();
       const activity = await admin.activity(acknowledged);
       if (state === 'LIVE') envoy.isUp();
       last = { ...about, envoyVersion: version, live: state === 'LIVE', activity };
@@ -303,6 +305,8 @@ function assertConfig(config: AgentConfig): string {
   if (!isInstanceId(config.instance))
     throw new Error(`\`${config.instance}\` is not an instance id: use lower-case letters, digits, \`-\` and \`.\``);
   if (!isWorkloadKey(config.workload)) throw new Error(`\`${config.workload}\` is not a workload: write \`<namespace>/<name>\``);
+  if (config.xds !== undefined && config.xds !== 'delta' && config.xds !== 'state-of-the-world')
+    throw new Error('`xds` is neither `delta` nor `state-of-the-world`');
   if (!isTrustDomain(config.trustDomain)) throw new Error(`\`${config.trustDomain}\` is not a trust domain`);
   const { joinTokenFile, serviceAccountTokenFile, listenerDrainSeconds = 5 } = config;
   if (!Number.isInteger(listenerDrainSeconds) || listenerDrainSeconds < 0 || listenerDrainSeconds > 3_600)

@@ -1,24 +1,26 @@
 /**
- * The wire: delta ADS for Envoys and the report stream for agents, on one port, mTLS both. A caller is what its certificate says; Envoy's node is a label.
+ * The wire: ADS for Envoys, delta and state of the world, and the report stream for agents, on one port, mTLS both. A caller is what its certificate says; Envoy's node is a label.
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
  */
-import { create } from '@bufbuild/protobuf';
 import { status, type ServerDuplexStream, type ServiceError, type Server } from '@grpc/grpc-js';
 import { AggregatedDiscoveryService } from '../../core/wire/gen/envoy/service/discovery/v3/ads_pb';
-import {
-  DeltaDiscoveryResponseSchema,
-  type DeltaDiscoveryRequest,
-  type DeltaDiscoveryResponse,
+import type {
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+  DiscoveryRequest,
+  DiscoveryResponse,
 } from '../../core/wire/gen/envoy/service/discovery/v3/discovery_pb';
 import type { Log } from '../../platform/log';
 import { reportMethod, vouchedHeader, type AgentReport, type ReportAnswer } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
 import { protobufMethod } from '../rpc/protobuf-method';
-import { peerOf } from '../rpc/server';
+import { peerOf, RpcRefusal } from '../rpc/server';
+import { deltaDialect, type AnyRequest, type Dialect } from './dialect';
 import type { Plane } from './plane';
 import type { ProxyLink, SentResponse } from './proxy-link';
 import { typeUrls } from './resources';
 import { resourceTypes, type ResourceType } from './sequence';
+import { stateOfTheWorld } from './state-of-the-world';
 
 export interface WireEvents {
   readonly onResponse: (type: ResourceType) => void;
@@ -31,7 +33,6 @@ interface CallerStream {
 }
 const typeOf = (url: string): ResourceType | undefined => resourceTypes.find((type) => typeUrls[type] === url);
 const longestTimerMs = 2 ** 31 - 1;
-const maxNames = 100_000;
 
 /** Adds both services to a server. */
 export function addWire(server: Server, plane: Plane, log: Log, now: () => number, events: WireEvents): void {
@@ -70,31 +71,31 @@ export function addWire(server: Server, plane: Plane, log: Log, now: () => numbe
       try {
         run(message);
       } catch (error) {
+        if (error instanceof RpcRefusal) return void stream.emit('error', { code: error.code, details: error.message });
         log.error({ err: error }, 'a message could not be handled');
         stream.emit('error', { code: status.INTERNAL, details: 'internal error' });
       }
     };
 
-  const deltaAggregatedResources = (raw: ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>): void => {
+  /** One proxy's stream, in either protocol. */
+  const serve = <Request extends AnyRequest, Response>(
+    raw: ServerDuplexStream<Request, Response>,
+    speak: (link: () => ProxyLink | null) => Dialect<Request, Response>,
+  ): void => {
     const peer = peerOrEnd(raw);
     if (peer === null) return;
     let link: ProxyLink | null = null;
     let over = false;
-    // Envoy's own claim is not taken at its word: after a NACK it claims the old and serves the new. Its agent knows.
-    const vouched = raw.metadata.get(vouchedHeader).length > 0;
-    const write = ({ type, nonce, added, removed }: SentResponse): void => {
+    const dialect = speak(() => link);
+    const write = (sent: SentResponse): void => {
       if (over) return;
+      const { type, nonce, added, removed } = sent;
+      const response = dialect.say(sent);
+      // what cannot be said is done: nobody will answer it
+      if (response === null) return queueMicrotask(() => void (over || link?.answer(type, nonce, null)));
       events.onResponse(type);
       log.debug({ instance: peer.instance, type, added: added.map((one) => `${one.name}@${one.version}`), removed }, 'sent');
-      raw.write(
-        create(DeltaDiscoveryResponseSchema, {
-          typeUrl: typeUrls[type],
-          nonce,
-          systemVersionInfo: nonce,
-          resources: added.map((one) => ({ name: one.name, version: one.version, resource: one.any })),
-          removedResources: [...removed],
-        }),
-      );
+      raw.write(response);
     };
     const stopLapse = untilLapse(peer, (error) => raw.emit('error', error));
     const leave = (): void => {
@@ -106,27 +107,21 @@ export function addWire(server: Server, plane: Plane, log: Log, now: () => numbe
     };
     raw.on(
       'data',
-      guard(raw, (request: DeltaDiscoveryRequest) => {
+      guard(raw, (request: Request) => {
         if (over) return;
         const type = typeOf(request.typeUrl);
         if (type === undefined) return; // nothing of ours: Envoy asks for what we never mentioned
-        if (request.resourceNamesSubscribe.length > maxNames) throw new Error('too many names in one request');
+        const heard = dialect.hear(type, request);
+        if (heard === null) return;
         if (link === null) {
           const version = request.node?.userAgentVersionType;
           const build = version?.case === 'userAgentBuildVersion' ? version.value.version : undefined;
           link = plane.connect(peer, build ? `${build.majorNumber}.${build.minorNumber}.${build.patch}` : null, write);
           log.info({ instance: peer.instance, principal: peer.principal, workload: peer.workload }, 'a proxy connected');
         }
-        if (request.responseNonce !== '') {
-          const error = request.errorDetail === undefined ? null : request.errorDetail.message || 'no reason given';
-          if (link.answer(type, request.responseNonce, error)) plane.nacked(peer.instance, error ?? '');
-        }
-        link.subscribe(
-          type,
-          request.resourceNamesSubscribe,
-          request.resourceNamesUnsubscribe,
-          new Map(Object.entries(request.initialResourceVersions).map(([name, version]) => [name, vouched ? version : ''])),
-        );
+        if (heard.answer !== null && link.answer(type, heard.answer.nonce, heard.answer.error))
+          plane.nacked(peer.instance, heard.answer.error ?? '');
+        link.subscribe(type, heard);
         // Who comes back with everything is sent nothing, and answers nothing: what it asks for is the news.
         plane.touch();
       }),
@@ -181,9 +176,18 @@ export function addWire(server: Server, plane: Plane, log: Log, now: () => numbe
     for (const listener of hurryListeners) listener();
   });
 
+  const { method } = AggregatedDiscoveryService;
   server.addService(
-    { deltaAggregatedResources: protobufMethod(AggregatedDiscoveryService.method.deltaAggregatedResources) },
-    { deltaAggregatedResources },
+    {
+      deltaAggregatedResources: protobufMethod(method.deltaAggregatedResources),
+      streamAggregatedResources: protobufMethod(method.streamAggregatedResources),
+    },
+    {
+      deltaAggregatedResources: (raw: ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>) =>
+        serve(raw, () => deltaDialect(raw.metadata.get(vouchedHeader).length > 0)),
+      streamAggregatedResources: (raw: ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>) =>
+        serve(raw, (link) => stateOfTheWorld((type) => link()?.found(type) ?? [])),
+    },
   );
   server.addService({ report: reportMethod }, { report });
 }

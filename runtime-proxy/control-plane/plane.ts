@@ -25,6 +25,7 @@ import type { Serves } from '../bind/endpoints';
 import type { Instance, Inventory } from '../inventory';
 import { ProxyLink, type Target, type WriteResponse } from './proxy-link';
 import { inRange, nothing, objectSet, ResourceMaker, type EncodedByName, type ObjectSet, type PartResources } from './resources';
+import type { ResourceType } from './sequence';
 import { RemoteProxies, type RemoteProxy, type Serving } from './remote';
 import { emptyStatus, statusOf, type KnownProxy } from './status';
 import { planOf, type Live, type Seen, type Store } from './store';
@@ -401,8 +402,21 @@ export class Plane {
       sets: entry.sets,
       resources: { listeners: merge('listeners'), routes: merge('routes'), clusters: merge('clusters'), endpoints: endpoints.resources },
       names: { inbound: names(inbound), outbound: names(outbound) },
+      other: (type) => this.#everySet(live, link.identity, type),
       hosts: endpoints.hosts,
     });
+  }
+
+  /** Of a type, what an instance gets by either set of the release; the stable one's where they differ. */
+  #everySet(live: Live | null, { instance: name }: PeerIdentity, type: ResourceType): EncodedByName {
+    const instance = this.#byId.get(name);
+    if (live === null || !instance || type === 'endpoints') return new Map();
+    const { stable, candidate } = live.signed.release;
+    const made = [candidate, stable].flatMap((set) => [
+      this.#maker.part(this.#index(set), 'inbound', instance, []),
+      this.#maker.part(this.#index(set), 'outbound', instance, []),
+    ]);
+    return new Map(made.flatMap((part) => [...part[type]]));
   }
 
   /** The fast path: only endpoints, from the selectors the proxy has already. */

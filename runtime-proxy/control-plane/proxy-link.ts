@@ -10,7 +10,9 @@ import {
   freshState,
   isAcked,
   nextResponses,
+  isWhole,
   noteAnswer,
+  noteFound,
   noteSent,
   noteSubscription,
   resourceTypes,
@@ -29,6 +31,8 @@ export interface Target {
   readonly sets: { readonly [part in Part]: SetName };
   readonly resources: { readonly [type in ResourceType]: EncodedByName };
   readonly names: { readonly [part in Part]: { readonly [type in ResourceType]: ReadonlySet<string> } };
+  /** What may have been its own before, in the other set: how to say it again to who has it still. */
+  readonly other: (type: ResourceType) => EncodedByName;
   /** Endpoints by cluster, as assigned. */
   readonly hosts: ReadonlyMap<string, number>;
 }
@@ -37,6 +41,12 @@ export interface SentResponse {
   readonly nonce: string;
   readonly added: readonly Encoded[];
   readonly removed: readonly string[];
+}
+export interface Subscription {
+  readonly subscribe: readonly string[];
+  readonly unsubscribe: readonly string[];
+  /** What it has of an earlier connection, by version, none for what nobody vouches for; `unknown`: something, and nobody says what. */
+  readonly brings: ReadonlyMap<string, string> | 'unknown';
 }
 export type WriteResponse = (response: SentResponse) => void;
 
@@ -52,6 +62,8 @@ export class ProxyLink {
   #target: Target | null = null;
   #report: AgentReport | null = null;
   #lastEvent: number;
+  /** Types of which it has something of an earlier connection, and could not say what: its agent can. */
+  readonly #unknown = new Set<ResourceType>();
   /** Responses that were refused since the target last changed, and are not tried again until it does. */
   readonly #refused = new Set<string>();
   readonly #rejectedNames = new Set<string>();
@@ -83,11 +95,33 @@ export class ProxyLink {
     this.push();
   }
 
-  subscribe(type: ResourceType, subscribe: readonly string[], unsubscribe: readonly string[], initial: ReadonlyMap<string, string>): void {
+  subscribe(type: ResourceType, { subscribe, unsubscribe, brings }: Subscription): void {
     if (this.#state[type].opened && subscribe.length === 0 && unsubscribe.length === 0) return;
-    this.broughtSome ||= initial.size > 0;
-    this.#state = noteSubscription(this.#state, type, subscribe, unsubscribe, initial);
+    const unknown = brings === 'unknown';
+    if (unknown && isWhole(type)) this.#unknown.add(type);
+    this.broughtSome ||= unknown || brings.size > 0;
+    this.#state = noteSubscription(this.#state, type, subscribe, unsubscribe, unknown ? new Map() : brings);
     this.push();
+  }
+
+  /** What it is seen to have of a type, by its agent, in bytes that are known here. */
+  found(type: ResourceType): readonly Encoded[] {
+    const [target, report] = [this.#target, this.#report];
+    if (target === null || report === null || (type !== 'clusters' && type !== 'listeners')) return [];
+    const [wanted, other] = [target.resources[type], target.other(type)];
+    return Object.keys(report.activity[type]).flatMap((name) => other.get(name) ?? wanted.get(name) ?? []);
+  }
+
+  /** Who comes back without saying with what is asked about first: what it has must not be taken for nothing. */
+  #isKnown(): boolean {
+    if (this.#unknown.size === 0) return true;
+    const report = this.#report;
+    if (report === null && this.now() - this.#lastEvent < graceMs) return false;
+    for (const type of this.#unknown)
+      if (report !== null && (type === 'clusters' || type === 'listeners'))
+        this.#state = noteFound(this.#state, type, Object.keys(report.activity[type]));
+    this.#unknown.clear();
+    return true;
   }
 
   /** An ACK, or a NACK with its reason. Answers whether a response to the current target was rejected. */
@@ -114,7 +148,7 @@ export class ProxyLink {
   /** Sends what may be sent now. Call also now and then: without an agent, time moves things on. */
   push(): void {
     const target = this.#target;
-    if (target === null) return;
+    if (target === null || !this.#isKnown()) return;
     const wanted = wantedOf(target);
     for (let turn = 0; turn < 16; turn += 1) {
       const send = nextResponses(this.#state, wanted, this.#shown(wanted)).filter((one) => !this.#refused.has(fingerprint(one)));

@@ -6,6 +6,8 @@
  */
 export type ResourceType = 'clusters' | 'endpoints' | 'listeners' | 'routes';
 export const resourceTypes: readonly ResourceType[] = ['clusters', 'endpoints', 'listeners', 'routes'];
+/** Types of which a proxy is told what is gone. Endpoints and routes go with the cluster or listener that they belong to. */
+export const isWhole = (type: ResourceType): boolean => type === 'clusters' || type === 'listeners';
 
 /** Resource name -> version, which is the hash of its bytes. */
 export type Versions = ReadonlyMap<string, string>;
@@ -66,7 +68,7 @@ export function nextResponses(state: ProxyState, wanted: Wanted, shown: Shown): 
   const remove = (type: ResourceType): boolean => {
     const { opened, inFlight } = state[type];
     if (!opened || inFlight !== null) return false;
-    const removed = extra(state[type], wanted[type]);
+    const removed = extra(state, wanted, type);
     if (removed.length > 0) send.push({ type, added: new Map(), removed });
     return removed.length === 0;
   };
@@ -149,6 +151,13 @@ export function noteSubscription(
   return { ...state, [type]: { ...own, opened: true, answered, subscribed, held } };
 }
 
+/** What a proxy was found to have that came back without saying so: it may be any version. */
+export function noteFound(state: ProxyState, type: ResourceType, names: readonly string[]): ProxyState {
+  const held = new Map(state[type].held);
+  for (const name of names) if (!held.has(name)) held.set(name, { version: null, sure: false });
+  return { ...state, [type]: { ...state[type], held } };
+}
+
 /** Whether everything wanted was acknowledged, and (unless `additionsOnly`) nothing unwanted is held. */
 export function isAcked(state: ProxyState, wanted: Wanted, additionsOnly = false): boolean {
   return resourceTypes.every((type) => {
@@ -156,7 +165,7 @@ export function isAcked(state: ProxyState, wanted: Wanted, additionsOnly = false
     // Endpoints and routes are asked for once there is something to ask for them by.
     if (!own.opened) return wanted[type].size === 0 || type === 'endpoints' || type === 'routes';
     if (changed(own, wanted[type]).size > 0) return false;
-    return additionsOnly || (own.inFlight === null && extra(own, wanted[type]).length === 0);
+    return additionsOnly || (own.inFlight === null && extra(state, wanted, type).length === 0);
   });
 }
 
@@ -172,12 +181,13 @@ function changed(own: TypeState, wanted: Versions): Versions {
 }
 
 /**
- * Names that the proxy must be told are gone. Of a wildcard type all that it has, or may have, and is not to have. Of a type asked for by name
- * only what it waits for and will not get: what it has goes when Envoy, having lost the cluster or listener it belongs to, unsubscribes.
+ * Names that the proxy must be told are gone. Of clusters and listeners all that it has, or may have, and is not to have. Of endpoints and routes only what
+ * it waits for and will not get: what it has goes when Envoy, having lost the cluster or listener it belongs to, unsubscribes.
  */
-function extra(own: TypeState, wanted: Versions): readonly string[] {
-  const gone = [...own.held].filter(
-    ([name, held]) => !wanted.has(name) && (own.subscribed === null || (held.version === null && own.subscribed.has(name))),
+function extra(state: ProxyState, wanted: Wanted, type: ResourceType): readonly string[] {
+  const { held: all, subscribed } = state[type];
+  const gone = [...all].filter(
+    ([name, held]) => !wanted[type].has(name) && (isWhole(type) || subscribed === null || (held.version === null && subscribed.has(name))),
   );
   return gone.map(([name]) => name).sort();
 }

@@ -58,7 +58,7 @@ function load(
   };
 }
 
-describe('real Envoys under one control plane', () => {
+describe.each(['delta', 'state-of-the-world'] as const)('real Envoys under one control plane, %s', (xds) => {
   let mesh: RunningMesh;
   let generation = 0;
   const release = async (objects: readonly MeshObject[]): Promise<void> => {
@@ -67,7 +67,7 @@ describe('real Envoys under one control plane', () => {
     generation += 1;
   };
   beforeAll(async () => {
-    mesh = await runMesh(workloads, log);
+    mesh = await runMesh(workloads, { ...log, xds });
     await Promise.all(workloads.map(({ id }) => mesh.startAgent(id)));
   });
   afterAll(() => mesh?.stop());
@@ -387,53 +387,56 @@ describe('servers that are killed', () => {
       child.kill('SIGKILL');
     });
 
-  test('the control plane, at any moment of a roll-out: traffic goes on, and the release ends converged', async () => {
-    const mesh = await runMesh(workloads, { ...log, external: true });
-    let controlPlane = start('control-plane/main', 'serveControlPlane', mesh.controlPlaneConfig);
-    try {
-      await mesh.until('up', () => true);
-      await Promise.all(workloads.map(({ id }) => mesh.startAgent(id)));
-      await mesh.release(objectsOf(smallMesh()));
-      await mesh.until('converged', isConverged(1));
-      const running = load(mesh);
-      for (let turn = 0; turn < 6; turn += 1) {
-        const { status } = await mesh.release(objectsOf(smallMesh({ split: turn % 2 === 0 ? { v1: 100 } : { v1: 50, v2: 50 } })), {
-          waves: [50, 100],
-          holdMs: 40,
-        });
-        expect(status).toBe(202);
-        await new Promise((resolve) => setTimeout(resolve, 25 * turn));
+  test.each(['delta', 'state-of-the-world'] as const)(
+    'the control plane (%s), at any moment of a roll-out: traffic goes on, and the release ends converged',
+    async (xds) => {
+      const mesh = await runMesh(workloads, { ...log, xds, external: true });
+      let controlPlane = start('control-plane/main', 'serveControlPlane', mesh.controlPlaneConfig);
+      try {
+        await mesh.until('up', () => true);
+        await Promise.all(workloads.map(({ id }) => mesh.startAgent(id)));
+        await mesh.release(objectsOf(smallMesh()));
+        await mesh.until('converged', isConverged(1));
+        const running = load(mesh);
+        for (let turn = 0; turn < 6; turn += 1) {
+          const { status } = await mesh.release(objectsOf(smallMesh({ split: turn % 2 === 0 ? { v1: 100 } : { v1: 50, v2: 50 } })), {
+            waves: [50, 100],
+            holdMs: 40,
+          });
+          expect(status).toBe(202);
+          await new Promise((resolve) => setTimeout(resolve, 25 * turn));
+          await kill(controlPlane);
+          controlPlane = start('control-plane/main', 'serveControlPlane', mesh.controlPlaneConfig);
+          await mesh.until(`converged after kill ${turn}`, isConverged(2 + turn));
+        }
+        // Nor does an inventory that is broken just then: the last good one is kept.
         await kill(controlPlane);
+        await fs.writeFile(mesh.controlPlaneConfig.inventoryFile, '{"instances":');
         controlPlane = start('control-plane/main', 'serveControlPlane', mesh.controlPlaneConfig);
-        await mesh.until(`converged after kill ${turn}`, isConverged(2 + turn));
+        await mesh.until('active again', (status) =>
+          workloads.every(({ id }) => status.proxies.find((proxy) => proxy.instance === id)?.parts.inbound.phase === 'active'),
+        );
+        // Nor one that has lost its release.
+        await kill(controlPlane);
+        await fs.rm(path.join(mesh.controlPlaneConfig.stateDir, 'live.json'));
+        controlPlane = start('control-plane/main', 'serveControlPlane', mesh.controlPlaneConfig);
+        const { message } = await mesh.until(
+          'connected again',
+          (status) =>
+            status.state === 'idle' && workloads.every(({ id }) => status.proxies.find((proxy) => proxy.instance === id)?.connected),
+        );
+        expect(message).toContain('proxies keep what they have');
+        for (let turn = 0; turn < 20; turn += 1) {
+          expect((await mesh.call('page-1', host, '/x')).status).toBe(200);
+          await new Promise((resolve) => setTimeout(resolve, 25));
+        }
+        expect((await running.stop()).bad).toEqual([]);
+      } finally {
+        await kill(controlPlane);
+        await mesh.stop();
       }
-      // Nor does an inventory that is broken just then: the last good one is kept.
-      await kill(controlPlane);
-      await fs.writeFile(mesh.controlPlaneConfig.inventoryFile, '{"instances":');
-      controlPlane = start('control-plane/main', 'serveControlPlane', mesh.controlPlaneConfig);
-      await mesh.until('active again', (status) =>
-        workloads.every(({ id }) => status.proxies.find((proxy) => proxy.instance === id)?.parts.inbound.phase === 'active'),
-      );
-      // Nor one that has lost its release.
-      await kill(controlPlane);
-      await fs.rm(path.join(mesh.controlPlaneConfig.stateDir, 'live.json'));
-      controlPlane = start('control-plane/main', 'serveControlPlane', mesh.controlPlaneConfig);
-      const { message } = await mesh.until(
-        'connected again',
-        (status) =>
-          status.state === 'idle' && workloads.every(({ id }) => status.proxies.find((proxy) => proxy.instance === id)?.connected),
-      );
-      expect(message).toContain('proxies keep what they have');
-      for (let turn = 0; turn < 20; turn += 1) {
-        expect((await mesh.call('page-1', host, '/x')).status).toBe(200);
-        await new Promise((resolve) => setTimeout(resolve, 25));
-      }
-      expect((await running.stop()).bad).toEqual([]);
-    } finally {
-      await kill(controlPlane);
-      await mesh.stop();
-    }
-  });
+    },
+  );
 
   test('an agent: its Envoy serves on, and a new agent ends that orphan and only that', async () => {
     const mesh = await runMesh(workloads, log);

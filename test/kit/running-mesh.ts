@@ -35,6 +35,8 @@ export interface WorkloadSpec {
 export interface MeshOptions {
   readonly svidLifetimeMs?: number;
   readonly certificates?: CaConfig['certificates'];
+  /** How Envoys ask for their configuration. */
+  readonly xds?: AgentConfig['xds'];
   readonly log?: Log;
   /** What listens as the application of an instance's port; default: one that answers who it is. */
   readonly application?: (spec: WorkloadSpec, port: string) => net.Server;
@@ -236,6 +238,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
         concurrency: 1,
         drainMs: 200,
         ...options.agent,
+        ...(options.xds === undefined ? {} : { xds: options.xds }),
       };
     },
     async startAgent(id) {
