@@ -125,8 +125,21 @@ export const verbs: readonly Verb[] = [
     name: 'test',
     summary: 'run the policy tests',
     arguments: [dir],
-    options: [env, { flags: '--junit <file>', summary: 'also write a JUnit report' }, asOf, noCache],
-    examples: ['meshwright test policies'],
+    options: [
+      env,
+      { flags: '--filter <text>', summary: 'only tests with this in their name or file' },
+      { flags: '--watch', summary: 'run again after each change, until Ctrl-C' },
+      { flags: '--coverage', summary: 'print the rules, routes and guarantees that no test decided' },
+      { flags: '--coverage-min <percent>', summary: 'fail when the tests decide less than this' },
+      { flags: '--junit <file>', summary: 'also write a JUnit report' },
+      asOf,
+      noCache,
+    ],
+    examples: [
+      'meshwright test policies',
+      'meshwright test policies --watch',
+      'meshwright test policies --coverage-min 100 --junit junit.xml',
+    ],
     load: () => import('./commands/test.js'),
   },
   {

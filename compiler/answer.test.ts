@@ -1,5 +1,6 @@
 import { bookinfo } from '../test/kit/bookinfo-ir';
-import { answerQuestion, createCoverage } from './answer';
+import { answerQuestion } from './answer';
+import { coverageOf } from './coverage';
 
 const ir = bookinfo();
 const irs = new Map([[ir.environment, ir]]);
@@ -9,28 +10,44 @@ const ask = (question: object): unknown => JSON.parse(answerQuestion(irs, JSON.s
 
 describe('questions of policy tests', () => {
   const caller = ir.access.find((rule) => rule.action === 'allow' && rule.port === 'bookinfo/reviews.web');
-  it('answers a request by the definition, and counts the rules that decided', () => {
-    const coverage = createCoverage(irs);
-    const question = {
-      op: 'ask',
-      env,
-      from: { ref: idOf('productpage') },
-      to: { ref: idOf('reviews'), port: 'web' },
-      request: 'GET /reviews/7',
-      headers: {},
-    };
-    const { decision } = JSON.parse(answerQuestion(irs, JSON.stringify(question), coverage));
-    expect(decision).toMatchObject({ outcome: 'allow', because: [caller?.id] });
-    const report = coverage.report();
-    expect(report.decided).toBeGreaterThan(0);
-    expect(report.undecided).not.toContain(caller?.id);
-    expect(report.rules).toBe(report.decided + report.undecided.length);
+  const asked = {
+    op: 'ask',
+    env,
+    from: { ref: idOf('productpage') },
+    to: { ref: idOf('reviews'), port: 'web' },
+    request: 'GET /reviews/7',
+    headers: {},
+  };
+  it('answers a request by the definition, and names what decided', () => {
+    const answer = JSON.parse(answerQuestion(irs, JSON.stringify(asked)));
+    expect(answer).toMatchObject({
+      decision: { outcome: 'allow', because: [caller?.id] },
+      targets: answer.decision.destinations.map(() => ({ ref: idOf('reviews'), port: 'web' })),
+      mirrors: [],
+      asked: 'GET /reviews/7 from bookinfo/productpage to bookinfo/reviews.web',
+    });
+    expect(answer.decidedBy).toEqual(expect.arrayContaining([caller?.id, answer.decision.route.rule]));
   });
   it('knows who may call, and whom one may call', () => {
-    expect(ask({ op: 'callersOf', env, to: { ref: idOf('reviews'), port: 'web' } })).toEqual({ callers: [idOf('productpage')] });
+    expect(ask({ op: 'callersOf', env, to: { ref: idOf('reviews'), port: 'web' } })).toMatchObject({ callers: [idOf('productpage')] });
     expect(ask({ op: 'reachableFrom', env, from: { ref: idOf('productpage') } })).toMatchObject({
       targets: expect.arrayContaining([{ ref: idOf('reviews'), port: 'web' }]),
     });
+  });
+  it('counts access rules, routes that somebody wrote and guarantees, and shadow rules not', () => {
+    const none = coverageOf(irs, new Set());
+    expect(none).toMatchObject({ decided: 0, percent: 0, rules: none.undecided.length });
+    expect(none.kinds.access.rules).toBe(ir.access.filter((rule) => rule.mode === 'enforce').length);
+    expect(none.kinds.guarantee.rules).toBe(ir.guarantees.length);
+    const all = new Set(none.undecided.map((one) => one.id));
+    expect(coverageOf(irs, all)).toMatchObject({ percent: 100, undecided: [] });
+    expect(coverageOf(new Map(), all)).toMatchObject({ rules: 0, percent: 100 });
+    const shadow = { ...ir, access: ir.access.map((rule) => ({ ...rule, mode: 'shadow' as const })) };
+    expect(coverageOf(new Map([[env, shadow]]), new Set()).kinds.access.rules).toBe(0);
+    const { decidedBy } = JSON.parse(answerQuestion(irs, JSON.stringify(asked)));
+    expect(coverageOf(irs, new Set(decidedBy)).undecided.map((one) => one.id)).toEqual(
+      none.undecided.map((one) => one.id).filter((id) => !decidedBy.includes(id)),
+    );
   });
   it('says what it cannot answer, and never throws', () => {
     expect(ask({ op: 'ask', env: 'moon', from: {}, to: {}, request: 'GET /' })).toEqual({ error: 'the mesh has no environment `moon`' });

@@ -11,39 +11,13 @@ import { coversPrincipal } from '../core/semantics/inbound';
 import type { Decision } from '../core/semantics/decision';
 import { suggest } from '../core/lib/suggest';
 
-/** Which rules and routes some test's question decided. */
-export interface Coverage {
-  decided(ids: readonly RuleId[]): void;
-  report(): CoverageReport;
-}
-export interface CoverageReport {
-  readonly rules: number;
-  readonly decided: number;
-  /** Sorted. */
-  readonly undecided: readonly string[];
-}
-
-/** Counts access rules, route rules and host routes over all environments, once each. */
-export function createCoverage(irs: ReadonlyMap<string, MeshIr>): Coverage {
-  const all = new Set<string>();
-  for (const ir of irs.values()) {
-    for (const rule of ir.access) all.add(rule.id);
-    for (const table of ir.routes) if (table.id !== null) for (const rule of table.rules) all.add(rule.id);
-    for (const table of ir.hostRoutes) for (const rule of table.rules) all.add(rule.id);
-  }
-  const seen = new Set<string>();
-  return {
-    decided: (ids) => {
-      for (const id of ids) if (all.has(id)) seen.add(id);
-    },
-    report: () => ({ rules: all.size, decided: seen.size, undecided: [...all].filter((id) => !seen.has(id)).sort() }),
-  };
-}
-
-/** One question, as JSON text, of `{op: 'ask' | 'callersOf' | 'reachableFrom', env, ...}`. What cannot be answered is `{error}`, never a throw. */
-export function answerQuestion(irs: ReadonlyMap<string, MeshIr>, questionText: string, coverage?: Coverage): string {
+/**
+ * One question, as JSON text, of `{op: 'ask' | 'callersOf' | 'reachableFrom', env, ...}`. Beside the answer, `decidedBy` names the rules, routes and
+ * guarantees that it is about, for coverage. What cannot be answered is `{error}`, never a throw.
+ */
+export function answerQuestion(irs: ReadonlyMap<string, MeshIr>, questionText: string): string {
   try {
-    return JSON.stringify(answer(irs, JSON.parse(questionText), coverage));
+    return JSON.stringify(answer(irs, JSON.parse(questionText)));
   } catch (error) {
     return JSON.stringify({ error: error instanceof Unanswerable ? error.message : 'the question is not of a known form' });
   }
@@ -51,17 +25,14 @@ export function answerQuestion(irs: ReadonlyMap<string, MeshIr>, questionText: s
 
 class Unanswerable extends Error {}
 
-function answer(irs: ReadonlyMap<string, MeshIr>, question: unknown, coverage: Coverage | undefined): unknown {
+function answer(irs: ReadonlyMap<string, MeshIr>, question: unknown): unknown {
   const op = textOf(question, 'op');
   const environment = op === 'idOf' ? ([...irs.keys()][0] ?? '') : textOf(question, 'env');
   const ir = irs.get(environment);
   if (!ir) throw new Unanswerable(`the mesh has no environment \`${environment}\``);
   switch (op) {
-    case 'ask': {
-      const decision = askOf(ir, question);
-      coverage?.decided([...decision.because, ...(decision.route ? [decision.route.rule] : [])]);
-      return { decision };
-    }
+    case 'ask':
+      return askOf(ir, question);
     case 'callersOf': {
       const port = portOf(ir, member(question, 'to'));
       const allows = ir.access.filter((rule) => rule.port === port && rule.action === 'allow' && rule.mode === 'enforce');
@@ -79,17 +50,18 @@ function answer(irs: ReadonlyMap<string, MeshIr>, question: unknown, coverage: C
           allows.some((rule) => coversPrincipal(rule.callers, principal)) &&
           !refused.some((rule) => coversPrincipal(rule.callers, principal)),
       );
-      coverage?.decided(allows.map((rule) => rule.id));
-      return { callers: callers.map((workload) => workload.id).sort() };
+      // Who may call at all is what a guarantee says; which requests an access rule takes, only a request decides.
+      return {
+        callers: callers.map((workload) => workload.id).sort(),
+        decidedBy: ir.guarantees.filter((guarantee) => guarantee.to.includes(port)).map((guarantee) => guarantee.id),
+      };
     }
     case 'reachableFrom': {
       const from = member(question, 'from');
       const outside = member(from, 'outside');
-      const ports =
-        outside === undefined
-          ? (callableByWorkload(ir).get(workloadOf(ir, from)) ?? [])
-          : behind(ir, workloadOf(ir, member(outside, 'through')));
-      return { targets: ports.map((key) => targetOf(ir, key)) };
+      const caller = workloadOf(ir, outside === undefined ? from : member(outside, 'through'));
+      const ports = outside === undefined ? (callableByWorkload(ir).get(caller) ?? []) : behind(ir, caller);
+      return { targets: ports.map((key) => targetOf(ir, key)), decidedBy: guaranteesOf(ir, caller, null) };
     }
     case 'idOf':
       return { id: textOf(member(question, 'of'), 'ref') };
@@ -100,7 +72,8 @@ function answer(irs: ReadonlyMap<string, MeshIr>, question: unknown, coverage: C
 
 type Request = Parameters<typeof decide>[1];
 
-function askOf(ir: MeshIr, question: unknown): Decision {
+/** The decision; where its destinations and mirrors are, as policies name them; the question in words. */
+function askOf(ir: MeshIr, question: unknown): unknown {
   const line = textOf(question, 'request');
   const [first = '', second] = line.split(' ');
   const [method, path] = second === undefined ? ['POST', first.startsWith('/') ? first : `/${first}`] : [first, second]; // a gRPC method is a POST to its name
@@ -110,23 +83,60 @@ function askOf(ir: MeshIr, question: unknown): Decision {
     for (const [name, value] of Object.entries(given)) headers[name.toLowerCase()] = String(value);
   const [from, to] = [member(question, 'from'), member(question, 'to')];
   const outside = member(from, 'outside');
-  if (outside === undefined)
-    return decide(ir, { from: { kind: 'workload', workload: workloadOf(ir, from) }, to: portOf(ir, to), method, path, headers });
-  const gateway = workloadOf(ir, member(outside, 'through'));
-  const place = hostFor(ir, gateway, to, headers['host']);
+  const caller = workloadOf(ir, outside === undefined ? from : member(outside, 'through'));
+  const port = typeof member(to, 'host') === 'string' ? null : portOf(ir, to);
+  const decision =
+    outside === undefined
+      ? decide(ir, { from: { kind: 'workload', workload: caller }, to: port ?? portOf(ir, to), method, path, headers })
+      : decideByGateway(ir, caller, to, port, { method, path, headers });
+  const ports = [...new Set([...(port === null ? [] : [port]), ...decision.destinations.map((destination) => destination.port)])];
+  const where = port ?? `${textOf(to, 'listener')} of ${caller} as \`${textOf(to, 'host')}\``;
+  return {
+    decision,
+    targets: decision.destinations.map((destination) => targetOf(ir, destination.port)),
+    mirrors: decision.mirrors.map((mirror) => targetOf(ir, mirror.port)),
+    asked: `${method} ${path} from ${outside === undefined ? caller : `outside by ${caller}`} to ${where}`,
+    decidedBy: [
+      ...new Set([
+        ...decision.because,
+        ...[...decision.destinations, ...decision.mirrors].flatMap((arrival) => arrival.because),
+        ...(decision.route ? [decision.route.rule] : []),
+        ...guaranteesOf(ir, caller, ports),
+      ]),
+    ],
+  };
+}
+
+function decideByGateway(
+  ir: MeshIr,
+  gateway: WorkloadKey,
+  to: unknown,
+  port: PortKey | null,
+  request: Pick<Request, 'method' | 'path' | 'headers'>,
+): Decision {
+  const { host } = request.headers;
+  const place = hostFor(ir, gateway, to, host);
   if (place === null) return nowhere(`no host of ${gateway} leads to \`${textOf(to, 'ref')}\``);
-  const request: Request = {
+  const decision = decide(ir, {
     from: { kind: 'outside', gateway, ...place },
     to: null,
-    method,
-    path,
-    headers: { ...headers, host: headers['host'] ?? place.host },
-  };
-  const decision = decide(ir, request);
+    ...request,
+    headers: { ...request.headers, host: host ?? place.host },
+  });
   // Asked about a port, what counts is whether the request gets there: a gateway's own answer (a 404, a redirect) does not.
-  const port = typeof member(to, 'host') === 'string' ? null : portOf(ir, to);
   const arrives = port === null || decision.destinations.some((destination) => destination.port === port);
   return arrives || decision.outcome === 'deny' ? decision : { ...decision, outcome: 'deny' };
+}
+
+/** The guarantees that speak of a caller, and of one of these ports if they are given. */
+function guaranteesOf(ir: MeshIr, caller: WorkloadKey, ports: readonly PortKey[] | null): readonly RuleId[] {
+  const principal = ir.workloads.find((workload) => workload.key === caller)?.principal;
+  if (principal === undefined) return [];
+  return ir.guarantees
+    .filter(
+      (guarantee) => coversPrincipal(guarantee.from, principal) && (ports === null || guarantee.to.some((port) => ports.includes(port))),
+    )
+    .map((guarantee) => guarantee.id);
 }
 
 /** The listener and host by which somebody outside gets to what a question is about; null where no host leads there. */

@@ -19,5 +19,6 @@ export const run: Run = async (context, values) => {
   const there = path.relative(context.cwd, base);
   context.out.document({ ok: true, files: [...files.keys()] });
   context.out.line(`next     ${there === '' ? '' : `cd ${there} && `}meshwright check && meshwright test`);
+  context.out.line('then     meshwright test --watch   (again after each change; the tests lie beside the policies, `*.policy.test.ts`)');
   return 0;
 };

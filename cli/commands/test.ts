@@ -1,65 +1,80 @@
+import * as path from 'node:path';
 import { hasErrors } from '../../core/diagnostics/diagnostic';
 import { writeFileAtomic } from '../../platform/files';
-import { answerQuestion, createCoverage } from '../../compiler/answer';
-import { systemClock } from '../../platform/clock';
-import * as path from 'node:path';
-import type { Run } from '../command';
-import { formatText, summary, toJson } from '../findings';
-import { toJunit } from '../junit';
-import { counted, duration } from '../output';
-import { compileSources, sourcesOf } from '../policies';
+import { UsageError, type CommandContext, type Run } from '../command';
+import { toJson } from '../findings';
+import { sourcesOf, type Sources } from '../policies';
+import { coverageLines, percentText, withPlaces, type PlacedCoverage } from '../testing/coverage';
+import { toJunit } from '../testing/junit';
+import { noMeshLine, nothingToRun, printTests, totalLine } from '../testing/print';
+import { createSession, passed, type TestRun } from '../testing/session';
+import type { Values } from '../values';
 
 /** `meshwright test`: the policy tests, in the sandbox, against the executable definition; and which rules no test decided. */
 export const run: Run = async (context, values) => {
-  const begun = systemClock.monotonic();
-  const { out } = context;
+  const least = leastCoverage(values);
+  if (values.flag('watch')) {
+    if (context.json) throw new UsageError('`--watch` prints again and again, and `--json` is one document: leave one of them out');
+    if (least !== undefined) throw new UsageError('`--coverage-min` is a gate, and `--watch` never ends by one: leave one of them out');
+    const { watchTests } = await import('../testing/watch.js');
+    return watchTests(context, values, createSession(context, values, true), async (tested, sources) => {
+      await writeJunit(context, values, tested, sources);
+      const coverage = placed(tested, sources);
+      if (values.flag('coverage') && coverage) for (const line of coverageLines(coverage)) context.out.line(line);
+    });
+  }
   const sources = await sourcesOf(context, values.text('dir'));
-  const compiled = await compileSources(context, values, sources, { stopAfter: 'lower' });
-  if (!sources.tree || compiled.irs.size === 0 || hasErrors(compiled.diagnostics)) {
-    out.document({ ok: false, diagnostics: toJson(compiled.diagnostics, sources.show) });
-    out.line(formatText(compiled.diagnostics, { show: sources.show, style: out.style }));
-    out.line(`no test was run: ${summary(compiled.diagnostics)}`);
-    return 1;
-  }
-  const { runPolicyTests } = await import('../../compiler/evaluate/index.js');
-  const coverage = createCoverage(compiled.irs);
-  const environments = [...compiled.irs.keys()];
-  const done = out.progress('running tests');
-  const ran = await runPolicyTests(sources.tree, { environments, ask: (question) => answerQuestion(compiled.irs, question, coverage) });
-  done();
-  const took = systemClock.monotonic() - begun;
-  if (!ran.value) {
-    out.document({ ok: false, diagnostics: toJson(ran.diagnostics, sources.show) });
-    out.line(formatText(ran.diagnostics, { show: sources.show, style: out.style }));
-    return 1;
-  }
-  const { tests } = ran.value;
-  const failed = tests.filter((test) => !test.ok);
-  const covered = coverage.report();
-  const junit = values.text('junit');
-  if (junit !== undefined) await writeFileAtomic(path.resolve(context.cwd, junit), toJunit(tests, sources.show));
-  out.document({
-    ok: failed.length === 0 && !hasErrors(ran.diagnostics),
-    tests,
-    coverage: covered,
-    diagnostics: toJson(ran.diagnostics, sources.show),
-    milliseconds: took,
+  const tested = await createSession(context, values).run(sources);
+  await writeJunit(context, values, tested, sources);
+  const coverage = placed(tested, sources);
+  const below = least !== undefined && coverage !== null && coverage.percent < least;
+  const ok = passed(tested) && nothingToRun(tested, values.text('filter')) === null && !below;
+  print(context, values, tested, sources, coverage);
+  context.out.document({
+    ok,
+    tests: tested.tests,
+    skipped: tested.skipped,
+    notRun: tested.notRun,
+    ...(coverage ? { coverage } : {}),
+    diagnostics: toJson(tested.diagnostics, sources.show),
+    milliseconds: tested.milliseconds,
   });
-  if (ran.diagnostics.length > 0) out.line(formatText(ran.diagnostics, { show: sources.show, style: out.style }));
-  const width = Math.max(...tests.map((test) => test.name.length), 20);
-  for (const test of tests) {
-    out.line(
-      `${test.ok ? out.style.green('ok  ') : out.style.red('FAIL')} ${test.name.padEnd(width)}  ${out.style.dim(test.environments.join(' '))}`,
-    );
-    for (const failure of test.failures) {
-      const place = failure.span ? `${sources.show(failure.span.file)}:${failure.span.line}:${failure.span.column}  ` : '';
-      out.line(`     ${place}${failure.environment === null ? '' : `${failure.environment}: `}${failure.message}`);
-    }
-  }
-  const share =
-    covered.rules === 0
-      ? ''
-      : `      rules decided by a test: ${covered.decided} of ${counted(covered.rules, 'rule')} (${((100 * covered.decided) / covered.rules).toFixed(1)} %)`;
-  out.line(`${tests.length - failed.length} passed, ${failed.length} failed${share}      ${duration(took)}`);
-  return failed.length === 0 && !hasErrors(ran.diagnostics) ? 0 : 1;
+  if (below)
+    context.out.line(context.out.style.red(`decided by a test: ${percentText(coverage.percent)}, and --coverage-min asks for ${least} %`));
+  return ok ? 0 : 1;
 };
+
+function print({ out }: CommandContext, values: Values, tested: TestRun, sources: Sources, coverage: PlacedCoverage | null): void {
+  printTests(out, tested, sources.show);
+  if (tested.mesh === 'none') return out.line(noMeshLine(tested));
+  const nothing = nothingToRun(tested, values.text('filter'));
+  if (nothing !== null) out.line(nothing);
+  const asked = values.flag('coverage') || values.text('coverageMin') !== undefined;
+  if (coverage && asked) for (const line of coverageLines(coverage)) out.line(line);
+  out.line(totalLine(tested, asked ? null : coverage));
+}
+
+/** Of a part of the tests, or of tests that did not come to their end, it says nothing. */
+function placed(tested: TestRun, sources: Sources): PlacedCoverage | null {
+  if (tested.coverage === null || tested.skipped > 0 || hasErrors(tested.diagnostics)) return null;
+  return withPlaces(tested.coverage, tested.places, sources.show);
+}
+
+async function writeJunit(context: CommandContext, values: Values, tested: TestRun, sources: Sources): Promise<void> {
+  const file = values.text('junit');
+  if (file === undefined) return;
+  try {
+    await writeFileAtomic(path.resolve(context.cwd, file), toJunit(tested, sources.show));
+  } catch (error) {
+    throw new UsageError(`the report cannot be written: ${error instanceof Error ? error.message : file}`);
+  }
+}
+
+function leastCoverage(values: Values): number | undefined {
+  const text = values.text('coverageMin');
+  if (text === undefined) return undefined;
+  const percent = /^\d{1,3}(?:\.\d+)?$/.test(text) ? Number(text) : NaN;
+  if (!(percent <= 100)) throw new UsageError(`\`--coverage-min\` takes a percentage from 0 to 100, not \`${text}\``);
+  if (values.text('filter') !== undefined) throw new UsageError('`--coverage-min` is about all tests: leave `--filter` out');
+  return percent;
+}

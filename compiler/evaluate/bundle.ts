@@ -14,6 +14,10 @@ export interface Bundle {
 export interface BundleOptions {
   /** Policy tests too, each run once for each of these. */
   readonly environments?: readonly string[];
+  /** Of these files; all if not said. */
+  readonly tests?: ReadonlySet<string>;
+  /** The policy modules that are run; all if not said. */
+  readonly policies?: ReadonlySet<string>;
   /** Where `policy/` and `testing/` of the SDK lie; beside this stage if not said. */
   readonly sdkDir?: string;
 }
@@ -57,8 +61,8 @@ export async function bundle(tree: SourceTree, options: BundleOptions): Promise<
 }
 
 /** Imports run in this order: doors and guards, the SDK, the lock, the policies in order of path and the report of them, then the tests. */
-function entry(tree: SourceTree, { environments }: BundleOptions): string {
-  const tests = environments ? [...tree.files.keys()].filter(isTestFile) : [];
+function entry(tree: SourceTree, { environments, tests: wanted }: BundleOptions): string {
+  const tests = environments ? [...tree.files.keys()].filter((path) => isTestFile(path) && (wanted?.has(path) ?? true)) : [];
   return [
     `import 'mw:host';`,
     `import 'mw:guards';`,
@@ -93,8 +97,8 @@ function lock(tests: boolean): string {
   ].join('\n');
 }
 
-function declared(tree: SourceTree, tests: boolean): string {
-  const policies = [...tree.files.keys()].filter(isPolicyFile);
+function declared(tree: SourceTree, tests: boolean, wanted?: ReadonlySet<string>): string {
+  const policies = [...tree.files.keys()].filter((path) => isPolicyFile(path) && (wanted?.has(path) ?? true));
   return [
     `import * as registry from 'mw:registry';`,
     `import { doors } from 'mw:host';`,
@@ -155,7 +159,7 @@ function modules(tree: SourceTree, options: BundleOptions): Plugin {
         return { contents: `import { fixed } from 'mw:marks'; export default fixed(${JSON.stringify(contents)});`, loader: 'js' };
       });
       builder.onLoad({ filter: /.*/, namespace: 'virtual' }, ({ path }) => ({
-        contents: path.startsWith('lock') ? lock(path === 'lock-tests') : declared(tree, path === 'declared-tests'),
+        contents: path.startsWith('lock') ? lock(path === 'lock-tests') : declared(tree, path === 'declared-tests', options.policies),
         loader: 'js',
       }));
     },

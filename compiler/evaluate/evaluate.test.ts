@@ -181,7 +181,7 @@ describe('runPolicyTests', () => {
         sandbox,
         ask: (question) => {
           questions.push(JSON.parse(question));
-          return JSON.stringify({ decision });
+          return JSON.stringify({ decision, asked: 'it', targets: [], mirrors: [], decidedBy: ['books/a'] });
         },
       },
     );
@@ -199,7 +199,7 @@ describe('runPolicyTests', () => {
     expect(value?.tests).toEqual([
       expect.objectContaining({ name: 'one', file: 'books/a.policy.test.ts', ok: true, environments: ['dev', 'prod'], failures: [] }),
     ]);
-    expect(value?.decidedRules).toEqual(['books/a']);
+    expect(value?.tests[0]?.decided).toEqual(['books/a']);
   });
 
   test('a failure is told at its line, once where it is the same everywhere', async () => {
@@ -210,7 +210,7 @@ describe('runPolicyTests', () => {
       {
         environments: ['dev', 'prod'],
         sandbox,
-        ask: () => JSON.stringify({ decision }),
+        ask: () => JSON.stringify({ decision, asked: 'GET /a from somebody', targets: [], mirrors: [], decidedBy: [] }),
       },
     );
     expect(value?.tests.map((one) => [one.ok, one.failures])).toEqual([
@@ -227,6 +227,91 @@ describe('runPolicyTests', () => {
     expect(await run("test('time', () => { Date.now(); });")).toEqual(['MW2010']);
     expect(await run("test('loop', () => { for (;;) {} });")).toEqual(['MW2001']);
     expect(await run('(Array.prototype as any).map = 1;')).toEqual(['MW2020']);
+  });
+
+  test('a test that ends the run is named, with what ran before it and what was left', async () => {
+    const body = ["test('first', () => {});", "test('endless', () => {\n  for (;;) {}\n});", "test('last', () => {});"].join('\n');
+    const { value, diagnostics } = await runPolicyTests(testing(body), { environments: ['dev'], sandbox, fuel: 300, ask: () => '{}' });
+    expect(diagnostics.map((said) => said.code)).toEqual(['MW2001']);
+    expect(value?.tests.map((one) => [one.name, one.ok, one.failures[0]?.message.slice(0, 17), one.failures[0]?.span?.line])).toEqual([
+      ['first', true, undefined, undefined],
+      ['endless', false, 'it ended the run:', expect.any(Number)],
+    ]);
+    expect(value?.notRun).toEqual([{ name: 'last', file: 'books/a.policy.test.ts' }]);
+  });
+
+  test.each<[string, string, RegExp]>([
+    ['null', 'throw null;', /threw null/],
+    ['a text', "throw 'oh\\u0000no';", /threw the text "oh/],
+    ['a symbol', 'throw Symbol("x");', /threw a value of type symbol/],
+    ['a function', 'throw () => 1;', /threw a value of type function/],
+    ['an accessor', "throw Object.defineProperty(new Error('x'), 'message', { get() { for (;;) {} } });", /an error without a message/],
+    ['an object that throws', "throw { get message(): string { throw new Error('again'); } };", /threw a value of type object/],
+    ['an error that is a mile long', "throw new Error('x'.repeat(100_000));", /^x{2000} \.\.\.$/],
+    ['a chain without end', 'const f = (): number => f() + 1; f();', /stack/],
+    ['what contains itself', 'const a: unknown[] = []; a.push(a); expect(a).toEqual([]);', /nested deeper than 20/],
+    ['a text with an escape sequence', "throw new Error('\\u001b[31mred');", /^\\u001b\[31mred$/],
+  ])('%s as what a test throws is a failure in words', async (_, body, says) => {
+    const { value, diagnostics } = await runPolicyTests(testing(`test('odd', () => { ${body} });\ntest('next', () => {});`), {
+      environments: ['dev'],
+      sandbox,
+      ask: () => '{}',
+    });
+    expect(diagnostics).toEqual([]);
+    expect(value?.tests.map((one) => [one.name, one.ok])).toEqual([
+      ['odd', false],
+      ['next', true],
+    ]);
+    expect(value?.tests[0]?.failures[0]?.message).toMatch(says);
+  });
+
+  test('more tests than a run takes are refused before any runs', async () => {
+    const { value, diagnostics } = await runPolicyTests(testing('for (let n = 0; n < 10_001; n += 1) test(`t${n}`, () => {});'), {
+      environments: ['dev'],
+      sandbox,
+      ask: () => '{}',
+    });
+    expect(value).toBeUndefined();
+    expect(diagnostics).toMatchObject([{ code: 'MW1140', span: { file: 'books/a.policy.test.ts' } }]);
+  });
+
+  test('a filter runs tests by name or file, whatever the case', async () => {
+    const run = async (filter: string): Promise<readonly string[]> => {
+      const { value } = await runPolicyTests(testing("test('One', () => {});\ntest('two', () => {});"), {
+        environments: ['dev'],
+        sandbox,
+        filter,
+        ask: () => '{}',
+      });
+      return [...(value?.tests.map((one) => one.name) ?? []), `${value?.skipped} left out`];
+    };
+    expect(await run('one')).toEqual(['One', '1 left out']);
+    expect(await run('A.POLICY')).toEqual(['One', 'two', '0 left out']);
+    expect(await run('three')).toEqual(['2 left out']);
+  });
+
+  test('one file alone runs with the modules that it imports, and names what it names with all', async () => {
+    const body = "test('one', () => { ask({ from: details, to: reviews.ports.web, request: 'GET /a' }); });";
+    const tree = sourceTree([
+      ...testing(body).files,
+      ['books/other.policy.ts', "throw new Error('this module was run');\nexport {};\n"],
+      ['books/b.policy.test.ts', "import { test } from 'meshwright/testing';\ntest('other', () => {});\n"],
+    ]);
+    const questions: string[] = [];
+    const options = {
+      environments: ['dev'],
+      sandbox,
+      ask: (question: string) => {
+        questions.push(question);
+        return JSON.stringify({ decision, asked: '', targets: [], mirrors: [], decidedBy: [] });
+      },
+    };
+    const { value } = await runPolicyTests(tree, { ...options, files: new Set(['books/a.policy.test.ts']) });
+    expect(value?.tests.map((one) => [one.name, one.ok])).toEqual([['one', true]]);
+    expect(JSON.parse(questions[0] ?? '')).toMatchObject({ from: { ref: 'books/details' }, to: { ref: 'books/reviews', port: 'web' } });
+    expect((await runPolicyTests(tree, options)).diagnostics.map((said) => said.message)).toEqual([
+      'the module threw: this module was run',
+    ]);
   });
 
   test('a host that throws is an answer, not an end', async () => {

@@ -173,12 +173,12 @@ function exportSpan(tree: SourceTree, file: string, name: string): Span {
   return { file, ...start, endLine: start.line, endColumn: start.column + name.length };
 }
 
-/** One printable line. */
-export function shown(text: string): string {
+/** One printable line of at most so many characters. */
+export function shown(text: string, most = 300): string {
   return text
     .replace(
       /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
       (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
     )
-    .slice(0, 300);
+    .slice(0, most);
 }

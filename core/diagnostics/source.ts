@@ -338,6 +338,15 @@ export const source = {
     help: () => 'write a plain number',
   }),
 
+  tooManyTests: defineDiagnostic<{ found: number; most: number }>({
+    code: 'MW1140',
+    slug: 'too-many-tests',
+    severity: 'error',
+    summary: 'More policy tests are written than one run takes.',
+    message: (p) => `${p.found} tests are written, and at most ${p.most} are run`,
+    help: () => 'put what one loop tests into one test: a test may have many expectations',
+  }),
+
   syntax: defineDiagnostic<{ says: string }>({
     code: 'MW1101',
     slug: 'syntax-error',

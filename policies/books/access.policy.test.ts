@@ -1,12 +1,16 @@
 import { internet } from 'meshwright/policy';
 import { ask, callersOf, expect, reachableFrom, test } from 'meshwright/testing';
 import { edge } from '#platform';
-import { pageReadsReviews, publicPage } from './access.policy';
+import { pageReadsDetails, pageReadsReviews, publicPage, reviewsReadRatings } from './access.policy';
 import { details, productpage, ratings, reviews } from './services.policy';
 
 test('only the product page reads reviews', () => {
   expect(ask({ from: productpage, to: reviews.ports.web, request: 'GET /reviews/7' })).toBeAllowedBy(pageReadsReviews);
   expect(ask({ from: details, to: reviews.ports.web, request: 'GET /reviews/7' })).toBeDenied();
+});
+test('the product page reads details, and reviews read ratings', () => {
+  expect(ask({ from: productpage, to: details.ports.web, request: 'GET /details/7' })).toBeAllowedBy(pageReadsDetails);
+  expect(ask({ from: reviews, to: ratings.ports.web, request: 'GET /ratings/7' })).toBeAllowedBy(reviewsReadRatings);
 });
 test('the internet reaches the product page by the edge, and nothing else of it', () => {
   expect(ask({ from: internet.through(edge), to: productpage.ports.web, request: 'GET /productpage' })).toBeAllowedBy(publicPage);

@@ -1,6 +1,7 @@
 /** Generates docs/reference and docs/diagnostics; `--check` writes nothing and fails when they are not what would be written. */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { starter } from '../../cli/starter';
 import { verbs } from '../../cli/verbs';
 import { stages } from '../../compiler/pipeline';
 import { catalogue } from '../../core/diagnostics/catalogue';
@@ -13,6 +14,7 @@ import { diagnosticPage, diagnosticsReference } from './diagnostics';
 import { readExamples } from './examples';
 import { languageReference } from './language';
 import { metricsIn, metricsReference } from './metrics';
+import { testingReference } from './testing';
 
 const root = path.resolve(__dirname, '..', '..', '..');
 const read = (file: string): Promise<string> => fs.readFile(path.join(root, file), 'utf8');
@@ -57,8 +59,15 @@ async function documents(): Promise<ReadonlyMap<string, string>> {
         { name: 'meshwright/testing', intro: 'What a `*.policy.test.ts` imports.', text: await read('sdk/types/testing.d.ts') },
       ]),
     ],
+    ['docs/reference/testing.md', await testing()],
     ...catalogue.map((entry) => [`docs/diagnostics/${entry.code}.md`, diagnosticPage(entry, examples.get(entry.code))] as const),
   ]);
+}
+
+async function testing(): Promise<string> {
+  const verb = verbs.find((one) => one.name === 'test');
+  if (!verb) throw new Error('internal: there is no verb `test`');
+  return testingReference(await read('sdk/types/testing.d.ts'), verb, starter().get('policies/shop/access.policy.test.ts') ?? '');
 }
 
 async function main(check: boolean): Promise<number> {

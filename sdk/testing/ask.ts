@@ -20,10 +20,25 @@ export interface Named {
   readonly port?: string;
 }
 
-const decisions = secrets<object, Decision>();
+export interface Arrival {
+  readonly ref: string;
+  readonly port: string;
+}
+/** What the host said to a question. */
+export interface Answered {
+  readonly decision: Decision;
+  /** Of each destination of the decision, the port as policies name it. */
+  readonly targets: readonly Arrival[];
+  /** The same of each mirror. */
+  readonly mirrors: readonly Arrival[];
+  /** The question in words. */
+  readonly asked: string;
+}
+
+const answers = secrets<object, Answered>();
 const things = secrets<object, Named>();
-export const decisionOf = (answer: unknown): Decision | undefined =>
-  typeof answer === 'object' && answer !== null ? decisions.get(answer) : undefined;
+export const answeredOf = (answer: unknown): Answered | undefined =>
+  typeof answer === 'object' && answer !== null ? answers.get(answer) : undefined;
 
 function askHost(question: object): { readonly [key: string]: unknown } {
   const host: unknown = getProperty(globalThis, '__meshwrightAsk');
@@ -89,9 +104,9 @@ export const ask = verb('ask', ['spec'], 1, (given) => {
     headers: headers ?? {},
     env: env ?? currentEnvironment(),
   });
-  const decision = answer['decision'] as Decision; // the host's word, made by core/semantics
+  const { decision, targets, mirrors, asked } = answer as unknown as Answered; // the host's word, made by compiler/answer.ts
   const handle = freeze({ decision: decision.outcome, because: freeze([...decision.because]) });
-  decisions.set(handle, decision);
+  answers.set(handle, { decision, targets, mirrors, asked });
   return handle;
 });
 

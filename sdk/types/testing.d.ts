@@ -1,8 +1,9 @@
 /** meshwright/testing: runs in the same sandbox as the policies, against core/semantics, in every environment unless one is named. */
-import type { Caller, Duration, Env, RequestLine, GrpcMethod, Scope, Target, User } from './policy';
+import type { Caller, Duration, Env, Percent, RequestLine, GrpcMethod, RetryOn, Route, Scope, Target, User } from './policy';
 export interface Question {
   readonly from: Caller;
   readonly to: Target;
+  /** One request as on the wire, `GET /reviews/7?page=2`, or a gRPC method; `GET /` if it is left out. */
   readonly request?: RequestLine | GrpcMethod;
   readonly headers?: { readonly [name: string]: string };
   readonly as?: User;
@@ -16,14 +17,75 @@ export declare function ask(question: Question): Answer;
 /** Everyone who can reach it with some request: the exhaustive form of a test. */
 export declare function callersOf(to: Target, env?: Env): readonly Caller[];
 export declare function reachableFrom(from: Caller, env?: Env): readonly Target[];
-export interface Expect<T> {
-  toBeAllowed(): void;
-  toBeAllowedBy(rule: Scope): void;
-  toBeDenied(): void;
-  toBeDeniedBy(rule: Scope): void;
-  toGoTo(shares: { readonly [version: string]: number }): void;
-  toTimeOutAfter(time: Duration): void;
-  toEqual(value: T): void;
+
+export interface RetryExpected {
+  readonly atMost?: number;
+  readonly perTry?: Duration;
+  readonly on?: readonly RetryOn[];
+  readonly budget?: Percent;
 }
-export declare function expect<T>(actual: T): Expect<T>;
+export interface RedirectExpected {
+  readonly scheme?: 'http' | 'https';
+  readonly host?: string;
+  readonly path?: string;
+  readonly status?: 301 | 302 | 303 | 307 | 308;
+}
+/** What a destination reads, after rewrites and edits of headers. `null`: no such header. */
+export interface ArrivalExpected {
+  readonly path?: string;
+  readonly host?: string;
+  readonly headers?: { readonly [name: string]: string | null };
+}
+export interface AnswerMatchers {
+  /** Every destination lets it in, or a route rule answers it. */
+  toBeAllowed(): void;
+  /** Allowed, and the rule is one of those that let it in. */
+  toBeAllowedBy(rule: Scope): void;
+  /** Nobody lets it in: by a `deny`, by no rule, by a path that is not canonical, by a host that leads nowhere. */
+  toBeDenied(): void;
+  /** Denied by a `deny`. What no rule allows is denied by no rule: `toBeDenied`. */
+  toBeDeniedBy(rule: Scope): void;
+  /** Denied, and the caller sees this status: 400 not canonical, 403, 404 no such host, 421 host not served here. */
+  toBeRefusedWith(status: number): void;
+  /** A route rule answers by itself (`respond`, `redirect`) with this status. */
+  toBeAnsweredWith(status: number, body?: string): void;
+  /** The route table that decided, and its rule: from 0 in the order written, or `otherwise`. */
+  toTakeRoute(route: Route, rule?: number | 'otherwise'): void;
+  /** All of it, or this share in percent, goes to a version or a port; or shares by version. */
+  toGoTo(where: string | Target, percent?: number): void;
+  /** The shares, in percent, by version. */
+  toGoTo(shares: { readonly [version: string]: number }): void;
+  /** The whole request, with its tries, may take so long: the owner's time or a caller's stricter one. */
+  toTimeOutAfter(time: Duration | 'none'): void;
+  /** The same in other words. */
+  toHaveTimeout(time: Duration | 'none'): void;
+  /** It is retried: at most so often, or with what is given. */
+  toRetry(wanted?: number | RetryExpected): void;
+  /** An address, a path, or any of scheme, host, path and status. */
+  toRedirectTo(wanted: string | RedirectExpected): void;
+  /** What every destination reads of it. */
+  toArriveAs(wanted: ArrivalExpected): void;
+  /** All of it, or this share in percent, is copied to a version or a port. */
+  toBeMirroredTo(where: string | Target, percent?: number): void;
+  /** All of it, or this share in percent, waits so long first. */
+  toBeDelayed(time: Duration, percent?: number): void;
+  /** All of it, or this share in percent, is answered with this status in place of the application. */
+  toBeAborted(status: number, percent?: number): void;
+}
+export interface ValueMatchers<T> {
+  /** Handles are equal when they stand for the same thing; lists of handles in any order. */
+  toEqual(value: T): void;
+  /** A list has this in it. */
+  toContain(member: T extends readonly (infer M)[] ? M : never): void;
+}
+export interface ExpectAnswer extends AnswerMatchers {
+  /** Holds when what follows does not. */
+  readonly not: AnswerMatchers;
+}
+export interface ExpectValue<T> extends ValueMatchers<T> {
+  readonly not: ValueMatchers<T>;
+}
+export declare function expect(actual: Answer): ExpectAnswer;
+export declare function expect<T>(actual: T): ExpectValue<T>;
+/** A name of at most 200 characters, and what is expected. The body answers at once, and runs once in each environment. */
 export declare function test(name: string, body: () => void): void;

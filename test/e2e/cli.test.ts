@@ -142,8 +142,53 @@ describe('test', () => {
     const { code, document } = await json('test', policies, '--junit', report);
     expect(code).toBe(0);
     expect(document.tests.length).toBeGreaterThan(4);
-    expect(document.coverage.rules).toBe(document.coverage.decided + document.coverage.undecided.length);
+    expect(document.coverage).toMatchObject({ percent: 100, undecided: [], kinds: { guarantee: { rules: 1, decided: 1 } } });
     expect(await fs.readFile(report, 'utf8')).toContain(`tests="${document.tests.length}" failures="0"`);
+  });
+  it('counts what passing tests decided, prints the lines of the rest, and is a gate', async () => {
+    const less = path.join(folder, 'less');
+    await fs.cp(policies, less, { recursive: true });
+    await fs.rm(path.join(less, 'orders', 'needs.policy.test.ts'));
+    const { code, document } = await json('test', less, '--coverage-min', '100');
+    expect(code).toBe(1);
+    expect(document).toMatchObject({
+      ok: false,
+      coverage: { undecided: [{ id: 'books/reporterReadsDetails', kind: 'access', line: 10 }] },
+    });
+    const text = await meshwright(['test', less, '--coverage']);
+    expect(text.code).toBe(0);
+    expect(text.stdout).toMatch(/access rules 4 of 5, routes \d+ of \d+, guarantees 1 of 1/);
+    expect(text.stdout).toMatch(/access\.policy\.ts:10:\d+ +access +books\/reporterReadsDetails/);
+    expect((await meshwright(['test', policies, '--coverage-min', '100'])).code).toBe(0);
+    // What a failing test asked is not covered.
+    const file = path.join(less, 'books', 'access.policy.test.ts');
+    await fs.writeFile(file, (await fs.readFile(file, 'utf8')).replace('toEqual([])', 'toEqual([ratings])'));
+    expect((await meshwright(['test', less])).code).toBe(1);
+  });
+  it('runs a part by name, and refuses what does not go together', async () => {
+    const { document } = await json('test', policies, '--filter', 'JASON');
+    expect(document).toMatchObject({ ok: true, tests: [{ name: 'jason sees v2' }] });
+    expect(document.coverage).toBeUndefined();
+    expect(await meshwright(['test', policies, '--filter', 'qqq'])).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('no test has'),
+    });
+    for (const wrong of [
+      ['--coverage-min', '101'],
+      ['--coverage-min', 'x'],
+      ['--coverage-min', '90', '--filter', 'a'],
+      ['--watch', '--json'],
+      ['--watch', '--coverage-min', '1'],
+    ])
+      expect(await meshwright(['test', policies, ...wrong])).toMatchObject({ code: 2 });
+  });
+  it('writes a report with an error when the policies do not compile', async () => {
+    const broken = path.join(folder, 'unreadable');
+    await fs.cp(policies, broken, { recursive: true });
+    await fs.writeFile(path.join(broken, 'books', 'access.policy.ts'), 'export const = 1;\n');
+    const report = path.join(folder, 'broken.xml');
+    expect((await meshwright(['test', broken, '--junit', report])).code).toBe(1);
+    expect(await fs.readFile(report, 'utf8')).toMatch(/errors="1"[\s\S]*<error message="MW1/);
   });
   it('fails with the line of an expectation that does not hold', async () => {
     const wrong = path.join(folder, 'wrong');

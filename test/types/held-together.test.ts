@@ -83,6 +83,19 @@ test('the same names are exported', () => {
   expect(Object.keys(testing).sort()).toEqual(values(exportsOf('testing.d.ts')));
 });
 
+test('expectations have at run time what their types show', () => {
+  const inTesting = exportsOf('testing.d.ts');
+  const keys = (name: string): string[] => {
+    const symbol = inTesting.get(name);
+    return symbol ? checker.getPropertiesOfType(checker.getDeclaredTypeOfSymbol(symbol)).map((one) => one.name) : [];
+  };
+  const matchers = [...keys('AnswerMatchers'), ...keys('ValueMatchers')].sort();
+  expect(matchers.length).toBeGreaterThan(10);
+  const made = testing.expect([]);
+  expect(Object.keys(made).sort()).toEqual([...matchers, 'not'].sort());
+  expect(Object.keys(Reflect.get(made, 'not') as object).sort()).toEqual(matchers);
+});
+
 test.each<[string, object]>([
   ['Mesh', mesh],
   ['Namespace', space],
