@@ -5,6 +5,8 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts
 
 FROM node:24-bookworm-slim
+# What captures the connections of a pod.
+RUN apt-get update && apt-get install -y --no-install-recommends nftables && rm -rf /var/lib/apt/lists/*
 # What the agent starts beside a workload; a tag by digest in production.
 COPY --from=envoyproxy/envoy:distroless-v1.40.0 /usr/local/bin/envoy /usr/local/bin/envoy
 # For the loop (`gitops.enabled`), unless its settings say `pulumi: false`.

@@ -5,6 +5,9 @@ export const podLabels = {
   workload: 'meshwright.dev/workload',
   app: 'app',
   version: 'version',
+  region: 'topology.kubernetes.io/region',
+  zone: 'topology.kubernetes.io/zone',
+  subZone: 'meshwright.dev/sub-zone',
   /** `"true"` on a pod or its namespace asks for the sidecar; `"false"` on the pod takes the namespace's wish back. */
   inject: 'meshwright.dev/inject',
 } as const;
@@ -16,13 +19,15 @@ export const podAnnotations = {
   outbound: 'meshwright.dev/outbound',
   /** A gateway's listener by name: `meshwright.dev/listener.<name>: host:port`. */
   listenerPrefix: 'meshwright.dev/listener.',
+  /** `"true"`: the pod's connections are captured, so that applications dial services as if there were no mesh. */
+  capture: 'meshwright.dev/capture',
   /** Which template the sidecar was made from. */
   injected: 'meshwright.dev/injected',
 } as const;
 
 export const podDefaults = { appHost: '127.0.0.1', outbound: '127.0.0.1:15001' } as const;
-/** Where a captured pod's proxy takes what arrives, and what leaves. */
-export const podCapture = { inboundPort: 15006, outboundPort: 15005 } as const;
+/** Where a captured pod's proxy takes what arrives, and what leaves; and the init container that sets it up, by which such a pod is known. */
+export const podCapture = { inboundPort: 15006, outboundPort: 15005, container: 'meshwright-capture' } as const;
 /** Where every agent in a pod answers probes. */
 export const agentHealthPort = 15021;
 /** The audience of the service-account tokens that agents show to the CA. */

@@ -4,8 +4,9 @@ import * as path from 'node:path';
 import { envoyVersion } from './envoy';
 import { pulumiVersion } from './pulumi';
 
-test('the image has the Envoy and the Pulumi that are obtained elsewhere', () => {
+test('the image has the Envoy, the Pulumi and the nft that are obtained elsewhere', () => {
   const image = fs.readFileSync(path.join(__dirname, '../../Dockerfile'), 'utf8');
   expect(/envoy:distroless-v(\S+)/.exec(image)?.[1]).toBe(envoyVersion);
+  expect(image).toMatch(/apt-get install .*\bnftables\b/);
   expect(/pulumi-base:(\S+)/.exec(image)?.[1]).toBe(pulumiVersion);
 });

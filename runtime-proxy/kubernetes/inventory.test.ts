@@ -139,3 +139,47 @@ test('the order of what comes in changes nothing', () => {
   const reversed = { pods: view.pods.toReversed(), services: view.services.toReversed(), slices: view.slices.toReversed() };
   expect(JSON.stringify(see(reversed).inventory)).toBe(JSON.stringify(see(view).inventory));
 });
+
+describe('where a pod is', () => {
+  const zoned = { ...endpoint('reviews-1'), zone: 'z1' };
+  test('its zone by its labels, else by its slices; region and sub-zone by labels', () => {
+    const of = (labels: object) =>
+      see({ pods: [pod('reviews-1', { labels: { app: 'reviews', ...labels } })], slices: [slice('reviews', 9080, [zoned])] }).inventory
+        .instances[0];
+    expect(of({})).toMatchObject({ zone: 'z1' });
+    expect(of({ 'topology.kubernetes.io/zone': 'z2', 'topology.kubernetes.io/region': 'r', 'meshwright.dev/sub-zone': 's' })).toMatchObject(
+      { region: 'r', zone: 'z2', subZone: 's' },
+    );
+  });
+});
+
+describe('captured connections', () => {
+  const dialled = (name: string, ip: string, selector: object = { app: 'reviews' }): KubeObject => ({
+    metadata: { name, namespace: 'shop' },
+    spec: { selector, clusterIP: ip, clusterIPs: [ip, 'fd00::1'], ports: [{ name: 'web', port: 80, targetPort: 9080 }] },
+  });
+  const at = (host: string) => ({ host, port: 80 });
+  test('a pod that is set up for it says where they arrive, in the family of its address', () => {
+    const spec = { initContainers: [{ name: 'meshwright-capture' }, { name: 'meshwright-proxy' }] };
+    expect(see({ pods: [pod('reviews-1', { spec })] }).inventory.instances[0]?.capture).toEqual({
+      inbound: { host: '0.0.0.0', port: 15006 },
+      outbound: { host: '127.0.0.1', port: 15005 },
+    });
+    expect(see({ pods: [pod('reviews-1', { spec, status: { podIP: 'fd00::9' } })] }).inventory.instances[0]?.capture).toMatchObject({
+      inbound: { host: '::' },
+    });
+    expect(
+      see({ pods: [pod('reviews-1', { annotations: { 'meshwright.dev/capture': 'true' } })] }).inventory.instances[0],
+    ).not.toHaveProperty('capture');
+  });
+  test('cluster IPs stand for the workload that their Service is named like, else for the one of all its pods; headless ones for none', () => {
+    const pods = [pod('reviews-1'), pod('ratings-1', { labels: { app: 'ratings', part: 'x' } })];
+    const virtual = (...services: KubeObject[]) => see({ pods, services }).inventory.virtual;
+    expect(virtual(dialled('reviews', '10.0.0.7'))).toEqual({ 'shop/reviews.web': [at('10.0.0.7'), at('fd00::1')] });
+    expect(virtual(dialled('alias', '10.0.0.8'))).toEqual({ 'shop/reviews.web': [at('10.0.0.8'), at('fd00::1')] });
+    // of another workload's pods: its name decides, so that one address never stands for two ports
+    expect(virtual(dialled('ratings', '10.0.0.9'))).toEqual({ 'shop/ratings.web': [at('10.0.0.9'), at('fd00::1')] });
+    expect(virtual(dialled('elsewhere', '10.0.0.5', { app: 'nobody' }))).toHaveProperty(['shop/elsewhere.web']);
+    expect(virtual(service('reviews', [web]))).toBeUndefined();
+  });
+});

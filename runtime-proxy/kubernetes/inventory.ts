@@ -5,9 +5,10 @@
 import { isIP } from 'node:net';
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { podCapture } from '../../core/mesh/pod';
 import type { KubeObject } from '../../platform/kube';
-import type { Address, Instance, Inventory } from '../inventory';
-import { isPort, meshPod, recordIn, recordsIn, textIn, type MeshPod } from './pod';
+import type { Address, Capture, Instance, Inventory, VirtualAddresses } from '../inventory';
+import { isPort, meshPod, recordIn, recordsIn, textIn, type Json, type MeshPod } from './pod';
 
 export interface ClusterView {
   readonly services: Iterable<KubeObject>;
@@ -24,6 +25,8 @@ interface Claim {
   readonly service: string;
   readonly number: number;
   readonly state: 'ready' | 'leaving' | 'away';
+  /** Where the slice says that the endpoint is. */
+  readonly zone?: string;
 }
 type Claims = Map<string, Claim[]>;
 
@@ -32,7 +35,7 @@ export function inventoryOf(view: ClusterView): ClusterInventory {
   const diagnostics: Diagnostic[] = [];
   const pods = [...view.pods].flatMap((object) => meshPod(object, diagnostics) ?? []).sort((a, b) => (a.id < b.id ? -1 : 1));
   const claims = new Map(pods.map((pod) => [pod.key, new Map<string, Claim[]>()] as const));
-  addServices(view.services, pods, claims, diagnostics);
+  const virtual = addServices(view.services, pods, claims, diagnostics);
   addSlices(view.slices, new Map(pods.map((pod) => [pod.key, pod])), claims);
   const chosen = new Map(pods.map((pod) => [pod.key, choose(pod, claims.get(pod.key) ?? new Map(), diagnostics)] as const));
   // As kube-proxy has it: when nobody is ready, who is on its way out and still serves is better than nobody.
@@ -48,23 +51,52 @@ export function inventoryOf(view: ClusterView): ClusterInventory {
       id: pod.id,
       workload: pod.workload,
       ...(pod.version === undefined ? {} : { version: pod.version }),
+      ...placeOf(pod, chosen.get(pod.key)),
       app: at(pod.appHost),
       inbound: at(pod.ip),
       ...(pod.outbound === undefined ? {} : { outbound: pod.outbound }),
       ...(pod.listeners === undefined ? {} : { listeners: pod.listeners }),
+      ...(pod.capture ? { capture: captureOf(pod.ip) } : {}),
       ...(away.length === 0 ? {} : { away: away.map(([name]) => name) }),
     };
   });
-  return { inventory: { instances }, pods, diagnostics: unique(diagnostics) };
+  return {
+    inventory: { instances, ...(Object.keys(virtual).length === 0 ? {} : { virtual }) },
+    pods,
+    diagnostics: unique(diagnostics),
+  };
 }
 
-/** By selector: numbers are known before the first slice is written, and nobody is called yet. */
+/** The pod's own labels before what its slices say. */
+function placeOf(
+  { region, zone, subZone }: MeshPod,
+  claims: ReadonlyMap<string, Claim> | undefined,
+): Pick<Instance, 'region' | 'zone' | 'subZone'> {
+  const told = zone ?? [...(claims ?? [])].toSorted(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, claimed]) => claimed.zone ?? [])[0];
+  return {
+    ...(region === undefined ? {} : { region }),
+    ...(told === undefined ? {} : { zone: told }),
+    ...(subZone === undefined ? {} : { subZone }),
+  };
+}
+
+/** Of the family of the pod's first address: the other one is refused there. */
+function captureOf(ip: string): Capture {
+  const [any, loopback] = isIP(ip) === 6 ? ['::', '::1'] : ['0.0.0.0', '127.0.0.1'];
+  return { inbound: { host: any, port: podCapture.inboundPort }, outbound: { host: loopback, port: podCapture.outboundPort } };
+}
+
+/**
+ * By selector: numbers are known before the first slice is written, and nobody is called yet. Answers with the cluster IPs by which ports are dialled: each
+ * Service's stand for the workload that it is named like, else for the one that all its pods are of.
+ */
 function addServices(
   services: Iterable<KubeObject>,
   pods: readonly MeshPod[],
   claims: ReadonlyMap<string, Claims>,
   into: Diagnostic[],
-): void {
+): VirtualAddresses {
+  const virtual = new Map<string, Map<string, Address>>();
   // By namespace and each label: thousands of Services and of pods are not compared one with one.
   const byLabel = new Map<string, MeshPod[]>();
   const keyOf = (namespace: string, label: string, value: unknown): string => `${namespace} ${label}=${String(value)}`;
@@ -75,14 +107,35 @@ function addServices(
       if (known) known.push(pod);
       else byLabel.set(key, [pod]);
     }
+  // A Service named like a workload is that workload's alone: its addresses stand for nobody else's ports.
+  const named = new Set<string>(pods.map((pod) => pod.workload));
   for (const { metadata, ...service } of services) {
     const spec = recordIn(service['spec']);
     const selector = Object.entries(recordIn(spec['selector']));
-    if (selector.length === 0) continue;
+    const addresses = (Array.isArray(spec['clusterIPs']) ? spec['clusterIPs'] : [spec['clusterIP']]).filter(
+      (ip) => typeof ip === 'string' && isIP(ip) !== 0,
+    );
+    const dial = (workload: string, ports: readonly Json[]): void => {
+      for (const { name = '', port, protocol = 'TCP' } of ports) {
+        if (protocol !== 'TCP' || typeof name !== 'string' || name === '' || !isPort(port)) continue;
+        const of = virtual.get(`${workload}.${name}`) ?? new Map<string, Address>();
+        virtual.set(`${workload}.${name}`, of);
+        for (const ip of addresses) of.set(`${String(ip)} ${port}`, { host: String(ip), port });
+      }
+    };
+    const ports = recordsIn(spec['ports']);
+    const own = `${metadata.namespace}/${metadata.name}`;
+    if (selector.length === 0) {
+      dial(own, ports);
+      continue;
+    }
     const lists = selector.map(([label, value]) => byLabel.get(keyOf(metadata.namespace ?? '', label, value)) ?? []);
     const shortest = lists.reduce((least, list) => (list.length < least.length ? list : least));
     const selected = shortest.filter((pod) => selector.every(([label, value]) => pod.labels[label] === value));
-    for (const { name: port = '', port: number, targetPort, protocol = 'TCP' } of recordsIn(spec['ports'])) {
+    const [workload, ...others] = new Set<string>(selected.map((pod) => pod.workload));
+    if (workload === undefined || named.has(own)) dial(own, ports);
+    else if (others.length === 0) dial(workload, ports);
+    for (const { name: port = '', port: number, targetPort, protocol = 'TCP' } of ports) {
       if (protocol !== 'TCP' || typeof port !== 'string') continue;
       if (port === '') {
         if (selected.length > 0)
@@ -97,6 +150,12 @@ function addServices(
       }
     }
   }
+  return Object.fromEntries(
+    [...virtual]
+      .filter(([, of]) => of.size > 0)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, of]) => [key, [...of].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, address]) => address)]),
+  );
 }
 
 function addSlices(slices: Iterable<KubeObject>, pods: ReadonlyMap<string, MeshPod>, claims: ReadonlyMap<string, Claims>): void {
@@ -115,9 +174,11 @@ function addSlices(slices: Iterable<KubeObject>, pods: ReadonlyMap<string, MeshP
       // A slice that is still about the pod that had this name before says nothing about this one.
       if (textIn(target['uid']) !== '' && target['uid'] !== pod.uid) continue;
       const { ready, serving, terminating } = recordIn(endpoint['conditions']);
+      const zone = textIn(endpoint['zone']);
       const leaving = pod.terminating || terminating === true;
       const state = leaving ? (serving === false ? 'away' : 'leaving') : ready === false ? 'away' : 'ready';
-      for (const { name, port } of ports) if (isPort(port)) claim(claims.get(pod.key), textIn(name), { service, number: port, state });
+      for (const { name, port } of ports)
+        if (isPort(port)) claim(claims.get(pod.key), textIn(name), { service, number: port, state, ...(zone === '' ? {} : { zone }) });
     }
   }
 }

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { meshNamespace } from '../../core/bundle/custom-resource';
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
-import { identityAudience, podAnnotations, podDefaults, podLabels, workloadNameOf } from '../../core/mesh/pod';
+import { identityAudience, podAnnotations, podCapture, podDefaults, podLabels, workloadNameOf } from '../../core/mesh/pod';
 import { principalOf, workloadKey, type Principal, type WorkloadKey } from '../../core/mesh/ids';
 import type { KubeObject } from '../../platform/kube';
 import { instanceIdOf } from '../ca/spiffe';
@@ -26,6 +26,12 @@ export interface MeshPod {
   readonly appHost: string;
   readonly outbound?: Address;
   readonly listeners?: { readonly [name: string]: Address };
+  /** Where it is, by the labels that the API server copies from its node (plugin PodTopologyLabels), or that somebody wrote. */
+  readonly region?: string;
+  readonly zone?: string;
+  readonly subZone?: string;
+  /** Its connections are captured: what sets that up is among its containers, which never change. */
+  readonly capture: boolean;
   readonly ready: boolean;
   readonly terminating: boolean;
   /** Whether it was given a token to prove itself with: then it has a proxy. */
@@ -75,6 +81,12 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
   const outbound = addressIn(stated ?? podDefaults.outbound);
   if (outbound === null || !isLoopback(outbound.host)) return refuse(podAnnotations.outbound, 'is not `<loopback address>:<port>`');
   const version = labels[podLabels.version];
+  const place = Object.fromEntries(
+    (['region', 'zone', 'subZone'] as const).flatMap((key) => {
+      const value = labels[podLabels[key]] ?? '';
+      return value === '' ? [] : [[key, value]];
+    }),
+  );
   return {
     key,
     namespace,
@@ -90,6 +102,8 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
     appHost,
     ...(isGateway && stated === undefined ? {} : { outbound }),
     ...(isGateway ? { listeners } : {}),
+    ...place,
+    capture: !isGateway && recordsIn(spec['initContainers']).some((container) => container['name'] === podCapture.container),
     ready: recordsIn(status['conditions']).some((one) => one['type'] === 'Ready' && one['status'] === 'True'),
     terminating: deletionTimestamp !== undefined,
     injected: recordsIn(spec['volumes'])

@@ -5,8 +5,8 @@ import { conflict, mountTaken } from './conflicts';
 import { difference } from './difference';
 import { asksForSidecar, firstDifference, untouched, wantedFor, type InjectionContext } from './inject';
 import { NotAPod, readPod, type Container, type Pod } from './pod';
-import { isFault, type Fault } from './settings';
-import { sidecarName } from './template';
+import { isFault, userOf, type Fault } from './settings';
+import { isContainerOfOurs } from './template';
 
 export interface CheckContext extends InjectionContext {
   /** Whether policy declares the pod's workload as injected: then the pod may not do without. */
@@ -38,7 +38,9 @@ function checkMade(pod: Pod, context: CheckContext): Fault | null {
   const wanted = wantedFor(pod, context);
   if (isFault(wanted)) return wanted;
   const place = firstDifference(pod, wanted);
-  return place === null ? conflict(pod, wanted.podSettings, true) : { field: place, diagnostic: says.altered({}) };
+  return place === null
+    ? conflict(pod, wanted.podSettings, true, userOf(context.settings))
+    : { field: place, diagnostic: says.altered({}) };
 }
 
 /** Of a running pod's sidecar only the image can be changed at all; a container that comes later may not mount what is the sidecar's. */
@@ -49,11 +51,11 @@ function checkChanged(pod: Pod, old: Pod): Fault | null {
     if (place !== null) return { field: place, diagnostic: says.altered({}) };
   }
   for (const container of pod.containers) {
-    const faulty = oursIn(old).length > 0 && container.name !== sidecarName ? mountTaken(container) : null;
+    const faulty = oursIn(old).length > 0 && !isContainerOfOurs(container.name) ? mountTaken(container) : null;
     if (faulty !== null) return faulty;
   }
   return null;
 }
 
 const oursIn = (pod: Pod): readonly Container[] =>
-  pod.containers.filter(({ list, name }) => list === 'initContainers' && name === sidecarName);
+  pod.containers.filter(({ list, name }) => list === 'initContainers' && isContainerOfOurs(name));

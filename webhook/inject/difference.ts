@@ -1,6 +1,6 @@
 /** Where a sidecar or volume that came back differs from what the template gives: nowhere, but for what the cluster's own admission may add. */
 import { isFields, own, type Fields } from './pod';
-import type { Sidecar } from './template';
+import type { OwnContainer } from './template';
 
 /** The first place where `actual` is not `wanted`, as a path; null when it is the same. Order of members does not count. */
 export function difference(wanted: unknown, actual: unknown, path: string): string | null {
@@ -26,7 +26,7 @@ export function difference(wanted: unknown, actual: unknown, path: string): stri
  * The same for the sidecar, less what the API server's own plugins do to every container: AlwaysPullImages sets the pull policy, and LimitRanger adds
  * amounts that the template does not speak of.
  */
-export function sidecarDifference(wanted: Sidecar, actual: Fields, path: string): string | null {
+export function sidecarDifference(wanted: OwnContainer, actual: Fields, path: string): string | null {
   const resources = own(actual, 'resources');
   const amounts = (kind: 'limits' | 'requests'): unknown => {
     const all = isFields(resources) ? own(resources, kind) : undefined;

@@ -191,6 +191,48 @@ describe('again', () => {
   });
 });
 
+describe('capture', () => {
+  const asking = { annotations: { 'meshwright.dev/capture': 'true' } };
+  const captured = (spec: object = {}): object => pod({ metadata: asking, spec });
+  test('is set up before anything else of the pod runs, by root with one capability and no more', () => {
+    const result = patched(captured({ initContainers: [{ name: 'migrate' }] }));
+    expect(specOf(result).initContainers.map(({ name }) => name)).toEqual(['meshwright-capture', sidecarName, 'migrate']);
+    expect(specOf(result).initContainers[0]).toMatchObject({
+      command: ['meshwright', 'capture', '--uid', '15021', '--inbound', '15006', '--outbound', '15005'],
+      securityContext: { capabilities: { add: ['NET_ADMIN'], drop: ['ALL'] }, privileged: false, readOnlyRootFilesystem: true },
+    });
+    expect(inject(result, context)).toEqual({ kind: 'unchanged' });
+    expect(checkInjected(result, { ...context, required: true })).toBeNull();
+  });
+  test('cannot be asked for and left out, moved or changed', () => {
+    const check = (change: (containers: { name: string }[]) => void): unknown => {
+      const value = patched(captured());
+      change(specOf(value).initContainers);
+      return checkInjected(value, { ...context, required: true })?.field;
+    };
+    expect(check((containers) => containers.shift())).toBe('spec.initContainers');
+    expect(check((containers) => containers.reverse())).toBe('spec.initContainers');
+    expect(check((containers) => Reflect.set(containers[0] ?? {}, 'command', ['true']))).toBe('spec.initContainers[0].command[0]');
+  });
+  test.each<[object, string]>([
+    [{ containers: [{ name: 'a', securityContext: { runAsUser: 15021 } }] }, 'spec.containers[0].securityContext.runAsUser: user 15021'],
+    [{ securityContext: { runAsUser: 15021 } }, 'spec.securityContext.runAsUser: user 15021'],
+    [{ containers: [{ name: 'a', ports: [{ containerPort: 15006 }] }] }, 'spec.containers[0].ports[0].containerPort: port 15006'],
+    [{ initContainers: [{ name: 'meshwright-capture' }] }, 'spec.initContainers[0].name: `meshwright-capture`'],
+  ])('a pod with %j is refused', (spec, why) => {
+    expect(refusal(captured(spec))).toContain(`MW8105: Pod shop/front-1: ${why}`);
+  });
+  test('what could undo it is said, and a gateway has none', () => {
+    const injection = inject(captured({ containers: [{ name: 'a', securityContext: { capabilities: { add: ['NET_ADMIN'] } } }] }), context);
+    expect(injection).toMatchObject({
+      warnings: ['meshwright: spec.containers[0] has rights to undo capture (`privileged`, or NET_ADMIN)'],
+    });
+    const gateway = { annotations: { ...asking.annotations, 'meshwright.dev/listener.https': '0.0.0.0:8443' } };
+    expect(refusal(pod({ metadata: gateway }))).toContain('MW8106');
+    expect(refusal(pod({ metadata: { annotations: { 'meshwright.dev/capture': 'yes' } } }))).toContain('`yes` is not `true` or `false`');
+  });
+});
+
 describe('the validating side', () => {
   const required = { ...context, required: true };
   const alter = (change: (value: object) => void): object => {

@@ -4,9 +4,9 @@ import { meshNamespace } from '../../core/bundle/custom-resource';
 import { podAnnotations, podLabels, workloadNameOf } from '../../core/mesh/pod';
 import { conflict } from './conflicts';
 import { difference, sidecarDifference } from './difference';
-import { NotAPod, own, readPod, textOf, type Pod } from './pod';
-import { isFault, podSettings, type Fault, type InjectionSettings } from './settings';
-import { isVolumeOfOurs, render, sidecarName, templateVersion, type Injected } from './template';
+import { isFields, NotAPod, own, readPod, textOf, type Container, type Pod } from './pod';
+import { isFault, podSettings, userOf, type Fault, type InjectionSettings } from './settings';
+import { captureName, isContainerOfOurs, isVolumeOfOurs, render, templateVersion, type Injected } from './template';
 
 export interface InjectionContext {
   readonly settings: InjectionSettings;
@@ -43,7 +43,7 @@ export function inject(value: unknown, context: InjectionContext): Injection {
     if (typeof asked === 'object') return refused(pod.name, context, asked);
     const wanted = wantedFor(pod, context);
     if (isFault(wanted)) return refused(pod.name, context, wanted);
-    const faulty = conflict(pod, wanted.podSettings, isOurs(pod, wanted));
+    const faulty = conflict(pod, wanted.podSettings, isOurs(pod, wanted), userOf(context.settings));
     if (faulty !== null) return refused(pod.name, context, faulty);
     return patchFor(pod, wanted);
   } catch (error) {
@@ -78,12 +78,15 @@ export function wantedFor(pod: Pod, { settings, namespace }: InjectionContext): 
 }
 
 /** Where a pod's sidecar or its volumes differ from what they are to be; null when it is as it came from the template. */
-export function firstDifference(pod: Pod, { sidecar, volumes, version }: Wanted): string | null {
-  const there = pod.containers.filter(({ list, name }) => list === 'initContainers' && name === sidecarName);
-  const [only] = there;
-  if (only === undefined || there.length > 1) return 'spec.initContainers';
-  const different = sidecarDifference(sidecar, only.fields, only.path);
-  if (different !== null) return different;
+export function firstDifference(pod: Pod, { containers, volumes, version }: Wanted): string | null {
+  const ours = pod.containers.filter(({ list, name }) => list === 'initContainers' && isContainerOfOurs(name));
+  if (ours.length !== containers.length) return 'spec.initContainers';
+  for (const [index, wanted] of containers.entries()) {
+    const there = ours[index];
+    if (there?.name !== wanted.name) return 'spec.initContainers';
+    const different = sidecarDifference(wanted, there.fields, there.path);
+    if (different !== null) return different;
+  }
   for (const volume of volumes) {
     const found = pod.volumes.flatMap((one, index) => (own(one, 'name') === volume.name ? [index] : []));
     const [index] = found;
@@ -105,14 +108,14 @@ function isOurs(pod: Pod, wanted: Wanted): boolean {
 function patchFor(pod: Pod, wanted: Wanted): Injection {
   const different = firstDifference(pod, wanted);
   if (different === null) return { kind: 'unchanged' };
-  const { sidecar, volumes, version } = wanted;
+  const { containers, volumes, version } = wanted;
   const initContainers = pod.containers.filter(({ list }) => list === 'initContainers');
-  const stale = initContainers.some(({ name }) => name === sidecarName);
+  const stale = initContainers.some(({ name }) => isContainerOfOurs(name));
   const patch: PatchOperation[] = [
     ...removals(
       '/spec/initContainers',
       initContainers.map(({ name }) => name),
-      (name) => name === sidecarName,
+      isContainerOfOurs,
     ),
     ...removals(
       '/spec/volumes',
@@ -120,9 +123,9 @@ function patchFor(pod: Pod, wanted: Wanted): Injection {
       isVolumeOfOurs,
     ),
     // First: what comes after it, the pod's own init containers too, has the mesh already.
-    pod.has.initContainers
-      ? { op: 'add', path: '/spec/initContainers/0', value: sidecar }
-      : { op: 'add', path: '/spec/initContainers', value: [sidecar] },
+    ...(pod.has.initContainers
+      ? containers.map((value, index): PatchOperation => ({ op: 'add', path: `/spec/initContainers/${index}`, value }))
+      : [{ op: 'add', path: '/spec/initContainers', value: containers } as const]),
     ...(pod.has.volumes
       ? volumes.map((value): PatchOperation => ({ op: 'add', path: '/spec/volumes/-', value }))
       : [{ op: 'add', path: '/spec/volumes', value: volumes } as const]),
@@ -135,8 +138,23 @@ function patchFor(pod: Pod, wanted: Wanted): Injection {
     ...(own(pod.spec, 'shareProcessNamespace') === true
       ? ['meshwright: with `shareProcessNamespace` the containers of this pod see the processes of its proxy']
       : []),
+    ...(wanted.podSettings.capture
+      ? pod.containers.filter(mayLeave).map(({ path }) => `meshwright: ${path} has rights to undo capture (\`privileged\`, or NET_ADMIN)`)
+      : []),
   ];
   return { kind: 'patch', patch, warnings };
+}
+
+/** Whether a container that is not ours could take the rules of capture away again. */
+function mayLeave({ name, list, fields }: Container): boolean {
+  if (list === 'initContainers' && name === captureName) return false;
+  const security = own(fields, 'securityContext');
+  if (!isFields(security)) return false;
+  const capabilities = own(security, 'capabilities');
+  const added = isFields(capabilities) ? own(capabilities, 'add') : undefined;
+  return (
+    own(security, 'privileged') === true || (Array.isArray(added) && ['NET_ADMIN', 'ALL', 'SYS_ADMIN'].some((one) => added.includes(one)))
+  );
 }
 
 /** From the end, so that an index means what it meant. */

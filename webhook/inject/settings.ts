@@ -27,7 +27,7 @@ export interface InjectionSettings {
   readonly resources?: SidecarResources;
   /** Lifetime of the service-account token, 600 to 3600; default 3600. */
   readonly tokenSeconds?: number;
-  /** Default 15021: no application's, so that none of them can look into the agent's processes. */
+  /** Default 15021: no application's, so that none of them can look into the agent's processes, or passes for the proxy where connections are captured. */
   readonly user?: number;
   readonly envoyLogLevel?: string;
 }
@@ -39,6 +39,8 @@ export interface PodSettings {
   readonly drainMs: string;
   /** Where the outbound listener is; null for a gateway that names none. */
   readonly outbound: Place | null;
+  /** Whether the kernel sends the pod's connections to its proxy. */
+  readonly capture: boolean;
 }
 /** Something wrong, at a place of the pod. */
 export interface Fault {
@@ -46,6 +48,9 @@ export interface Fault {
   readonly field: string;
   readonly diagnostic: Diagnostic;
 }
+
+/** Whom the sidecar runs as. */
+export const userOf = (settings: InjectionSettings): number => settings.user ?? 15_021;
 
 export const defaultResources: SidecarResources = {
   cpu: { request: '50m' },
@@ -60,7 +65,13 @@ export const overrides = {
   logLevel: 'meshwright.dev/sidecar-log-level',
   drain: 'meshwright.dev/sidecar-drain',
 } as const;
-const known: readonly string[] = [podAnnotations.appHost, podAnnotations.outbound, podAnnotations.injected, ...Object.values(overrides)];
+const known: readonly string[] = [
+  podAnnotations.appHost,
+  podAnnotations.outbound,
+  podAnnotations.capture,
+  podAnnotations.injected,
+  ...Object.values(overrides),
+];
 
 /** What a pod asks for by its annotations, over what the installation says; or the first annotation that cannot be followed. */
 export function podSettings(annotations: Fields, settings: InjectionSettings): PodSettings | Fault {
@@ -72,6 +83,14 @@ export function podSettings(annotations: Fields, settings: InjectionSettings): P
   const askedMemory = given(overrides.memory);
   const outbound = given(podAnnotations.outbound);
   const isGateway = Object.keys(annotations).some((name) => name.startsWith(podAnnotations.listenerPrefix));
+  if (isGateway && given(podAnnotations.capture) === 'true')
+    return {
+      field: `metadata.annotations['${podAnnotations.capture}']`,
+      diagnostic: inject.badAnnotation({
+        reason: 'nothing stands behind a gateway whose connections could be captured',
+        repair: 'take the annotation away',
+      }),
+    };
   return {
     resources: {
       cpu: askedCpu === undefined ? cpu : { request: canonicalCpu(askedCpu) },
@@ -81,6 +100,7 @@ export function podSettings(annotations: Fields, settings: InjectionSettings): P
     envoyLogLevel: given(overrides.logLevel) ?? settings.envoyLogLevel ?? 'warning',
     drainMs: String(Number((given(overrides.drain) ?? '5s').slice(0, -1)) * 1_000),
     outbound: outbound === undefined && isGateway ? null : placeIn(outbound ?? podDefaults.outbound),
+    capture: given(podAnnotations.capture) === 'true',
   };
 }
 
@@ -114,6 +134,8 @@ function wrongWith(name: string, value: string): { readonly reason: string; read
         return { reason: `port ${agentHealthPort} is where the agent answers probes`, repair: 'give the outbound listener another port' };
       return must(place !== null && isLoopback(place.host), '`<loopback address>:<port>`', podDefaults.outbound);
     }
+    case podAnnotations.capture:
+      return must(value === 'true' || value === 'false', '`true` or `false`', 'true');
     case podAnnotations.injected:
       return null; // said by the webhook; compared with the template
     case overrides.cpu:

@@ -3,10 +3,13 @@
  * API server is written out and every amount is in its one spelling, so that what was put in and what comes back for validation are the same value.
  */
 import { digestOfJson, shortDigest } from '../../core/lib/digest';
-import { agentEnvironment as variable, agentHealthPort, identityAudience, trustConfigMap } from '../../core/mesh/pod';
-import { defaultResources, type InjectionSettings, type Place, type PodSettings } from './settings';
+import { agentEnvironment as variable, agentHealthPort, identityAudience, podCapture, trustConfigMap } from '../../core/mesh/pod';
+import { defaultResources, type InjectionSettings, type Place, type PodSettings, userOf } from './settings';
 
 export const sidecarName = 'meshwright-proxy';
+export const captureName = podCapture.container;
+/** What is ours among a pod's containers, in their order. */
+export const isContainerOfOurs = (name: string): boolean => name === captureName || name === sidecarName;
 export const volumeNames = { token: 'meshwright-token', run: 'meshwright-run', trust: 'meshwright-trust' } as const;
 export const isVolumeOfOurs = (name: unknown): boolean => Object.values(volumeNames).some((own) => own === name);
 
@@ -65,65 +68,92 @@ export interface Volume {
   readonly name: string;
   readonly [source: string]: unknown;
 }
+/**
+ * Sends the pod's connections to its proxy, and ends. Root with one capability, for as long as that takes; it runs first, so that nothing of the pod has
+ * a network past the proxy, and before the proxy is there, none at all.
+ */
+export interface CaptureContainer {
+  readonly name: typeof captureName;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly resources: Sidecar['resources'];
+  readonly securityContext: {
+    readonly allowPrivilegeEscalation: false;
+    readonly capabilities: { readonly add: readonly ['NET_ADMIN']; readonly drop: readonly ['ALL'] };
+    readonly privileged: false;
+    readonly readOnlyRootFilesystem: true;
+    readonly runAsGroup: 0;
+    readonly runAsNonRoot: false;
+    readonly runAsUser: 0;
+    readonly seccompProfile: { readonly type: 'RuntimeDefault' };
+  };
+  readonly terminationMessagePath: string;
+  readonly terminationMessagePolicy: 'FallbackToLogsOnError';
+  readonly imagePullPolicy: InjectionSettings['imagePullPolicy'];
+  readonly volumeMounts: readonly Mount[];
+}
+export type OwnContainer = Sidecar | CaptureContainer;
 export interface Injected {
-  readonly sidecar: Sidecar;
+  /** In the order in which they run, before all others. */
+  readonly containers: readonly OwnContainer[];
   readonly volumes: readonly Volume[];
 }
 
 /** What one pod of a workload gets. `workload` is `<namespace>/<name>`. */
 export function render(settings: InjectionSettings, pod: PodSettings, workload: string): Injected {
-  const user = settings.user ?? 15_021;
+  const user = userOf(settings);
   const { cpu, memory } = pod.resources;
-  return {
-    sidecar: {
-      name: sidecarName,
-      image: settings.image,
-      command: ['meshwright', 'agent', '--kubernetes'],
-      env: [
-        fromPod(variable.podName, 'metadata.name'),
-        fromPod(variable.podNamespace, 'metadata.namespace'),
-        fromPod(variable.podIp, 'status.podIP'),
-        { name: variable.workload, value: workload },
-        { name: variable.trustDomain, value: settings.trustDomain },
-        { name: variable.controlPlane, value: textOfPlace(settings.controlPlane) },
-        { name: variable.ca, value: textOfPlace(settings.ca) },
-        { name: variable.trustFile, value: `${trustFolder}/${trustConfigMap.key}` },
-        { name: variable.tokenFile, value: `${tokenFolder}/token` },
-        // A folder below the volume: the volume's own mode is the node's to choose, and the agent keeps out of what others can enter.
-        { name: variable.runDir, value: `${runFolder}/agent` },
-        { name: variable.healthPort, value: String(agentHealthPort) },
-        { name: variable.concurrency, value: pod.concurrency },
-        { name: variable.envoyLogLevel, value: pod.envoyLogLevel },
-        { name: variable.drainMs, value: pod.drainMs },
-      ],
-      ports: [{ name: 'mesh-health', containerPort: agentHealthPort, protocol: 'TCP' }],
-      resources: {
-        limits: { ...(cpu.limit === undefined ? {} : { cpu: cpu.limit }), memory: memory.limit },
-        requests: { cpu: cpu.request, memory: memory.request },
-      },
-      restartPolicy: 'Always',
-      // Two minutes for certificate and first configuration; the application starts after it.
-      startupProbe: probe({ periodSeconds: 1, failureThreshold: 120 }),
-      readinessProbe: probe({ periodSeconds: 5, failureThreshold: 3 }),
-      securityContext: {
-        allowPrivilegeEscalation: false,
-        capabilities: { drop: ['ALL'] },
-        privileged: false,
-        readOnlyRootFilesystem: true,
-        runAsGroup: user,
-        runAsNonRoot: true,
-        runAsUser: user,
-        seccompProfile: { type: 'RuntimeDefault' },
-      },
-      terminationMessagePath: '/dev/termination-log',
-      terminationMessagePolicy: 'FallbackToLogsOnError',
-      imagePullPolicy: settings.imagePullPolicy,
-      volumeMounts: [
-        { name: volumeNames.token, mountPath: tokenFolder, readOnly: true },
-        { name: volumeNames.trust, mountPath: trustFolder, readOnly: true },
-        { name: volumeNames.run, mountPath: runFolder },
-      ],
+  const sidecar: Sidecar = {
+    name: sidecarName,
+    image: settings.image,
+    command: ['meshwright', 'agent', '--kubernetes'],
+    env: [
+      fromPod(variable.podName, 'metadata.name'),
+      fromPod(variable.podNamespace, 'metadata.namespace'),
+      fromPod(variable.podIp, 'status.podIP'),
+      { name: variable.workload, value: workload },
+      { name: variable.trustDomain, value: settings.trustDomain },
+      { name: variable.controlPlane, value: textOfPlace(settings.controlPlane) },
+      { name: variable.ca, value: textOfPlace(settings.ca) },
+      { name: variable.trustFile, value: `${trustFolder}/${trustConfigMap.key}` },
+      { name: variable.tokenFile, value: `${tokenFolder}/token` },
+      // A folder below the volume: the volume's own mode is the node's to choose, and the agent keeps out of what others can enter.
+      { name: variable.runDir, value: `${runFolder}/agent` },
+      { name: variable.healthPort, value: String(agentHealthPort) },
+      { name: variable.concurrency, value: pod.concurrency },
+      { name: variable.envoyLogLevel, value: pod.envoyLogLevel },
+      { name: variable.drainMs, value: pod.drainMs },
+    ],
+    ports: [{ name: 'mesh-health', containerPort: agentHealthPort, protocol: 'TCP' }],
+    resources: {
+      limits: { ...(cpu.limit === undefined ? {} : { cpu: cpu.limit }), memory: memory.limit },
+      requests: { cpu: cpu.request, memory: memory.request },
     },
+    restartPolicy: 'Always',
+    // Two minutes for certificate and first configuration; the application starts after it.
+    startupProbe: probe({ periodSeconds: 1, failureThreshold: 120 }),
+    readinessProbe: probe({ periodSeconds: 5, failureThreshold: 3 }),
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+      privileged: false,
+      readOnlyRootFilesystem: true,
+      runAsGroup: user,
+      runAsNonRoot: true,
+      runAsUser: user,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    terminationMessagePath: '/dev/termination-log',
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+    imagePullPolicy: settings.imagePullPolicy,
+    volumeMounts: [
+      { name: volumeNames.token, mountPath: tokenFolder, readOnly: true },
+      { name: volumeNames.trust, mountPath: trustFolder, readOnly: true },
+      { name: volumeNames.run, mountPath: runFolder },
+    ],
+  };
+  return {
+    containers: pod.capture ? [captureContainer(settings, user), sidecar] : [sidecar],
     volumes: [
       {
         name: volumeNames.token,
@@ -144,6 +174,30 @@ export function render(settings: InjectionSettings, pod: PodSettings, workload: 
   };
 }
 
+function captureContainer(settings: InjectionSettings, user: number): CaptureContainer {
+  const { inboundPort, outboundPort } = podCapture;
+  return {
+    name: captureName,
+    image: settings.image,
+    command: ['meshwright', 'capture', ...['--uid', `${user}`, '--inbound', `${inboundPort}`, '--outbound', `${outboundPort}`]],
+    resources: { limits: { memory: '256Mi' }, requests: { cpu: '10m', memory: '64Mi' } },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { add: ['NET_ADMIN'], drop: ['ALL'] },
+      privileged: false,
+      readOnlyRootFilesystem: true,
+      runAsGroup: 0,
+      runAsNonRoot: false,
+      runAsUser: 0,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    terminationMessagePath: '/dev/termination-log',
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+    imagePullPolicy: settings.imagePullPolicy,
+    volumeMounts: [{ name: volumeNames.token, mountPath: tokenFolder, readOnly: true }],
+  };
+}
+
 /** Which template this is: changes with our code and with the installation's settings, not with the pod. */
 export function templateVersion(settings: InjectionSettings): string {
   const neutral: PodSettings = {
@@ -152,6 +206,7 @@ export function templateVersion(settings: InjectionSettings): string {
     envoyLogLevel: settings.envoyLogLevel ?? 'warning',
     drainMs: '5000',
     outbound: null,
+    capture: true,
   };
   return shortDigest(digestOfJson(render(settings, neutral, 'any/any')));
 }
