@@ -30,8 +30,8 @@ export interface Instance {
   readonly inbound: { readonly [port: string]: Address };
   /** Where the application reaches the proxy to call others over HTTP by their host names. Absent for a gateway, and where calls are captured only. */
   readonly outbound?: Address;
-  /** The same for one port that is not addressed by a host name (TCP): the symbol `outbound/<port key>`. */
-  readonly outboundPorts?: { readonly [port: PortKey]: Address };
+  /** The same for one port that is not addressed by a host name (TCP): the symbol `outbound/<port key>`, with `|<version>` for one broker of it. */
+  readonly outboundPorts?: { readonly [port: string]: Address };
   /** Its connections are captured (runtime-proxy/capture): the kernel sends them here, whatever address the application dialled. */
   readonly capture?: Capture;
   /** A gateway's listeners, by name. */

@@ -3,6 +3,7 @@ import { callableByWorkload } from '../../core/ir/edges';
 import { accessOf } from '../../core/ir/lookup';
 import { canonicalJson } from '../../core/lib/json';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
+import { grpcStatuses } from '../../core/mesh/grpc-status';
 import { nameOf, serviceOfPort } from '../../core/mesh/ids';
 import type { RuleId, WorkloadKey } from '../../core/mesh/ids';
 import { compareCalls } from '../../core/semantics/compare';
@@ -189,6 +190,7 @@ function describe(decision: Decision | null, settings: boolean, answer: Answer |
   if (settings) return `timeout ${decision.timeoutMs ?? '-'} ms, ${retryText(decision.retry)}`;
   if (decision.outcome === 'deny') return `denied (${decision.status})`;
   if (answer?.kind === 'redirect') return `redirected to ${answer.host ?? ''}${answer.path ?? ''} (${answer.status})`;
+  if (answer?.kind === 'respondGrpc') return `answered by the mesh (${grpcStatuses[answer.status - 1] ?? answer.status})`;
   if (decision.destinations.length === 0)
     return `answered by the mesh (${decision.status}${answer?.body ? `, ${answer.body.slice(0, 40).replace(/\s+/g, ' ')}` : ''})`;
   return decision.destinations

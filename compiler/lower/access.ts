@@ -1,10 +1,10 @@
 import { ir as messages } from '../../core/diagnostics/ir';
-import type { AccessRule } from '../../core/ir/ir';
+import type { AccessRule, ServicePort } from '../../core/ir/ir';
 import type { RuleId } from '../../core/mesh/ids';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
 import { suggest } from '../../core/lib/suggest';
 import { lowerCallers, resolvePort } from './callers';
-import type { Context, Declared } from './context';
+import type { Context, Declared, Place } from './context';
 import { lowerFields } from './fields';
 import { checkHost } from './names';
 import { checkOwner } from './nouns';
@@ -27,10 +27,7 @@ function lowerRule(context: Context, nouns: Nouns, { id, team, value }: Declared
   const { service, port } = subject;
   // The platform may shut a door anywhere; only the owner opens one.
   checkOwner(context, { team, id }, value.action === 'allow' ? 'allow into' : 'deny into', port.key, service.team, value.action === 'deny');
-  if (port.layer !== 'http') {
-    context.report(messages.layerNotEnforced, { port: port.key, protocol: port.protocol }, at);
-    return undefined;
-  }
+  checkDimensions(context, port, value, at);
   if (value.action === 'allow' && callers?.kind === 'anyone') context.report(messages.allowAnyone, {}, { id, path: 'from' });
   if (value.action === 'deny') {
     for (const [dimension, given] of [
@@ -56,6 +53,18 @@ function lowerRule(context: Context, nouns: Nouns, { id, team, value }: Declared
     hosts: sortedUnique(value.hosts ?? []),
     because: value.because ?? null,
   };
+}
+
+/** The rules of a connection do not read requests; only one that is TLS names a server. */
+function checkDimensions(context: Context, port: ServicePort, value: Declared<'access'>['value'], at: Place): void {
+  if (port.layer === 'http') return;
+  const given: readonly (readonly [string, boolean])[] = [
+    ['requests', port.layer !== 'grpc' && value.requests !== 'any'],
+    ['headers', port.layer !== 'grpc' && hasKeys(value.headers)],
+    ['hosts', port.layer !== 'tls' && value.hosts !== undefined],
+  ];
+  for (const [dimension, isThere] of given)
+    if (isThere) context.report(messages.notOfLayer, { dimension, port: port.key, protocol: port.protocol }, at);
 }
 
 const hasKeys = (record: object | undefined): boolean => record !== undefined && Object.keys(record).length > 0;

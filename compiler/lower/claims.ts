@@ -1,6 +1,7 @@
 /** What speaks about the rest: needs, guarantees, patches, the roll-out. */
 import { ir as messages } from '../../core/diagnostics/ir';
 import type { Guarantee, Need, Patch, Retry, Rollout, RouteTable } from '../../core/ir/ir';
+import { isConnection } from '../../core/ir/layers';
 import { patchFields } from '../../core/ir/patch-fields';
 import type { PatchUnit } from '../../core/ir/patch-fields';
 import { assertNever } from '../../core/lib/brand';
@@ -35,10 +36,12 @@ function lowerNeed(context: Context, nouns: Nouns, routes: readonly RouteTable[]
   for (const ref of value.targets) {
     const target = resolvePort(context, nouns, ref, { id, path: 'targets' });
     if (!target) continue;
-    if (target.port.layer !== 'http') {
-      context.report(messages.layerNotEnforced, { port: target.port.key, protocol: target.port.protocol }, { id, path: 'targets' });
-      continue;
-    }
+    if (isConnection(target.port.layer) && (timeoutMs !== null || retry !== null))
+      context.report(
+        messages.notOfLayer,
+        { dimension: timeoutMs === null ? 'retry' : 'timeout', port: target.port.key, protocol: target.port.protocol },
+        { id, path: timeoutMs === null ? 'retry' : 'timeout' },
+      );
     targets.push(target.port.key);
     checkNotWider(context, routes, target.port.key, timeoutMs, retry, id);
   }
@@ -98,8 +101,8 @@ function lowerPatch(context: Context, nouns: Nouns, { id, team, value }: Declare
   const subject = resolvePort(context, nouns, value.on, { id, path: 'on' });
   if (subject) {
     checkOwner(context, { team, id }, 'patch', subject.port.key, subject.service.team, false);
-    if (subject.port.layer !== 'http')
-      context.report(messages.layerNotEnforced, { port: subject.port.key, protocol: subject.port.protocol }, at);
+    if (isConnection(subject.port.layer) && value.direction === 'inbound')
+      context.report(messages.layerNotPatched, { port: subject.port.key, protocol: subject.port.protocol }, at);
   }
   const min = value.envoy.min ?? null;
   const below = value.envoy.below ?? null;

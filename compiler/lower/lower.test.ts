@@ -217,11 +217,11 @@ const refused: readonly (readonly [string, string, More])[] = [
     },
   ],
   [
-    'an allow on a Kafka port',
-    'MW3024',
+    'an allow of requests on a Kafka port',
+    'MW3070',
     {
       'books/k': service('books/bookinfo', 'k', { ports: { web: { protocol: 'kafka', number: 9092 } } }),
-      'books/a': allow('books/k', [named('books/details')]),
+      'books/a': allow('books/k', [named('books/details')], { requests: ['GET /a'] }),
     },
   ],
   ...['(?=a)', '(a)\\1', '[', 'a{1000}'].map(

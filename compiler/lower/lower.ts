@@ -37,7 +37,7 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
   const settings = lowerSettings(context, subjectsOf(context, namespaces));
   const nouns = lowerNouns(context, namespaces, settings);
   checkStandards(context, nouns);
-  const { routes, hostRoutes } = lowerRoutes(context, nouns, settings);
+  const { routes, connectionRoutes, hostRoutes } = lowerRoutes(context, nouns, settings);
   const ir: MeshIr = {
     version: 'meshwright.ir/1',
     environment,
@@ -57,6 +57,7 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
     gateways: sortedBy(nouns.gateways.values(), (gateway) => gateway.key),
     access: lowerAccess(context, nouns),
     routes,
+    connectionRoutes,
     hostRoutes,
     needs: lowerNeeds(context, nouns, routes),
     guarantees: lowerGuarantees(context, nouns),

@@ -10,7 +10,7 @@ import { hasPlatformRole } from './context';
 import type { Context, Declared, Place } from './context';
 import { checkHost, checkLabel, checkVersion, isDomain } from './names';
 import { lowerRequests } from './request-line';
-import { portSettings } from './settings';
+import { portSettings, readDuration } from './settings';
 import type { SettingsTable } from './settings';
 import { wholeNumber } from './units';
 
@@ -181,7 +181,7 @@ function lowerService(context: Context, { id, value }: Declared<'service'>, work
     const first = numbers.get(written.number);
     if (first !== undefined) context.report(messages.duplicate, { what: 'port number', name: String(written.number), first }, place);
     numbers.set(written.number, name);
-    return [lowerPort(context, workload, name, written, settings, place)];
+    return [lowerPort(context, workload, name, written, value.versions ?? [], settings, place)];
   });
   for (const version of value.versions ?? []) checkVersion(context, version, at);
   return {
@@ -194,18 +194,57 @@ function lowerService(context: Context, { id, value }: Declared<'service'>, work
   };
 }
 
-function lowerPort(context: Context, workload: Workload, name: string, written: WirePort, settings: SettingsTable, at: Place): ServicePort {
+function lowerPort(
+  context: Context,
+  workload: Workload,
+  name: string,
+  written: WirePort,
+  versions: readonly string[],
+  settings: SettingsTable,
+  at: Place,
+): ServicePort {
   const layer = Object.hasOwn(layers, written.protocol) ? layers[written.protocol] : undefined;
   if (!layer) context.report(messages.unsupported, { feature: `the protocol \`${written.protocol}\`` }, at);
   const key = portKey(workload.key, name);
   const urls = written.urls ?? 'rfc3986';
   let requests: readonly RequestClass[] | null = null;
-  if (written.requests && layer === 'http') {
+  if (written.requests && (layer === 'http' || layer === 'grpc')) {
     if (written.requests.length === 0) context.report(messages.empty, { what: `the contract of \`${key}\`` }, at);
-    requests = lowerRequests(context, written.requests, { key, urls, requests: null }, at, () => undefined);
+    requests = lowerRequests(context, written.requests, { key, layer, urls, requests: null }, at, () => undefined);
   }
   const { mtls, connections, eject } = portSettings(context, settings, workload.id);
-  return { key, name, protocol: written.protocol, layer: layer ?? 'tcp', number: written.number, requests, urls, mtls, connections, eject };
+  return {
+    key,
+    name,
+    protocol: written.protocol,
+    layer: layer ?? 'tcp',
+    number: written.number,
+    requests,
+    maxAgeMs: lowerMaxAge(context, written, at),
+    brokers: lowerBrokers(context, written, versions, at),
+    urls,
+    mtls,
+    connections,
+    eject,
+  };
+}
+
+/** An hour where nothing is said: what is open when access is taken away ends with it at the latest. */
+const builtInMaxAgeMs = 3_600_000;
+function lowerMaxAge(context: Context, { protocol, maxAge }: WirePort, at: Place): number | null {
+  if (protocol !== 'websocket') {
+    if (maxAge !== undefined) context.report(messages.unsupported, { feature: `\`maxAge\` on a ${protocol} port` }, at);
+    return null;
+  }
+  return (maxAge === undefined ? undefined : readDuration(context, maxAge, at)) ?? builtInMaxAgeMs;
+}
+function lowerBrokers(context: Context, { protocol, brokers }: WirePort, versions: readonly string[], at: Place): readonly string[] {
+  if (brokers === undefined) return [];
+  if (protocol !== 'kafka') context.report(messages.unsupported, { feature: `\`brokers\` on a ${protocol} port` }, at);
+  if (brokers.length === 0) context.report(messages.empty, { what: 'the list of brokers' }, at);
+  for (const broker of brokers)
+    if (!versions.includes(broker)) context.report(messages.unknownPart, { what: 'version', name: broker, of: at.id, known: versions }, at);
+  return sortedUnique(brokers);
 }
 
 function lowerGateway(context: Context, { id, value }: Declared<'gateway'>, key: WorkloadKey): Gateway {

@@ -1,5 +1,5 @@
 import { ir as messages } from '../../core/diagnostics/ir';
-import type { PathSegment, PathTemplate, RequestClass } from '../../core/ir/ir';
+import type { Layer, PathSegment, PathTemplate, RequestClass } from '../../core/ir/ir';
 import { isCanonicalPath } from '../../core/semantics/canonical';
 import type { UrlDialect } from '../../core/semantics/canonical';
 import { sortedBy } from '../../core/lib/order';
@@ -19,6 +19,16 @@ export function parseRequestLine(line: string, urls: UrlDialect): RequestClass |
   const template = line.slice(space + 1);
   const path = parseTemplate(template, urls);
   return typeof path === 'string' ? path : { method, path, text: `${method} ${template}` };
+}
+
+/** Reads `books.v1.Reviews/Get`: on the wire a POST to its name (the gRPC protocol over HTTP/2, "Requests"). */
+export function parseGrpcMethod(method: string): RequestClass | string {
+  if (method.length > mostCharacters) return `it is longer than ${mostCharacters} characters`;
+  const [, service = '', name = ''] =
+    /^([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\/([A-Za-z_][A-Za-z0-9_]*)$/.exec(method) ?? [];
+  if (service === '') return 'it is no gRPC method: write package, service and method';
+  const path: PathTemplate = [service, name].map((text) => ({ kind: 'literal', text }));
+  return { method: 'POST', path, text: `POST /${method}` };
 }
 
 /** Reads `/reviews/{id}`; a sentence of what is wrong otherwise. */
@@ -53,13 +63,13 @@ export function parseTemplate(template: string, urls: UrlDialect): PathTemplate 
 export function lowerRequests(
   context: Context,
   lines: readonly string[],
-  port: { readonly key: string; readonly urls: UrlDialect; readonly requests: readonly RequestClass[] | null },
+  port: { readonly key: string; readonly layer: Layer; readonly urls: UrlDialect; readonly requests: readonly RequestClass[] | null },
   at: Place,
   suggestion: (line: string, known: readonly string[]) => string | undefined,
 ): readonly RequestClass[] {
   const classes = new Map<string, RequestClass>();
   for (const line of lines) {
-    const parsed = parseRequestLine(line, port.urls);
+    const parsed = port.layer === 'grpc' ? parseGrpcMethod(line) : parseRequestLine(line, port.urls);
     if (typeof parsed === 'string') {
       context.report(messages.badRequestLine, { line, why: parsed }, at);
       continue;

@@ -1,8 +1,20 @@
 import { ir as messages } from '../../core/diagnostics/ir';
 import type { OrPerEnv, Ref, WireConditions, WireDestination, WireRouteElse } from '../../core/declarations/declaration';
-import type { HostRoutes, RouteAction, RouteMatch, RouteRule, RouteTable, Service, ServicePort, WeightedTarget } from '../../core/ir/ir';
+import type {
+  ConnectionRoutes,
+  HostRoutes,
+  RouteAction,
+  RouteMatch,
+  RouteRule,
+  RouteTable,
+  Service,
+  ServicePort,
+  WeightedTarget,
+} from '../../core/ir/ir';
+import { isConnection } from '../../core/ir/layers';
 import { anyMatch, plainForward, plainRedirect, plainRespond, plainTarget } from '../../core/ir/plain';
 import type { PortKey, RuleId } from '../../core/mesh/ids';
+import { grpcStatuses, grpcStatusNumber } from '../../core/mesh/grpc-status';
 import { serviceOfPort } from '../../core/mesh/ids';
 import { sortedBy } from '../../core/lib/order';
 import { suggest } from '../../core/lib/suggest';
@@ -10,6 +22,7 @@ import { assertNever } from '../../core/lib/brand';
 import { hostCovers, hostEntry } from '../../core/semantics/match';
 import type { UrlDialect } from '../../core/semantics/canonical';
 import { resolvePort } from './callers';
+import { byPort, lowerConnectionTable, synthesisedConnections } from './connection-routes';
 import type { Context, Declared, Place } from './context';
 import { lowerFields } from './fields';
 import { checkHost } from './names';
@@ -32,21 +45,29 @@ export function lowerRoutes(
   context: Context,
   nouns: Nouns,
   settings: SettingsTable,
-): { readonly routes: readonly RouteTable[]; readonly hostRoutes: readonly HostRoutes[] } {
+): {
+  readonly routes: readonly RouteTable[];
+  readonly connectionRoutes: readonly ConnectionRoutes[];
+  readonly hostRoutes: readonly HostRoutes[];
+} {
   const tables = new Map<string, RouteTable>();
+  const connections = new Map<string, ConnectionRoutes>();
   const hosts = new Map<string, HostRoutes>();
   for (const declared of context.all('route')) {
     if (declared.value.on.listener !== undefined || declared.value.on.host !== undefined)
       lowerHost(context, nouns, settings, declared, hosts);
-    else lowerTable(context, nouns, settings, declared, tables);
+    else lowerTable(context, nouns, settings, declared, tables, connections);
   }
   for (const service of nouns.services.values()) {
     for (const port of service.ports) {
-      if (port.layer === 'http' && !tables.has(port.key)) tables.set(port.key, synthesised(context, settings, service, port));
+      if (isConnection(port.layer)) {
+        if (!connections.has(port.key)) connections.set(port.key, synthesisedConnections(port));
+      } else if (!tables.has(port.key)) tables.set(port.key, synthesised(context, settings, service, port));
     }
   }
   return {
     routes: sortedBy(tables.values(), (table) => table.port),
+    connectionRoutes: byPort(connections.values()),
     hostRoutes: sortedBy(
       hosts.values(),
       (table) => table.gateway,
@@ -62,17 +83,21 @@ function lowerTable(
   settings: SettingsTable,
   declared: Declared<'route'>,
   tables: Map<string, RouteTable>,
+  connections: Map<string, ConnectionRoutes>,
 ): void {
   const { id, team, value } = declared;
   const subject = resolvePort(context, nouns, value.on, { id, path: 'on' });
   if (!subject) return;
   const { service, port } = subject;
   checkOwner(context, { team, id }, 'route', port.key, service.team, false);
-  if (port.layer !== 'http') {
-    context.report(messages.layerNotEnforced, { port: port.key, protocol: port.protocol }, { id, path: '' });
+  if (isSecond(context, (tables.get(port.key) ?? connections.get(port.key))?.id ?? undefined, port.key, id)) return;
+  if (isConnection(port.layer)) {
+    connections.set(
+      port.key,
+      lowerConnectionTable(context, nouns, declared, subject, { versions: versionTargets, split: splitTargets, checkOnly }),
+    );
     return;
   }
-  if (isSecond(context, tables.get(port.key)?.id ?? undefined, port.key, id)) return;
   const rules = lowerRules(context, nouns, settings, declared, { key: port.key, service, port, urls: port.urls });
   tables.set(port.key, { id: id as RuleId, port: port.key, cors: null, rules });
 }
@@ -153,13 +178,15 @@ export function checkOnly(context: Context, only: readonly string[] | undefined,
 
 function lowerMatch(context: Context, when: WireConditions, subject: Subject, at: Place): RouteMatch | undefined {
   if (when.from !== undefined) context.report(messages.unsupported, { feature: 'a route by caller (`when.from`)' }, at);
+  if (when.sni !== undefined)
+    context.report(messages.notOfLayer, { dimension: 'sni', port: subject.key, protocol: subject.port?.protocol ?? 'http' }, at);
   if (when.request?.length === 0) context.report(messages.empty, { what: '`request`' }, at);
   const match: RouteMatch = {
     ...anyMatch,
     requests: lowerRequests(
       context,
       when.request ?? [],
-      { key: subject.key, urls: subject.urls, requests: subject.port?.requests ?? null },
+      { key: subject.key, layer: subject.port?.layer ?? 'http', urls: subject.urls, requests: subject.port?.requests ?? null },
       within(at, 'request'),
       suggest,
     ),
@@ -189,11 +216,22 @@ function lowerAction(
 ): RouteAction | undefined {
   if (rule.idle !== undefined) context.report(messages.unsupported, { feature: '`idle` on an HTTP route' }, within(at, 'idle'));
   const { to } = rule;
-  if (to.kind === 'respond' || to.kind === 'redirect') {
+  if (to.kind === 'respond' || to.kind === 'redirect' || to.kind === 'respondGrpc') {
     for (const field of ['timeout', 'retry'] as const) {
       if (rule[field] !== undefined)
         context.report(messages.unsupported, { feature: `\`${field}\` beside an answer of the mesh itself` }, within(at, field));
     }
+    if ((subject.port?.layer === 'grpc') !== (to.kind === 'respondGrpc')) {
+      if (to.kind === 'respondGrpc')
+        context.report(
+          messages.notOfLayer,
+          { dimension: 'respondGrpc', port: subject.key, protocol: subject.port?.protocol ?? 'http' },
+          at,
+        );
+      else context.report(messages.grpcAnswer, { port: subject.key, what: to.kind }, within(at, 'to'));
+      return undefined;
+    }
+    if (to.kind === 'respondGrpc') return lowerRespondGrpc(context, to, within(at, 'to'));
     return to.kind === 'respond' ? lowerRespond(context, to, within(at, 'to')) : lowerRedirect(context, to, within(at, 'to'));
   }
   const targets = lowerTargets(context, nouns, to, subject, within(at, 'to'));
@@ -220,6 +258,12 @@ function lowerRespond(context: Context, to: Extract<WireDestination, { kind: 're
   return { ...plainRespond, status: to.status, body: to.body ?? null };
 }
 
+function lowerRespondGrpc(context: Context, to: Extract<WireDestination, { kind: 'respondGrpc' }>, at: Place): RouteAction | undefined {
+  const status = grpcStatuses.find((known) => known === to.status);
+  if (!status) context.report(messages.unknownPart, { what: 'gRPC status', name: to.status, of: 'the protocol', known: grpcStatuses }, at);
+  return status && { kind: 'respondGrpc', status: grpcStatusNumber(status), message: to.message ?? null };
+}
+
 function lowerRedirect(context: Context, to: Extract<WireDestination, { kind: 'redirect' }>, at: Place): RouteAction | undefined {
   const status = ([301, 302, 303, 307, 308] as const).find((known) => known === (to.status ?? 302));
   if (!status) context.report(messages.badNumber, { what: 'status of a redirect', value: to.status ?? 0, least: 301, most: 308 }, at);
@@ -236,7 +280,7 @@ function lowerRedirect(context: Context, to: Extract<WireDestination, { kind: 'r
 function lowerTargets(
   context: Context,
   nouns: Nouns,
-  to: Exclude<WireDestination, { kind: 'respond' | 'redirect' }>,
+  to: Exclude<WireDestination, { kind: 'respond' | 'respondGrpc' | 'redirect' }>,
   subject: Subject,
   at: Place,
 ): readonly WeightedTarget[] | undefined {
@@ -246,24 +290,11 @@ function lowerTargets(
     case 'weights':
       return versionTargets(context, to.weights, subject, at);
     case 'target': {
-      const port = httpPort(context, nouns, to.to, at);
+      const port = httpPort(context, nouns, to.to, subject, at);
       return port && [{ ...plainTarget, port }];
     }
-    case 'split': {
-      const shares = to.shares.map((share) => ({ port: httpPort(context, nouns, share.to, at), weight: context.pick(share.percent, at) }));
-      const keys = shares.map((share) => share.port);
-      for (const [index, key] of keys.entries())
-        if (key && keys.indexOf(key) !== index) context.report(messages.badWeights, { why: `name \`${key}\` twice` }, at);
-      if (
-        !checkWeights(
-          context,
-          shares.map((share) => share.weight),
-          at,
-        )
-      )
-        return undefined;
-      return weighted(shares.flatMap(({ port, weight }) => (port && weight ? [{ ...plainTarget, port, weight }] : [])));
-    }
+    case 'split':
+      return splitTargets(context, to.shares, (ref) => httpPort(context, nouns, ref, subject, at), at);
     case 'unsupported':
       context.report(messages.unsupported, { feature: to.feature }, at);
       return undefined;
@@ -272,10 +303,31 @@ function lowerTargets(
   }
 }
 
+function splitTargets(
+  context: Context,
+  written: Extract<WireDestination, { kind: 'split' }>['shares'],
+  portOf: (ref: Ref) => PortKey | undefined,
+  at: Place,
+): readonly WeightedTarget[] | undefined {
+  const shares = written.map((share) => ({ port: portOf(share.to), weight: context.pick(share.percent, at) }));
+  const keys = shares.map((share) => share.port);
+  for (const [index, key] of keys.entries())
+    if (key && keys.indexOf(key) !== index) context.report(messages.badWeights, { why: `name \`${key}\` twice` }, at);
+  if (
+    !checkWeights(
+      context,
+      shares.map((share) => share.weight),
+      at,
+    )
+  )
+    return undefined;
+  return weighted(shares.flatMap(({ port, weight }) => (port && weight ? [{ ...plainTarget, port, weight }] : [])));
+}
+
 function versionTargets(
   context: Context,
   weights: { readonly [version: string]: OrPerEnv<number> },
-  { key, service, port }: Subject,
+  { key, service, port }: Pick<Subject, 'key' | 'service' | 'port'>,
   at: Place,
 ): readonly WeightedTarget[] | undefined {
   if (!service || !port) {
@@ -317,11 +369,17 @@ const weighted = (targets: readonly WeightedTarget[]): readonly WeightedTarget[]
     (target) => target.version ?? '',
   );
 
-function httpPort(context: Context, nouns: Nouns, ref: Ref, at: Place): PortKey | undefined {
+/** A port that takes such requests: gRPC goes to gRPC, HTTP to HTTP; from a gateway's host either. */
+function httpPort(context: Context, nouns: Nouns, ref: Ref, subject: Subject, at: Place): PortKey | undefined {
   if (ref.version !== undefined) context.report(messages.unsupported, { feature: 'a version of another service as destination' }, at);
   const target = resolvePort(context, nouns, ref, at);
-  if (target && target.port.layer !== 'http') {
-    context.report(messages.layerNotEnforced, { port: target.port.key, protocol: target.port.protocol }, at);
+  if (target && (subject.port ? target.port.layer !== subject.port.layer : isConnection(target.port.layer))) {
+    const { key, protocol } = target.port;
+    context.report(
+      messages.layerOfTarget,
+      { port: subject.key, protocol: subject.port?.protocol ?? 'http', target: key, other: protocol },
+      at,
+    );
     return undefined;
   }
   return target?.port.key;

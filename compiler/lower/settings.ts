@@ -259,7 +259,18 @@ export function readDuration(context: Context, value: OrPerEnv<string>, at: Plac
   return text === undefined ? undefined : durationMs(context, text, at);
 }
 
-const retryOn = ['5xx', 'connect-failure', 'gateway-error', 'reset', 'resource-exhausted', 'retriable-4xx', 'unavailable'];
+const retryOn = [
+  '5xx',
+  'cancelled',
+  'connect-failure',
+  'deadline-exceeded',
+  'gateway-error',
+  'internal',
+  'reset',
+  'resource-exhausted',
+  'retriable-4xx',
+  'unavailable',
+];
 
 export function readRetry(context: Context, value: OrPerEnv<WireRetry | 'none'>, at: Place): Retry | null | undefined {
   const retry = context.pick(value, at);

@@ -207,9 +207,10 @@ function unpackedSets(packed: unknown, beside: object): { readonly [name: string
 function bare(object: MeshObject): JsonObject {
   switch (object.kind) {
     case 'ServiceConfig': {
-      const { clusters, endpoints, ...rest } = object.spec;
+      const { clusters, endpoints, virtualHost, ...rest } = object.spec;
       const stored: StoredServiceConfigSpec = {
         ...rest,
+        ...(virtualHost === null ? {} : { virtualHost }),
         ...unlessEmpty('clusters', clusters),
         ...unlessEmpty(
           'endpoints',
@@ -240,6 +241,7 @@ function filled(kind: unknown, spec: unknown): unknown {
       const endpoints = given['endpoints'] ?? [];
       return {
         ...given,
+        virtualHost: given['virtualHost'] ?? null,
         clusters: given['clusters'] ?? [],
         endpoints: Array.isArray(endpoints)
           ? endpoints.map((selector: unknown) => ({ version: null, ...recordOf(selector, 'an endpoint selector') }))

@@ -4,7 +4,7 @@
  *
  * Binding (a closed list, done by the control plane for one proxy instance; undoing it gives the signed bytes):
  *  - an address `{ socketAddress: { address: 'meshwright.bind', namedPort: <symbol> } }` becomes the instance's address and port. Symbols:
- *    `inbound/<port name>`, `outbound`, `outbound/<port key>`, `app/<port name>`, `listener/<gateway listener name>`
+ *    `inbound/<port name>`, `outbound`, `outbound/<port key>` (with `|<version>` for one broker), `app/<port name>`, `listener/<gateway listener name>`
  *  - capture (an instance whose connections the kernel sends to its proxy): `inbound/...` listeners do not bind their port; `outbound` takes the
  *    capture's address and one copy of its filter chains for each port number of the hosts it serves; `outbound/<port key>` takes the port's virtual
  *    addresses and does not bind them; and there is one listener beside, `capture/inbound`, which refuses whatever no other listener is for
@@ -37,8 +37,10 @@ export interface ServiceConfig {
   readonly spec: {
     readonly port: PortKey;
     readonly envoyRange: EnvoyRange;
-    /** envoy.config.route.v3.VirtualHost */
-    readonly virtualHost: JsonObject;
+    /** envoy.config.route.v3.VirtualHost; null where no proxy reads requests. */
+    readonly virtualHost: JsonObject | null;
+    /** envoy.config.listener.v3.Listener: where connections that are routed whole come in at a caller's proxy; absent where there is a virtual host. By broker, the one for all first. */
+    readonly listeners?: readonly JsonObject[];
     /** envoy.config.cluster.v3.Cluster; a cluster of one name has the same bytes in every object. By name. */
     readonly clusters: readonly JsonObject[];
     /** What discovery fills each EDS cluster with. By cluster. */

@@ -81,7 +81,9 @@ export interface StoredServiceConfigSpec {
   readonly port: string;
   readonly envoyRange: StoredEnvoyRange;
   /** envoy.config.route.v3.VirtualHost */
-  readonly virtualHost: EnvoyMessage;
+  readonly virtualHost?: EnvoyMessage;
+  /** envoy.config.listener.v3.Listener, of a port whose connections are routed whole. */
+  readonly listeners?: readonly EnvoyMessage[];
   /** envoy.config.cluster.v3.Cluster, by name. */
   readonly clusters?: readonly EnvoyMessage[];
   /** What discovery fills each cluster with. */

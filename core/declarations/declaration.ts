@@ -75,6 +75,10 @@ export interface WirePort {
   /** The contract: request lines, or gRPC methods. */
   readonly requests?: readonly string[];
   readonly urls?: 'rfc3986' | 'servlet' | 'case-insensitive';
+  /** How long a WebSocket may live. */
+  readonly maxAge?: OrPerEnv<WireDuration>;
+  /** Versions that a client addresses one by one. */
+  readonly brokers?: readonly string[];
 }
 
 export type WireDestination =
@@ -83,10 +87,14 @@ export type WireDestination =
   | { readonly kind: 'target'; readonly to: Ref }
   | { readonly kind: 'split'; readonly shares: readonly { readonly to: Ref; readonly percent: OrPerEnv<number> }[] }
   | { readonly kind: 'respond'; readonly status: number; readonly body?: string }
+  | { readonly kind: 'respondGrpc'; readonly status: string; readonly message?: string }
   | { readonly kind: 'redirect'; readonly host?: string; readonly path?: string; readonly status?: number }
   | { readonly kind: 'unsupported'; readonly feature: string };
 export interface WireConditions {
+  /** Request lines, or gRPC methods. */
   readonly request?: readonly string[];
+  /** Of connections that are routed whole. */
+  readonly sni?: readonly string[];
   readonly headers?: WireTextFields;
   readonly query?: WireTextFields;
   readonly cookies?: WireTextFields;
@@ -186,6 +194,7 @@ export type DeclarationValue =
       readonly from: readonly CallerRef[];
       readonly requests: readonly string[] | 'any';
       readonly headers?: WireTextFields;
+      /** Of the Host header; on a tls-layer port of the server name that a client asks for. */
       readonly hosts?: readonly string[];
       readonly mode?: 'enforce' | 'shadow';
       readonly because?: string;

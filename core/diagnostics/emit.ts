@@ -94,14 +94,6 @@ export const emit = {
       `rules that go to ${cluster} have the retry budgets ${budgets}, and Envoy keeps one for each destination: ${used}% is used`,
     help: () => 'give the rules of one destination one budget',
   }),
-  noOutbound: defineDiagnostic<{ port: string; layer: string }>({
-    code: 'MW5012',
-    slug: 'no-outbound-path',
-    severity: 'warning',
-    summary: 'callers have no way to a port through their own proxy, since it is not HTTP',
-    message: ({ port, layer }) => `${port} is ${layer}: it is guarded where it listens, and callers' proxies open no way to it yet`,
-    help: () => 'have the caller connect to the port by mTLS itself, or use an http port',
-  }),
   protocol: defineDiagnostic<{ port: string; protocol: string }>({
     code: 'MW5013',
     slug: 'protocol-not-emitted',

@@ -185,13 +185,47 @@ export const ir = {
     message: ({ feature }) => `this version does not enforce ${feature}`,
     help: ({ feature }) => `remove ${feature}`,
   }),
-  layerNotEnforced: defineDiagnostic<{ port: string; protocol: string }>({
+  layerNotPatched: defineDiagnostic<{ port: string; protocol: string }>({
     code: 'MW3024',
-    slug: 'layer-not-enforced',
+    slug: 'layer-not-patched',
     severity: 'error',
-    summary: 'this version enforces HTTP ports; any other port stays closed',
-    message: ({ port, protocol }) => `\`${port}\` speaks ${protocol}, which this version does not carry: nobody can call it`,
-    help: () => 'remove the rule; the declaration of the port may stay',
+    summary: 'a patch is of a port whose requests no proxy reads: there is nothing on the list that fits',
+    message: ({ port, protocol }) => `\`${port}\` speaks ${protocol}, whose connections are routed whole: there is nothing to patch`,
+    help: () => 'remove the patch',
+  }),
+  notOfLayer: defineDiagnostic<{ dimension: string; port: string; protocol: string }>({
+    code: 'MW3070',
+    slug: 'not-of-layer',
+    severity: 'error',
+    summary: 'a rule speaks of what the protocol of its port does not have',
+    message: ({ dimension, port, protocol }) => `\`${dimension}\` on \`${port}\`, which speaks ${protocol}`,
+    help: ({ dimension }) =>
+      `remove \`${dimension}\`: of a connection that is routed whole a proxy knows the caller and, in TLS, the server name`,
+  }),
+  connectionAnswer: defineDiagnostic<{ port: string; what: string }>({
+    code: 'MW3071',
+    slug: 'connection-answer',
+    severity: 'error',
+    summary: 'a route answers a connection by itself, and a connection has no answer',
+    message: ({ port, what }) => `a route of \`${port}\` says \`${what}\`, and a connection that is routed whole has no answer`,
+    help: () => 'send it to a version or a port, or leave the caller without an allow',
+  }),
+  layerOfTarget: defineDiagnostic<{ port: string; protocol: string; target: string; other: string }>({
+    code: 'MW3072',
+    slug: 'route-to-other-layer',
+    severity: 'error',
+    summary: 'a route sends what one protocol says to a port that speaks another',
+    message: ({ port, protocol, target, other }) =>
+      `a route of \`${port}\`, which speaks ${protocol}, leads to \`${target}\`, which speaks ${other}`,
+    help: () => 'send it to a port that speaks the same protocol',
+  }),
+  grpcAnswer: defineDiagnostic<{ port: string; what: string }>({
+    code: 'MW3073',
+    slug: 'grpc-answer',
+    severity: 'error',
+    summary: 'a route of a gRPC port answers as HTTP does, which no gRPC client understands',
+    message: ({ port, what }) => `a route of \`${port}\` says \`${what}\`, and a gRPC call is answered with a gRPC status`,
+    help: () => "write `respondGrpc('unavailable', 'in maintenance')`",
   }),
   badTextMatch: defineDiagnostic<{ text: string; why: string }>({
     code: 'MW3025',

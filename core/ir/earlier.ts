@@ -5,11 +5,12 @@ import { anyMatch, plainForward, plainRedirect, plainRespond, plainTarget } from
 export const completed = (kept: Omit<MeshIr, LaterPart> & Partial<Pick<MeshIr, LaterPart>>): MeshIr => ({
   deploys: [],
   products: [],
+  connectionRoutes: [],
   ...kept,
   routes: kept.routes.map((table): RouteTable => ({ ...table, cors: table.cors ?? null, rules: table.rules.map(completedRule) })),
   hostRoutes: kept.hostRoutes.map((table): HostRoutes => ({ ...table, cors: table.cors ?? null, rules: table.rules.map(completedRule) })),
 });
-type LaterPart = 'deploys' | 'products';
+type LaterPart = 'deploys' | 'products' | 'connectionRoutes';
 
 /** What is there wins over what nothing was said about. */
 function completedRule(rule: RouteRule): RouteRule {
@@ -20,6 +21,8 @@ function completedRule(rule: RouteRule): RouteRule {
       return { ...rule, match, action: { ...plainForward, ...action, to: action.to.map((target) => ({ ...plainTarget, ...target })) } };
     case 'respond':
       return { ...rule, match, action: { ...plainRespond, ...action } };
+    case 'respondGrpc':
+      return { ...rule, match };
     case 'redirect':
       return { ...rule, match, action: { ...plainRedirect, ...action, path: pathOf(action.path) } };
   }

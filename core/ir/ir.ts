@@ -24,8 +24,10 @@ export interface MeshIr {
   readonly gateways: readonly Gateway[];
   /** By id; order has no meaning. */
   readonly access: readonly AccessRule[];
-  /** Exactly one for each http-layer service port, synthesised where the owner wrote none (`id` null). By port. */
+  /** Exactly one for each http- and grpc-layer service port, synthesised where the owner wrote none (`id` null). By port. */
   readonly routes: readonly RouteTable[];
+  /** The same for each tcp- and tls-layer port, whose connections are routed whole. By port. */
+  readonly connectionRoutes: readonly ConnectionRoutes[];
   /** By gateway, listener, host. */
   readonly hostRoutes: readonly HostRoutes[];
   /** By id. */
@@ -75,8 +77,12 @@ export interface ServicePort {
   readonly protocol: string;
   readonly layer: Layer;
   readonly number: number;
-  /** The contract, if there is one. Sorted by text. */
+  /** The contract, if there is one. Sorted by text. A gRPC method `p.S/M` is the class `POST /p.S/M`. */
   readonly requests: readonly RequestClass[] | null;
+  /** How long a WebSocket may live; null where the protocol has none. */
+  readonly maxAgeMs: number | null;
+  /** The versions that a client addresses one by one, as Kafka's do its brokers; empty where any endpoint will do. Sorted. */
+  readonly brokers: readonly string[];
   readonly urls: 'rfc3986' | 'servlet' | 'case-insensitive';
   readonly mtls: 'strict' | 'permissive';
   readonly connections: { readonly max: number; readonly pending: number | null } | null;
@@ -138,7 +144,7 @@ export interface AccessRule {
   readonly requests: readonly RequestClass[] | 'any';
   /** All of them. By name. */
   readonly headers: readonly FieldMatch[];
-  /** Any of them (the Host header without its port, case ignored); empty means any host. */
+  /** Any of them (the Host header without its port, case ignored; on a tls-layer port the server name asked for); empty means any host. */
   readonly hosts: readonly string[];
   readonly because: string | null;
 }
@@ -150,6 +156,28 @@ export interface RouteTable {
   readonly cors: Cors | null;
   /** First match wins; the last one has `match: null` and takes the rest. */
   readonly rules: readonly RouteRule[];
+}
+/** One list for the connections of a port: the first rule that matches takes a connection, the last one has `match: null`. */
+export interface ConnectionRoutes {
+  readonly id: RuleId | null;
+  readonly port: PortKey;
+  readonly rules: readonly ConnectionRule[];
+}
+export interface ConnectionRule {
+  /** As in `RouteRule`. */
+  readonly id: RuleId;
+  readonly match: ConnectionMatch | null;
+  readonly to: readonly ConnectionTarget[];
+  /** A connection on which nothing is sent for so long is closed. */
+  readonly idleMs: number;
+}
+export type ConnectionTarget = Pick<WeightedTarget, 'port' | 'version' | 'weight'>;
+/** All dimensions that are given must hold; empty means any. */
+export interface ConnectionMatch {
+  /** Any of them. Sorted. */
+  readonly from: readonly Principal[];
+  /** Any of them: the server name a client asks for, exact or one leading wildcard label. Lower case, sorted. On tcp-layer ports empty. */
+  readonly sni: readonly string[];
 }
 export interface HostRoutes {
   readonly id: RuleId;
@@ -197,6 +225,8 @@ export type RouteAction =
       readonly fault: Fault | null;
     }
   | { readonly kind: 'respond'; readonly status: number; readonly body: string | null; readonly responseHeaders: HeaderEdits }
+  /** A gRPC status, by its number. */
+  | { readonly kind: 'respondGrpc'; readonly status: number; readonly message: string | null }
   | {
       readonly kind: 'redirect';
       /** null: as asked. */

@@ -3,6 +3,7 @@
  * against it. README.md has the same in sentences. Here: who is asked, and by which routes; follow.ts goes on from there.
  */
 import { callablePorts } from '../ir/edges';
+import { isHttp } from '../ir/layers';
 import type { MeshIr } from '../ir/ir';
 import type { WorkloadKey } from '../mesh/ids';
 import { nameOf, namespaceOf } from '../mesh/ids';
@@ -28,7 +29,7 @@ function decideWithin(ir: MeshIr, request: MeshRequest, from: WorkloadKey): Deci
   if (!isCanonicalPath(request.path, 'rfc3986')) return refused('canonical', 400, `the path \`${request.path}\` is not in canonical form`);
   const pair = `${caller.key} may not call ${nameOf(service.key)}:${port.number}`;
   const addressed = hostsOfPort(service, port, namespaceOf(caller.key)).includes(host.toLowerCase());
-  if (!addressed || port.layer !== 'http' || !callablePorts(ir, caller.key).includes(port.key)) return refused('outbound', 403, pair);
+  if (!addressed || !isHttp(port.layer) || !callablePorts(ir, caller.key).includes(port.key)) return refused('outbound', 403, pair);
   const table = ir.routes.find((known) => known.port === port.key);
   if (!table) throw new Error(`internal: no route table for ${port.key}`);
   return follow(ir, caller, table, strictNeeds(ir, caller.key, port.key), { ...viewOf(request, host), scheme: 'http' });

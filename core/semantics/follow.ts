@@ -1,6 +1,7 @@
 /** The first hop: the rule that matches, what it makes of the request, and what each of its destinations says to that. */
 import { assertNever } from '../lib/brand';
 import type { Cors, HeaderEdits, MeshIr, Mirror, Need, RouteAction, RouteRule, WeightedTarget, Workload } from '../ir/ir';
+import { grpcStatuses } from '../mesh/grpc-status';
 import { corsEdits, preflightAnswer } from './cors';
 import type { Decision, DestinationDecision, ForwardedRequest, MeshAnswer, MirrorDecision } from './decision';
 import { edited, forwardedRequest } from './forwarded';
@@ -56,6 +57,15 @@ export function follow(ir: MeshIr, caller: Workload, { cors, rules }: Routes, ne
         { status: action.status, headers: edited({}, [action.responseHeaders, ...outermost]), body: action.body },
         'answers',
       );
+    case 'respondGrpc': {
+      const headers = { 'content-type': 'application/grpc', 'grpc-status': String(action.status) };
+      const message = action.message === null ? {} : { 'grpc-message': action.message };
+      const answer = { status: 200, headers: edited({ ...headers, ...message }, outermost), body: null };
+      return {
+        ...itself(route, 'route', answer, ''),
+        says: `${rule.id} answers with the gRPC status ${grpcStatuses[action.status - 1] ?? ''}`,
+      };
+    }
     case 'redirect': {
       const headers = { location: locationOf(action, matchingClass(rule.match, view), view) };
       const answer = { status: action.status, headers: edited(headers, [action.responseHeaders, ...outermost]), body: null };
@@ -132,7 +142,8 @@ function forward(
   };
 }
 
-function combined(caller: Workload, arrivals: readonly Arrival[]): Decision {
+/** What the answers of all destinations come to. */
+export function combined(caller: Workload, arrivals: readonly Arrival[]): Decision {
   const destinations = arrivals.map(({ status: _status, ...destination }): DestinationDecision => destination);
   const because = [...new Set(destinations.flatMap((destination) => destination.because))].sort();
   const common = { ...nothing, because, destinations, stage: 'inbound', status: null } as const;

@@ -63,13 +63,13 @@ export function bindOutbound(
   }
   const routes = outbound.routes.map(bind);
   if (outbound.catchAll !== null) {
-    const hosts = services.map((service) =>
-      ownNames(service.spec.virtualHost, namespaceOf(serviceOfPort(service.spec.port)) === namespaceOf(proxy.spec.workload)),
+    const hosts = services.flatMap(({ spec: { virtualHost, port } }) =>
+      virtualHost === null ? [] : [ownNames(virtualHost, namespaceOf(serviceOfPort(port)) === namespaceOf(proxy.spec.workload))],
     );
     routes.push(bind({ name: outboundRoutes, virtualHosts: [...hosts, outbound.catchAll] }));
   }
   return {
-    listeners: outbound.listeners.flatMap((listener) => [
+    listeners: [...outbound.listeners, ...services.flatMap((service) => service.spec.listeners ?? [])].flatMap((listener) => [
       ...(isExplicit(listener, instance) ? [bind(listener)] : []),
       ...(instance.capture ? captured(listener, instance.capture, services, virtual).map((one) => bindCaptured(one, bind)) : []),
     ]),

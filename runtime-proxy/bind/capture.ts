@@ -65,7 +65,7 @@ export const inboundReceiver = ({ inbound }: Capture): JsonObject => ({
 export function portNumbersOf(services: readonly ServiceConfig[]): readonly number[] {
   const numbers = new Set<number>();
   for (const { spec } of services) {
-    const { domains } = spec.virtualHost;
+    const domains = spec.virtualHost?.['domains'];
     for (const domain of isList(domains) ? domains : []) {
       const [, number] = /:(\d{1,5})$/.exec(String(domain)) ?? [];
       if (number !== undefined) numbers.add(Number(number));

@@ -99,7 +99,7 @@ function virtualFrom(fields: Fields): VirtualAddresses {
 }
 
 function portAddressFrom(value: unknown, port: string): Address {
-  assertPortKey(port);
+  assertPortKey(port.replace(/\|[A-Za-z0-9._-]{1,63}$/, '')); // one broker of it
   return addressFrom(value, port);
 }
 function assertPortKey(port: string): void {

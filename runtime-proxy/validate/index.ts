@@ -127,7 +127,12 @@ function boundForNobody(
   diagnostics: Diagnostic[],
 ): BoundProxy {
   const named: { [kind: string]: { [name: string]: Address } } = { app: {}, inbound: {}, listener: {}, outbound: {} };
-  for (const symbol of symbolsIn([...proxy.spec.inbound.listeners, ...proxy.spec.inbound.clusters, ...proxy.spec.outbound.listeners])) {
+  for (const symbol of symbolsIn([
+    ...proxy.spec.inbound.listeners,
+    ...proxy.spec.inbound.clusters,
+    ...proxy.spec.outbound.listeners,
+    ...services.flatMap((service) => service.spec.listeners ?? []),
+  ])) {
     const slash = symbol.indexOf('/');
     const record = named[symbol.slice(0, slash)];
     if (slash > 0 && record) record[symbol.slice(slash + 1)] = next();

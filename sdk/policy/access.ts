@@ -54,15 +54,26 @@ function allowReader(port: MadePort): Reader<Access | Unsupported> {
       return read.user ? unsupported('end users (`user`) in an allow') : allowed(port, read.from, read.requests, read);
     };
   }
-  const rule: Reader<unknown> =
-    port.layer === 'grpc'
-      ? record({ from: callers, methods: requestsOf(port) }, { user, ...common }, { requests: 'write `methods`' })
-      : port.layer === 'tls'
-        ? record({ from: callers }, { sni: list(host), ...common }, httpOnly(port))
-        : record({ from: callers }, { networks: list(cidr), ...common }, httpOnly(port));
+  if (port.layer === 'grpc') {
+    const rule = record({ from: callers, methods: requestsOf(port) }, { user, ...common }, { requests: 'write `methods`' });
+    return (given, at) => {
+      const read = rule(given, at);
+      return read.user ? unsupported('end users (`user`) in an allow') : allowed(port, read.from, read.methods, read);
+    };
+  }
+  if (port.layer === 'tls') {
+    const rule = record({ from: callers }, { sni: list(host, { unique: 'server name' }), ...common }, httpOnly(port));
+    return (given, at) => {
+      const { sni, ...read } = rule(given, at);
+      return allowed(port, read.from, 'any', { ...read, ...(sni ? { hosts: sni } : {}) });
+    };
+  }
+  const rule = record({ from: callers }, { networks: list(cidr), ...common }, httpOnly(port));
   return (given, at) => {
-    rule(given, at);
-    return unsupported(`access on a ${port.protocol} port`);
+    const read = rule(given, at);
+    return read.networks
+      ? unsupported('`networks` in an allow (a caller inside the mesh is known by its identity, whatever address it has)')
+      : allowed(port, read.from, 'any', read);
   };
 }
 function allowed(
@@ -108,7 +119,7 @@ const denial = record(
 export const denyMethod = (port: MadePort): ((...given: unknown[]) => object) =>
   verb(`${port.owner}.deny`, ['spec'], 1, (given) => {
     const { from, because, only } = denial(given.take(0), given.at(0));
-    const missing = notInForce(port) ?? (port.layer === 'http' ? null : `access on a ${port.protocol} port`);
+    const missing = notInForce(port);
     const value: DeclarationValue =
       missing === null
         ? { kind: 'access', action: 'deny', port: port.ref, from, requests: 'any', because, ...(only ? { only } : {}) }

@@ -2,11 +2,12 @@
 import type { WirePort } from '../../core/declarations/declaration';
 import { freeze } from './intrinsics';
 import { type Layer, make } from './made';
+import { orPerEnv } from './per-environment';
 import type { Plain } from './plain';
 import { type Place, refuse } from './policy-error';
 import { type Reader, list, record, whole, word } from './read';
 import { madeAs } from './subjects';
-import { grpcMethod, requestLine } from './units';
+import { duration, grpcMethod, requestLine, versionName } from './units';
 import { verb } from './verb';
 
 const layers: { readonly [protocol: string]: Layer } = {
@@ -28,6 +29,14 @@ const httpPort = (what: string, protocol: string, outsideOnly = false): ((...giv
   });
 export const http = httpPort('http', 'http');
 export const http2 = httpPort('http2', 'http2');
+const websocketSpec = record(
+  {},
+  { requests: list(requestLine, { unique: 'request' }), urls: word('rfc3986', 'servlet', 'case-insensitive'), maxAge: orPerEnv(duration) },
+);
+export const websocket = verb('websocket', ['port', 'spec'], 1, (given) => {
+  const more = given.has(1) ? websocketSpec(given.take(1), given.at(1)) : {};
+  return spec({ protocol: 'websocket', number: number(given.take(0), given.at(0)), ...more });
+});
 export const https = httpPort('https', 'http', true);
 export const grpc = verb('grpc', ['port', 'spec'], 1, (given) => {
   const more = given.has(1) ? record({}, { methods: list(grpcMethod, { unique: 'method' }) })(given.take(1), given.at(1)) : {};
@@ -37,7 +46,13 @@ const plainPort = (protocol: string): ((...given: unknown[]) => object) =>
   verb(protocol, ['port'], 1, (given) => spec({ protocol, number: number(given.take(0), given.at(0)) }));
 export const tls = plainPort('tls');
 export const tcp = plainPort('tcp');
-export const kafka = plainPort('kafka');
+export const kafka = verb('kafka', ['port', 'spec'], 1, (given) => {
+  const more = given.has(1) ? record({}, { brokers: list(versionName, { unique: 'broker' }) })(given.take(1), given.at(1)) : {};
+  return spec({ protocol: 'kafka', number: number(given.take(0), given.at(0)), ...more });
+});
+export const amqp = plainPort('amqp');
+export const mongo = plainPort('mongo');
+export const mysql = plainPort('mysql');
 export const postgres = plainPort('postgres');
 export const redis = plainPort('redis');
 

@@ -2,13 +2,13 @@
 import type { DeclarationValue, WireConditions, WireDestination, WireRouteElse, WireRouteRule } from '../../core/declarations/declaration';
 import { requestOf, user } from './access';
 import { suggest } from './did-you-mean';
-import { freeze, hasOwn, isArray, keysOf } from './intrinsics';
+import { freeze, hasOwn, isArray, keysOf, matches } from './intrinsics';
 import { type MadePort, describeMade, madeOf, make } from './made';
 import { onlyIn } from './mesh-names';
 import { orPerEnv } from './per-environment';
 import type { Plain } from './plain';
 import { type Place, pathOf, refuse, under } from './policy-error';
-import { type Reader, atLeastOne, list, named, oneOrMore, record, recordOf, show, text, whole } from './read';
+import { type Reader, atLeastOne, list, named, oneOrMore, record, recordOf, show, text, whole, word } from './read';
 import { register } from './registry';
 import { retries, timeout } from './settings';
 import { callers, target } from './subjects';
@@ -42,6 +42,35 @@ export const redirect = verb('redirect', ['spec'], 1, (given) => {
   return action({ kind: 'redirect', ...to }, given.call.stack);
 });
 
+// the list of core/mesh/grpc-status.ts, which the sandbox does not load
+const grpcStatus = word(
+  'cancelled',
+  'unknown',
+  'invalid-argument',
+  'deadline-exceeded',
+  'not-found',
+  'already-exists',
+  'permission-denied',
+  'resource-exhausted',
+  'failed-precondition',
+  'aborted',
+  'out-of-range',
+  'unimplemented',
+  'internal',
+  'unavailable',
+  'data-loss',
+  'unauthenticated',
+);
+export const respondGrpc = verb('respondGrpc', ['status', 'message'], 1, (given) => {
+  const message = given.has(1) ? text(given.take(1), given.at(1)) : undefined;
+  if (message !== undefined && !matches(/^[ -~]{1,256}$/, message))
+    return refuse(given.at(1), 'MW2125', 'a message that is not 1 to 256 characters of ASCII', 'say it in fewer and plainer words');
+  return action(
+    { kind: 'respondGrpc', status: grpcStatus(given.take(0), given.at(0)), ...(message !== undefined ? { message } : {}) },
+    given.call.stack,
+  );
+});
+
 /** A share of requests: a whole number of percent. */
 const share = orPerEnv(whole(0, 100, 'share in percent'));
 export const split = verb(
@@ -49,11 +78,13 @@ export const split = verb(
   ['shares'],
   1,
   (given) => {
+    let layer: MadePort['layer'] | undefined;
     const shares = given.all.map((one, i) => {
       const at = given.at(i);
       if (!isArray(one) || one.length !== 2)
         return refuse(at, 'MW2101', `${show(one)} where a target and its share are meant`, 'write `[reviews.ports.web, 90]`');
-      return freeze({ to: routable(one[0] ?? null, under(at, 0), 'http'), percent: share(one[1] ?? null, under(at, 1)) });
+      layer ??= target(one[0] ?? null, under(at, 0)).layer;
+      return freeze({ to: routable(one[0] ?? null, under(at, 0), layer), percent: share(one[1] ?? null, under(at, 1)) });
     });
     return action({ kind: 'split', shares: freeze(shares) }, given.call.stack);
   },
@@ -69,7 +100,7 @@ function routable(value: Plain, at: Place, layer: MadePort['layer']): MadePort['
       `${describeMade(port)} where a port of a service is meant`,
       'a host at a gateway is where requests come in, not where they go',
     );
-  if (layer !== 'tcp' && port.layer !== layer)
+  if (!(layer === 'tcp' && port.layer === 'tls') && port.layer !== layer)
     return refuse(
       at,
       'MW2118',
@@ -190,30 +221,50 @@ function httpRoutes(port: MadePort): Reader<DeclarationValue> {
   };
 }
 
-/** Reads and refuses as the types do; not in force in this version. */
-function otherRoutes(port: MadePort): Reader<DeclarationValue> {
-  const { required, optional } = tcpFields(port);
-  const grpcElse = { timeout, retry: retries };
-  const when =
-    port.layer === 'grpc'
-      ? atLeastOne(record({}, { method: oneOrMore(requestOf(port)), headers: headerFields, from: callers }), 'a condition')
-      : port.layer === 'tls'
-        ? record({ sni: oneOrMore(host) }, { from: callers }, wrongLayer(port))
-        : record({ from: callers }, {}, wrongLayer(port));
-  const more = port.layer === 'grpc' ? { ...grpcElse, only: onlyIn } : optional;
-  const rule: Reader<unknown> = record({ ...required, when }, more, wrongLayer(port));
-  const otherwise: Reader<unknown> = record(required, port.layer === 'grpc' ? grpcElse : optional, wrongLayer(port));
+/** A route list whose every field is in force: what is read is what is registered. */
+function listOf(port: MadePort, rule: Reader<WireRouteRule>, otherwise: Reader<WireRouteElse>): Reader<DeclarationValue> {
   const routes = record({ otherwise }, { rules: list(rule, { empty: 'allowed' }) });
   return (given, at) => {
-    routes(given, at);
-    return unsupported(`routes of a ${port.protocol} port`);
+    const read = routes(given, at);
+    return { kind: 'route', on: port.ref, rules: read.rules ?? [], otherwise: read.otherwise };
   };
+}
+const elseWord = { when: '`otherwise` takes what no rule matched: a condition belongs into `rules`' };
+
+function grpcRoutes(port: MadePort): Reader<DeclarationValue> {
+  const to = { to: destinationOf(port) };
+  const when = atLeastOne(
+    record({}, { method: oneOrMore(requestOf(port)), headers: headerFields, from: callers }, { request: 'write `method`' }),
+    'a condition',
+  );
+  const optional = { timeout, retry: retries };
+  const read = record({ ...to, when }, { ...optional, only: onlyIn });
+  const rule: Reader<WireRouteRule> = (value, place) => {
+    const { when: conditions, only, ...rest } = read(value, place);
+    const { method, headers, from } = conditions;
+    return {
+      ...rest,
+      when: { ...(method ? { request: method } : {}), ...(headers ? { headers } : {}), ...(from ? { from } : {}) },
+      ...(only ? { only } : {}),
+    };
+  };
+  return listOf(port, rule, record(to, optional, elseWord));
+}
+
+function connectionRoutes(port: MadePort): Reader<DeclarationValue> {
+  const { required, optional } = tcpFields(port);
+  const when =
+    port.layer === 'tls'
+      ? atLeastOne(record({}, { sni: oneOrMore(host), from: callers }, wrongLayer(port)), 'a condition')
+      : record({ from: callers }, {}, wrongLayer(port));
+  const rule = record({ ...required, when }, { ...optional, only: onlyIn }, wrongLayer(port));
+  return listOf(port, rule, record(required, optional, { ...wrongLayer(port), ...elseWord }));
 }
 
 export const routeMethod = (port: MadePort): ((...given: unknown[]) => object) => {
   let reader: Reader<DeclarationValue> | undefined;
   return verb(`${port.owner}.route`, ['spec'], 1, (given) => {
-    reader ??= port.layer === 'http' ? httpRoutes(port) : otherRoutes(port);
+    reader ??= port.layer === 'http' ? httpRoutes(port) : port.layer === 'grpc' ? grpcRoutes(port) : connectionRoutes(port);
     const value = reader(given.take(0), given.at(0));
     return make({}, { kind: 'route', entry: register(port.unsupported === null ? value : unsupported(port.unsupported), given.call) });
   });

@@ -11,7 +11,18 @@ import { duration, percent } from './units';
 import { verb } from './verb';
 import { waiveMethod } from './waivers';
 
-const retryOn = word('5xx', 'gateway-error', 'connect-failure', 'reset', 'unavailable', 'resource-exhausted', 'retriable-4xx');
+const retryOn = word(
+  '5xx',
+  'gateway-error',
+  'connect-failure',
+  'reset',
+  'retriable-4xx',
+  'unavailable',
+  'resource-exhausted',
+  'cancelled',
+  'deadline-exceeded',
+  'internal',
+);
 const retry: Reader<WireRetry | 'none'> = (value, at) =>
   value === 'none'
     ? 'none'

@@ -47,6 +47,8 @@ const service = (name: string, versions: readonly string[] = []): Service => ({
       layer: 'http',
       number: 9080,
       requests: null,
+      maxAgeMs: null,
+      brokers: [],
       urls: 'rfc3986',
       mtls: 'strict',
       connections: null,
@@ -178,6 +180,7 @@ export function bookinfo(): MeshIr {
         ],
       },
     ],
+    connectionRoutes: [],
     hostRoutes: [
       {
         id: id('platform/admin'),

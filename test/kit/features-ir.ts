@@ -50,6 +50,13 @@ export function features(): MeshIr {
       { ...allow('feed', ['reviews'], 'ratings', 'any'), port: queue },
       { ...allow('noFeedForThePage', ['productpage'], 'ratings', 'any', { action: 'deny' }), port: queue },
     ].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    connectionRoutes: [
+      {
+        id: null,
+        port: queue,
+        rules: [{ id: id(`${queue}.default`), match: null, to: [{ port: queue, version: null, weight: 100 }], idleMs: 3_600_000 }],
+      },
+    ],
     routes: base.routes.map((table) =>
       table.port === web('details')
         ? {

@@ -307,6 +307,7 @@ const irOf = (text: string): MeshIr => ({
   gateways: [],
   access: [],
   routes: [],
+  connectionRoutes: [],
   hostRoutes: [],
   needs: [],
   guarantees: [],

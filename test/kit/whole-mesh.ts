@@ -4,9 +4,11 @@
  */
 import type { ProxyConfig, ServiceConfig } from '../../core/bundle/objects';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { callablePorts } from '../../core/ir/edges';
+import { isConnection } from '../../core/ir/layers';
 import type { MeshIr } from '../../core/ir/ir';
 import type { Json, JsonObject } from '../../core/lib/json';
-import { portKey, type PortKey, type WorkloadKey } from '../../core/mesh/ids';
+import { portKey, serviceOfPort, type PortKey, type WorkloadKey } from '../../core/mesh/ids';
 import { freePorts } from '../../platform/ports';
 import { isList, isRecord } from '../../runtime-proxy/bind/addresses';
 import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../../runtime-proxy/bind/bind';
@@ -32,12 +34,19 @@ export interface WholeMesh {
 export async function layOut(ir: MeshIr, prefix = ''): Promise<Inventory> {
   const services = new Map(ir.services.map((service) => [service.key, service]));
   const gateways = new Map(ir.gateways.map((gateway) => [gateway.key, gateway]));
+  /** What a workload's application dials connections by: a port, or one broker of it. */
+  const symbols = (workload: WorkloadKey): readonly string[] =>
+    callablePorts(ir, workload).flatMap((key) => {
+      const port = services.get(serviceOfPort(key))?.ports.find((known) => known.key === key);
+      return port && isConnection(port.layer) ? [key, ...port.brokers.map((broker) => `${key}|${broker}`)] : [];
+    });
   const wanted = ir.workloads.reduce((sum, { key }) => {
     const service = services.get(key);
     return (
       sum +
       1 +
       (gateways.get(key)?.listeners.length ?? 0) +
+      symbols(key).length * Math.max(1, service?.versions.length ?? 1) +
       (service ? service.ports.length * 2 * Math.max(1, service.versions.length) + service.versions.length : 0)
     );
   }, 0);
@@ -46,6 +55,10 @@ export async function layOut(ir: MeshIr, prefix = ''): Promise<Inventory> {
     const port = free.pop();
     if (port === undefined) throw new Error('internal: too few ports');
     return { host: '127.0.0.1', port };
+  };
+  const outboundPorts = (workload: WorkloadKey): Pick<Instance, 'outboundPorts'> => {
+    const names = symbols(workload);
+    return names.length === 0 ? {} : { outboundPorts: Object.fromEntries(names.map((name) => [name, take()])) };
   };
   const instances = ir.workloads.flatMap((workload): Instance[] => {
     const id = `${prefix}${workload.key.replace('/', '-')}`;
@@ -71,6 +84,7 @@ export async function layOut(ir: MeshIr, prefix = ''): Promise<Inventory> {
       app: each(),
       inbound: each(),
       outbound: take(),
+      ...outboundPorts(workload.key),
     }));
   });
   return { instances };

@@ -18,6 +18,25 @@ export function accessLogs(listener: string, port: PortKey | null): readonly Acc
   return [logger({ ...common, rule: ruleInMetadata }, allElse), logger({ ...common, rule: defaultDeny(port) }, deniedByDefault)];
 }
 
+/** A JSON line for each connection that is not HTTP, when it ends. `denied` is the rule that shut it out, `tls` why its handshake failed. */
+export function connectionLog(names: { readonly listener: string; readonly port: PortKey; readonly route: string }): readonly AccessLog[] {
+  const line: Fields = {
+    time: '%START_TIME%',
+    ...names,
+    caller: '%DOWNSTREAM_PEER_URI_SAN%',
+    sni: '%REQUESTED_SERVER_NAME%',
+    flags: '%RESPONSE_FLAGS%',
+    denied: '%CONNECTION_TERMINATION_DETAILS%',
+    tls: '%DOWNSTREAM_TRANSPORT_FAILURE_REASON%',
+    upstream: '%UPSTREAM_CLUSTER%',
+    server: '%UPSTREAM_PEER_URI_SAN%',
+    bytes_received: '%BYTES_RECEIVED%',
+    bytes_sent: '%BYTES_SENT%',
+    duration_ms: '%DURATION%',
+  };
+  return [stdout(line, null)];
+}
+
 function logger(extra: Fields, filter: Filter | null): AccessLog {
   const line: Fields = {
     time: '%START_TIME%',
@@ -34,6 +53,10 @@ function logger(extra: Fields, filter: Filter | null): AccessLog {
     duration_ms: '%DURATION%',
     request_id: '%REQ(X-REQUEST-ID)%',
   };
+  return stdout(line, filter);
+}
+
+function stdout(line: Fields, filter: Filter | null): AccessLog {
   return {
     name: 'envoy.access_loggers.stdout',
     ...(filter ? { filter } : {}),

@@ -2,6 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { emit } from '../../../core/diagnostics/emit';
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
+import { isHttp } from '../../../core/ir/layers';
 import { nameOf, namespaceOf } from '../../../core/mesh/ids';
 import { Cluster_DiscoveryType, Cluster_LbPolicy, type ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import type { AddressSchema } from '../../../core/wire/gen/envoy/config/core/v3/address_pb';
@@ -51,8 +52,12 @@ export function upstreamCluster(name: string, { service, port, workload }: PortF
     connectTimeout: seconds(2),
     lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
     ignoreHealthOnHostRemoval: true,
-    transportSocket: meshClient(workload.principal, ['h2'], `${port.name}.${nameOf(service.key)}.${namespaceOf(service.key)}`),
-    typedExtensionProtocolOptions: { [httpOptions]: http2 },
+    transportSocket: meshClient(
+      workload.principal,
+      isHttp(port.layer) ? ['h2'] : [],
+      `${port.name}.${nameOf(service.key)}.${namespaceOf(service.key)}`,
+    ),
+    ...(isHttp(port.layer) ? { typedExtensionProtocolOptions: { [httpOptions]: http2 } } : {}),
     ...(connections || budget !== undefined
       ? {
           circuitBreakers: {
@@ -62,7 +67,7 @@ export function upstreamCluster(name: string, { service, port, workload }: PortF
                 ...(connections
                   ? {
                       maxConnections: connections.max,
-                      maxRequests: connections.max,
+                      ...(isHttp(port.layer) ? { maxRequests: connections.max } : {}),
                       ...(connections.pending === null ? {} : { maxPendingRequests: connections.pending }),
                     }
                   : {}),
@@ -91,7 +96,6 @@ export function upstreamCluster(name: string, { service, port, workload }: PortF
 /** The application itself, beside its proxy. */
 export function localCluster({ port }: PortFacts): Cluster {
   const name = appCluster(port.key);
-  const isHttp = port.layer === 'http' || port.layer === 'grpc';
   return {
     name,
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
@@ -100,7 +104,9 @@ export function localCluster({ port }: PortFacts): Cluster {
       clusterName: name,
       endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address: boundAddress(name) } } }] }],
     },
-    ...(isHttp ? { typedExtensionProtocolOptions: { [httpOptions]: speaksHttp2(port.protocol, port.layer) ? http2 : http1 } } : {}),
+    ...(isHttp(port.layer)
+      ? { typedExtensionProtocolOptions: { [httpOptions]: speaksHttp2(port.protocol, port.layer) ? http2 : http1 } }
+      : {}),
     ...(port.connections
       ? {
           circuitBreakers: {

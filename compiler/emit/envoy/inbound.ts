@@ -1,6 +1,7 @@
 /** What a service's proxy lets in: one listener for each port, the access rules in its routes, the application behind. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AccessRule } from '../../../core/ir/ir';
+import { isHttp } from '../../../core/ir/layers';
 import type { Principal } from '../../../core/mesh/ids';
 import { coversPrincipal } from '../../../core/semantics/inbound';
 import type { RouteConfigurationSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_pb';
@@ -10,9 +11,9 @@ import { TlsInspectorSchema } from '../../../core/wire/gen/envoy/extensions/filt
 import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { RBACSchema as NetworkRBACSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb';
 import { TcpProxySchema } from '../../../core/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
-import { accessLogs } from './access-log';
+import { accessLogs, connectionLog } from './access-log';
 import { accessPerRoute, baseAccess, connectionRules } from './access';
-import { pack, seconds } from './any';
+import { ms, pack, seconds } from './any';
 import { boundAddress } from './clusters';
 import { connectionManager } from './connection-manager';
 import { listenerFilters, networkFilters } from './filter-order';
@@ -42,10 +43,6 @@ export const strippedHeaders = [
 /** Of what one connection may have in flight. */
 export const bufferLimitBytes = 1_048_576;
 
-export function isHttp(layer: string): boolean {
-  return layer === 'http' || layer === 'grpc';
-}
-
 const httpServer = meshServer(['h2', 'http/1.1'], null);
 
 export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
@@ -70,6 +67,7 @@ export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
     address: boundAddress(`inbound/${port.name}`),
     ...(chains.length === 1 ? {} : { listenerFilters: tlsInspector, listenerFiltersTimeout: seconds(5) }),
     filterChains: chains,
+    ...(isHttp(port.layer) ? {} : { accessLog: [...connectionLog({ listener: name, port: port.key, route: '' })] }),
     ...socket,
   };
 }
@@ -120,12 +118,13 @@ function isOpenToAnyone(rules: readonly AccessRule[]): boolean {
 function connectionFilters(index: IrIndex, { port }: PortFacts): Filters {
   const rules = index.access.get(port.key) ?? [];
   return networkFilters({
-    deny: pack(NetworkRBACSchema, { rules: connectionRules(rules, 'deny'), statPrefix: 'deny_' }),
-    allow: pack(NetworkRBACSchema, { rules: connectionRules(rules, 'allow'), statPrefix: 'allow_' }),
+    deny: pack(NetworkRBACSchema, { rules: connectionRules(rules, 'deny'), statPrefix: `${port.key}.deny_` }),
+    allow: pack(NetworkRBACSchema, { rules: connectionRules(rules, 'allow'), statPrefix: `${port.key}.allow_` }),
     tcp: pack(TcpProxySchema, {
-      statPrefix: 'inbound',
+      statPrefix: inboundListener(port.key),
       clusterSpecifier: { case: 'cluster', value: appCluster(port.key) },
-      idleTimeout: seconds(3600),
+      // the longest that some caller's routes give; theirs may be shorter
+      idleTimeout: ms(index.longest.get(port.key) ?? 3_600_000),
     }),
   });
 }

@@ -1,6 +1,6 @@
 /** What emission asks of the IR again and again, found once. */
 import { callableByWorkload } from '../../../core/ir/edges';
-import type { AccessRule, MeshIr, Patch, RouteTable, Service, ServicePort, Workload } from '../../../core/ir/ir';
+import type { AccessRule, ConnectionRoutes, MeshIr, Patch, RouteTable, Service, ServicePort, Workload } from '../../../core/ir/ir';
 import type { PortKey, WorkloadKey } from '../../../core/mesh/ids';
 import { clusterName } from './names';
 
@@ -15,6 +15,9 @@ export interface IrIndex {
   readonly services: ReadonlyMap<WorkloadKey, Service>;
   readonly access: ReadonlyMap<PortKey, readonly AccessRule[]>;
   readonly tables: ReadonlyMap<PortKey, RouteTable>;
+  readonly connections: ReadonlyMap<PortKey, ConnectionRoutes>;
+  /** The longest time that some route gives a request of the port (on connections: without a byte), in milliseconds. */
+  readonly longest: ReadonlyMap<PortKey, number>;
   readonly patches: ReadonlyMap<PortKey, readonly Patch[]>;
   readonly callable: ReadonlyMap<WorkloadKey, readonly PortKey[]>;
   /** Cluster name -> the retry budgets of the rules that go there, in percent, ascending. */
@@ -44,11 +47,23 @@ export function indexIr(ir: MeshIr): IrIndex {
     services: new Map(ir.services.map((service) => [service.key, service])),
     access: groupBy(ir.access, (rule) => rule.port),
     tables: new Map(ir.routes.map((table) => [table.port, table])),
+    connections: new Map(ir.connectionRoutes.map((table) => [table.port, table])),
+    longest: longestOf(ir),
     patches: groupBy(ir.patches, (patch) => patch.port),
     callable: callableByWorkload(ir),
     budgets: budgetsOf(ir),
     fromGateways,
   };
+}
+
+function longestOf(ir: MeshIr): ReadonlyMap<PortKey, number> {
+  const longest = new Map<PortKey, number>();
+  const add = (port: PortKey, time: number): void => void longest.set(port, Math.max(time, longest.get(port) ?? 0));
+  for (const table of [...ir.routes, ...ir.hostRoutes])
+    for (const { action } of table.rules) if (action.kind === 'forward') for (const { port } of action.to) add(port, action.timeoutMs);
+  for (const table of ir.connectionRoutes)
+    for (const rule of table.rules) for (const { port } of [...rule.to, { port: table.port }]) add(port, rule.idleMs);
+  return longest;
 }
 
 /** A cluster is shared by all rules that go to it, and Envoy keeps the budget there. A caller that asks for a smaller one gets a cluster of its own. */

@@ -3,6 +3,7 @@ import { apiVersion, type ProxyConfig, type ServiceConfig } from '../../../core/
 import { emit } from '../../../core/diagnostics/emit';
 import { type Diagnostic, hasErrors, type Outcome } from '../../../core/diagnostics/diagnostic';
 import { targetsOfRules } from '../../../core/ir/edges';
+import { isConnection, isHttp } from '../../../core/ir/layers';
 import type { MeshIr, Need, Workload } from '../../../core/ir/ir';
 import { proxyNameOf } from '../../../core/ir/proxy-name';
 import { canonicalJson, type JsonObject } from '../../../core/lib/json';
@@ -15,8 +16,9 @@ import { RouteConfigurationSchema } from '../../../core/wire/gen/envoy/config/ro
 import { jsonOf } from './any';
 import { localCluster } from './clusters';
 import { gatewayListenerOf, gatewayRoutesOf } from './gateway';
-import { inboundListenerOf, inboundRoutes, isHttp } from './inbound';
-import { indexIr, type IrIndex } from './index-of';
+import { connectionConfigOf, isRoutedApart } from './connections';
+import { inboundListenerOf, inboundRoutes } from './inbound';
+import { indexIr, type IrIndex, type PortFacts } from './index-of';
 import { serviceConfigName } from './names';
 import { catchAllOf, outboundListenerOf } from './outbound';
 import { isProved, patchedListener } from './patch';
@@ -42,6 +44,7 @@ export function emitEnvoy(ir: MeshIr): Outcome<EmittedEnvoy> {
   const use = (port: PortKey, workload: Workload | null): string => {
     const facts = index.ports.get(port);
     if (!facts) throw new Error(`internal: no port ${port} in the IR`);
+    if (isConnection(facts.port.layer)) return useConnections(facts, workload);
     const needs = workload === null ? [] : strictNeeds(ir, workload.key, port);
     const variantFor = workload !== null && changesSomething(index, port, needs) ? { caller: workload.key, needs } : null;
     const name = `${namespaceOf(serviceOfPort(port))}/${serviceConfigName(port, variantFor?.caller ?? null)}`;
@@ -51,8 +54,17 @@ export function emitEnvoy(ir: MeshIr): Outcome<EmittedEnvoy> {
     }
     return name;
   };
-  // every port that speaks HTTP has its object, called or not: who may call it next changes the caller only
-  for (const { port } of index.ports.values()) if (index.tables.has(port.key)) use(port.key, null);
+  const useConnections = (facts: PortFacts, workload: Workload | null): string => {
+    const caller = workload !== null && isRoutedApart(index, facts.port.key, workload) ? workload : null;
+    const name = `${namespaceOf(facts.service.key)}/${serviceConfigName(facts.port.key, caller?.key ?? null)}`;
+    if (!emitted.has(name)) {
+      emitted.add(name);
+      services.push(connectionConfigOf(index, facts, caller, clusters, diagnostics));
+    }
+    return name;
+  };
+  // every port has its object, called or not: who may call it next changes the caller only
+  for (const key of index.ports.keys()) use(key, null);
   for (const workload of ir.workloads) proxies.push(proxyConfigOf(index, workload, use, diagnostics));
   services.sort(byName);
   proxies.sort(byName);
@@ -67,9 +79,7 @@ function proxyConfigOf(
 ): ProxyConfig {
   const name = proxyNameOf(index.ir, workload.key);
   const gateway = index.ir.gateways.find((known) => known.key === workload.key);
-  const called = gateway
-    ? portsOfGateway(index, workload)
-    : (index.callable.get(workload.key) ?? []).filter((port) => index.tables.has(port));
+  const called = gateway ? portsOfGateway(index, workload) : (index.callable.get(workload.key) ?? []);
   const ports = (index.services.get(workload.key)?.ports ?? []).flatMap((port) => index.ports.get(port.key) ?? []);
   const outboundPatches = called.flatMap((port) => index.patches.get(port) ?? []).filter((patch) => patch.direction === 'outbound');
   const inboundPatches = ports.flatMap((facts) => index.patches.get(facts.port.key) ?? []).filter((patch) => patch.direction === 'inbound');
@@ -136,7 +146,6 @@ function refusals(ir: MeshIr): readonly Diagnostic[] {
   for (const service of ir.services) {
     for (const port of service.ports) {
       if (port.protocol === 'websocket') found.push(emit.protocol({ port: port.key, protocol: port.protocol }, { rule: service.id }));
-      else if (port.layer !== 'http') found.push(emit.noOutbound({ port: port.key, layer: port.layer }, { rule: service.id }));
     }
   }
   for (const rule of ir.access) {

@@ -3,6 +3,8 @@ import { type PortKey, nameOf, nameOfPort, namespaceOf, serviceOfPort, type Work
 
 export const inboundListener = (port: PortKey): string => `inbound/${port}`;
 export const outboundListener = 'outbound';
+/** Where a workload's application opens connections to a port (or to one broker of it); also the symbol of its address. */
+export const connectionListener = (port: PortKey, broker: string | null): string => `outbound/${clusterName(port, broker)}`;
 export const gatewayListener = (listener: string): string => `gateway/${listener}`;
 export const gatewayRoutes = (listener: string, host: string): string => `gateway/${listener}/${host}`;
 export const appCluster = (port: PortKey): string => `app/${nameOfPort(port)}`;

@@ -13,6 +13,7 @@ import {
   type RouteMatchSchema,
   type RouteSchema,
 } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
+import { HeaderValueOption_HeaderAppendAction } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
 import { PreviousHostsPredicateSchema } from '../../../core/wire/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
 import { ms, pack } from './any';
 import { cookieMatcher, headerMatcher, methodMatcher, pathText, queryMatcher, withinOneCookie } from './matchers';
@@ -49,9 +50,22 @@ export const asTheOwner: Variant = { needs: [], clusters: new Map() };
 export function routesOf(rules: readonly RouteRule[], variant: Variant, diagnostics: Diagnostic[]): Route[] {
   return rules.flatMap((rule) => {
     const action = actionOf(rule, variant, diagnostics);
-    return matchesOf(rule, diagnostics).map((match): Route => ({ name: rule.id, match, action }));
+    const headers = grpcStatusHeader(rule.action);
+    return matchesOf(rule, diagnostics).map((match): Route => ({ name: rule.id, match, action, ...headers }));
   });
 }
+
+const grpcStatusHeader = (action: RouteAction): Pick<Route, 'responseHeadersToAdd'> =>
+  action.kind === 'respondGrpc'
+    ? {
+        responseHeadersToAdd: [
+          {
+            header: { key: 'grpc-status', value: String(action.status) },
+            appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+          },
+        ],
+      }
+    : {};
 
 function matchesOf(rule: RouteRule, diagnostics: Diagnostic[]): Match[] {
   const { match } = rule;
@@ -102,6 +116,15 @@ function actionOf(rule: RouteRule, variant: Variant, diagnostics: Diagnostic[]):
         },
       };
     }
+    case 'respondGrpc':
+      // answered as a local reply, which Envoy makes a trailers-only answer; the body is the message
+      return {
+        case: 'directResponse',
+        value: {
+          status: 200,
+          ...(action.message === null ? {} : { body: { specifier: { case: 'inlineString', value: action.message } } }),
+        },
+      };
     case 'redirect':
       return {
         case: 'redirect',

@@ -81,7 +81,27 @@ export interface RedirectSpec {
   readonly status?: 301 | 302 | 307 | 308;
 }
 export declare function redirect(to: AtLeastOne<RedirectSpec>): Action;
-export declare function split(...shares: NonEmpty<readonly [to: HttpTarget, percent: OrPerEnv<number>]>): Action;
+/** The statuses of the gRPC protocol that are no success. */
+export type GrpcStatus =
+  | 'cancelled'
+  | 'unknown'
+  | 'invalid-argument'
+  | 'deadline-exceeded'
+  | 'not-found'
+  | 'already-exists'
+  | 'permission-denied'
+  | 'resource-exhausted'
+  | 'failed-precondition'
+  | 'aborted'
+  | 'out-of-range'
+  | 'unimplemented'
+  | 'internal'
+  | 'unavailable'
+  | 'data-loss'
+  | 'unauthenticated';
+/** What a call on a gRPC port is answered with, as `respond` is on an HTTP one. */
+export declare function respondGrpc(status: GrpcStatus, message?: string): Action;
+export declare function split(...shares: NonEmpty<readonly [to: Target, percent: OrPerEnv<number>]>): Action;
 /** A version, weights over versions, a canary; another service's port; an answer. */
 export type HttpDestination<V extends string> = Versioned<V> | HttpTarget | Action;
 export type GrpcDestination<V extends string> = Versioned<V> | Target<'grpc'> | Action;
@@ -129,7 +149,8 @@ export interface TcpElse<V extends string> {
   readonly idle?: OrPerEnv<Duration>;
 }
 export interface TlsRule<V extends string> extends TcpElse<V> {
-  readonly when: TlsConditions;
+  readonly when: TlsConditions | TcpConditions;
+  readonly only?: NonEmpty<Env>;
 }
 export interface TlsRoutes<V extends string> {
   readonly rules?: readonly TlsRule<V>[];
@@ -137,6 +158,7 @@ export interface TlsRoutes<V extends string> {
 }
 export interface TcpRule<V extends string> extends TcpElse<V> {
   readonly when: TcpConditions;
+  readonly only?: NonEmpty<Env>;
 }
 export interface TcpRoutes<V extends string> {
   readonly rules?: readonly TcpRule<V>[];

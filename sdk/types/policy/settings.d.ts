@@ -4,7 +4,18 @@ import type { AtLeastOne, Duration, NonEmpty, OneOrMore, Percent } from './units
 import type { Waiver, WaiverSpec } from './waivers';
 
 // mesh > namespace > service > route rule; the nearest wins, whole field by whole field
-export type RetryOn = '5xx' | 'gateway-error' | 'connect-failure' | 'reset' | 'unavailable' | 'resource-exhausted' | 'retriable-4xx';
+/** Of HTTP answers, of connections, and of gRPC statuses. */
+export type RetryOn =
+  | '5xx'
+  | 'gateway-error'
+  | 'connect-failure'
+  | 'reset'
+  | 'retriable-4xx'
+  | 'unavailable'
+  | 'resource-exhausted'
+  | 'cancelled'
+  | 'deadline-exceeded'
+  | 'internal';
 export interface Retry {
   /** Tries after the first one, so `atMost: 2` is three requests. */
   readonly atMost: 1 | 2 | 3 | 4 | 5;

@@ -1,6 +1,6 @@
 import type { requestLines, versionNames } from './marks';
-import type { Scope } from './names';
-import type { GrpcMethod, NonEmpty, RequestLine } from './units';
+import type { OrPerEnv, Scope } from './names';
+import type { Duration, GrpcMethod, NonEmpty, RequestLine } from './units';
 
 /** What a rule may say depends on the layer alone. */
 export interface Layers {
@@ -41,7 +41,20 @@ export declare function grpc<R extends GrpcMethod = GrpcMethod>(port: number, sp
 /** TLS passed through: matched by SNI, never opened. */
 export declare function tls(port: number): PortSpec<'tls', never>;
 export declare function tcp(port: number): PortSpec<'tcp', never>;
-export declare function kafka(port: number): PortSpec<'kafka', never>;
+export interface WebSocketPortSpec<R extends string> extends HttpPortSpec<R> {
+  /** How long a socket may live, an hour if not said: access that is taken away ends with it at the latest. */
+  readonly maxAge?: OrPerEnv<Duration>;
+}
+/** HTTP whose requests may be upgraded to a WebSocket; on any other port an upgrade is refused. */
+export declare function websocket<R extends RequestLine = RequestLine>(port: number, spec?: WebSocketPortSpec<R>): PortSpec<'websocket', R>;
+export interface KafkaPortSpec {
+  /** The versions of the service that are brokers: a client addresses each of them by itself, as its cluster's metadata say. */
+  readonly brokers?: NonEmpty<string>;
+}
+export declare function kafka(port: number, spec?: KafkaPortSpec): PortSpec<'kafka', never>;
+export declare function amqp(port: number): PortSpec<'amqp', never>;
+export declare function mongo(port: number): PortSpec<'mongo', never>;
+export declare function mysql(port: number): PortSpec<'mysql', never>;
 export declare function postgres(port: number): PortSpec<'postgres', never>;
 export declare function redis(port: number): PortSpec<'redis', never>;
 export interface PortMap {
