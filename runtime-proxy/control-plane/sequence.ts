@@ -76,17 +76,27 @@ export function nextResponses(state: ProxyState, wanted: Wanted, shown: Shown): 
   const endpoints = add('endpoints') || !state.endpoints.opened;
   // Names asked for that are not there are said not to be there, else Envoy waits for them.
   if (state.endpoints.inFlight === null && !send.some((one) => one.type === 'endpoints')) remove('endpoints');
-  if (!clusters || !endpoints || !shown.settled) return send;
+  if (!clusters || !endpoints || !shown.settled || !isFilled(state, wanted)) return send;
   if ([...changed(state.listeners, wanted.listeners).keys()].some((name) => shown.leaving.has(name))) return send;
   const listeners = add('listeners');
   if (!listeners) return send;
   const routes = add('routes') || !state.routes.opened;
-  if (!routes || send.length > 0) return send;
+  if (!routes || send.length > 0 || !isRouted(state, wanted)) return send;
   if (!remove('listeners')) return send;
   if (state.routes.opened && !remove('routes')) return send;
   if (shown.drained) remove('clusters');
   return send;
 }
+
+/**
+ * Whether every cluster got its endpoints: also those that the proxy has not asked for yet, which it does once it has the cluster. Who asks for clusters by
+ * name looks for what it needs by itself.
+ */
+const isFilled = (state: ProxyState, wanted: Wanted): boolean => hasAll(state.clusters, state.endpoints, wanted.endpoints);
+/** The same of listeners and routes: before its routes are known to be the new ones, nothing that the old ones go to is taken away. */
+const isRouted = (state: ProxyState, wanted: Wanted): boolean => hasAll(state.listeners, state.routes, wanted.routes);
+const hasAll = (by: TypeState, own: TypeState, wanted: Versions): boolean =>
+  by.subscribed !== null || [...wanted.keys()].every((name) => own.held.get(name)?.sure === true);
 
 /** Notes that a response is on its way. A cluster sent anew is warmed anew, and Envoy does not ask again for its endpoints: they must follow. */
 export function noteSent(state: ProxyState, { type, added, removed }: ToSend, nonce: string): ProxyState {
