@@ -101,8 +101,8 @@ module.exports = {
     {
       name: 'policies-import-the-sdk-only',
       severity: 'error',
-      from: { path: '^policies/' },
-      to: { pathNot: ['^policies/', '^sdk/', '^meshwright/(policy|testing|lib)$'] },
+      from: { path: '^(policies|examples)/' },
+      to: { pathNot: ['^(policies|examples)/', '^sdk/', '^meshwright/(policy|testing|lib)$'] },
     },
     {
       name: 'no-cycles',
@@ -137,7 +137,7 @@ module.exports = {
     {
       name: 'nothing-unresolved',
       severity: 'error',
-      from: { pathNot: ['^policies/', '^docs/'] },
+      from: { pathNot: ['^policies/', '^examples/', '^docs/'] },
       to: { couldNotResolve: true, pathNot: '^meshwright/|^#' },
     },
   ],

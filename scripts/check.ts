@@ -9,7 +9,7 @@ const steps = [
   step('types of tests', 'tsc -p test'),
   step(
     'boundaries',
-    'depcruise --config .dependency-cruiser.cjs core platform sdk compiler runtime-proxy webhook deploy gitops web cli scripts bench policies',
+    'depcruise --config .dependency-cruiser.cjs core platform sdk compiler runtime-proxy webhook deploy gitops web cli scripts bench policies examples',
   ),
   step('generated schemas', 'node dist/scripts/generate-schemas.js --check'),
   step('generated chart', 'node dist/scripts/chart/main.js --check'),

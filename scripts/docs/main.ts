@@ -1,4 +1,4 @@
-/** Generates docs/reference and docs/diagnostics; `--check` writes nothing and fails when they are not what would be written. */
+/** Generates docs/reference, docs/diagnostics, and the pages of examples/; `--check` writes nothing and fails when they are not what would be written. */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { starter } from '../../cli/starter';
@@ -11,6 +11,7 @@ import { customResources, schemasOf } from '../crds/definitions';
 import { configurationReference } from './configuration';
 import { customResourceReference } from './custom-resources';
 import { diagnosticPage, diagnosticsReference } from './diagnostics';
+import { examplePages } from './example-meshes';
 import { readExamples } from './examples';
 import { languageReference } from './language';
 import { metricsIn, metricsReference } from './metrics';
@@ -60,6 +61,7 @@ async function documents(): Promise<ReadonlyMap<string, string>> {
       ]),
     ],
     ['docs/reference/testing.md', await testing()],
+    ...(await examplePages(root)),
     ...catalogue.map((entry) => [`docs/diagnostics/${entry.code}.md`, diagnosticPage(entry, examples.get(entry.code))] as const),
   ]);
 }
@@ -73,7 +75,7 @@ async function testing(): Promise<string> {
 async function main(check: boolean): Promise<number> {
   const wanted = await documents();
   const stale: string[] = [];
-  for (const folder of ['docs/reference', 'docs/diagnostics']) {
+  for (const folder of ['docs/reference', 'docs/diagnostics', 'docs/examples']) {
     for (const name of await listFiles(path.join(root, folder))) {
       if (wanted.has(`${folder}/${name}`)) continue;
       stale.push(`${folder}/${name} (nothing makes it)`);
