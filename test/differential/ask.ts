@@ -1,6 +1,8 @@
 /** A question to the definition, put to the proxies instead: sent where its application, or its client outside, would send it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MeshIr } from '../../core/ir/ir';
 import { nameOf, nameOfPort, namespaceOf, type PortKey, serviceOfPort } from '../../core/mesh/ids';
+import type { Decision } from '../../core/semantics/decision';
 import type { Question } from '../kit/mesh-generator-requests';
 import { type RawAnswer, type RawRequest, sendRaw } from '../kit/raw-http';
 import { sendHttp2 } from '../kit/send-http2';
@@ -11,12 +13,15 @@ import type { World } from './world';
 export interface Observed {
   /** A sentence where there was no answer. */
   readonly answer: RawAnswer | string;
+  /** Of the request, and of copies of it. */
   readonly arrivals: readonly Arrival[];
+  readonly tookMs: number;
 }
 
 let questions = 0;
 
-export async function ask(world: World, ir: MeshIr, question: Question): Promise<Observed> {
+/** Copies that are sure to be made are waited for, since the answer does not wait for them. */
+export async function ask(world: World, ir: MeshIr, question: Question, { mirrors }: Pick<Decision, 'mirrors'>): Promise<Observed> {
   const name = `q${(questions += 1)}`;
   const { request, wire } = question;
   const { from } = request;
@@ -32,14 +37,23 @@ export async function ask(world: World, ir: MeshIr, question: Question): Promise
   };
   const options = from.kind === 'outside' ? { sni: from.host.replace(/:\d*$/, '') } : {};
   const send = wire.http === '2' ? sendHttp2 : sendRaw;
+  const begun = performance.now();
   const answer = await send(address, raw, options).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+  const tookMs = performance.now() - begun;
+  const copies = mirrors.filter(({ access, share }) => access === 'allow' && share === 100).length;
+  const reached = typeof answer === 'string' || answer.headers['x-app'] === undefined ? 0 : 1;
+  if (copies > 0) await until(() => world.arrivals(name).length >= copies + reached, 2_000);
   const arrivals = world.arrivals(name);
   world.forget(name);
-  return { answer, arrivals };
+  return { answer, arrivals, tookMs };
+}
+
+async function until(holds: () => boolean, limitMs: number): Promise<void> {
+  for (const end = Date.now() + limitMs; !holds() && Date.now() < end;) await sleep(2);
 }
 
 /** The Host header that goes out. */
-export function hostOf(ir: MeshIr, { request: { from, to, headers } }: Question): string {
+function hostOf(ir: MeshIr, { request: { from, to, headers } }: Question): string {
   const given = headers['host'];
   if (given !== undefined) return given;
   if (from.kind === 'outside') return from.host;
@@ -54,7 +68,7 @@ function numberOf(ir: MeshIr, port: PortKey): number {
 }
 
 /** Header lines: a value with a comma is sent as several lines where the question says so, and cookies as crumbs (RFC 9113 section 8.2.3). */
-export function linesOf({ request, wire }: Question): RawRequest['headers'] {
+function linesOf({ request, wire }: Question): RawRequest['headers'] {
   return Object.entries(request.headers)
     .filter(([name]) => name !== 'host')
     .flatMap(([name, value]): (readonly [string, string])[] => {

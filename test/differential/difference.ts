@@ -1,47 +1,110 @@
-/** What counts as the same answer: who answered and with what, and what came to the application. */
-import type { MeshIr, ServicePort } from '../../core/ir/ir';
-import type { PortKey } from '../../core/mesh/ids';
+/** What counts as the same answer: who answered and with what, what came to the application and its copies, and what became of both on the way. */
+import type { MeshIr } from '../../core/ir/ir';
 import { isCanonicalPath } from '../../core/semantics/canonical';
-import type { Decision, DestinationDecision } from '../../core/semantics/decision';
-import type { Arrival } from '../kit/echo-application';
+import type { Decision, DestinationDecision, ForwardedRequest } from '../../core/semantics/decision';
+import { edited } from '../../core/semantics/forwarded';
+import { portOf } from '../../core/semantics/nouns';
+import { applicationHeaders, type Arrival } from '../kit/echo-application';
 import type { Question } from '../kit/mesh-generator-requests';
-import { hostOf, type Observed } from './ask';
+import type { RawAnswer } from '../kit/raw-http';
+import type { Observed } from './ask';
 import type { World } from './world';
 
 /** null when what was seen is something that the decision gives; else a sentence that says what is different. */
-export function difference(
+export function difference(world: World, ir: MeshIr, question: Question, decision: Decision, observed: Observed): string | null {
+  const found = differenceOf(world, ir, question, decision, observed);
+  return found === null
+    ? null
+    : `decided: ${decision.outcome} at ${decision.stage}, ${decision.status ?? 'the application answers'} (${decision.says}); seen: ${found}`;
+}
+
+function differenceOf(
   world: World,
   ir: MeshIr,
   question: Question,
   decision: Decision,
-  { answer, arrivals }: Observed,
+  { answer, arrivals, tookMs }: Observed,
 ): string | null {
-  const decided = `decided: ${decision.outcome} at ${decision.stage}, ${decision.status ?? 'the application answers'} (${decision.says})`;
-  const says = (seen: string): string => `${decided}; seen: ${seen}`;
-  if (typeof answer === 'string') return says(answer);
-  const [arrival] = arrivals;
-  if (arrival !== undefined && arrivals.length > 1) return says(`${arrivals.length} requests came to applications`);
-  const byMesh = says(
-    `${answer.status} ${JSON.stringify(answer.body.slice(0, 120))}${arrival ? ` though ${whoIs(world, arrival)} had it` : ''}`,
-  );
-  if (decision.destinations.length === 0) return !arrival && answer.status === decision.status ? null : byMesh;
-  if (arrival === undefined) {
-    // one of the destinations refused it: by rule, or because the path is not in its form
-    const refuses = decision.destinations.some(
-      ({ port, access }) =>
-        access === 'deny' && answer.status === (isCanonicalPath(question.request.path, portOf(ir, port).urls) ? 403 : 400),
-    );
-    return refuses ? null : byMesh;
+  if (typeof answer === 'string') return answer;
+  const main = arrivals.find((arrival) => answer.headers['x-app'] === nameOf(arrival));
+  const copies = arrivals.filter((arrival) => arrival !== main);
+  const seen = `${answer.status} ${main ? `by ${whoIs(world, main)}` : JSON.stringify(answer.body.slice(0, 120))}`;
+  const { destinations, fault } = decision;
+  if (fault?.delay?.percent === 100 && tookMs < fault.delay.ms) return `an answer after ${tookMs} ms`;
+  if (!main && fault?.abort && fault.abort.percent > 0 && answer.status === fault.abort.status && copies.length === 0)
+    return differenceInAnswer(question, decision, answer);
+  if (destinations.length === 0) {
+    if (arrivals[0]) return `${seen}, though ${whoIs(world, arrivals[0])} had it`;
+    return answer.status === decision.status ? differenceInAnswer(question, decision, answer) : seen;
   }
-  const by = says(`${answer.status} by ${whoIs(world, arrival)}`);
-  if (answer.status !== 200 || answer.headers['x-app'] !== `${arrival.instance}/${arrival.port}`) return byMesh;
-  const destination = decision.destinations.find((one) => one.access === 'allow' && isAt(world, one, arrival));
-  if (!destination) return by;
-  const changed = changedOnTheWay(ir, question, arrival);
-  return changed === null ? null : says(changed);
+  const mirrored = differenceInCopies(world, question, decision, copies);
+  if (mirrored !== null) return mirrored;
+  if (!main) {
+    // one of the destinations refused it: by rule, or because the path is not in its form
+    const refused = destinations.filter(
+      ({ port, access, request }) =>
+        access === 'deny' && answer.status === (isCanonicalPath(request.path, portOf(ir, port).port.urls) ? 403 : 400),
+    );
+    return firstOr(
+      refused.map((one) => differenceInHeaders(edited({}, one.responseHeaders), answer, false)),
+      seen,
+    );
+  }
+  if (answer.status !== 200) return seen;
+  if (question.request.method !== 'HEAD' && answer.body !== 'application') return `the body ${JSON.stringify(answer.body.slice(0, 120))}`;
+  const took = destinations.filter((one) => one.access === 'allow' && isAt(world, one, main));
+  return firstOr(
+    took.map(
+      (one) =>
+        differenceInRequest(question, one.request, main) ??
+        differenceInHeaders(edited({ ...applicationHeaders, 'x-app': nameOf(main) }, one.responseHeaders), answer, true),
+    ),
+    seen,
+  );
 }
 
-function isAt(world: World, { port, version }: DestinationDecision, arrival: Arrival): boolean {
+/** null when one of the ways fits; else what the first says, or `none` where there is no way at all. */
+function firstOr(ways: readonly (string | null)[], none: string): string | null {
+  return ways.includes(null) ? null : (ways[0] ?? none);
+}
+
+/** What the mesh says where no application answers. */
+function differenceInAnswer(question: Question, { answer: said }: Decision, answer: RawAnswer): string | null {
+  if (said === null) return null;
+  if (question.request.method !== 'HEAD' && said.body !== null && answer.body !== said.body)
+    return `the body ${JSON.stringify(answer.body)}`;
+  return differenceInHeaders(said.headers, answer, false);
+}
+
+/** Headers that any server says. `whole`: these and no others may be there. */
+const ofServers = /^(date|connection|content-length|transfer-encoding|keep-alive|vary)$/;
+function differenceInHeaders(expected: RawAnswer['headers'], answer: RawAnswer, whole: boolean): string | null {
+  const plain = (value: string | undefined): string => (value ?? '(nothing)').replaceAll(/, ?/g, ',');
+  for (const [name, value] of Object.entries(expected))
+    if (!ofServers.test(name) && plain(answer.headers[name]) !== plain(value))
+      return `the answer's \`${name}\` is ${JSON.stringify(answer.headers[name] ?? null)}, not ${JSON.stringify(value)}`;
+  const more = whole ? Object.keys(answer.headers).find((name) => expected[name] === undefined && !ofServers.test(name)) : undefined;
+  return more === undefined ? null : `the answer's \`${more}\` came from nowhere`;
+}
+
+/** Copies go to where the rule says and nowhere else, one to each; those of all requests are there. */
+function differenceInCopies(world: World, question: Question, { mirrors }: Decision, copies: readonly Arrival[]): string | null {
+  const left = mirrors.filter(({ access, share }) => access === 'allow' && share > 0);
+  for (const copy of copies) {
+    const index = left.findIndex((mirror) => isAt(world, mirror, copy) && differenceInRequest(question, mirror.request, copy) === null);
+    if (index < 0) {
+      const [near] = left.filter((mirror) => isAt(world, mirror, copy));
+      const why = near ? differenceInRequest(question, near.request, copy) : null;
+      return `a copy came to ${whoIs(world, copy)}${why === null ? '' : `: ${why}`}`;
+    }
+    left.splice(index, 1);
+  }
+  const [lacking] = left.filter(({ share }) => share === 100);
+  return lacking ? `no copy came to ${lacking.port}` : null;
+}
+
+const nameOf = ({ instance, port }: Arrival): string => `${instance}/${port}`;
+function isAt(world: World, { port, version }: Pick<DestinationDecision, 'port' | 'version'>, arrival: Arrival): boolean {
   const at = world.standsFor(arrival);
   return at.port === port && (version === null || version === at.version);
 }
@@ -49,20 +112,14 @@ function whoIs(world: World, arrival: Arrival): string {
   const { port, version } = world.standsFor(arrival);
   return version === null ? port : `${port} ${version}`;
 }
-function portOf(ir: MeshIr, key: PortKey): ServicePort {
-  const port = ir.services.flatMap((service) => service.ports).find((known) => known.key === key);
-  if (!port) throw new Error(`no port ${key}`);
-  return port;
-}
 
-/** Headers that a proxy says of the connection, and that no client says to an application. */
-const fromProxies = /^(x-forwarded-(proto|for|client-cert)|x-request-id|content-length|transfer-encoding|connection)$/;
+/** Headers that proxies say of a connection or a request, and no client to an application. */
+const ofProxies = /^(x-forwarded-(proto|for|client-cert)|x-request-id|content-length|transfer-encoding|connection)$/;
 /** Headers that a client may not say. */
-const takenOff = /^(x-envoy-.*|x-forwarded-client-cert|x-forwarded-proto|x-forwarded-for|x-request-id|connection|te)$/;
+const takenOff = /^(x-envoy-.*|x-forwarded-(client-cert|proto|for)|x-request-id|connection|te|host)$/;
 
-/** How the request that came differs from the one that was sent; null when it does not. */
-function changedOnTheWay(ir: MeshIr, question: Question, arrival: Arrival): string | null {
-  const { request, wire } = question;
+/** How the request that came differs from the one that was meant to; null when it does not. */
+function differenceInRequest({ wire }: Question, meant: ForwardedRequest, arrival: Arrival): string | null {
   const same = (what: string, sent: string, came: string): string[] =>
     sent === came ? [] : [`${what} ${JSON.stringify(sent)} came as ${JSON.stringify(came)}`];
   const came = new Map<string, string>();
@@ -70,16 +127,15 @@ function changedOnTheWay(ir: MeshIr, question: Question, arrival: Arrival): stri
     const before = came.get(name);
     came.set(name, before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ','}${value}`);
   }
-  const sent = Object.entries(request.headers).filter(([name]) => name !== 'host' && !takenOff.test(name));
-  const names = new Set(sent.map(([name]) => name));
+  const sent = new Map(Object.entries(meant.headers).filter(([name]) => !takenOff.test(name)));
   const found = [
-    ...same('the method', request.method, arrival.method),
-    ...same('the path', request.path, arrival.path),
-    ...same('the host', hostOf(ir, question), arrival.host),
+    ...same('the method', meant.method, arrival.method),
+    ...same('the path', meant.path, arrival.path),
+    ...same('the host', meant.host, arrival.host),
     ...same('the body', wire.body ?? '', arrival.body),
-    ...sent.flatMap(([name, value]) => same(`the header \`${name}\``, value.trim(), came.get(name) ?? '(nothing)')),
+    ...[...sent].flatMap(([name, value]) => same(`the header \`${name}\``, value.trim(), came.get(name) ?? '(nothing)')),
     ...[...came.keys()]
-      .filter((name) => !names.has(name) && !fromProxies.test(name))
+      .filter((name) => !sent.has(name) && !ofProxies.test(name))
       .map((name) => `the header \`${name}\` came from nowhere`),
   ];
   return found[0] ?? null;

@@ -59,7 +59,7 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
           const decision = decide(ir, question.request);
           const kind = `${decision.stage} ${decision.outcome}${decision.status === null ? '' : ` ${decision.status}`}`;
           outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
-          const says = difference(world, ir, question, decision, await ask(world, ir, question));
+          const says = difference(world, ir, question, decision, await ask(world, ir, question, decision));
           if (says !== null) differing.push({ question, says });
         }),
       );
@@ -75,7 +75,8 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
 /** What is different for a candidate, null when nothing is: puts it in force and asks. */
 export async function differs(world: World, { declarations, question }: Candidate, plant: RunOptions['plant']): Promise<string | null> {
   const ir = await world.put(declarations, plant);
-  return difference(world, ir, question, decide(ir, question.request), await ask(world, ir, question));
+  const decision = decide(ir, question.request);
+  return difference(world, ir, question, decision, await ask(world, ir, question, decision));
 }
 
 async function smallest(world: World, start: Candidate, { plant }: RunOptions, about: string): Promise<Case> {

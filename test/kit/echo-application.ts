@@ -19,6 +19,9 @@ export interface Arrival {
   readonly body: string;
 }
 
+/** What every answer of it carries beside `x-app`. */
+export const applicationHeaders = { 'content-type': 'text/plain', server: 'echo', 'x-served': 'yes' } as const;
+
 export function echoApplication(
   place: { readonly instance: string; readonly port: string },
   onArrival: (arrival: Arrival) => void,
@@ -45,7 +48,7 @@ export function echoApplication(
         body: Buffer.concat(chunks).toString('latin1'),
       });
       response.setHeader('x-app', `${place.instance}/${place.port}`);
-      response.setHeader('content-type', 'text/plain');
+      for (const [name, value] of Object.entries(applicationHeaders)) response.setHeader(name, value);
       response.end('application');
     });
   };

@@ -6,6 +6,7 @@ import type { Address } from '../../runtime-proxy/inventory';
 
 export interface RawAnswer {
   readonly status: number;
+  /** Several of one name joined by `,`. */
   readonly headers: { readonly [name: string]: string };
   readonly body: string;
 }
@@ -62,9 +63,12 @@ function parse(text: string): RawAnswer | null {
   const [first, ...lines] = text.slice(0, end).split('\r\n');
   const status = /^HTTP\/1\.1 (\d{3})/.exec(first ?? '')?.[1];
   if (end < 0 || status === undefined) return null;
-  const headers = Object.fromEntries(
-    lines.map((line): [string, string] => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
-  );
+  const headers: { [name: string]: string } = {};
+  for (const line of lines) {
+    const name = line.slice(0, line.indexOf(':')).toLowerCase();
+    const value = line.slice(line.indexOf(':') + 1).trim();
+    headers[name] = headers[name] === undefined ? value : `${headers[name]},${value}`;
+  }
   const rest = text.slice(end + 4);
   return { status: Number(status), headers, body: headers['transfer-encoding'] === 'chunked' ? unchunk(rest) : rest };
 }

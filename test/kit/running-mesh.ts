@@ -15,6 +15,7 @@ import { runAgent, type AgentConfig, type RunningAgent } from '../../runtime-pro
 import { controlPlaneIdentity, serveCa, type CaConfig, type RunningCa } from '../../runtime-proxy/ca/main';
 import { serveControlPlane, type ControlPlaneConfig, type RunningControlPlane } from '../../runtime-proxy/control-plane/main';
 import type { Instance, Inventory } from '../../runtime-proxy/inventory';
+import { quietPorts } from './quiet-ports';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, type TestSigner } from './signing';
 
 export const trustDomain = 'mesh.test';
@@ -89,7 +90,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
   const applications = new Map<string, net.Server>();
   const instances: Instance[] = [];
   for (const spec of workloads) {
-    const ports = await freePorts(2 * spec.ports.length + (spec.listeners?.length ?? 1));
+    const ports = await quietPorts(2 * spec.ports.length + (spec.listeners?.length ?? 1));
     const app: Record<string, { host: string; port: number }> = {};
     const inbound: Record<string, { host: string; port: number }> = {};
     for (const [index, name] of spec.ports.entries()) {

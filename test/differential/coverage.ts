@@ -1,0 +1,138 @@
+/** How each member, kind and literal of the IR is generated, or why it is not. README.md is written from it, and a test sees that what is claimed comes up. */
+import type { AccessRule, Cors, FieldMatch, HeaderEdits, MeshIr, RequestClass, Retry, RouteRule } from '../../core/ir/ir';
+import type { CoverageOf, NotGenerated } from './coverage-of';
+
+/** Nothing to say beside its name. */
+const yes = 'yes';
+const not = (notGenerated: string): NotGenerated => ({ notGenerated });
+const noAnswer = not('it decides nothing of a request; the analysers and the semantic diff have their own tests');
+
+const requestClass: CoverageOf<RequestClass> = {
+  method: 'GET, POST, DELETE, HEAD or any',
+  path: {
+    literal: { text: 'letters of both cases, marks, encoded bytes, the empty one at the end' },
+    one: { name: yes },
+    rest: { name: yes },
+  },
+  text: yes,
+};
+const fieldMatch: CoverageOf<FieldMatch> = {
+  name: yes,
+  match: { exact: { value: yes }, prefix: { value: yes }, regex: { value: yes }, present: yes },
+};
+const edits: CoverageOf<HeaderEdits> = not('the words are not lowered yet');
+const cors: CoverageOf<Cors> = not('the words are not lowered yet');
+const retry: CoverageOf<Retry> = { atMost: yes, perTryMs: yes, on: yes, budgetPercent: yes };
+const callers: CoverageOf<AccessRule['callers']> = {
+  principals: { principals: { principal: 'services, workloads, the gateway, a namespace', named: yes } },
+  anyone: { except: yes },
+};
+const rule: CoverageOf<RouteRule> = {
+  id: yes,
+  match: {
+    requests: requestClass,
+    headers: fieldMatch,
+    withoutHeaders: not('the word is not lowered yet'),
+    query: fieldMatch,
+    cookies: fieldMatch,
+    hosts: not('the word is not lowered yet'),
+    callers: not('the word is not lowered yet'),
+  },
+  action: {
+    forward: {
+      to: { port: 'its own and another', version: yes, weight: yes, requestHeaders: edits, responseHeaders: edits },
+      timeoutMs: 'its value is in golden files; no application here is slow',
+      retry,
+      sticky: not('the word is not lowered yet'),
+      rewrite: not('the word is not lowered yet'),
+      requestHeaders: edits,
+      responseHeaders: edits,
+      mirrors: not('the word is not lowered yet'),
+      fault: not('the word is not lowered yet'),
+    },
+    respond: { status: yes, body: yes, responseHeaders: edits },
+    respondGrpc: not('not generated yet'),
+    redirect: {
+      scheme: not('the word is not lowered yet'),
+      host: yes,
+      port: not('the word is not lowered yet'),
+      path: { literal: { text: yes }, one: not('the word is not lowered yet'), rest: not('the word is not lowered yet') },
+      status: { 301: yes, 302: yes, 303: not('the word is not lowered yet'), 307: yes, 308: yes },
+      responseHeaders: edits,
+    },
+  },
+};
+
+export const coverage: CoverageOf<MeshIr> = {
+  version: { 'meshwright.ir/1': yes },
+  environment: yes,
+  trustDomain: yes,
+  runs: { envoy: yes },
+  teams: { name: yes, namespaces: yes },
+  namespaces: {
+    id: yes,
+    name: yes,
+    team: yes,
+    adoption: {
+      observe: not('emission refuses it'),
+      shadow: not('emission refuses it'),
+      enforce: yes,
+    },
+  },
+  workloads: {
+    id: yes,
+    key: yes,
+    kind: { service: yes, workload: yes, gateway: yes },
+    team: yes,
+    serviceAccount: yes,
+    principal: yes,
+    labels: not('they select pods'),
+    tags: yes,
+  },
+  services: {
+    id: yes,
+    key: yes,
+    team: yes,
+    versions: yes,
+    versionLabel: yes,
+    ports: {
+      key: yes,
+      name: yes,
+      protocol: yes,
+      layer: { http: yes, grpc: not('emission refuses it'), tls: not('emission refuses it'), tcp: not('emission refuses it') },
+      number: yes,
+      maxAgeMs: not('a WebSocket upgrade is not asked for'),
+      brokers: not('they are connections; test/e2e has them'),
+      requests: not('a contract is held against rules, not against requests'),
+      urls: { rfc3986: yes, servlet: yes, 'case-insensitive': yes },
+      mtls: { strict: yes, permissive: not('a request in plaintext has no caller to ask the definition about; test/e2e/features has it') },
+      connections: not('it depends on load; test/e2e/features has it'),
+      eject: not('it depends on what failed before; test/e2e/features has it'),
+    },
+  },
+  gateways: {
+    id: yes,
+    key: yes,
+    listeners: { name: yes, port: yes, certificate: yes, hosts: { host: 'exact, and under a wildcard', team: yes } },
+  },
+  access: {
+    id: yes,
+    action: { allow: yes, deny: yes },
+    mode: { enforce: yes, shadow: yes },
+    port: yes,
+    callers,
+    requests: { words: { any: yes }, list: requestClass },
+    headers: fieldMatch,
+    hosts: yes,
+    because: yes,
+  },
+  routes: { id: yes, port: yes, cors, rules: rule },
+  connectionRoutes: not('not generated yet'),
+  hostRoutes: { id: yes, gateway: yes, listener: yes, host: yes, team: yes, cors, rules: rule },
+  needs: { id: yes, caller: yes, targets: yes, timeoutMs: yes, retry: { words: { none: yes }, thing: retry } },
+  guarantees: noAnswer,
+  patches: not('what a patch may set decides nothing of a request'),
+  deploys: noAnswer,
+  products: noAnswer,
+  rollout: not('waves are the control plane’s suites'),
+};
