@@ -2,7 +2,7 @@
 import { assertNever } from '../lib/brand';
 import type { Cors, HeaderEdits, MeshIr, Mirror, Need, RouteAction, RouteRule, WeightedTarget, Workload } from '../ir/ir';
 import { grpcStatuses } from '../mesh/grpc-status';
-import { corsEdits, preflightAnswer } from './cors';
+import { originEdits, preflightAnswer, varyEdits } from './cors';
 import type { Decision, DestinationDecision, ForwardedRequest, MeshAnswer, MirrorDecision } from './decision';
 import { edited, forwardedRequest } from './forwarded';
 import { decideInbound, type InboundDecision } from './inbound';
@@ -47,7 +47,7 @@ export function follow(ir: MeshIr, caller: Workload, { cors, rules }: Routes, ne
   const rule = rules[index];
   if (!rule) throw new Error('internal: a route table without a last rule');
   const route = { rule: rule.id, index };
-  const outermost = cors ? corsEdits(cors, view) : [];
+  const outermost = cors ? [varyEdits, originEdits(cors, view)] : [];
   const { action } = rule;
   switch (action.kind) {
     case 'respond':
@@ -74,7 +74,7 @@ export function follow(ir: MeshIr, caller: Workload, { cors, rules }: Routes, ne
     case 'forward': {
       const { fault } = action;
       if (fault?.abort?.percent === 100) {
-        const answer = { status: fault.abort.status, headers: edited({}, outermost), body: null };
+        const answer = { status: fault.abort.status, headers: edited({}, cors ? [originEdits(cors, view)] : []), body: null };
         return { ...itself(route, 'fault', answer, 'aborts every request with'), fault };
       }
       return forward(

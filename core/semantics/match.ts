@@ -46,10 +46,12 @@ export function pathTemplatePattern(template: PathTemplate): string {
   if (template.length === 0) return '/';
   return template.map((segment) => `/${segmentPattern(segment)}`).join('');
 }
+/** Text as a pattern that means itself, in RE2 and JavaScript. */
+export const literalPattern = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 function segmentPattern(segment: PathTemplate[number]): string {
   switch (segment.kind) {
     case 'literal':
-      return segment.text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+      return literalPattern(segment.text);
     case 'one':
       return '[^/]+';
     case 'rest':

@@ -4,7 +4,7 @@ import { sortedBy } from '../lib/order';
 import { xxHash64 } from '../lib/xx-hash-64';
 import type { HeaderEdits, RouteAction, Sticky, WeightedTarget } from '../ir/ir';
 import type { StickyDecision } from './decision';
-import { firstCookie } from './match';
+import { firstCookie, matchesCookie } from './match';
 import type { RequestView } from './match';
 
 /** The order in which destinations share the range of a hash. */
@@ -24,13 +24,19 @@ export function destinationsFor(
   view: RequestView,
 ): { readonly targets: readonly WeightedTarget[]; readonly sticky: StickyDecision | null } {
   if (sticky === null || to.length < 2) return { targets: to, sticky: null };
-  const value = (sticky.kind === 'header' ? view.headers[sticky.name] : firstCookie(sticky.name, view.headers)) || null;
-  const chosen =
-    value === null ? undefined : sticky.kind === 'issued' ? to.find((target) => cookieValue(target) === value) : byHash(to, value);
-  const decision = { by: sticky.kind, name: sticky.name, value: chosen ? value : null };
+  const value = sticky.kind === 'issued' ? null : carried(sticky, view);
+  const chosen = sticky.kind === 'issued' ? byIssued(to, sticky.name, view) : value === null ? undefined : byHash(to, value);
+  const decision = { by: sticky.kind, name: sticky.name, value: chosen && sticky.kind === 'issued' ? cookieValue(chosen) : value };
   return { targets: chosen ? [{ ...chosen, weight: 100 }] : to, sticky: decision };
 }
 
+function carried({ kind, name }: Exclude<Sticky, { kind: 'issued' }>, view: RequestView): string | null {
+  const value = kind === 'header' ? (Object.hasOwn(view.headers, name) ? view.headers[name] : undefined) : firstCookie(name, view.headers);
+  return value === undefined || value === '' ? null : value;
+}
+function byIssued(to: readonly WeightedTarget[], name: string, view: RequestView): WeightedTarget | undefined {
+  return inHashOrder(to).find((target) => matchesCookie({ name, match: { kind: 'exact', value: cookieValue(target) } }, view.headers));
+}
 function byHash(to: readonly WeightedTarget[], value: string): WeightedTarget | undefined {
   let left = Number(xxHash64(Buffer.from(value, 'latin1')) % 100n);
   return inHashOrder(to).find((target) => (left -= target.weight) < 0);

@@ -18,7 +18,6 @@ import { HttpProtocolOptionsSchema } from './gen/envoy/extensions/upstreams/http
 import { ClusterSchema } from './gen/envoy/config/cluster/v3/cluster_pb';
 import { ClusterLoadAssignmentSchema } from './gen/envoy/config/endpoint/v3/endpoint_pb';
 import { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb';
-import { FilterConfigSchema } from './gen/envoy/config/route/v3/route_components_pb';
 import { RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb';
 
 /** Every message that stands inside a `google.protobuf.Any` of ours: what `toJson` and `fromJson` need to read and write them as `@type`. */
@@ -37,7 +36,6 @@ export const wireRegistry: Registry = createRegistry(
   CorsSchema,
   CorsPolicySchema,
   HTTPFaultSchema,
-  FilterConfigSchema,
   OriginalDstSchema,
   TlsInspectorSchema,
   DownstreamTlsContextSchema,

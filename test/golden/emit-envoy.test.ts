@@ -2,14 +2,19 @@
 import * as path from 'node:path';
 import { emitEnvoy } from '../../compiler/emit/envoy';
 import { objectName } from '../../core/bundle/objects';
-import type { MeshIr } from '../../core/ir/ir';
+import type { HeaderEdits, HostRoutes, MeshIr, RouteAction, RouteMatch, RouteTable, WeightedTarget } from '../../core/ir/ir';
 import { canonicalJson } from '../../core/lib/json';
 import { listFiles, readTextIfThere, replaceFolder } from '../../platform/files';
 import { features } from '../kit/features-ir';
 import { generateMesh } from '../kit/mesh-generator';
 import { seeded } from '../kit/random';
+import { routing } from '../kit/routing-ir';
 
-const folder = path.join(__dirname, 'emit-envoy');
+/** A folder for each mesh. */
+const meshes = [
+  ['emit-envoy', features],
+  ['emit-envoy-routing', routing],
+] as const;
 
 function emitted(ir: MeshIr): ReadonlyMap<string, string> {
   const { value, diagnostics } = emitEnvoy(ir);
@@ -29,6 +34,41 @@ function shuffled(ir: MeshIr, seed: number): MeshIr {
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(mix(Object.entries(value)).map(([key, inner]) => [key, keys(inner)]));
   };
+  const edits = ({ remove, set, add }: HeaderEdits): HeaderEdits => ({ remove: mix(remove), set: mix(set), add: mix(add) });
+  const target = (to: WeightedTarget): WeightedTarget => ({ ...to, requestHeaders: edits(to.requestHeaders), responseHeaders: edits(to.responseHeaders) });
+  const action = (given: RouteAction): RouteAction =>
+    given.kind === 'forward'
+      ? {
+          ...given,
+          to: mix(given.to).map(target),
+          mirrors: mix(given.mirrors),
+          requestHeaders: edits(given.requestHeaders),
+          responseHeaders: edits(given.responseHeaders),
+        }
+      : given.kind === 'respondGrpc'
+        ? given
+        : { ...given, responseHeaders: edits(given.responseHeaders) };
+  const match = (given: RouteMatch): RouteMatch => ({
+    ...given,
+    requests: mix(given.requests),
+    headers: mix(given.headers),
+    withoutHeaders: mix(given.withoutHeaders),
+    cookies: mix(given.cookies),
+    query: mix(given.query),
+    hosts: mix(given.hosts),
+    callers: given.callers && mix(given.callers),
+  });
+  const routes = <T extends RouteTable | HostRoutes>(table: T): T => ({
+    ...table,
+    cors: table.cors && {
+      ...table.cors,
+      origins: mix(table.cors.origins),
+      methods: mix(table.cors.methods),
+      headers: mix(table.cors.headers),
+      exposed: mix(table.cors.exposed),
+    },
+    rules: table.rules.map((rule) => ({ ...rule, match: rule.match && match(rule.match), action: action(rule.action) })),
+  });
   const mixed: MeshIr = {
     ...ir,
     workloads: mix(ir.workloads),
@@ -41,16 +81,17 @@ function shuffled(ir: MeshIr, seed: number): MeshIr {
       headers: mix(rule.headers),
       hosts: mix(rule.hosts),
     })),
-    routes: mix(ir.routes).map((table) => ({ ...table, rules: table.rules.map((rule) => ({ ...rule, match: rule.match && { ...rule.match, requests: mix(rule.match.requests), headers: mix(rule.match.headers), cookies: mix(rule.match.cookies), query: mix(rule.match.query) } })) })),
-    hostRoutes: mix(ir.hostRoutes),
+    routes: mix(ir.routes).map(routes),
+    hostRoutes: mix(ir.hostRoutes).map(routes),
     needs: mix(ir.needs),
     patches: mix(ir.patches),
   };
   return keys(mixed) as MeshIr; // the same value with its keys in another order
 }
 
-test('the objects of the feature mesh are the golden ones', async () => {
-  const now = emitted(features());
+test.each(meshes)('the objects of %s are the golden ones', async (name, mesh) => {
+  const folder = path.join(__dirname, name);
+  const now = emitted(mesh());
   if (process.env['UPDATE_GOLDEN'] === '1') {
     if (process.env['CI'] !== undefined) throw new Error('golden files are not written in CI');
     await replaceFolder(folder, now);
@@ -61,8 +102,10 @@ test('the objects of the feature mesh are the golden ones', async () => {
 });
 
 test('bytes depend on meaning only: a shuffled mesh gives equal ones', () => {
-  const plain = new Map([...emitted(features())].sort());
-  for (let seed = 1; seed <= 5; seed += 1) expect(new Map([...emitted(shuffled(features(), seed))].sort())).toEqual(plain);
+  for (const [, mesh] of meshes) {
+    const plain = new Map([...emitted(mesh())].sort());
+    for (let seed = 1; seed <= 5; seed += 1) expect(new Map([...emitted(shuffled(mesh(), seed))].sort())).toEqual(plain);
+  }
   for (let seed = 1; seed <= 10; seed += 1) {
     const ir = generateMesh(seed, 8);
     expect([seed, [...emitted(shuffled(ir, seed))].sort()]).toEqual([seed, [...emitted(ir)].sort()]);

@@ -88,22 +88,33 @@ function unchunk(text: string): string {
 export interface TestApps {
   /** Opens and closes ports so that exactly these listen. */
   listen(ports: Iterable<number>): Promise<void>;
+  /** What came in so far, oldest first. */
+  readonly seen: readonly SeenRequest[];
   close(): Promise<void>;
+}
+export interface SeenRequest {
+  readonly port: number;
+  readonly method: string;
+  readonly url: string;
+  readonly headers: http.IncomingHttpHeaders;
 }
 
 /**
  * Applications on many ports in one process; each answers 200 with its port in `x-app` and what it saw as JSON. `x-delay-ms: 500` makes it slow,
+ * `x-reply: {"name":"value"}` are headers that it answers with,
  * `x-fail: name:2` makes the first two requests of that name answer 503.
  */
 export function testApps(): TestApps {
   const servers = new Map<number, http.Server>();
   const failures = new Map<string, number>();
+  const seen: SeenRequest[] = [];
   const stop = (server: http.Server): Promise<void> =>
     new Promise((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
     });
   return {
+    seen,
     listen: async (ports) => {
       const wanted = new Set(ports);
       const old = [...servers].filter(([port]) => !wanted.has(port));
@@ -116,8 +127,11 @@ export function testApps(): TestApps {
             new Promise<void>((resolve, reject) => {
               const server = http.createServer((request, response) => {
                 request.resume();
+                seen.push({ port, method: request.method ?? '', url: request.url ?? '', headers: request.headers });
                 response.setHeader('x-app', String(port));
                 response.setHeader('content-type', 'application/json');
+                const replies = JSON.parse(String(request.headers['x-reply'] ?? '{}')) as Record<string, string>; // a test's own
+                for (const [name, value] of Object.entries(replies)) response.setHeader(name, value);
                 const [fault = '', times = '0'] = String(request.headers['x-fail'] ?? '').split(':');
                 const failed = failures.get(fault) ?? 0;
                 if (failed < Number(times)) {

@@ -116,7 +116,7 @@ function permissionOf(rule: AccessRule): Permission {
   if (rule.requests !== 'any') all.push(anyOf(ordered(rule.requests).map(requestPermission)));
   for (const field of ordered(rule.headers)) all.push({ rule: { case: 'header', value: headerMatcher(field) } });
   if (rule.hosts.length > 0)
-    all.push(anyOf(ordered(rule.hosts).map((host): Permission => ({ rule: { case: 'header', value: hostMatcher(host) } }))));
+    all.push(anyOf(ordered(rule.hosts).map((host): Permission => ({ rule: { case: 'header', value: hostMatcher([host]) } }))));
   return allOf(all);
 }
 

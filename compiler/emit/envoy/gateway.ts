@@ -5,6 +5,8 @@ import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extens
 import { accessLogs } from './access-log';
 import { pack, seconds } from './any';
 import { boundAddress } from './clusters';
+import { corsConfig, noCors, preflightRoute, varyOnOrigin } from './cors';
+import { noFault } from './fault';
 import { connectionManager } from './connection-manager';
 import { networkFilters } from './filter-order';
 import { type Listener, type RouteConfiguration, socket, strippedHeaders, tlsInspector } from './inbound';
@@ -41,7 +43,7 @@ export function gatewayListenerOf(index: IrIndex, gateway: Gateway, listener: Ga
             side: 'gateway',
             routes: gatewayRoutes(listener.name, host),
             urls: 'rfc3986',
-            filters: {},
+            filters: { cors: noCors, fault: noFault },
             localReply: gatewayReplies(),
             accessLog: accessLogs(name, null),
           }),
@@ -75,10 +77,13 @@ function hostOf(host: string, table: HostRoutes | undefined, diagnostics: Diagno
   return {
     name: host,
     domains: [host],
+    typedPerFilterConfig: corsConfig(table?.cors ?? null),
+    ...varyOnOrigin(table?.cors ?? null),
     routes: [
       noPort,
+      ...(table?.cors ? [preflightRoute] : []),
       ...(table
-        ? routesOf(table.rules, asTheOwner, diagnostics)
+        ? routesOf(table, asTheOwner, diagnostics)
         : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')]),
     ],
   };

@@ -38,7 +38,8 @@ export function indexIr(ir: MeshIr): IrIndex {
   for (const table of ir.hostRoutes) {
     for (const rule of table.rules) {
       if (rule.action.kind !== 'forward') continue;
-      for (const target of rule.action.to) entry(fromGateways, target.port, () => new Set<string | null>()).add(target.version);
+      for (const target of [...rule.action.to, ...rule.action.mirrors])
+        entry(fromGateways, target.port, () => new Set<string | null>()).add(target.version);
     }
   }
   return {

@@ -7,7 +7,7 @@ import { isConnection, isHttp } from '../../../core/ir/layers';
 import type { MeshIr, Need, Workload } from '../../../core/ir/ir';
 import { proxyNameOf } from '../../../core/ir/proxy-name';
 import { canonicalJson, type JsonObject } from '../../../core/lib/json';
-import { namespaceOf, type PortKey, serviceOfPort } from '../../../core/mesh/ids';
+import { namespaceOf, type PortKey, type Principal, serviceOfPort } from '../../../core/mesh/ids';
 import { strictNeeds, stricter } from '../../../core/semantics/variant';
 import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
@@ -46,7 +46,10 @@ export function emitEnvoy(ir: MeshIr): Outcome<EmittedEnvoy> {
     if (!facts) throw new Error(`internal: no port ${port} in the IR`);
     if (isConnection(facts.port.layer)) return useConnections(facts, workload);
     const needs = workload === null ? [] : strictNeeds(ir, workload.key, port);
-    const variantFor = workload !== null && changesSomething(index, port, needs) ? { caller: workload.key, needs } : null;
+    const variantFor =
+      workload !== null && (changesSomething(index, port, needs) || hasOwnRules(index, port, workload.principal))
+        ? { caller: workload.key, principal: workload.principal, needs }
+        : null;
     const name = `${namespaceOf(serviceOfPort(port))}/${serviceConfigName(port, variantFor?.caller ?? null)}`;
     if (!emitted.has(name)) {
       emitted.add(name);
@@ -135,6 +138,11 @@ function changesSomething(index: IrIndex, port: PortKey, needs: readonly Need[])
     const result = stricter(action, needs);
     return result.timeoutMs !== action.timeoutMs || canonicalJson(result.retry) !== canonicalJson(action.retry);
   });
+}
+
+/** Some rule of the port is about this caller. */
+function hasOwnRules(index: IrIndex, port: PortKey, principal: Principal): boolean {
+  return (index.tables.get(port)?.rules ?? []).some(({ match }) => match?.callers?.includes(principal) === true);
 }
 
 /** What the IR can say and this target does not carry. */

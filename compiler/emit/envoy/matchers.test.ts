@@ -48,7 +48,7 @@ test('a regex that could read on into the next cookie is not carried', () => {
 });
 
 test('a host is itself in any case and with any port, and nothing near it', () => {
-  const { headerMatchSpecifier: specifier } = hostMatcher('shop.example');
+  const { headerMatchSpecifier: specifier } = hostMatcher(['shop.example']);
   if (specifier?.case !== 'stringMatch' || specifier.value?.matchPattern?.case !== 'safeRegex') throw new Error('a pattern was expected');
   const pattern = RE2JS.compile(specifier.value.matchPattern.value.regex ?? '');
   for (const host of ['shop.example', 'SHOP.example', 'shop.example:8443', 'shop.example:'])

@@ -2,16 +2,13 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { assertNever } from '../../../core/lib/brand';
 import type { FieldMatch, PathTemplate, TextMatch } from '../../../core/ir/ir';
-import { pathTemplatePattern } from '../../../core/semantics/match';
+import { literalPattern, pathTemplatePattern } from '../../../core/semantics/match';
 import type { HeaderMatcherSchema, QueryParameterMatcherSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import type { StringMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/string_pb';
 
 type HeaderMatcher = MessageInitShape<typeof HeaderMatcherSchema>;
 type StringMatcher = MessageInitShape<typeof StringMatcherSchema>;
 type QueryMatcher = MessageInitShape<typeof QueryParameterMatcherSchema>;
-
-/** Text as a pattern that means itself in RE2. */
-export const escapePattern = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /** A path that is all literal is a text; any other a pattern. Both match the whole path without its query. */
 export function pathText(template: PathTemplate): { readonly exact: string } | { readonly pattern: string } {
@@ -43,6 +40,16 @@ export function headerMatcher(field: FieldMatch): HeaderMatcher {
   return { name: field.name, headerMatchSpecifier: { case: 'stringMatch', value: stringMatcher(match) } };
 }
 
+/** The header is not there, or says something else. */
+export function noHeaderMatcher(field: FieldMatch): HeaderMatcher {
+  const matcher = headerMatcher(field);
+  return {
+    ...matcher,
+    invertMatch: true,
+    ...(matcher.headerMatchSpecifier?.case === 'presentMatch' ? {} : { treatMissingHeaderAsEmpty: true }),
+  };
+}
+
 export const methodMatcher = (method: string): HeaderMatcher => headerMatcher({ name: ':method', match: { kind: 'exact', value: method } });
 
 export function queryMatcher(field: FieldMatch): QueryMatcher {
@@ -57,22 +64,23 @@ export function cookieMatcher(field: FieldMatch): HeaderMatcher {
   const { match } = field;
   const value =
     match.kind === 'exact'
-      ? escapePattern(match.value)
+      ? literalPattern(match.value)
       : match.kind === 'prefix'
-        ? `${escapePattern(match.value)}[^;]*`
+        ? `${literalPattern(match.value)}[^;]*`
         : match.kind === 'regex'
           ? (withinOneCookie(match.value) ?? '[^\\s\\S]')
           : '[^;]*';
-  const pattern = `(?:.*;)?[ \\t]*${escapePattern(field.name)}[ \\t]*=[ \\t]*${value}[ \\t]*(?:;.*)?`;
+  const pattern = `(?:.*;)?[ \\t]*${literalPattern(field.name)}[ \\t]*=[ \\t]*${value}[ \\t]*(?:;.*)?`;
   return {
     name: 'cookie',
     headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'safeRegex', value: { regex: pattern } } } },
   };
 }
 
-/** The Host header is `host`, in any case and with any port. */
-export function hostMatcher(host: string): HeaderMatcher {
-  const pattern = `(?i)${escapePattern(host)}(?::[0-9]*)?`;
+/** The Host header is one of these, in any case and with any port. */
+export function hostMatcher(hosts: readonly string[]): HeaderMatcher {
+  const [first = '', ...more] = hosts.map(literalPattern);
+  const pattern = `(?i)${more.length === 0 ? first : `(?:${[first, ...more].join('|')})`}(?::[0-9]*)?`;
   return {
     name: ':authority',
     headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'safeRegex', value: { regex: pattern } } } },

@@ -7,6 +7,8 @@ import { notCallableConfig } from './access';
 import { accessLogs } from './access-log';
 import { pack } from './any';
 import { boundAddress } from './clusters';
+import { noCors } from './cors';
+import { noFault } from './fault';
 import { connectionManager } from './connection-manager';
 import { networkFilters } from './filter-order';
 import { type Listener, socket } from './inbound';
@@ -29,7 +31,7 @@ export function outboundListenerOf(caller: WorkloadKey): Listener {
               side: 'outbound',
               routes: outboundListener,
               urls: 'rfc3986',
-              filters: {},
+              filters: { cors: noCors, fault: noFault },
               localReply: outboundReplies(caller),
               accessLog: accessLogs(outboundListener, null),
             }),

@@ -2,25 +2,59 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { emit } from '../../../core/diagnostics/emit';
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
-import type { FieldMatch, Need, RequestClass, Retry, RouteAction, RouteMatch, RouteRule, WeightedTarget } from '../../../core/ir/ir';
+import type {
+  Cors,
+  FieldMatch,
+  HeaderEdits,
+  Mirror,
+  Need,
+  RequestClass,
+  Retry,
+  RouteAction,
+  RouteMatch,
+  RouteRule,
+  RouteTable,
+  Sticky,
+} from '../../../core/ir/ir';
+import { noEdits } from '../../../core/ir/plain';
 import { assertNever } from '../../../core/lib/brand';
 import { canonicalJson } from '../../../core/lib/json';
-import { examplePath } from '../../../core/semantics/probes';
+import type { PortKey } from '../../../core/mesh/ids';
+import { cookieValue, inHashOrder, setCookie } from '../../../core/semantics/sticky';
 import { stricter } from '../../../core/semantics/variant';
 import {
+  type HeaderMatcherSchema,
   RedirectAction_RedirectResponseCode,
+  type RedirectActionSchema,
   type RetryPolicySchema,
+  type RouteAction_HashPolicySchema,
   type RouteMatchSchema,
   type RouteSchema,
 } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { HeaderValueOption_HeaderAppendAction } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
 import { PreviousHostsPredicateSchema } from '../../../core/wire/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
 import { ms, pack } from './any';
-import { cookieMatcher, headerMatcher, methodMatcher, pathText, queryMatcher, withinOneCookie } from './matchers';
+import { answersTo } from './cors';
+import { faultConfig, share } from './fault';
+import { httpFilterName } from './filter-order';
+import { isEdited, requestEdits, responseEdits } from './header-edits';
+import {
+  cookieMatcher,
+  headerMatcher,
+  hostMatcher,
+  methodMatcher,
+  noHeaderMatcher,
+  pathText,
+  queryMatcher,
+  withinOneCookie,
+} from './matchers';
 import { clusterName } from './names';
+import { pathRewrite, plainPath } from './rewrite';
 
 export type Route = MessageInitShape<typeof RouteSchema>;
 type Match = MessageInitShape<typeof RouteMatchSchema>;
+type HeaderOptions = ReturnType<typeof responseEdits>['responseHeadersToAdd'];
+type HeaderMatcher = MessageInitShape<typeof HeaderMatcherSchema>;
 type RetryPolicy = MessageInitShape<typeof RetryPolicySchema>;
 
 /** Envoy keeps a direct response's body in memory, in every proxy, and takes no more of it unless told. */
@@ -47,46 +81,119 @@ export interface Variant {
 export const asTheOwner: Variant = { needs: [], clusters: new Map() };
 
 /** Routes of a list of rules, in its order. */
-export function routesOf(rules: readonly RouteRule[], variant: Variant, diagnostics: Diagnostic[]): Route[] {
+export function routesOf({ cors, rules }: Pick<RouteTable, 'cors' | 'rules'>, variant: Variant, diagnostics: Diagnostic[]): Route[] {
   return rules.flatMap((rule) => {
-    const action = actionOf(rule, variant, diagnostics);
-    const headers = grpcStatusHeader(rule.action);
-    return matchesOf(rule, diagnostics).map((match): Route => ({ name: rule.id, match, action, ...headers }));
+    refuse(rule, variant, diagnostics);
+    return matchesOf(rule).flatMap(([request, match]) => routesFor(rule, request, match, variant, cors));
   });
 }
 
-const grpcStatusHeader = (action: RouteAction): Pick<Route, 'responseHeadersToAdd'> =>
-  action.kind === 'respondGrpc'
-    ? {
-        responseHeadersToAdd: [
-          {
-            header: { key: 'grpc-status', value: String(action.status) },
-            appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
-          },
-        ],
-      }
-    : {};
+/** The routes of one rule for one of its request classes: those of the cookies that the mesh gave out before, then the one that gives them out. */
+function routesFor(rule: RouteRule, request: RequestClass | null, match: MatchWith, variant: Variant, cors: Cors | null): Route[] {
+  const { action } = rule;
+  const back = responseEdits(action.kind === 'respondGrpc' ? noEdits : action.responseHeaders);
+  const route = (more: Pick<Route, 'action'>, own: Match = match([]), headers: HeaderOptions = []): Route => ({
+    name: rule.id,
+    match: own,
+    responseHeadersToAdd: [...back.responseHeadersToAdd, ...headers],
+    responseHeadersToRemove: back.responseHeadersToRemove,
+    ...(action.kind === 'forward' ? requestEdits(action.requestHeaders) : {}),
+    ...(action.kind === 'forward' && action.fault
+      ? { typedPerFilterConfig: { [httpFilterName('fault')]: faultConfig(action.fault) } }
+      : {}),
+    ...more,
+  });
+  const itself = (answer: Pick<Route, 'action'>): Route[] => [
+    ...answersTo(cors).map(({ when, headers }) => route(answer, match([when]), headers)),
+    route(answer),
+  ];
+  switch (action.kind) {
+    case 'forward': {
+      const { sticky } = action;
+      const pinned =
+        sticky?.kind === 'issued' && action.to.length > 1
+          ? inHashOrder(action.to).map((target) =>
+              route(
+                { action: { case: 'route', value: forward({ ...action, to: [{ ...target, weight: 100 }] }, request, variant) } },
+                match([cookieMatcher({ name: sticky.name, match: { kind: 'exact', value: cookieValue(target) } })]),
+              ),
+            )
+          : [];
+      return [...pinned, route({ action: { case: 'route', value: forward(action, request, variant) } })];
+    }
+    case 'respond': {
+      const body = action.body === null ? {} : { body: { specifier: { case: 'inlineString' as const, value: action.body } } };
+      return itself({ action: { case: 'directResponse', value: { status: action.status, ...body } } });
+    }
+    case 'respondGrpc': {
+      // answered as a local reply, which Envoy makes a trailers-only answer; the body is the message
+      const body = action.message === null ? {} : { body: { specifier: { case: 'inlineString' as const, value: action.message } } };
+      return [route({ action: { case: 'directResponse', value: { status: 200, ...body } } }, match([]), [grpcStatus(action.status)])];
+    }
+    case 'redirect': {
+      const plain = action.path && plainPath(action.path);
+      const path: RedirectInit =
+        action.path === null
+          ? {}
+          : plain === null
+            ? { pathRewriteSpecifier: { case: 'regexRewrite', value: pathRewrite(action.path, request) } }
+            : { pathRewriteSpecifier: { case: 'pathRedirect', value: plain } };
+      const value: RedirectInit = {
+        responseCode: redirectCode[action.status],
+        ...(action.scheme === null ? {} : { schemeRewriteSpecifier: { case: 'schemeRedirect', value: action.scheme } }),
+        ...(action.host === null ? {} : { hostRedirect: action.host }),
+        ...(action.port === null ? {} : { portRedirect: action.port }),
+        ...path,
+      };
+      return itself({ action: { case: 'redirect', value } });
+    }
+    default:
+      return assertNever(action);
+  }
+}
+type RedirectInit = MessageInitShape<typeof RedirectActionSchema>;
+const grpcStatus = (status: number): HeaderOptions[number] => ({
+  header: { key: 'grpc-status', value: String(status) },
+  appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+});
 
-function matchesOf(rule: RouteRule, diagnostics: Diagnostic[]): Match[] {
-  const { match } = rule;
-  if (match === null) return [everything];
-  for (const cookie of match.cookies)
+/** What the IR can say and a route of Envoy cannot. */
+function refuse({ id, match, action }: RouteRule, variant: Variant, diagnostics: Diagnostic[]): void {
+  for (const cookie of match?.cookies ?? [])
     if (cookie.match.kind === 'regex' && withinOneCookie(cookie.match.value) === null)
-      diagnostics.push(emit.cookieRegex({ rule: rule.id, cookie: cookie.name }, { rule: rule.id }));
-  if (match.requests.length === 0) return [matchOf(null, match)];
-  return [...match.requests].sort((a, b) => (a.text < b.text ? -1 : 1)).map((request) => matchOf(request, match));
+      diagnostics.push(emit.cookieRegex({ rule: id, cookie: cookie.name }, { rule: id }));
+  if (action.kind === 'respond') {
+    const bytes = Buffer.byteLength(action.body ?? '');
+    if (bytes > longestBody) diagnostics.push(emit.longBody({ rule: id, bytes }, { rule: id }));
+  }
+  if (action.kind === 'forward') {
+    for (const word of stricter(action, variant.needs).retry?.on ?? [])
+      if (!retryWords.has(word)) diagnostics.push(emit.retryWord({ rule: id, word }, { rule: id }));
+  }
+}
+
+/** A rule's match, with further conditions on headers. */
+type MatchWith = (more: readonly HeaderMatcher[]) => Match;
+function matchesOf({ match }: RouteRule): (readonly [RequestClass | null, MatchWith])[] {
+  if (match === null) return [[null, (more) => ({ pathSpecifier: everyPath, headers: [...more] })]];
+  if (match.requests.length === 0) return [[null, (more) => matchOf(null, match, more)]];
+  return [...match.requests]
+    .sort((a, b) => (a.text < b.text ? -1 : 1))
+    .map((request) => [request, (more) => matchOf(request, match, more)] as const);
 }
 type PathSpecifier = NonNullable<Match['pathSpecifier']>;
 const everyPath: PathSpecifier = { case: 'prefix', value: '/' };
-const everything: Match = { pathSpecifier: everyPath };
 
-function matchOf(request: RequestClass | null, match: RouteMatch): Match {
+function matchOf(request: RequestClass | null, match: RouteMatch, more: readonly HeaderMatcher[]): Match {
   return {
     pathSpecifier: request === null ? everyPath : pathSpecifier(request),
     headers: [
       ...(request === null || request.method === '*' ? [] : [methodMatcher(request.method)]),
+      ...(match.hosts.length === 0 ? [] : [hostMatcher([...match.hosts].sort())]),
       ...sorted(match.headers).map(headerMatcher),
+      ...sorted(match.withoutHeaders).map(noHeaderMatcher),
       ...sorted(match.cookies).map(cookieMatcher),
+      ...more,
     ],
     queryParameters: sorted(match.query).map(queryMatcher),
   };
@@ -100,44 +207,6 @@ function pathSpecifier(request: RequestClass): PathSpecifier {
   return 'exact' in path ? { case: 'path', value: path.exact } : { case: 'safeRegex', value: { regex: path.pattern } };
 }
 
-function actionOf(rule: RouteRule, variant: Variant, diagnostics: Diagnostic[]): NonNullable<Route['action']> {
-  const { action } = rule;
-  switch (action.kind) {
-    case 'forward':
-      return { case: 'route', value: forward(rule.id, action, variant, diagnostics) };
-    case 'respond': {
-      const bytes = Buffer.byteLength(action.body ?? '');
-      if (bytes > longestBody) diagnostics.push(emit.longBody({ rule: rule.id, bytes }, { rule: rule.id }));
-      return {
-        case: 'directResponse',
-        value: {
-          status: action.status,
-          ...(action.body === null ? {} : { body: { specifier: { case: 'inlineString', value: action.body } } }),
-        },
-      };
-    }
-    case 'respondGrpc':
-      // answered as a local reply, which Envoy makes a trailers-only answer; the body is the message
-      return {
-        case: 'directResponse',
-        value: {
-          status: 200,
-          ...(action.message === null ? {} : { body: { specifier: { case: 'inlineString', value: action.message } } }),
-        },
-      };
-    case 'redirect':
-      return {
-        case: 'redirect',
-        value: {
-          responseCode: redirectCode[action.status],
-          ...(action.host === null ? {} : { hostRedirect: action.host }),
-          ...(action.path === null ? {} : { pathRewriteSpecifier: { case: 'pathRedirect', value: examplePath(action.path) } }),
-        },
-      };
-    default:
-      return assertNever(action);
-  }
-}
 const redirectCode = {
   301: RedirectAction_RedirectResponseCode.MOVED_PERMANENTLY,
   302: RedirectAction_RedirectResponseCode.FOUND,
@@ -147,32 +216,57 @@ const redirectCode = {
 } as const;
 
 type RouteActionInit = Extract<NonNullable<Route['action']>, { case: 'route' }>['value'];
-function forward(
-  rule: string,
-  action: Extract<RouteAction, { kind: 'forward' }>,
-  variant: Variant,
-  diagnostics: Diagnostic[],
-): RouteActionInit {
+type Forward = Extract<RouteAction, { kind: 'forward' }>;
+function forward(action: Forward, request: RequestClass | null, variant: Variant): RouteActionInit {
   const { timeoutMs, retry } = stricter(action, variant.needs);
-  const clusterOf = ({ port, version }: WeightedTarget): string => {
+  const { sticky, rewrite, mirrors } = action;
+  const isSplit = action.to.length > 1;
+  const clusterOf = ({ port, version }: { readonly port: PortKey; readonly version: string | null }): string => {
     const name = clusterName(port, version);
     return variant.clusters.get(name) ?? name;
   };
-  for (const word of retry?.on ?? []) if (!retryWords.has(word)) diagnostics.push(emit.retryWord({ rule, word }, { rule }));
-  const [only] = action.to;
-  const clusterSpecifier: RouteActionInit['clusterSpecifier'] =
-    only && action.to.length === 1
-      ? { case: 'cluster', value: clusterOf(only) }
+  const issued = sticky?.kind === 'issued' && isSplit ? sticky : null;
+  const clusters = inHashOrder(action.to).map((target) => ({
+    name: clusterOf(target),
+    weight: target.weight,
+    ...requestEdits(target.requestHeaders),
+    ...responseEdits(issued === null ? target.responseHeaders : withCookie(target.responseHeaders, setCookie(issued, target))),
+  }));
+  const isPlain =
+    action.to.length === 1 && action.to.every((target) => !isEdited(target.requestHeaders) && !isEdited(target.responseHeaders));
+  const hashed = sticky !== null && sticky.kind !== 'issued' && isSplit ? sticky : null;
+  return {
+    clusterSpecifier: isPlain
+      ? { case: 'cluster', value: clusters[0]?.name ?? '' }
       : {
           case: 'weightedClusters',
-          value: {
-            clusters: action.to
-              .map((target) => ({ name: clusterOf(target), weight: target.weight }))
-              .sort((a, b) => (a.name < b.name ? -1 : 1)),
-          },
-        };
-  return { clusterSpecifier, timeout: ms(timeoutMs), ...(retry && retry.atMost > 0 ? { retryPolicy: retryPolicy(retry) } : {}) };
+          value: { clusters, ...(hashed ? { randomValueSpecifier: { case: 'useHashPolicy', value: { value: true } } } : {}) },
+        },
+    ...(hashed ? { hashPolicy: [hashPolicy(hashed)] } : {}),
+    timeout: ms(timeoutMs),
+    ...(rewrite?.path ? { regexRewrite: pathRewrite(rewrite.path, request) } : {}),
+    ...(rewrite?.host ? { hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: rewrite.host } } : {}),
+    // under its own name: the destination reads what the first one reads
+    requestMirrorPolicies: inTotalOrder(mirrors).map((mirror) => ({
+      cluster: clusterOf(mirror),
+      runtimeFraction: { defaultValue: share(mirror.percent) },
+      disableShadowHostSuffixAppend: true,
+    })),
+    ...(retry && retry.atMost > 0 ? { retryPolicy: retryPolicy(retry) } : {}),
+  };
 }
+
+/** Beside a cookie of the destination's own, if it sets one. */
+const withCookie = (edits: HeaderEdits, cookie: string): HeaderEdits => ({
+  ...edits,
+  add: [...edits.add, { name: 'set-cookie', value: cookie }],
+});
+const hashPolicy = ({ kind, name }: Exclude<Sticky, { kind: 'issued' }>): HashPolicy => ({
+  policySpecifier: kind === 'header' ? { case: 'header', value: { headerName: name } } : { case: 'cookie', value: { name } },
+});
+type HashPolicy = MessageInitShape<typeof RouteAction_HashPolicySchema>;
+const inTotalOrder = (mirrors: readonly Mirror[]): readonly Mirror[] =>
+  [...mirrors].sort((a, b) => (canonicalJson([a.port, a.version ?? '']) < canonicalJson([b.port, b.version ?? '']) ? -1 : 1));
 
 function retryPolicy(retry: Retry): RetryPolicy {
   return {

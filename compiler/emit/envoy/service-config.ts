@@ -4,13 +4,14 @@ import type { EndpointSelector, ServiceConfig } from '../../../core/bundle/objec
 import { apiVersion } from '../../../core/bundle/objects';
 import type { Need, RouteRule, Service, ServicePort } from '../../../core/ir/ir';
 import type { JsonObject } from '../../../core/lib/json';
-import { namespaceOf, type PortKey, type WorkloadKey } from '../../../core/mesh/ids';
+import { namespaceOf, type PortKey, type Principal, type WorkloadKey } from '../../../core/mesh/ids';
 import { hostsOfPort } from '../../../core/semantics/address';
 import { stricter } from '../../../core/semantics/variant';
 import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { jsonOf } from './any';
 import { ownBudget, upstreamCluster } from './clusters';
+import { corsConfig, preflightRoute, varyOnOrigin } from './cors';
 import { entry, type IrIndex } from './index-of';
 import { clusterName, serviceConfigName, variantCluster } from './names';
 import { patchedCluster } from './patch';
@@ -19,13 +20,20 @@ import { supportedEnvoy } from './version';
 
 export type ClusterCache = Map<string, JsonObject>;
 
+/** A caller whose routes are not everybody's: it is stricter than the owner, or some rules are about it. */
 export interface Stricter {
   readonly caller: WorkloadKey;
+  readonly principal: Principal;
   readonly needs: readonly Need[];
 }
 /** An endpoint selector, and what its cluster allows for retries. */
 interface Destination extends EndpointSelector {
   readonly budget: number | undefined;
+}
+
+/** The rules that a caller's requests meet, in their order; null: a caller that none is about. */
+export function rulesFor(rules: readonly RouteRule[], principal: Principal | null): readonly RouteRule[] {
+  return rules.filter(({ match }) => !match?.callers || (principal !== null && match.callers.includes(principal)));
 }
 
 /** `variantFor` with the needs by which that caller is stricter; null for everybody else's. */
@@ -37,7 +45,9 @@ export function serviceConfigOf(
   cache: ClusterCache,
   diagnostics: Diagnostic[],
 ): ServiceConfig {
-  const rules = index.tables.get(port.key)?.rules ?? [];
+  const table = index.tables.get(port.key);
+  const cors = table?.cors ?? null;
+  const rules = rulesFor(table?.rules ?? [], variantFor?.principal ?? null);
   const own = variantFor === null ? new Map<string, number>() : stricterBudgets(index, rules, variantFor);
   const destinations = new Map<string, Destination>();
   const names = new Map<string, string>();
@@ -48,7 +58,7 @@ export function serviceConfigOf(
     names.set(cluster, name);
     destinations.set(name, { cluster: name, port: target.port, version: target.version, budget });
   };
-  for (const rule of rules) if (rule.action.kind === 'forward') rule.action.to.forEach(add);
+  for (const rule of rules) if (rule.action.kind === 'forward') [...rule.action.to, ...rule.action.mirrors].forEach(add);
   if (variantFor === null) for (const version of index.fromGateways.get(port.key) ?? []) add({ port: port.key, version });
   const sorted = [...destinations.values()].sort((a, b) => (a.cluster < b.cluster ? -1 : 1));
   return {
@@ -60,8 +70,13 @@ export function serviceConfigOf(
       envoyRange: supportedEnvoy,
       virtualHost: jsonOf(VirtualHostSchema, {
         name: port.key,
+        typedPerFilterConfig: corsConfig(cors),
         domains: [...hostsOfPort(service, port, namespaceOf(service.key))].sort(),
-        routes: routesOf(rules, variantFor === null ? asTheOwner : { needs: variantFor.needs, clusters: names }, diagnostics),
+        ...varyOnOrigin(cors),
+        routes: [
+          ...(cors === null ? [] : [preflightRoute]),
+          ...routesOf({ cors, rules }, variantFor === null ? asTheOwner : { needs: variantFor.needs, clusters: names }, diagnostics),
+        ],
       }),
       clusters: sorted.map((destination) => entry(cache, destination.cluster, () => clusterJson(index, destination, diagnostics))),
       endpoints: sorted.map(({ cluster, port: target, version }) => ({ cluster, port: target, version })),
