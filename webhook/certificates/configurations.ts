@@ -28,20 +28,20 @@ export async function readConfigurations(
   return found.flat();
 }
 
-/** Gives a configuration this bundle wherever it has another. False when somebody wrote it meanwhile, or it went away. */
-export async function publish(kube: Kube, { resource, name, resourceVersion, bundles }: Configuration, bundle: string): Promise<boolean> {
+/** Gives a configuration this bundle wherever it has another, and says what it is then. Null when somebody wrote it meanwhile, or it went away. */
+export async function publish(kube: Kube, configuration: Configuration, bundle: string): Promise<Configuration | null> {
+  const { resource, name, resourceVersion, bundles } = configuration;
   const value = Buffer.from(bundle).toString('base64');
   const changes = bundles.flatMap((one, index) =>
     one === bundle ? [] : [{ op: 'add', path: `/webhooks/${index}/clientConfig/caBundle`, value }],
   );
-  if (changes.length === 0) return true;
+  if (changes.length === 0) return configuration;
   try {
     // The version that was read: an index means what it meant, and a bundle that is newer than ours is not overwritten.
     const patch = [{ op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion }, ...changes];
-    await kube.patch(resource, { name }, patch, { type: 'json' });
-    return true;
+    return configurationOf(resource, await kube.patch(resource, { name }, patch, { type: 'json' }));
   } catch (error) {
-    if (error instanceof KubeError && (error.status === 409 || error.status === 404 || error.status === 422)) return false;
+    if (error instanceof KubeError && (error.status === 409 || error.status === 404 || error.status === 422)) return null;
     throw error;
   }
 }

@@ -5,7 +5,8 @@ import type { Kube } from '../../platform/kube';
 import type { Log } from '../../platform/log';
 import type { CertificatePair, CertificateSource } from '../server/certificate';
 import { isCarriedBy, publish, readConfigurations, type Configuration } from './configurations';
-import { handshake, type Place } from './probe';
+import { handshake, type Place, type Shake } from './probe';
+import { after, notAskedYet } from './readiness';
 import { bundleOf, defaultLifetimes, found, step, type Certificates, type Facts, type Lifetimes } from './rotation';
 import { readKept, writeKept } from './secret';
 
@@ -48,7 +49,8 @@ export async function managedCertificates(options: ManagedOptions): Promise<Cert
   let foreign: string | null = null;
   let seen: readonly Configuration[] = [];
   let place: Place | null = null;
-  let latest: string | null = 'the own listener was not asked yet';
+  let readiness = notAskedYet;
+  let judging: Promise<unknown> = Promise.resolve();
 
   const adopt = (certificates: Certificates): void => {
     const changed = held !== null && held.leaf.certificate !== certificates.leaf.certificate;
@@ -78,27 +80,37 @@ export async function managedCertificates(options: ManagedOptions): Promise<Cert
     adopt(certificates);
     const bundle = bundleOf(certificates);
     const published = await Promise.all(configurations.map((configuration) => publish(kube, configuration, bundle)));
-    return isKept && published.every(Boolean);
+    // What we gave them is what the API server trusts from now on, not what they had before.
+    seen = configurations.map((configuration, index) => published[index] ?? configuration);
+    return isKept && published.every((one) => one !== null);
   }
   async function settle(): Promise<void> {
     for (let tries = 0; tries < mostTries; tries += 1) if (await look()) return;
   }
-  async function trouble(): Promise<string | null> {
-    if (foreign !== null) return foreign;
-    if (place === null) return 'the own listener is not up';
+  /** Every bundle verifies, or the first answer that is another. */
+  async function shake(at: Place): Promise<Shake> {
     const bundles = new Set(seen.flatMap((configuration) => configuration.bundles));
     if (bundles.size === 0 && held !== null) bundles.add(bundleOf(held));
     for (const bundle of bundles) {
-      const why = await handshake(place, servername ?? '', bundle);
-      if (why !== null) return `the API server would not take the certificate that is served: ${why}`;
+      const answer = await handshake(at, servername ?? '', bundle);
+      if (answer.kind !== 'good') return answer;
     }
-    return null;
+    return { kind: 'good' };
   }
-  const judge = async (): Promise<string | null> => {
-    const before = latest;
-    latest = await trouble();
-    if (latest !== null && latest !== before) log.warn({ reason: latest }, 'not ready: the certificate');
-    return latest;
+  async function judgeNow(): Promise<string | null> {
+    const before = readiness;
+    if (foreign !== null) readiness = { because: foreign, unheard: 0 };
+    else if (place === null) readiness = { because: 'the own listener is not up', unheard: 0 };
+    else readiness = after(before, await shake(place));
+    const { because } = readiness;
+    if (because !== null && because !== before.because) log.warn({ reason: because }, 'not ready: the certificate');
+    return because;
+  }
+  /** One after the other: an answer from before a later one does not count after it. */
+  const judge = (): Promise<string | null> => {
+    const one = judging.then(judgeNow);
+    judging = one;
+    return one;
   };
 
   await settle();
@@ -127,7 +139,7 @@ export async function managedCertificates(options: ManagedOptions): Promise<Cert
       void judge();
     },
     trouble: judge,
-    problem: () => latest,
+    problem: () => readiness.because,
     close: () => stop.abort(),
   };
 }

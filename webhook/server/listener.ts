@@ -17,11 +17,11 @@ export interface ListenerOptions {
 }
 export interface Listener {
   readonly url: string;
-  /** Waits until nobody new comes, takes no more connections, lets what is under way finish, and ends the idle ones. */
+  /** Waits until nobody comes any more, takes no more connections, lets what is under way finish, and ends the idle ones. */
   close(): Promise<void>;
 }
 
-/** Without a new connection for so long, nobody is sent here any more. */
+/** Without a new connection or a request for so long, nobody is sent here any more, and nobody has an idle connection that is about to be used. */
 const quietMs = 500;
 const longestWaitMs = 10_000;
 /** The API server waits no longer for an answer (`timeoutSeconds` is at most 30). */
@@ -64,7 +64,10 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
     silent.add(socket);
     socket.once('close', () => silent.delete(socket));
   });
-  server.on('request', ({ socket }) => silent.delete(socket));
+  server.on('request', ({ socket }) => {
+    cameLast = performance.now();
+    silent.delete(socket);
+  });
   options.certificate.onChange((pair) => server.setSecureContext(secure(pair)));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -77,20 +80,22 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
   return {
     url: `https://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     async close() {
-      // Whoever is let in by the kernel, and not yet by us, is reset when the listening socket closes.
+      // Whoever is let in by the kernel, and not yet by us, is reset when the listening socket closes; an idle connection that is closed under a request fails it.
       const latest = performance.now() + longestWaitMs;
-      while (performance.now() < Math.min(cameLast + quietMs, latest)) await sleep(quietMs / 5);
+      const stillComing = (): boolean => performance.now() < Math.min(cameLast + quietMs, latest);
+      do {
+        while (stillComing()) await sleep(quietMs / 5);
+        // A process that stood still sees that time has passed before it sees what has arrived.
+        await new Promise((resolve) => setImmediate(resolve));
+      } while (stillComing());
       await new Promise<void>((resolve) => {
-        // Right after what has arrived was read: an idle connection that is closed under a request fails it.
-        setImmediate(() => {
-          const end = setTimeout(() => server.closeAllConnections(), longestAnswerMs);
-          server.close(() => {
-            clearTimeout(end);
-            resolve();
-          });
-          server.closeIdleConnections();
-          for (const socket of silent) socket.destroy();
+        const end = setTimeout(() => server.closeAllConnections(), longestAnswerMs);
+        server.close(() => {
+          clearTimeout(end);
+          resolve();
         });
+        server.closeIdleConnections();
+        for (const socket of silent) socket.destroy();
       });
     },
   };
