@@ -1,6 +1,6 @@
 /**
  * A real Kubernetes API server on loopback with etcd inside, and the controller manager if wanted: for the demo and the tests. It stands for a
- * cluster's control plane; there are no nodes, so what would run in pods is started beside it.
+ * cluster's control plane; there are no nodes, so what would run in pods is started beside it. It does not outlive the process that started it.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { openSync } from 'node:fs';
@@ -9,7 +9,7 @@ import * as https from 'node:https';
 import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { freePorts } from './ports';
-import { runCommand, spawnGroup, stopGroup, writePidFile, type CommandResult } from './process';
+import { guardGroup, runCommand, spawnGroup, stopGroup, writePidFile, type CommandResult } from './process';
 import { obtainKubectl, obtainKubernetes } from './tools/kubernetes';
 
 export interface KubernetesServerOptions {
@@ -61,6 +61,7 @@ export async function startKubernetes(options: KubernetesServerOptions): Promise
   const start = async (name: string, args: readonly string[]): Promise<void> => {
     const log = openSync(at(`${name}.log`), 'a');
     const child = spawnGroup(program, args, { stdio: ['ignore', log, log], cwd: options.dir });
+    guardGroup(child);
     running.set(name, child);
     if (child.pid !== undefined) await writePidFile(at(`${name}.pid`), child.pid);
   };

@@ -36,6 +36,29 @@ describe('processes', () => {
       await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await startTimeOf(grandchild)).toBeNull();
   });
+  it('a guarded child does not outlive whoever started it, not even kill -9', async () => {
+    const module = path.join(process.cwd(), 'dist', 'platform', 'process.js');
+    const program = `const { guardGroup, spawnGroup } = require(${JSON.stringify(module)});
+      const child = spawnGroup('sleep', ['600'], { stdio: 'ignore' });
+      guardGroup(child);
+      console.log(child.pid);`;
+    const parent = spawnGroup(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = Number(await firstLine(parent));
+    expect(await startTimeOf(child)).not.toBeNull();
+    parent.kill('SIGKILL');
+    for (let turn = 0; turn < 500 && (await startTimeOf(child)) !== null; turn += 1)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await startTimeOf(child)).toBeNull();
+  });
+  it('the guard is gone with the child, and keeps nobody', async () => {
+    const module = path.join(process.cwd(), 'dist', 'platform', 'process.js');
+    const program = `const { guardGroup, spawnGroup, stopGroup } = require(${JSON.stringify(module)});
+      const child = spawnGroup('sleep', ['600'], { stdio: 'ignore' });
+      guardGroup(child);
+      stopGroup(child, { signal: 'SIGKILL' }).then(() => console.log('stopped'));`;
+    // Would not end by itself while a guard were waited for.
+    expect(await runCommand(process.execPath, ['-e', program], { timeoutMs: 60_000 })).toMatchObject({ code: 0, stdout: 'stopped\n' });
+  });
   it('ends an orphan by its pid file, and leaves alone a process that only has the same pid', async () => {
     const child = spawnGroup(process.execPath, ['-e', 'console.log("up"); setInterval(() => {}, 1000)'], {
       stdio: ['ignore', 'pipe', 'ignore'],

@@ -1,10 +1,31 @@
 import { type ChildProcess, type SpawnOptions, execFile, spawn } from 'node:child_process';
 import * as fs from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { readTextIfThere, writeFileAtomic } from './files';
 
 /** A child in a process group of its own, so that stopping it stops what it started too. `detached` and `windowsHide` are set here. */
 export function spawnGroup(command: string, args: readonly string[], options: Omit<SpawnOptions, 'detached'> = {}): ChildProcess {
   return spawn(command, [...args], { ...options, detached: true, windowsHide: true });
+}
+
+/**
+ * Whatever ends this process, even kill -9, kills the child's group too: for a program that cannot watch its parent itself. A pipe whose other end is ours
+ * ends when we do. Nobody waits for the guard, and it is gone when the child is.
+ */
+export function guardGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  const guard = spawn('/bin/sh', ['-c', 'read -r _; kill -s KILL -- "-$1"', 'guard', String(child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    windowsHide: true,
+  });
+  guard.on('error', () => undefined);
+  guard.stdin?.on('error', () => undefined);
+  guard.unref();
+  if (guard.stdin instanceof Socket) guard.stdin.unref();
+  const end = (): void => void guard.kill('SIGKILL');
+  if (child.exitCode !== null || child.signalCode !== null) end();
+  else child.once('exit', end);
 }
 
 /** SIGTERM to the child's whole group, SIGKILL after `graceMs` (5 s). Resolves when the child is gone; at once if it was. */
