@@ -59,7 +59,7 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
     latencies.push(answer.at - due);
     if (answer.allowed !== allowed) wrong += 1;
   };
-  await constantArrival(plan.perSecond, send, total).finished;
+  await constantArrival(plan.perSecond, send, { total }).finished;
   agent.destroy();
   latencies.sort((a, b) => a - b);
   const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? Number.NaN;

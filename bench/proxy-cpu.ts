@@ -124,11 +124,11 @@ async function spent(sides: readonly [EnvoySide, EnvoySide], outbound: number, h
         });
         request.once('error', reject);
       });
-    await constantArrival(perSecond, get, perSecond * 2).finished;
+    await constantArrival(perSecond, get, { total: perSecond * 2 }).finished;
     const pids = running.map(({ pid }) => pid);
     const before = await Promise.all(pids.map(cpuSeconds));
     const requests = perSecond * seconds;
-    await constantArrival(perSecond, get, requests).finished;
+    await constantArrival(perSecond, get, { total: requests }).finished;
     const after = await Promise.all(pids.map(cpuSeconds));
     const [caller = Number.NaN, destination = Number.NaN] = pids.map(
       (_, index) => (((after[index] ?? 0) - (before[index] ?? 0)) * 1000) / requests,

@@ -11,11 +11,14 @@ export interface Arrivals {
   stop(): Promise<number>;
 }
 
-/** Calls `send` for 0, 1, 2 ... at a constant rate, with the moment it was due (`performance.now()`), until `total` were sent or it is stopped. */
+/**
+ * Calls `send` for 0, 1, 2 ... at a constant rate, with the moment it was due (`performance.now()`), until `total` were sent or it is stopped. While
+ * `mostUnderWay` are under way none is sent: for those who measure nothing, and want a machine that is slow to be asked less, not to drown.
+ */
 export function constantArrival(
   perSecond: number,
   send: (index: number, due: number) => Promise<void>,
-  total = Number.POSITIVE_INFINITY,
+  { total = Number.POSITIVE_INFINITY, mostUnderWay = Number.POSITIVE_INFINITY } = {},
 ): Arrivals {
   const start = performance.now() + 50;
   const dueAt = (index: number): number => start + (index * 1000) / perSecond;
@@ -25,7 +28,7 @@ export function constantArrival(
   let failure: { readonly error: unknown } | null = null;
   const run = async (): Promise<void> => {
     while (sent < total && !stopped && failure === null) {
-      for (const now = performance.now(); sent < total && dueAt(sent) <= now; sent += 1) {
+      for (const now = performance.now(); sent < total && dueAt(sent) <= now && underWay.size < mostUnderWay; sent += 1) {
         const one = send(sent, dueAt(sent)).catch((error: unknown) => {
           failure ??= { error };
         });

@@ -1,5 +1,5 @@
 /**
- * Reviews at a constant rate, each answer compared with what is right at that moment. While something changes, both the old and the new verdict are right; an
+ * Reviews at a constant rate (fewer on a machine that cannot do so many), each answer compared with what is right at that moment. While something changes, both the old and the new verdict are right; an
  * answer is right when it was right at some moment between its request and itself.
  */
 import { Agent } from 'node:https';
@@ -68,6 +68,10 @@ export interface JudgedLoad {
   stop(): Promise<LoadReport>;
 }
 
+/** Under way at once. More of them would wait for longer than a server lets anybody begin a handshake, on a machine that cannot do so many a second. */
+const mostQuestions = 100;
+const mostWrites = 25;
+
 /** Begins at once. */
 export function judgedLoad<Truth>(options: JudgedLoadOptions<Truth>): JudgedLoad {
   const { url, servername, trusted, questions, writes } = options;
@@ -114,7 +118,10 @@ export function judgedLoad<Truth>(options: JudgedLoadOptions<Truth>): JudgedLoad
       else failed.push({ by: 'api', why: `${error.status} ${error.message}`, sentAt, failedAt: performance.now(), clientPort: null });
     }
   };
-  const both = [constantArrival(options.perSecond, ask), constantArrival(options.writesPerSecond, write)];
+  const both = [
+    constantArrival(options.perSecond, ask, { mostUnderWay: mostQuestions }),
+    constantArrival(options.writesPerSecond, write, { mostUnderWay: mostWrites }),
+  ];
   return {
     async settled() {
       await Promise.all(both.map((arrivals) => arrivals.settled()));

@@ -5,6 +5,7 @@ import { join, resolve as resolvePath } from 'node:path';
 import { signalGroup, spawnGroup, stopGroup } from '../../platform/process';
 import type { WebhookConfig } from '../../webhook/config';
 import type { BalancedReplica } from './balancer';
+import { plainGet } from './plain-get';
 
 export interface WebhookReplica extends BalancedReplica {
   /** Resolves when it says that it is ready. */
@@ -28,8 +29,8 @@ export async function webhookReplica(dir: string, name: string, config: WebhookC
   let child: ChildProcess | null = null;
   let log = '';
   const isReady = (): Promise<boolean> =>
-    fetch(`${admin}/readyz`).then(
-      (answer) => answer.ok,
+    plainGet(`${admin}/readyz`).then(
+      ({ status }) => status === 200,
       () => false,
     );
   const gone = (running: ChildProcess): Promise<number | null> =>
@@ -61,7 +62,7 @@ export async function webhookReplica(dir: string, name: string, config: WebhookC
     },
     isReady,
     async metric(wanted) {
-      const text = await (await fetch(`${admin}/metrics`)).text();
+      const { text } = await plainGet(`${admin}/metrics`);
       const line = text.split('\n').find((one) => one.startsWith(`${wanted} `));
       return Number(line?.split(' ')[1] ?? Number.NaN);
     },

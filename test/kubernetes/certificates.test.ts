@@ -129,6 +129,16 @@ describe('certificates on a real API server', () => {
     expect(await shake(port, one.current().caBundle)).toHaveProperty('serial');
   });
 
+  test('whoever gives a configuration its bundle is ready by that bundle, not by the one that it has replaced', async () => {
+    (await manage()).close();
+    await configure(1);
+    const manager = await manage({ everyMs: minute });
+    expect(bundlesIn(await kube.get(resources.validatingWebhooks, { name: 'mesh' }))[0]).toBe(manager.current().caBundle);
+    const { port } = await serve(manager);
+    manager.listensAt({ host: '127.0.0.1', port });
+    expect(await manager.trouble()).toBeNull();
+  });
+
   test('what configurations and Secret lose comes back, the same', async () => {
     await configure(1);
     const manager = await manage();

@@ -130,7 +130,12 @@ const trust = (keys: readonly TestSigner[]): Promise<void> =>
     join(dir, 'trust.json'),
     formatTrust({ environments: { prod: { keys: keys.map(({ jwk }) => jwk), generationFloor: 0 } } }),
   );
-const everyoneReady = (): Promise<void> => until('everyone is ready', () => replicas.every(({ name }) => balancer.isReady(name)));
+/** Each says so now, and is asked: what the balancer saw last may be of before. */
+const everyoneReady = (): Promise<void> =>
+  until('everyone is ready', async () => {
+    const all = await Promise.all(replicas.map((replica) => replica.isReady()));
+    return all.every((isReady) => isReady) && replicas.every(({ name }) => balancer.isReady(name));
+  });
 
 /** Waits for longer than a busy machine takes. */
 function patientConfiguration(): object {
@@ -217,7 +222,7 @@ async function questionsFor(): Promise<readonly Question<Truth>[]> {
 }
 
 /** The load, from a moment before the change to a moment after it. */
-async function under(change: (load: JudgedLoad) => Promise<void>): Promise<LoadReport> {
+async function under(change: (load: JudgedLoad) => Promise<void>): Promise<LoadReport & { readonly since: number }> {
   const load = judgedLoad({
     url: new URL(`https://127.0.0.1:${balancer.port}/validate`),
     servername,
@@ -234,26 +239,46 @@ async function under(change: (load: JudgedLoad) => Promise<void>): Promise<LoadR
       })),
     writesPerSecond: 50,
   });
+  const seen = balancer.history().length;
   let changed: unknown = null;
   await pause(500);
   await change(load).catch((error: unknown) => (changed = error));
   await pause(500);
   const report = await load.stop();
-  if (changed !== null) throw changed;
-  expect(report.wrong.slice(0, 10)).toEqual([]);
+  const [why] = [changed, ...(report.wrong.length > 0 ? [report.wrong.slice(0, 10).join('\n')] : [])].filter((one) => one !== null);
+  if (why !== undefined) throw new Error([String(why), ...story(seen)].join('\n'), { cause: changed });
   expect(Math.min(...Object.values(report.answered))).toBeGreaterThan(0);
-  return report;
+  return { ...report, since: seen };
+}
+
+/** Why it went as it did: what the balancer saw since then, and what each replica wrote last. */
+const story = (since: number): readonly string[] => [
+  'balancer:',
+  ...balancer.history().slice(since).slice(0, 60),
+  ...replicas.flatMap((replica) => [
+    `${replica.name}:`,
+    ...replica
+      .log()
+      .split('\n')
+      .filter((line) => !line.includes('"codes":'))
+      .slice(-30),
+  ]),
+];
+function expectNobodyFailed({ failed, since }: LoadReport & { readonly since: number }): void {
+  if (failed.length === 0) return;
+  const lines = failed.map(({ by, why, sentAt, failedAt }) => `${sentAt.toFixed(0)}..${failedAt.toFixed(0)} ${by}: ${why}`);
+  throw new Error([`${failed.length} failed`, ...lines.slice(0, 10), ...lines.slice(10).slice(-5), ...story(since)].join('\n'));
 }
 
 test('a rolling restart: nobody fails, and every verdict is right', async () => {
-  const { failed } = await under(async () => {
+  const report = await under(async () => {
     for (const replica of replicas) {
       expect(await replica.stop()).toBe(0);
       await replica.start();
       await everyoneReady();
     }
   });
-  expect(failed).toEqual([]);
+  expectNobodyFailed(report);
 }, 120_000);
 
 test('a replica that is killed loses what it was answering and what was sent to it before that was seen, and nothing else', async () => {
@@ -276,7 +301,7 @@ test('a replica that is killed loses what it was answering and what was sent to 
 
 test('certificates: a new leaf, a new authority and the end of the old one, trusted by what the configuration says at each moment', async () => {
   const bundles = new Set<string>();
-  const { failed } = await under(async (load) => {
+  const report = await under(async (load) => {
     const before = await served();
     await aged(({ leaf, ...rest }) => ({ ...rest, leaf: { ...leaf, issued: Date.now() - 300 * day } }));
     await until('a new leaf', async () => (await served()).every((serial, index) => serial !== before[index]));
@@ -296,7 +321,7 @@ test('certificates: a new leaf, a new authority and the end of the old one, trus
     bundles.add(trusted());
     await pause(1_000);
   });
-  expect(failed).toEqual([]);
+  expectNobodyFailed(report);
   expect(bundles.size).toBe(3);
   for (const replica of replicas) expect(await replica.isReady()).toBe(true);
 }, 120_000);
@@ -345,7 +370,7 @@ async function aged(change: (authorities: Authorities) => Authorities): Promise<
 }
 
 test('ten releases, each with other rules: the old verdict until the control plane says so, the new one from when both replicas do', async () => {
-  const { failed } = await under(async () => {
+  const report = await under(async () => {
     for (let turn = 1; turn <= 10; turn += 1) {
       const next = testReleaseAfter(live, [rulesObject(turn)]);
       await write(next, rulesObject(turn), first);
@@ -357,12 +382,12 @@ test('ten releases, each with other rules: the old verdict until the control pla
       await pause(100);
     }
   });
-  expect(failed).toEqual([]);
+  expectNobodyFailed(report);
 }, 120_000);
 
 test('the trust root: a key more, everything signed anew, the old key gone', async () => {
   const turn = present(truth.turns[0]);
-  const { failed } = await under(async () => {
+  const report = await under(async () => {
     set({ trusted: { first: 'yes', second: 'either' } });
     await trust([first, second]);
     await until('both take the second key', () => everyoneSays(true, second));
@@ -380,5 +405,5 @@ test('the trust root: a key more, everything signed anew, the old key gone', asy
     set({ trusted: { first: 'no', second: 'yes' } });
     await pause(1_500);
   });
-  expect(failed).toEqual([]);
+  expectNobodyFailed(report);
 }, 120_000);
