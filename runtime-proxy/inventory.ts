@@ -36,6 +36,8 @@ export interface Instance {
   readonly capture?: Capture;
   /** A gateway's listeners, by name. */
   readonly listeners?: { readonly [listener: string]: Address };
+  /** Only its addresses are known: callers reach it there, and no proxy that connects to this control plane is it. */
+  readonly endpointOnly?: boolean;
   /** Ports that it has and is not to be called on now: it is not ready there, or on its way out. */
   readonly away?: readonly string[];
 }

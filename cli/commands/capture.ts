@@ -1,5 +1,6 @@
 import { agentHealthPort, podCapture } from '../../core/mesh/pod';
-import { applyCapture, CaptureRefused, nameServersOf, removeCapture } from '../../runtime-proxy/capture/apply';
+import { nameServersOf } from '../../platform/name-servers';
+import { applyCapture, CaptureRefused, removeCapture } from '../../runtime-proxy/capture/apply';
 import { faultIn, rulesetOf, type CaptureRules } from '../../runtime-proxy/capture/rules';
 import { UsageError, type Run } from '../command';
 import type { Values } from '../values';

@@ -85,6 +85,44 @@ export const enforce = {
     message: ({ file, reason }) => `\`${file}\` is not served: ${reason}`,
     help: () => 'deploy again; if nobody touched the file on purpose, find out who did',
   }),
+  nameFailed: defineDiagnostic<{ name: string; workload: string; reason: string; kept: number }>({
+    code: 'MW9040',
+    slug: 'name-not-looked-up',
+    severity: 'error',
+    summary: 'No name server says what a name of the inventory stands for; what was last heard stays in force.',
+    message: ({ name, workload, reason, kept }) =>
+      `\`${name}\` of \`${workload}\` cannot be looked up: ${reason}; ${kept === 0 ? 'nothing was heard of it before' : `its last ${kept} stay`}`,
+    help: ({ name }) =>
+      `see whether the name servers answer for \`${name}\`; they are \`dns.servers\` of the configuration, else those of /etc/resolv.conf`,
+  }),
+  nameEmpty: defineDiagnostic<{ name: string; workload: string; why: 'NXDOMAIN' | 'NODATA' }>({
+    code: 'MW9041',
+    slug: 'name-without-addresses',
+    severity: 'warning',
+    summary: 'The name servers say that a name of the inventory is not there, or has no addresses; it has no endpoints.',
+    message: ({ name, workload, why }) =>
+      why === 'NXDOMAIN'
+        ? `\`${name}\` of \`${workload}\` does not exist (NXDOMAIN): nobody is called there`
+        : `\`${name}\` of \`${workload}\` has no addresses: nobody is called there`,
+    help: ({ name }) => `add \`${name}\` to its zone, or take it out of the inventory`,
+  }),
+  tooManyEndpoints: defineDiagnostic<{ name: string; workload: string; found: number; most: number }>({
+    code: 'MW9042',
+    slug: 'too-many-addresses',
+    severity: 'warning',
+    summary: 'A name stands for more endpoints than are taken from one name.',
+    message: ({ name, workload, found, most }) =>
+      `\`${name}\` of \`${workload}\` stands for ${found} endpoints; the first ${most} are called`,
+    help: () => 'give parts of the workload names of their own, one entry of `dns` for each',
+  }),
+  placeTakenTwice: defineDiagnostic<{ instance: string; by: string }>({
+    code: 'MW9043',
+    slug: 'instance-in-two-sources',
+    severity: 'error',
+    summary: 'Two sources of the inventory have an instance of one name; the first of cluster, file and DNS counts.',
+    message: ({ instance, by }) => `\`${instance}\` of ${by} has the name of another instance, and is left out`,
+    help: () => 'give it another `id`',
+  }),
   podWithoutWorkload: defineDiagnostic<{ pod: string }>({
     code: 'MW9101',
     slug: 'pod-without-workload',

@@ -1,5 +1,4 @@
 /** Puts the rules of capture into the network namespace that this process is in, or takes them away: by `nft`, in one transaction. */
-import * as fs from 'node:fs/promises';
 import { runCommand } from '../../platform/process';
 import { faultIn, removal, rulesetOf, type CaptureRules } from './rules';
 
@@ -21,12 +20,6 @@ export async function applyCapture(rules: CaptureRules, nft?: string): Promise<v
 /** Takes capture away: from then on every connection goes as the application dials it. Throws CaptureRefused. */
 export async function removeCapture(nft?: string): Promise<void> {
   await load(removal, nft);
-}
-
-/** The name servers of a resolv.conf; none where there is no such file. */
-export async function nameServersOf(file = '/etc/resolv.conf'): Promise<readonly string[]> {
-  const text = await fs.readFile(file, 'utf8').catch(() => '');
-  return text.split('\n').flatMap((line) => /^\s*nameserver\s+([0-9a-fA-F.:]+)/.exec(line)?.[1] ?? []);
 }
 
 async function load(ruleset: string, named: string | undefined): Promise<void> {

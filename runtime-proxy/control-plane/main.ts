@@ -8,6 +8,7 @@ import { createLog, type Log } from '../../platform/log';
 import { createMetrics } from '../../platform/metrics';
 import { holdIdentity, type Svid } from '../ca/client';
 import { controlPlanePrincipal } from '../ca/spiffe';
+import type { DnsSettings } from '../discovery/dns/follow';
 import type { KubernetesConfig } from '../kubernetes/cluster';
 import { adminToken, serveAdmin, type AdminServer } from '../rpc/admin-http';
 import { serverCredentials } from '../rpc/credentials';
@@ -32,10 +33,12 @@ export interface ControlPlaneConfig {
   readonly adminTokenFile: string;
   /** Who may sign: the trust root. Read at each use. */
   readonly trustFile: string;
-  /** What runs where. Absent on Kubernetes. */
+  /** What runs where, and names by which more of it is found. On Kubernetes what runs outside of the cluster, beside its pods; there it may be absent. */
   readonly inventoryFile?: string;
   /** Takes objects, Release and what runs where from the Kubernetes API. */
   readonly kubernetes?: KubernetesConfig;
+  /** How the names of the inventory file (`dns`) are looked up. */
+  readonly dns?: DnsSettings;
   readonly ca: { readonly address: string; readonly trustFile: string };
   /** A join token for `spiffe://<trust domain>/ns/meshwright/sa/control-plane`, needed when there is no identity that has not lapsed; removed once it is spent. */
   readonly joinTokenFile?: string;

@@ -78,6 +78,8 @@ export class Plane {
   readonly #sets = new Map<string, ObjectSet>();
   /** null: no inventory was ever read, and that is no reason to take anything away either. */
   #inventory: Inventory | null = null;
+  #known: ReadonlyMap<string, Instance> = new Map();
+  /** Those that a proxy can be. */
   #byId: ReadonlyMap<string, Instance> = new Map();
   #status: RolloutStatus;
   #running: Promise<void> | null = null;
@@ -122,13 +124,16 @@ export class Plane {
   setInventory(inventory: Inventory): void {
     // An instance that did not change stays the same object, and what was bound for it stays good.
     const instances = inventory.instances.map((instance) => {
-      const before = this.#byId.get(instance.id);
+      const before = this.#known.get(instance.id);
       return before && canonicalJson(before) === canonicalJson(instance) ? before : instance;
     });
     const before = this.#inventory?.virtual;
     const virtual = before && inventory.virtual && canonicalJson(before) === canonicalJson(inventory.virtual) ? before : inventory.virtual;
     this.#inventory = { instances, ...(virtual === undefined ? {} : { virtual }) };
-    this.#byId = new Map(instances.map((instance) => [instance.id, instance]));
+    this.#known = new Map(instances.map((instance) => [instance.id, instance]));
+    // Endpoints of which only addresses are known have no proxy that could be waited for.
+    const proxies = instances.filter(({ endpointOnly }) => endpointOnly !== true);
+    this.#byId = new Map(proxies.map((instance) => [instance.id, instance]));
     for (const link of this.#links()) this.#refreshEndpoints(link);
     this.touch();
   }

@@ -6,7 +6,13 @@ import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { readTextIfThere, writeFileAtomic } from '../../platform/files';
 import type { Log } from '../../platform/log';
 import type { Svid } from '../ca/client';
-import { parseInventory, watchInventory, type InventoryWatch } from '../discovery/inventory-file';
+import { discover, type Discovery, type Kept } from '../discovery/discovery';
+import type { NameServer } from '../discovery/dns/client';
+import { nameServerFrom } from '../discovery/dns/follow';
+import { keptNamesFrom, type KeptNames } from '../discovery/dns/names';
+import { parseInventory } from '../discovery/inventory-file';
+import { systemClock } from '../../platform/clock';
+import { nameServersOf } from '../../platform/name-servers';
 import { openCluster } from '../kubernetes/cluster';
 import { fieldsOf, numberOf, textOf } from '../rpc/decode';
 import { takeFolder } from '../rpc/state-folder';
@@ -52,16 +58,29 @@ async function clusterSources(
     say,
     log,
   });
+  const dns = await dnsOf(config);
+  let places: Discovery | null = null;
   return {
     store: cluster.store,
     role: { leads: cluster.lease.leads, remote: cluster.remote, settles: true },
     // A pod that starts again proves itself again.
     identity: { kept: () => Promise.resolve(null), keep: () => Promise.resolve() },
     leadership: cluster.lease,
-    drive: cluster.drive,
+    async drive(plane, onLeader) {
+      const found = (places = await discover({
+        ...{ file: config.inventoryFile ?? null, cluster: true, dns, kept: { file: null, names: {} }, clock: systemClock },
+        onChange: (inventory) => plane.setInventory(inventory),
+        keep: () => undefined, // replicas hold no state of their own
+        say,
+      }));
+      await cluster.drive(plane, onLeader, (inventory) => found.fromCluster(inventory));
+    },
     onStatus: cluster.onStatus,
     isSynced: cluster.isSynced,
-    close: cluster.close,
+    async close() {
+      places?.close();
+      await cluster.close();
+    },
   };
 }
 
@@ -75,7 +94,8 @@ async function folderSources(
   const giveBack = await takeFolder(stateDir, 'control-plane');
   const store = await openStore(stateDir, config.environment, await readTrust(config.trustFile), say);
   const identityFile = path.join(stateDir, 'identity.json');
-  let inventory: InventoryWatch | null = null;
+  const dns = await dnsOf(config);
+  let places: Discovery | null = null;
   return {
     store,
     identity: {
@@ -86,29 +106,56 @@ async function folderSources(
       },
     },
     async drive(plane) {
-      // A restart while the file is broken or away must not take every proxy out of the inventory: the last good one is kept.
-      const keptFile = path.join(stateDir, 'inventory.json');
-      const kept = parseInventory((await readTextIfThere(keptFile)) ?? '', keptFile).value ?? null;
-      inventory = await watchInventory(config.inventoryFile, {
-        kept,
-        onChange: (next) => {
-          plane.setInventory(next);
-          if (next === kept) return;
-          writeFileAtomic(keptFile, JSON.stringify(next), { mode: 0o600 }).catch((error: unknown) =>
-            log.error({ err: error }, 'cannot keep the inventory'),
-          );
+      // A restart while the file is broken or away, or nobody answers for a name, must not take every proxy out of the inventory: what was good is kept.
+      const [keptFile, keptNames] = [path.join(stateDir, 'inventory.json'), path.join(stateDir, 'names.json')];
+      const kept: Kept = {
+        file: parseInventory((await readTextIfThere(keptFile)) ?? '', keptFile).value ?? null,
+        names: readNames(await readTextIfThere(keptNames)),
+      };
+      let writing: Promise<void> = Promise.resolve();
+      const write = (file: string, value: unknown): Promise<void> =>
+        writeFileAtomic(file, JSON.stringify(value), { mode: 0o600 }).catch((error: unknown) =>
+          log.error({ err: error }, 'cannot keep the inventory'),
+        );
+      places = await discover({
+        ...{ file: config.inventoryFile, cluster: false, dns, kept, clock: systemClock, say },
+        onChange: (inventory) => plane.setInventory(inventory),
+        keep: ({ file, names }) => {
+          writing = writing.then(async () => {
+            if (file !== null) await write(keptFile, file);
+            await write(keptNames, names);
+          });
         },
-        onTrouble: ({ diagnostics }) =>
-          log.error({ code: diagnostics[0]?.code }, diagnostics[0]?.message ?? 'the inventory cannot be used'),
       });
     },
     onStatus: () => undefined,
     isSynced: () => true,
     async close() {
-      inventory?.close();
+      places?.close();
       await giveBack();
     },
   };
+}
+
+/** Whom names are asked of. Rejects with one line when the configuration names something else than an address. */
+async function dnsOf(
+  config: ControlPlaneConfig,
+): Promise<{ readonly servers: readonly NameServer[]; readonly settings: NonNullable<ControlPlaneConfig['dns']> }> {
+  const settings = config.dns ?? {};
+  const servers = (settings.servers ?? (await nameServersOf())).map((text) => {
+    const server = nameServerFrom(text);
+    if (server === null) throw new Error(`\`dns.servers\` has \`${text}\`: give IP addresses, with \`:<port>\` where it is not 53`);
+    return server;
+  });
+  return { servers, settings };
+}
+
+function readNames(text: string | null): KeptNames {
+  try {
+    return text === null ? {} : keptNamesFrom(JSON.parse(text));
+  } catch {
+    return {}; // what is damaged is as good as nothing: the names are looked up again
+  }
 }
 
 function readIdentity(text: string | null): Svid | null {

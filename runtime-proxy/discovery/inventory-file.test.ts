@@ -53,6 +53,20 @@ test.each([
   expect(made).toBeUndefined();
   expect(diagnostics).toMatchObject([{ code: 'MW9002', message: expect.stringContaining(why) }]);
 });
+test('names by which more is found', () => {
+  const dns = [
+    { workload: 'shop/a', version: 'v2', region: 'r', weight: 2, name: 'a.example', ports: { web: 80 } },
+    { workload: 'shop/a', srv: { web: '_web._tcp.a.example' } },
+  ];
+  expect(parse({ instances: [], dns }).value).toEqual({ instances: [], dns });
+  const wrong = (entry: object): string => parse({ instances: [], dns: [entry] }).diagnostics[0]?.message ?? '';
+  expect(wrong({ workload: 'a', name: 'a.example', ports: { web: 80 } })).toContain('`workload` of entry 0 of `dns`');
+  expect(wrong({ workload: 'shop/a', name: 'a.example' })).toContain('needs `name` with `ports`, or `srv`');
+  expect(wrong({ workload: 'shop/a', ports: { web: 80 }, srv: { web: 'a.example' } })).toContain('needs `name` with `ports`');
+  expect(wrong({ workload: 'shop/a', srv: {} })).toContain('needs `name`');
+  expect(wrong({ workload: 'shop/a', name: 'a..example', ports: { web: 80 } })).toContain('has a name that is none: `a..example`');
+  expect(wrong({ workload: 'shop/a', name: 'a.example', ports: { web: 0 } })).toContain('`web` must be a number from 1');
+});
 test('a broken file is told once, and the last good one stays until a better comes', async () => {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-inventory-'));
   const file = path.join(folder, 'inventory.json');

@@ -8,13 +8,32 @@ import type { Outcome } from '../../core/diagnostics/diagnostic';
 import { reasonOf } from '../../core/lib/reason';
 import { isInstanceId, isWorkloadKey } from '../ca/spiffe';
 import type { Address, Capture, Health, Instance, Inventory, VirtualAddresses } from '../inventory';
-import { DecodeError, fieldsOf, listOf, numberOf, optionalNumberOf, optionalTextOf, recordOf, textOf, type Fields } from '../rpc/decode';
+import { isDnsName } from './dns/message';
+import type { DnsSource } from './dns/source';
+import {
+  booleanOf,
+  DecodeError,
+  fieldsOf,
+  listOf,
+  numberOf,
+  optionalNumberOf,
+  optionalTextOf,
+  recordOf,
+  textOf,
+  type Fields,
+} from '../rpc/decode';
 
 const maxInstances = 100_000;
 const maxVirtual = 16;
+const maxSources = 1_000;
+
+/** The file: what runs where, and names by which more of it is found. */
+export interface InventoryFile extends Inventory {
+  readonly dns?: readonly DnsSource[];
+}
 
 /** Decodes an inventory. Hosts are IP addresses: Envoy takes nothing else to listen on, and a name would be looked up behind everybody's back. */
-export function parseInventory(text: string, file: string): Outcome<Inventory> {
+export function parseInventory(text: string, file: string): Outcome<InventoryFile> {
   try {
     const fields = fieldsOf(JSON.parse(text), 'the inventory');
     const instances = listOf(fields, 'instances', maxInstances).map(instanceFrom);
@@ -23,7 +42,15 @@ export function parseInventory(text: string, file: string): Outcome<Inventory> {
       if (seen.has(id)) throw new DecodeError(`two instances are named \`${id}\``);
       seen.add(id);
     }
-    return { value: { instances, ...(fields['virtual'] === undefined ? {} : { virtual: virtualFrom(fields) }) }, diagnostics: [] };
+    const dns = fields['dns'] === undefined ? [] : listOf(fields, 'dns', maxSources).map(sourceFrom);
+    return {
+      value: {
+        instances,
+        ...(fields['virtual'] === undefined ? {} : { virtual: virtualFrom(fields) }),
+        ...(dns.length === 0 ? {} : { dns }),
+      },
+      diagnostics: [],
+    };
   } catch (error) {
     return { diagnostics: [enforce.badInventory({ file, reason: reasonOf(error) })] };
   }
@@ -37,16 +64,10 @@ function instanceFrom(value: unknown, index: number): Instance {
   if (!isWorkloadKey(workload)) throw new DecodeError(`\`workload\` of \`${id}\` must be \`<namespace>/<name>\``);
   const addresses = (key: string): { readonly [name: string]: Address } =>
     fields[key] === undefined ? {} : recordOf(fields, key, addressFrom);
-  const texts = (['version', 'region', 'zone', 'subZone'] as const).flatMap((key) => {
-    const text = optionalTextOf(fields, key, 256);
-    return text === undefined ? [] : [[key, text] as const];
-  });
   return {
     id,
     workload,
-    ...Object.fromEntries(texts),
-    ...counted(fields, 'weight', 1, 1_000),
-    ...counted(fields, 'priority', 0, 15),
+    ...placeFrom(fields),
     ...(fields['health'] === undefined ? {} : { health: healthFrom(fields, id) }),
     app: addresses('app'),
     inbound: addresses('inbound'),
@@ -54,6 +75,45 @@ function instanceFrom(value: unknown, index: number): Instance {
     ...(fields['outboundPorts'] === undefined ? {} : { outboundPorts: recordOf(fields, 'outboundPorts', portAddressFrom) }),
     ...(fields['capture'] === undefined ? {} : { capture: captureFrom(fields, id) }),
     ...(fields['listeners'] === undefined ? {} : { listeners: addresses('listeners') }),
+    ...(fields['endpointOnly'] === undefined ? {} : { endpointOnly: booleanOf(fields, 'endpointOnly') }),
+  };
+}
+
+/** What an endpoint is beside where it listens. */
+function placeFrom(fields: Fields): Pick<Instance, 'version' | 'region' | 'zone' | 'subZone' | 'weight' | 'priority'> {
+  const texts = (['version', 'region', 'zone', 'subZone'] as const).flatMap((key) => {
+    const text = optionalTextOf(fields, key, 256);
+    return text === undefined ? [] : [[key, text] as const];
+  });
+  return { ...Object.fromEntries(texts), ...counted(fields, 'weight', 1, 1_000), ...counted(fields, 'priority', 0, 15) };
+}
+
+function sourceFrom(value: unknown, index: number): DnsSource {
+  const what = `entry ${index} of \`dns\``;
+  const fields = fieldsOf(value, what);
+  const workload = textOf(fields, 'workload');
+  if (!isWorkloadKey(workload)) throw new DecodeError(`\`workload\` of ${what} must be \`<namespace>/<name>\``);
+  const nameFrom = (text: unknown): string => {
+    if (typeof text !== 'string' || !isDnsName(text))
+      throw new DecodeError(`${what} has a name that is none: \`${String(text).slice(0, 80)}\``);
+    return text;
+  };
+  const name = fields['name'] === undefined ? undefined : nameFrom(fields['name']);
+  const ports =
+    fields['ports'] === undefined ? undefined : recordOf(fields, 'ports', (number, port) => numberOf({ [port]: number }, port, 1, 65_535));
+  const srv = fields['srv'] === undefined ? undefined : recordOf(fields, 'srv', nameFrom, 64);
+  if (
+    (name === undefined) !== (ports === undefined) ||
+    (name === undefined && srv === undefined) ||
+    Object.keys(ports ?? srv ?? {}).length === 0
+  )
+    throw new DecodeError(`${what} needs \`name\` with \`ports\`, or \`srv\``);
+  return {
+    workload,
+    ...placeFrom(fields),
+    ...(name === undefined ? {} : { name }),
+    ...(ports === undefined ? {} : { ports }),
+    ...(srv === undefined ? {} : { srv }),
   };
 }
 
@@ -115,7 +175,7 @@ function addressFrom(value: unknown, name: string): Address {
 }
 
 export interface InventoryWatch {
-  current(): Inventory;
+  current(): InventoryFile;
   /** Looks at the file now. */
   check(): Promise<void>;
   close(): void;
@@ -133,13 +193,13 @@ export async function watchInventory(
     pollMs = 1000,
     kept = null,
   }: {
-    readonly onChange: (inventory: Inventory) => void;
-    readonly onTrouble: (outcome: Outcome<Inventory>) => void;
+    readonly onChange: (inventory: InventoryFile) => void;
+    readonly onTrouble: (outcome: Outcome<InventoryFile>) => void;
     readonly pollMs?: number;
-    readonly kept?: Inventory | null;
+    readonly kept?: InventoryFile | null;
   },
 ): Promise<InventoryWatch> {
-  let current: Inventory = kept ?? { instances: [] };
+  let current: InventoryFile = kept ?? { instances: [] };
   let seen: string | null = kept === null ? null : 'kept';
   if (kept !== null) onChange(kept);
   const look = async (): Promise<void> => {

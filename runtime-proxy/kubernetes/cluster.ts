@@ -43,8 +43,8 @@ export interface Cluster {
   readonly store: ClusterStore;
   readonly remote: RemoteProxies;
   readonly lease: HeldLease;
-  /** Feeds a plane: from now on it knows what runs where, and moves when something changes. `onLeader` is told when another replica leads. */
-  drive(plane: Plane, onLeader: () => void): Promise<void>;
+  /** Feeds a plane: from now on it moves when something changes. `onLeader` is told when another replica leads, `onPlaces` what runs where. */
+  drive(plane: Plane, onLeader: () => void, onPlaces: (inventory: Inventory) => void): Promise<void>;
   onStatus(status: RolloutStatus): void;
   isSynced(): boolean;
   /** Gives the lease back first. */
@@ -99,7 +99,7 @@ export async function openCluster(config: KubernetesConfig, options: ClusterOpti
     store,
     remote,
     lease,
-    async drive(plane, tell) {
+    async drive(plane, tell, onPlaces) {
       onLeader = () => {
         tell();
         plane.touch();
@@ -107,7 +107,7 @@ export async function openCluster(config: KubernetesConfig, options: ClusterOpti
       store.onChange(() => plane.touch());
       stopPlaces = await followPlaces(kube, options, (pods, inventory) => {
         noteProven(plane, remote, pods, options.trustDomain, clock.now() + (config.svidLifetimeMs ?? hour));
-        if (inventory !== null) plane.setInventory(inventory);
+        if (inventory !== null) onPlaces(inventory);
       });
       onLeader();
     },

@@ -175,11 +175,14 @@ const starts: { readonly [server in Server]: () => Promise<Running> } = {
     );
     const plane = {
       touch: () => undefined,
-      setInventory: () => undefined,
       local: () => [],
       store: { live: () => null, seen: () => new Map(), setSeen: async () => undefined },
     };
-    const driven = running.drive(plane as unknown as Plane, () => undefined);
+    const driven = running.drive(
+      plane as unknown as Plane,
+      () => undefined,
+      () => undefined,
+    );
     let on = true;
     const deployer = (async () => {
       for (let turn = 0; on; turn += 1) {

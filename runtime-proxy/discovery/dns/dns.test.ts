@@ -1,0 +1,299 @@
+import * as fc from 'fast-check';
+import type { Clock } from '../../../platform/clock';
+import { serveDns, type DnsServer, type ZoneRecord } from '../../../test/kit/dns-server';
+import { workloadKey } from '../../../core/mesh/ids';
+import type { Instance } from '../../inventory';
+import { asker, type Ask } from './client';
+import { followDns, nameServerFrom } from './follow';
+import { BadMessage, decodeResponse, encodeQuery, isDnsName } from './message';
+import { keptNamesFrom, Names } from './names';
+import { mostEndpoints, resolveSource, type DnsSource } from './source';
+
+const a = (address: string, ttl = 60): ZoneRecord => ({ type: 'A', ttl, address });
+const srv = (target: string, port: number, over: object = {}): ZoneRecord => ({
+  type: 'SRV',
+  ttl: 60,
+  priority: 0,
+  weight: 1,
+  port,
+  target,
+  ...over,
+});
+const reviews = workloadKey('shop', 'reviews');
+const source: DnsSource = { workload: reviews, version: 'v1', zone: 'z1', name: 'reviews.example.', ports: { web: 9080 } };
+const limits = { minTtlMs: 5_000, maxTtlMs: 300_000 };
+
+let server: DnsServer;
+let ask: Ask;
+beforeAll(async () => {
+  server = await serveDns();
+  ask = asker([nameServerFrom(server.address) ?? { host: '', port: 0 }], 500);
+});
+beforeEach(() => {
+  server.zone.clear();
+  server.asked.clear();
+  server.byTcp.clear();
+});
+afterAll(() => server.close());
+
+/** Names under a clock that is moved by hand. */
+function named(kept = {}): { readonly names: Names; readonly time: { now: number } } {
+  const time = { now: 1_000_000 };
+  return { names: new Names(ask, limits, () => time.now, kept), time };
+}
+const hosts = (instances: readonly Instance[]): readonly string[] =>
+  instances.flatMap(({ inbound }) => Object.values(inbound).map(({ host, port }) => `${host}:${port}`)).sort();
+
+describe('a question', () => {
+  test('is answered with records, through aliases, with the shortest life of the way', async () => {
+    server.zone.set('www.example', [{ type: 'CNAME', ttl: 7, target: 'real.example' }]);
+    server.zone.set('real.example', [a('192.0.2.1', 90), { type: 'AAAA', ttl: 80, address: '2001:db8:0:0:0:0:0:1' }]);
+    expect(await ask('www.example', 'A')).toEqual({
+      kind: 'records',
+      records: [{ ttlSeconds: 7, data: { type: 'A', address: '192.0.2.1' } }],
+    });
+    expect(await ask('WWW.Example.', 'AAAA')).toMatchObject({ records: [{ data: { address: '2001:db8:0:0:0:0:0:1' } }] });
+  });
+  test('that there is no such name, or nothing of that kind, is an answer; that the server cannot say is none', async () => {
+    server.zone.set('empty.example', []);
+    server.zone.set('broken.example', 'SERVFAIL');
+    server.zone.set('mute.example', 'silence');
+    expect(await ask('nobody.example', 'A')).toMatchObject({ kind: 'none', why: 'NXDOMAIN' });
+    expect(await ask('empty.example', 'A')).toMatchObject({ kind: 'none', why: 'NODATA' });
+    expect(await ask('broken.example', 'A')).toEqual({ kind: 'failed', why: '127.0.0.1: SERVFAIL' });
+    expect(await ask('mute.example', 'A')).toEqual({ kind: 'failed', why: '127.0.0.1: no answer in 500 ms' });
+    expect(await asker([], 1)('x.example', 'A')).toMatchObject({ kind: 'failed' });
+  });
+  test('too long for a datagram is asked again by TCP', async () => {
+    server.zone.set(
+      'many.example',
+      Array.from({ length: 200 }, (_, index) => a(`198.51.100.${index + 1}`)),
+    );
+    const said = await ask('many.example', 'A');
+    expect(said).toMatchObject({ kind: 'records' });
+    expect(said.kind === 'records' && said.records.length).toBe(200);
+    expect([server.asked.get('A many.example'), server.byTcp.get('A many.example')]).toEqual([1, 1]);
+  });
+  test('a forged packet before the answer is passed over, and what is malformed is no answer', async () => {
+    server.zone.set('forged.example', 'other id first');
+    server.zone.set('nonsense.example', 'nonsense');
+    server.zone.set('loop.example', 'loop');
+    expect(await ask('forged.example', 'A')).toMatchObject({ records: [{ data: { address: '192.0.2.1' } }] });
+    expect(await ask('nonsense.example', 'A')).toMatchObject({ kind: 'failed' });
+    expect(await ask('loop.example', 'A')).toMatchObject({ kind: 'failed' });
+  });
+  test('the next server is asked when one does not say', async () => {
+    const other = await serveDns();
+    try {
+      server.zone.set('x.example', 'SERVFAIL');
+      other.zone.set('x.example', [a('192.0.2.9')]);
+      const both = asker(
+        [server, other].map(({ address }) => nameServerFrom(address) ?? { host: '', port: 0 }),
+        500,
+      );
+      expect(await both('x.example', 'A')).toMatchObject({ records: [{ data: { address: '192.0.2.9' } }] });
+    } finally {
+      await other.close();
+    }
+  });
+  test('whatever comes back, reading it ends with an answer or with BadMessage', () => {
+    const query = encodeQuery(7, 'x.example', 'SRV');
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 80 }),
+        fc.integer({ min: 0, max: 0xffff }),
+        fc.integer({ min: 0, max: 40 }),
+        (tail, counts, cut) => {
+          const bytes = Buffer.concat([query, tail]).subarray(0, query.length + tail.length - cut);
+          if (bytes.length >= 8) {
+            bytes.writeUInt16BE(0x8180, 2);
+            bytes.writeUInt16BE(counts, 6);
+          }
+          try {
+            decodeResponse(bytes, 7, 'x.example', 'SRV');
+          } catch (error) {
+            expect(error).toBeInstanceOf(BadMessage);
+          }
+        },
+      ),
+      { numRuns: 2_000, seed: 11 },
+    );
+  });
+  test.each([
+    ['a.example', true],
+    ['_web._tcp.a.example.', true],
+    ['', false],
+    ['a..b', false],
+    ['-a', false],
+    ['a b', false],
+    [`${'a'.repeat(64)}.b`, false],
+  ])('%j is a name: %s', (name, is) => {
+    expect(isDnsName(name)).toBe(is);
+  });
+});
+
+describe('what is known of a name', () => {
+  test('is kept for its TTL, within bounds', async () => {
+    server.zone.set('x.example', [a('192.0.2.1', 20)]);
+    server.zone.set('zero.example', [a('192.0.2.1', 0)]);
+    server.zone.set('week.example', [a('192.0.2.1', 604_800)]);
+    const { names, time } = named();
+    const lives = async (name: string): Promise<number> => (await names.lookup(name, 'A')).until - time.now;
+    expect([await lives('x.example'), await lives('zero.example'), await lives('week.example')]).toEqual([20_000, 5_000, 300_000]);
+    time.now += 19_999;
+    await names.lookup('x.example', 'A');
+    expect(server.asked.get('A x.example')).toBe(1);
+    time.now += 2;
+    await names.lookup('x.example', 'A');
+    expect(server.asked.get('A x.example')).toBe(2);
+  });
+  test('stays while nobody answers, asked ever more seldom; goes when the name is said not to be there', async () => {
+    server.zone.set('x.example', [a('192.0.2.1', 5)]);
+    const { names, time } = named();
+    const good = await names.lookup('x.example', 'A');
+    server.zone.set('x.example', 'SERVFAIL');
+    const waits: number[] = [];
+    for (let turn = 0; turn < 8; turn += 1) {
+      time.now += 400_000;
+      const { records, failure, until } = await names.lookup('x.example', 'A');
+      expect([records, failure]).toEqual([good.records, '127.0.0.1: SERVFAIL']);
+      waits.push(until - time.now);
+    }
+    expect(waits).toEqual([5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
+    server.zone.set('x.example', 'NXDOMAIN');
+    time.now += 400_000;
+    expect(await names.lookup('x.example', 'A')).toMatchObject({ records: [], none: 'NXDOMAIN', failure: null });
+  });
+  test('an order that is turned about is no change, and it outlives a restart', async () => {
+    server.zone.set('x.example', [a('192.0.2.2'), a('192.0.2.1'), a('192.0.2.2')]);
+    const { names } = named();
+    const { records } = await names.lookup('x.example', 'A');
+    expect(records).toEqual([
+      { type: 'A', address: '192.0.2.1' },
+      { type: 'A', address: '192.0.2.2' },
+    ]);
+    server.zone.set('x.example', 'SERVFAIL');
+    const later = named(keptNamesFrom(JSON.parse(JSON.stringify(names.kept()))));
+    expect(await later.names.lookup('x.example', 'A')).toMatchObject({ records, failure: expect.stringContaining('SERVFAIL') });
+    expect(() => keptNamesFrom({ 'A x': [{ type: 'A', address: 'x' }] })).toThrow('has no address');
+  });
+});
+
+describe('endpoints by name', () => {
+  test('of both families, with what the inventory says of the source', async () => {
+    server.zone.set('reviews.example', [a('192.0.2.1'), { type: 'AAAA', ttl: 60, address: '2001:db8:0:0:0:0:0:1' }]);
+    const { instances, diagnostics } = await resolveSource(source, named().names);
+    expect(diagnostics).toEqual([]);
+    expect(instances).toMatchObject([
+      {
+        id: expect.stringMatching(/^dns-192-0-2-1-[0-9a-f]{12}$/),
+        workload: reviews,
+        version: 'v1',
+        zone: 'z1',
+        inbound: { web: { host: '192.0.2.1', port: 9080 } },
+        endpointOnly: true,
+      },
+      { id: expect.stringMatching(/^dns-2001-db8-0-0-0-0-0-1-/), inbound: { web: { host: '2001:db8:0:0:0:0:0:1' } } },
+    ]);
+  });
+  test('by SRV: port, weight and priority are the record’s', async () => {
+    server.zone.set('_web._tcp.reviews.example', [
+      srv('b.example', 9081, { priority: 20, weight: 0 }),
+      srv('a.example', 9080, { priority: 10, weight: 60 }),
+    ]);
+    server.zone.set('a.example', [a('192.0.2.1')]);
+    server.zone.set('b.example', [a('192.0.2.2')]);
+    const { instances } = await resolveSource({ workload: reviews, srv: { web: '_web._tcp.reviews.example' } }, named().names);
+    expect(instances).toMatchObject([
+      { inbound: { web: { host: '192.0.2.1', port: 9080 } }, weight: 60, priority: 0 },
+      { inbound: { web: { host: '192.0.2.2', port: 9081 } }, weight: 1, priority: 1 },
+    ]);
+  });
+  test('one target that cannot be looked up keeps its own, and takes nothing from the others', async () => {
+    server.zone.set('_web._tcp.x.example', [srv('a.example', 1), srv('b.example', 2)]);
+    server.zone.set('a.example', [a('192.0.2.1')]);
+    server.zone.set('b.example', [a('192.0.2.2')]);
+    const { names, time } = named();
+    const by = { workload: reviews, srv: { web: '_web._tcp.x.example' } };
+    await resolveSource(by, names);
+    server.zone.set('a.example', [a('192.0.2.7')]);
+    server.zone.set('b.example', 'SERVFAIL');
+    time.now += 61_000;
+    const { instances, diagnostics } = await resolveSource(by, names);
+    expect(hosts(instances)).toEqual(['192.0.2.2:2', '192.0.2.7:1']);
+    expect(diagnostics).toMatchObject([{ code: 'MW9040', message: expect.stringContaining('its last 1 stay') }]);
+  });
+  test('a name that is not there has none, and says so; more than are taken are the same ones always', async () => {
+    expect(await resolveSource(source, named().names)).toMatchObject({
+      instances: [],
+      diagnostics: [{ code: 'MW9041', message: expect.stringContaining('NXDOMAIN') }],
+    });
+    const many = Array.from({ length: 300 }, (_, index) => a(`10.0.${index >> 8}.${index & 255}`));
+    server.zone.set('reviews.example', many);
+    const first = await resolveSource(source, named().names);
+    server.zone.set('reviews.example', many.toReversed());
+    const second = await resolveSource(source, named().names);
+    expect(first.instances).toHaveLength(mostEndpoints);
+    expect(first.diagnostics).toMatchObject([{ code: 'MW9042' }]);
+    expect(second.instances).toEqual(first.instances);
+  });
+});
+
+test('a follower asks again when it is time, hands on what changed, and says each trouble once', async () => {
+  const time = { now: 1_000_000 };
+  const sleepers: { readonly at: number; readonly wake: () => void }[] = [];
+  const clock: Clock = {
+    now: () => time.now,
+    monotonic: () => time.now,
+    sleep: (ms, { signal } = {}) =>
+      new Promise((resolve, reject) => {
+        sleepers.push({ at: time.now + ms, wake: resolve });
+        signal?.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+      }),
+  };
+  server.zone.set('reviews.example', [a('192.0.2.1', 10)]);
+  const changes: (readonly string[])[] = [];
+  const said: string[] = [];
+  const follower = followDns({
+    servers: [nameServerFrom(server.address) ?? { host: '', port: 0 }],
+    settings: { timeoutMs: 500 },
+    kept: {},
+    clock,
+    onChange: (instances) => changes.push(hosts(instances)),
+    say: ({ code }) => said.push(code),
+  });
+  /** Moves to the next time that somebody waits for, and waits until somebody waits again. */
+  const next = async (): Promise<void> => {
+    const [first] = sleepers.splice(0).sort((x, y) => x.at - y.at);
+    time.now = Math.max(time.now, first?.at ?? 0);
+    first?.wake();
+    while (sleepers.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  };
+  try {
+    await follower.follow([source]);
+    expect(changes).toEqual([['192.0.2.1:9080']]);
+    await next(); // nothing new
+    server.zone.set('reviews.example', 'SERVFAIL');
+    await next();
+    await next();
+    expect([changes.length, said]).toEqual([1, ['MW9040']]);
+    server.zone.set('reviews.example', [a('192.0.2.1', 10), a('192.0.2.2', 10)]);
+    for (let turn = 0; turn < 6 && changes.length < 2; turn += 1) await next();
+    expect(changes.at(-1)).toEqual(['192.0.2.1:9080', '192.0.2.2:9080']);
+    await follower.follow([]);
+    expect(changes.at(-1)).toEqual([]);
+  } finally {
+    follower.close();
+  }
+});
+
+test.each([
+  ['192.0.2.1', { host: '192.0.2.1', port: 53 }],
+  ['192.0.2.1:5353', { host: '192.0.2.1', port: 5353 }],
+  ['::1', { host: '::1', port: 53 }],
+  ['[::1]:5353', { host: '::1', port: 5353 }],
+  ['ns.example', null],
+  ['192.0.2.1:0', null],
+])('the server %j', (text, server_) => {
+  expect(nameServerFrom(text)).toEqual(server_);
+});
