@@ -83,9 +83,11 @@ export function wantsColour(env: Readonly<Record<string, string | undefined>>, s
   return stream.isTTY === true && env['TERM'] !== 'dumb';
 }
 
-/** `1.4 s`, `38 ms`. */
-export const duration = (milliseconds: number): string =>
-  milliseconds >= 1_000 ? `${(milliseconds / 1_000).toFixed(1)} s` : `${Math.round(milliseconds)} ms`;
+/** `1.4 s`, `38 ms`, `60 min`. */
+export const duration = (milliseconds: number): string => {
+  if (milliseconds >= 120_000 && milliseconds % 60_000 === 0) return `${milliseconds / 60_000} min`;
+  return milliseconds >= 1_000 ? `${(milliseconds / 1_000).toFixed(1)} s` : `${Math.round(milliseconds)} ms`;
+};
 
 /** `1 service`, `1,204 services`. */
 export const counted = (count: number, noun: string, plural = `${noun}s`): string =>

@@ -2,11 +2,13 @@
  * Answers the questions of policy tests by the executable definition. Text in, text out, as they cross the sandbox's border; rule ids in the
  * questions were already linked by the host.
  */
-import type { MeshIr } from '../core/ir/ir';
+import type { Layer, MeshIr } from '../core/ir/ir';
+import { isConnection } from '../core/ir/layers';
 import { callableByWorkload, targetsOfRules } from '../core/ir/edges';
 import { portKey, type PortKey, type RuleId, type WorkloadKey } from '../core/mesh/ids';
 import { decide } from '../core/semantics/decide';
 import { nothing } from '../core/semantics/follow';
+import { decideConnection } from '../core/semantics/decide-connection';
 import { coversPrincipal } from '../core/semantics/inbound';
 import type { Decision } from '../core/semantics/decision';
 import { suggest } from '../core/lib/suggest';
@@ -85,8 +87,11 @@ function askOf(ir: MeshIr, question: unknown): unknown {
   const outside = member(from, 'outside');
   const caller = workloadOf(ir, outside === undefined ? from : member(outside, 'through'));
   const port = typeof member(to, 'host') === 'string' ? null : portOf(ir, to);
-  const decision =
-    outside === undefined
+  const connection = outside === undefined && port !== null && isConnection(layerOf(ir, port));
+  const sni = member(question, 'sni');
+  const decision = connection
+    ? decideConnection(ir, { from: caller, to: port, sni: typeof sni === 'string' ? sni : null })
+    : outside === undefined
       ? decide(ir, { from: { kind: 'workload', workload: caller }, to: port ?? portOf(ir, to), method, path, headers })
       : decideByGateway(ir, caller, to, port, { method, path, headers });
   const ports = [...new Set([...(port === null ? [] : [port]), ...decision.destinations.map((destination) => destination.port)])];
@@ -95,7 +100,7 @@ function askOf(ir: MeshIr, question: unknown): unknown {
     decision,
     targets: decision.destinations.map((destination) => targetOf(ir, destination.port)),
     mirrors: decision.mirrors.map((mirror) => targetOf(ir, mirror.port)),
-    asked: `${method} ${path} from ${outside === undefined ? caller : `outside by ${caller}`} to ${where}`,
+    asked: `${connection ? 'a connection' : `${method} ${path}`} from ${outside === undefined ? caller : `outside by ${caller}`} to ${where}`,
     decidedBy: [
       ...new Set([
         ...decision.because,
@@ -179,6 +184,11 @@ function portOf(ir: MeshIr, ref: unknown): PortKey {
   const port = service.ports.find((one) => one.name === name);
   if (!port) throw new Unanswerable(`\`${id}\` has no port \`${String(name)}\``);
   return portKey(service.key, port.name);
+}
+
+function layerOf(ir: MeshIr, key: PortKey): Layer {
+  for (const service of ir.services) for (const port of service.ports) if (port.key === key) return port.layer;
+  throw new Unanswerable(`\`${key}\` is not in the mesh`);
 }
 
 function targetOf(ir: MeshIr, key: PortKey): { readonly ref: string; readonly port: string } {

@@ -1,7 +1,9 @@
 import { hasErrors } from '../../core/diagnostics/diagnostic';
-import type { MeshIr } from '../../core/ir/ir';
+import type { Layer, MeshIr } from '../../core/ir/ir';
+import { isConnection } from '../../core/ir/layers';
 import { portKey, serviceOfPort, nameOfPort, nameOf, type PortKey } from '../../core/mesh/ids';
 import { decide } from '../../core/semantics/decide';
+import { decideConnection, type ConnectionDecision } from '../../core/semantics/decide-connection';
 import { nothing } from '../../core/semantics/follow';
 import { decideInbound } from '../../core/semantics/inbound';
 import type { Decision, MeshRequest } from '../../core/semantics/decision';
@@ -35,11 +37,18 @@ export const run: Run = async (context, values) => {
 
 interface Answer {
   readonly request: MeshRequest;
-  readonly decision: Decision;
+  readonly decision: Decision & Partial<Pick<ConnectionDecision, 'idleMs'>>;
 }
+
+const layerOf = (ir: MeshIr, key: PortKey): Layer =>
+  ir.services.flatMap((service) => service.ports).find((port) => port.key === key)?.layer ?? 'http';
 
 function answer(ir: MeshIr, values: Values): Answer {
   const request = requestOf(ir, values);
+  if (request.to !== null && request.from.kind === 'workload' && isConnection(layerOf(ir, request.to))) {
+    if (values.flag('inbound')) throw new UsageError('`--inbound` is about a request, and nobody reads requests on this port');
+    return { request, decision: decideConnection(ir, { from: request.from.workload, to: request.to, sni: values.text('host') ?? null }) };
+  }
   if (!values.flag('inbound')) return { request, decision: decide(ir, request) };
   if (request.to === null || request.from.kind !== 'workload')
     throw new UsageError('`--inbound` takes a caller inside the mesh and `--to`');
@@ -151,10 +160,11 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
       const retry = decision.retry
         ? `, at most ${counted(decision.retry.atMost, 'retry', 'retries')} of ${duration(decision.retry.perTryMs)} on ${decision.retry.on.join(', ')}`
         : '';
-      out.line(`       goes to   ${to}${decision.timeoutMs === null ? '' : `   timeout ${duration(decision.timeoutMs)}`}${retry}`);
+      const idle = typeof decision.idleMs === 'number' ? `   closed after ${duration(decision.idleMs)} without a byte` : '';
+      out.line(`       goes to   ${to}${idle}${decision.timeoutMs === null ? '' : `   timeout ${duration(decision.timeoutMs)}`}${retry}`);
     }
     const ir = compiled.irs.get(environments[0] ?? '');
-    if (decision.outcome === 'deny' && decision.status === 403 && ir)
+    if (decision.outcome === 'deny' && decision.stage !== 'canonical' && decision.stage !== 'route' && ir)
       for (const line of nearestAllows(ir, one.request, compiled, sources)) out.line(`       ${line}`);
   }
 }
@@ -169,6 +179,11 @@ function nearestAllows(ir: MeshIr, request: MeshRequest, compiled: Compiled, sou
   if (!service) return nearest;
   const exported = (id: string): string => id.slice(id.indexOf('/') + 1);
   const caller = ir.workloads.find((one) => one.key === (request.from.kind === 'workload' ? request.from.workload : ''));
-  const line = `${exported(service.id)}.ports.${nameOfPort(portKey(service.key, nameOfPort(port)))}.allow({ from: ${exported(caller?.id ?? '')}, requests: ['${request.method} ${request.path.split('?')[0]}'] })`;
+  const path = request.path.split('?')[0] ?? '';
+  const layer = layerOf(ir, port);
+  // What a connection says nobody reads; a gRPC method is named by its path.
+  const what =
+    layer === 'grpc' ? `, methods: ['${path.slice(1)}']` : isConnection(layer) ? '' : `, requests: ['${request.method} ${path}']`;
+  const line = `${exported(service.id)}.ports.${nameOfPort(portKey(service.key, nameOfPort(port)))}.allow({ from: ${exported(caller?.id ?? '')}${what} })`;
   return [...nearest, `to allow it, team ${service.team} would add:   ${line}`];
 }

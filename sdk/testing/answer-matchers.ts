@@ -91,6 +91,18 @@ const toTimeOutAfter: AnswerMatcher = ({ decision }, [time]) => {
   };
 };
 
+/** Of connections alone: a request has a timeout. */
+const toCloseAfterIdle: AnswerMatcher = ({ decision }, [time]) => {
+  const wanted = millisecondsOf(time);
+  if (wanted === undefined) throw new TestFailure(`\`${String(time)}\` is no duration: write \`1h\` or \`30s\``);
+  const idle = decision.idleMs ?? null;
+  return {
+    holds: idle === wanted,
+    wanted: `be closed after ${String(time)} without a byte`,
+    is: idle === null ? is(decision) : `it is closed after ${durationText(idle)}`,
+  };
+};
+
 const retryFields = ['atMost', 'perTry', 'on', 'budget'] as const;
 const toRetry: AnswerMatcher = ({ decision: { retry } }, [wanted]) => {
   const texts: { readonly [field: string]: string } = retry
@@ -251,6 +263,7 @@ export const answerMatchers: { readonly [name: string]: AnswerMatcher } = {
   toGoTo,
   toTimeOutAfter,
   toHaveTimeout: toTimeOutAfter,
+  toCloseAfterIdle,
   toRetry,
   toRedirectTo,
   toArriveAs,

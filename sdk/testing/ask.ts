@@ -1,4 +1,5 @@
 /** Questions to the mesh, answered by core/semantics through the host. */
+import type { ConnectionDecision } from '../../core/semantics/decide-connection';
 import type { Decision } from '../../core/semantics/decision';
 import { freeze, getProperty, parse, secrets, stringify } from '../policy/intrinsics';
 import { madeOf } from '../policy/made';
@@ -26,7 +27,7 @@ export interface Arrival {
 }
 /** What the host said to a question. */
 export interface Answered {
-  readonly decision: Decision;
+  readonly decision: Decision & Partial<Pick<ConnectionDecision, 'idleMs'>>;
   /** Of each destination of the decision, the port as policies name it. */
   readonly targets: readonly Arrival[];
   /** The same of each mirror. */
@@ -88,20 +89,21 @@ const request = (value: Plain, at: Place): string => {
 };
 const question = record(
   { from: askerRef, to: target },
-  { request, headers: named(headerName, text), env: environment },
+  { request, headers: named(headerName, text), sni: text, env: environment },
   { as: 'end users are not in force in this version' },
 );
 
 /** What the mesh says to one request. @throws PolicyError for what is no question, TestFailure for what cannot be answered. */
 export const ask = verb('ask', ['spec'], 1, (given) => {
   recordOf(given.take(0), given.at(0));
-  const { from, to, request: line, headers, env } = question(given.take(0), given.at(0));
+  const { from, to, request: line, headers, sni, env } = question(given.take(0), given.at(0));
   const answer = askHost({
     op: 'ask',
     from,
     to: to.ref,
     request: line ?? 'GET /',
     headers: headers ?? {},
+    ...(sni === undefined ? {} : { sni }),
     env: env ?? currentEnvironment(),
   });
   const { decision, targets, mirrors, asked } = answer as unknown as Answered; // the host's word, made by compiler/answer.ts

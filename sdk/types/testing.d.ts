@@ -6,6 +6,8 @@ export interface Question {
   /** One request as on the wire, `GET /reviews/7?page=2`, or a gRPC method; `GET /` if it is left out. */
   readonly request?: RequestLine | GrpcMethod;
   readonly headers?: { readonly [name: string]: string };
+  /** Of a connection to a TLS port: the server name that it asks for. A TCP port is asked about without a request. */
+  readonly sni?: string;
   readonly as?: User;
   readonly env?: Env;
 }
@@ -59,6 +61,8 @@ export interface AnswerMatchers {
   toTimeOutAfter(time: Duration | 'none'): void;
   /** The same in other words. */
   toHaveTimeout(time: Duration | 'none'): void;
+  /** A connection is closed when nothing was sent for so long. */
+  toCloseAfterIdle(time: Duration): void;
   /** It is retried: at most so often, or with what is given. */
   toRetry(wanted?: number | RetryExpected): void;
   /** An address, a path, or any of scheme, host, path and status. */

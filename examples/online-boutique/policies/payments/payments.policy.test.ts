@@ -1,0 +1,17 @@
+import { ask, callersOf, expect, reachableFrom, test } from 'meshwright/testing';
+import { checkout } from '#orders';
+import { frontend } from '#storefront';
+import { chargeRoutes, checkoutCharges } from './payments.policy';
+import { payment } from './services.policy';
+
+const charge = { to: payment.ports.grpc, request: 'hipstershop.PaymentService/Charge' } as const;
+
+test('only checkout charges cards, and charges once', () => {
+  const answer = ask({ from: checkout, ...charge });
+  expect(answer).toBeAllowedBy(checkoutCharges);
+  expect(answer).toTakeRoute(chargeRoutes);
+  expect(answer).not.toRetry();
+  expect(ask({ from: frontend, ...charge })).toBeRefusedWith(403);
+  expect(callersOf(payment.ports.grpc)).toEqual([checkout]);
+});
+test('payment calls nobody', () => expect(reachableFrom(payment)).toEqual([]));
