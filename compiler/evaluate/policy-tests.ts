@@ -2,10 +2,9 @@ import { hasErrors, type Diagnostic, type Outcome, type Span } from '../../core/
 import { source } from '../../core/diagnostics/source';
 import { checkTree, isTestFile, resolveImport, rootModule, scanModule, type SourceTree } from '../../core/source';
 import { bundle } from './bundle';
-import { lost, sharedSandbox, type EvaluateOptions } from './evaluate';
+import { limitsOf, lost, sharedSandbox, type EvaluateOptions } from './evaluate';
 import { link, resolveRefs, shown, type Declared } from './link';
 import { placesOf, type Places } from './origins';
-import { defaultMemory } from './sandbox';
 import { verdictOf } from './verdict';
 
 export interface PolicyTestOptions extends EvaluateOptions {
@@ -83,7 +82,8 @@ async function runFiles(
   });
   if (!bundled.value) return { diagnostics: bundled.diagnostics };
   // Tests ask about everything, in every environment: more work than the policies themselves, and still bounded.
-  const limits = { fuel: options.fuel ?? 40_000, memoryBytes: options.memoryBytes ?? defaultMemory, wallMs: options.wallMs ?? 120_000 };
+  const own = limitsOf(tree, options);
+  const limits = { ...own, fuel: options.fuel ?? 5 * own.fuel, wallMs: options.wallMs ?? 4 * own.wallMs };
   const places = placesOf(bundled.value.map);
   const host = createHost(tree, places, options);
   const ran = await sandbox.run({ code: bundled.value.code, ...limits, ask: host.answer });

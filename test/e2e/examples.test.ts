@@ -1,12 +1,16 @@
 /**
- * Every repository below examples/, as somebody uses it: it checks without a finding, its tests pass and decide every rule, it builds, its page shows
- * its own modules, and what the page asks is answered so. `UPDATE_GOLDEN=1` writes the answers into the pages.
+ * Every repository below examples/, as somebody uses it: it checks without a finding, its tests pass and decide every rule, it builds, Envoy takes it,
+ * its page shows its own modules, and what the page asks is answered so. `UPDATE_GOLDEN=1` writes the answers into the pages.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { exampleMeshes } from '../../scripts/docs/example-meshes';
+import { compile } from '../../compiler/pipeline';
+import { readDirectory } from '../../compiler/source';
 import { listFiles, temporaryFolder } from '../../platform/files';
 import { runCommand } from '../../platform/process';
+import { obtainEnvoy } from '../../platform/tools/envoy';
+import { validateProxies } from '../../runtime-proxy/validate';
 
 jest.setTimeout(120_000);
 const root = path.resolve(__dirname, '..', '..');
@@ -37,6 +41,19 @@ describe.each(folders)('%s', (example) => {
     const bundle = path.join(folder, example.replace('/', '-'));
     expect(await meshwright(`build --env prod --out ${bundle}`)).toMatchObject({ code: 0 });
     expect(await listFiles(bundle)).toContainEqual(expect.stringMatching(/^proxies\/.*\.json$/));
+  });
+
+  it('is taken by Envoy, each proxy in each environment', async () => {
+    const { value: tree } = await readDirectory(cwd);
+    if (!tree) throw new Error('the policies cannot be read');
+    const { objects } = await compile(tree, { asOf: '2026-11-22', typecheck: false });
+    const envoyPath = await obtainEnvoy();
+    expect(objects.size).toBeGreaterThan(0);
+    for (const set of objects.values()) {
+      const { value, diagnostics } = await validateProxies({ objects: set, envoyPath, timeoutMs: 100_000 });
+      expect(diagnostics).toEqual([]);
+      expect(value?.proxies.length).toBe(set.filter((object) => object.kind === 'ProxyConfig').length);
+    }
   });
 
   it('differs from where it begins by what its page shows', async () => {
