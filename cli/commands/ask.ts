@@ -12,7 +12,8 @@ import { formatText, summary, toJson } from '../findings';
 import { findPort, findWorkload } from '../names';
 import { shownPlace } from '../places';
 import { compileSources, sourcesOf, type Sources } from '../policies';
-import { counted, duration } from '../output';
+import { duration } from '../output';
+import { reachText, triesText } from '../reach';
 import type { Values } from '../values';
 import type { Compiled } from '../../compiler/pipeline';
 
@@ -75,6 +76,8 @@ function answer(ir: MeshIr, values: Values): Answer {
       because: inbound.because,
       request: { method, path, host, headers },
       responseHeaders: [],
+      resilience: null,
+      hash: null,
     },
   ];
   return {
@@ -157,11 +160,10 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
             `${port}${version === null ? '' : ` ${version}`} ${share} %${access === 'deny' && decision.outcome === 'mixed' ? ' (denied)' : ''}`,
         )
         .join(', ');
-      const retry = decision.retry
-        ? `, at most ${counted(decision.retry.atMost, 'retry', 'retries')} of ${duration(decision.retry.perTryMs)} on ${decision.retry.on.join(', ')}`
-        : '';
-      const idle = typeof decision.idleMs === 'number' ? `   closed after ${duration(decision.idleMs)} without a byte` : '';
-      out.line(`       goes to   ${to}${idle}${decision.timeoutMs === null ? '' : `   timeout ${duration(decision.timeoutMs)}`}${retry}`);
+      out.line(
+        `       goes to   ${to}${decision.timeoutMs === null ? '' : `   timeout ${duration(decision.timeoutMs)}`}${triesText(decision)}`,
+      );
+      for (const line of reachText(decision.destinations)) out.line(`       reached   ${line}`);
     }
     const ir = compiled.irs.get(environments[0] ?? '');
     if (decision.outcome === 'deny' && decision.stage !== 'canonical' && decision.stage !== 'route' && ir)

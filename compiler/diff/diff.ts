@@ -1,7 +1,8 @@
-import type { MeshIr, Retry, ServicePort } from '../../core/ir/ir';
+import type { MeshIr, ServicePort } from '../../core/ir/ir';
+import { builtInIdleMs, type Resilience } from '../../core/ir/resilience';
 import { callableByWorkload } from '../../core/ir/edges';
 import { accessOf } from '../../core/ir/lookup';
-import { canonicalJson } from '../../core/lib/json';
+import { canonicalJson, type Json } from '../../core/lib/json';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
 import { grpcStatuses } from '../../core/mesh/grpc-status';
 import { nameOf, serviceOfPort } from '../../core/mesh/ids';
@@ -11,6 +12,7 @@ import type { Answer, Comparison } from '../../core/semantics/compare';
 import { deployChanges } from './deploys';
 import type { DeployChange } from './deploys';
 import type { Decision } from '../../core/semantics/decision';
+import type { Tries } from '../../core/semantics/timing';
 
 /** `gained` and `lost`: more or fewer of these requests are let in. `rerouted`: as many, elsewhere. `changed`: the same, with other timeouts, retries or answers. */
 export type CallChangeKind = 'gained' | 'lost' | 'rerouted' | 'changed';
@@ -33,7 +35,7 @@ export interface CallChange {
 /** `port` is a service port's key, `<gateway>/<listener>`, or a workload's key (`identity`). `addressed`: by names with a port number only, or without one too. */
 export interface PortChange {
   readonly port: string;
-  readonly field: 'mtls' | 'connections' | 'eject' | 'urls' | 'number' | 'addressed' | 'certificate' | 'hosts' | 'identity';
+  readonly field: 'mtls' | 'urls' | 'number' | 'addressed' | 'certificate' | 'hosts' | 'identity' | keyof Resilience;
   readonly before: string;
   readonly after: string;
 }
@@ -169,7 +171,15 @@ function kindOf(before: Decision | null, after: Decision | null): CallChangeKind
   const answers = (decision: Decision | null): boolean => decision?.stage === 'route' && decision.outcome === 'allow';
   if (was === 0 && !answers(before) && !answers(after)) return null;
   if (where(before) !== where(after)) return 'rerouted';
-  return canonicalJson([before?.timeoutMs, before?.retry]) === canonicalJson([after?.timeoutMs, after?.retry]) ? null : 'changed';
+  return canonicalJson(settingsOf(before)) === canonicalJson(settingsOf(after)) ? null : 'changed';
+}
+
+/** What a request is given: times, retries, and what its caller may have at once. How a port's endpoints are reached by all is told once, for the port. */
+function settingsOf(decision: Decision | null): Json {
+  if (decision === null) return null;
+  const { timeoutMs, idleMs, retry, destinations } = decision;
+  const limits = destinations.map(({ resilience }) => resilience?.connections ?? null);
+  return JSON.parse(JSON.stringify([timeoutMs, idleMs, retry, limits]));
 }
 
 /** Percent of such requests that an application answers. */
@@ -187,7 +197,8 @@ function where(decision: Decision | null): string {
 
 function describe(decision: Decision | null, settings: boolean, answer: Answer | null): string {
   if (!decision) return 'not there';
-  if (settings) return `timeout ${decision.timeoutMs ?? '-'} ms, ${retryText(decision.retry)}`;
+  if (settings)
+    return `timeout ${decision.timeoutMs ?? '-'} ms, ${idleText(decision.idleMs)}${retryText(decision.retry)}${limitsText(decision)}`;
   if (decision.outcome === 'deny') return `denied (${decision.status})`;
   if (answer?.kind === 'redirect') return `redirected to ${answer.host ?? ''}${answer.path ?? ''} (${answer.status})`;
   if (answer?.kind === 'respondGrpc') return `answered by the mesh (${grpcStatuses[answer.status - 1] ?? answer.status})`;
@@ -199,14 +210,38 @@ function describe(decision: Decision | null, settings: boolean, answer: Answer |
     )
     .join(', ');
 }
-const retryText = (retry: Retry | null): string =>
-  retry ? `${retry.atMost} retries of ${retry.perTryMs} ms on ${retry.on.join(', ')}` : 'no retries';
+const idleText = (idleMs: number | null): string => (idleMs === null || idleMs === builtInIdleMs ? '' : `idle ${idleMs} ms, `);
+const retryText = (retry: Tries | null): string =>
+  retry
+    ? `${retry.atMost} retries${retry.perTryMs === null ? '' : ` of ${retry.perTryMs} ms`} on ${retry.on.join(', ')}${retry.hedge ? ', hedged' : ''}`
+    : 'no retries';
+function limitsText({ destinations }: Decision): string {
+  const said = destinations.flatMap(({ resilience }) =>
+    (['max', 'pending', 'requests', 'retries'] as const).flatMap((field) => {
+      const limit = resilience?.connections[field] ?? null;
+      return limit === null ? [] : [`${field} ${limit}`];
+    }),
+  );
+  return said.length === 0 ? '' : `, ${sortedUnique(said).join(', ')}`;
+}
 
 function portChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
   const old = new Map(before.services.flatMap((service) => service.ports.map((port) => [port.key, port] as const)));
-  const fields = ['mtls', 'connections', 'eject', 'urls', 'number'] as const;
-  const text = (port: ServicePort, field: (typeof fields)[number]): string =>
-    typeof port[field] === 'string' ? port[field] : canonicalJson(port[field]);
+  const fields = [
+    'mtls',
+    'urls',
+    'number',
+    'connections',
+    'eject',
+    'health',
+    'balance',
+    'locality',
+    'panicBelowPercent',
+  ] as const satisfies readonly (keyof ServicePort | keyof Resilience)[];
+  const text = (port: ServicePort, field: (typeof fields)[number]): string => {
+    const value = { ...port, ...port.resilience }[field];
+    return typeof value === 'string' ? value : canonicalJson(value);
+  };
   const addressed = (ir: MeshIr, service: WorkloadKey): string =>
     ir.services.find(({ key }) => key === service)?.ports.length === 1 ? 'with or without port number' : 'with port number';
   return after.services.flatMap((service) =>

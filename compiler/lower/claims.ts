@@ -1,6 +1,7 @@
 /** What speaks about the rest: needs, guarantees, patches, the roll-out. */
 import { ir as messages } from '../../core/diagnostics/ir';
-import type { Guarantee, Need, Patch, Retry, Rollout, RouteTable } from '../../core/ir/ir';
+import { settings as words } from '../../core/diagnostics/settings';
+import type { Guarantee, Need, Patch, Rollout, RouteTable, ServicePort } from '../../core/ir/ir';
 import { isConnection } from '../../core/ir/layers';
 import { patchFields } from '../../core/ir/patch-fields';
 import type { PatchUnit } from '../../core/ir/patch-fields';
@@ -13,6 +14,7 @@ import { lowerCallers, lowerPorts, resolvePort } from './callers';
 import type { Context, Declared, Place } from './context';
 import { checkOwner } from './nouns';
 import type { Nouns } from './nouns';
+import { askedRetry, readCallerLimits } from './resilience';
 import { readDuration, readRetry } from './settings';
 import { durationMs, formatMs, percent } from './units';
 
@@ -28,14 +30,22 @@ function lowerNeed(context: Context, nouns: Nouns, routes: readonly RouteTable[]
   const found = context.resolve(value.caller, ['service', 'workload', 'gateway'], { id, path: 'caller' });
   const caller = found && nouns.workloads.get(found.id);
   if (value.targets.length === 0) context.report(messages.empty, { what: 'the list of targets' }, at);
-  if (value.connections !== undefined)
-    context.report(messages.unsupported, { feature: '`connections` in a need' }, { id, path: 'connections' });
   const timeoutMs = value.timeout === undefined ? null : (readDuration(context, value.timeout, { id, path: 'timeout' }) ?? null);
-  const retry = value.retry === undefined ? null : (readRetry(context, value.retry, { id, path: 'retry' }) ?? 'none');
+  const idleMs = value.idle === undefined ? null : (readDuration(context, value.idle, { id, path: 'idle' }) ?? null);
+  const written = value.retry === undefined ? undefined : (readRetry(context, value.retry, { id, path: 'retry' }) ?? 'none');
+  const retry = written === undefined ? null : written === 'none' ? written : askedRetry(written);
+  const picked = value.connections === undefined ? undefined : context.pick(value.connections, { id, path: 'connections' });
+  const connections = picked === undefined ? null : readCallerLimits(context, picked, { id, path: 'connections' });
   const targets: PortKey[] = [];
   for (const ref of value.targets) {
     const target = resolvePort(context, nouns, ref, { id, path: 'targets' });
     if (!target) continue;
+    if (isConnection(target.port.layer) && (idleMs !== null || connections !== null))
+      context.report(
+        messages.unsupported,
+        { feature: `\`${idleMs === null ? 'connections' : 'idle'}\` in a need of a ${target.port.protocol} port` },
+        { id, path: idleMs === null ? 'connections' : 'idle' },
+      );
     if (isConnection(target.port.layer) && (timeoutMs !== null || retry !== null))
       context.report(
         messages.notOfLayer,
@@ -43,39 +53,54 @@ function lowerNeed(context: Context, nouns: Nouns, routes: readonly RouteTable[]
         { id, path: timeoutMs === null ? 'retry' : 'timeout' },
       );
     targets.push(target.port.key);
-    checkNotWider(context, routes, target.port.key, timeoutMs, retry, id);
+    checkNotWider(context, routes, target.port, { timeoutMs, idleMs, retry, connections }, id);
+    if (
+      written !== undefined &&
+      written !== 'none' &&
+      written.budgetPercent !== null &&
+      target.port.resilience.connections.retries !== null
+    )
+      context.report(
+        words.twoRetryLimits,
+        { port: target.port.key, retries: target.port.resilience.connections.retries },
+        { id, path: 'retry' },
+      );
   }
   if (!caller) return undefined;
-  if (caller.kind === 'gateway' && (timeoutMs !== null || retry !== null))
-    context.report(messages.unsupported, { feature: 'a timeout or retries in the need of a gateway (its routes say them)' }, at);
+  if (caller.kind === 'gateway' && [timeoutMs, idleMs, retry, connections].some((asked) => asked !== null))
+    context.report(messages.unsupported, { feature: 'a timeout, retries or limits in the need of a gateway (its routes say them)' }, at);
   checkOwner(context, { team, id }, 'say the needs of', caller.key, caller.team, false);
-  return { id: id as RuleId, caller: caller.key, targets: sortedUnique(targets), timeoutMs, retry };
+  return { id: id as RuleId, caller: caller.key, targets: sortedUnique(targets), timeoutMs, idleMs, retry, connections };
 }
 
 /** A caller may be stricter than the owner, never wider; what no rule of the owner's grants is asked in vain. */
 function checkNotWider(
   context: Context,
   routes: readonly RouteTable[],
-  port: PortKey,
-  timeoutMs: number | null,
-  retry: Retry | 'none' | null,
+  { key, resilience }: ServicePort,
+  { timeoutMs, idleMs, retry, connections }: Pick<Need, 'timeoutMs' | 'idleMs' | 'retry' | 'connections'>,
   id: string,
 ): void {
-  const forwards = (routes.find((table) => table.port === port)?.rules ?? []).flatMap((rule) =>
+  const wider = (field: string, path: string, value: string, owner: string): void =>
+    context.report(messages.widerNeed, { field, value, owner }, { id, path });
+  for (const field of ['max', 'pending', 'requests', 'retries'] as const) {
+    const [asked, owner] = [connections?.[field] ?? null, resilience.connections[field]];
+    if (asked !== null && owner !== null && asked > owner) wider(`connections.${field}`, 'connections', String(asked), String(owner));
+  }
+  const connect = connections?.connectTimeoutMs ?? null;
+  if (connect !== null && connect > resilience.connections.connectTimeoutMs)
+    wider('connections.connectTimeout', 'connections', formatMs(connect), formatMs(resilience.connections.connectTimeoutMs));
+  const forwards = (routes.find((table) => table.port === key)?.rules ?? []).flatMap((rule) =>
     rule.action.kind === 'forward' ? [rule.action] : [],
   );
   if (forwards.length === 0) return;
   const longest = Math.max(...forwards.map((action) => action.timeoutMs));
-  if (timeoutMs !== null && timeoutMs > longest)
-    context.report(messages.widerNeed, { field: 'timeout', value: formatMs(timeoutMs), owner: formatMs(longest) }, { id, path: 'timeout' });
+  if (timeoutMs !== null && timeoutMs > longest) wider('timeout', 'timeout', formatMs(timeoutMs), formatMs(longest));
+  const idlest = Math.max(...forwards.map((action) => action.idleMs));
+  if (idleMs !== null && idleMs > idlest) wider('idle', 'idle', formatMs(idleMs), formatMs(idlest));
   if (retry === null || retry === 'none') return;
   const most = Math.max(...forwards.map((action) => action.retry?.atMost ?? 0));
-  if (retry.atMost > most)
-    context.report(
-      messages.widerNeed,
-      { field: 'retry.atMost', value: String(retry.atMost), owner: most === 0 ? 'none' : String(most) },
-      { id, path: 'retry' },
-    );
+  if (retry.atMost > most) wider('retry.atMost', 'retry', String(retry.atMost), most === 0 ? 'none' : String(most));
 }
 
 export function lowerGuarantees(context: Context, nouns: Nouns): readonly Guarantee[] {

@@ -34,7 +34,16 @@ test('per() is decided, and synthesised tables stand in for those not written', 
     action: {
       ...plainForward,
       timeoutMs: 2000,
-      retry: { atMost: 2, perTryMs: 500, on: ['5xx', 'connect-failure'], budgetPercent: 20 },
+      idleMs: 300_000,
+      retry: {
+        atMost: 2,
+        perTryMs: 500,
+        on: ['5xx', 'connect-failure'],
+        budgetPercent: 20,
+        backOff: { baseMs: 25, maxMs: 250 },
+        hedge: false,
+        methods: 'idempotent',
+      },
       to: [
         { ...plainTarget, port: 'bookinfo/reviews.web', version: 'v1', weight: 90 },
         { ...plainTarget, port: 'bookinfo/reviews.web', version: 'v3', weight: 10 },
@@ -389,7 +398,7 @@ test('the nearest setting wins, field by field', () => {
   expect(rule('bookinfo/details.web')).toMatchObject({ timeoutMs: 6000, retry: null });
   expect(ir.services.find((s) => s.key === 'bookinfo/details')?.ports[0]).toMatchObject({
     mtls: 'strict',
-    connections: { max: 10, pending: null },
+    resilience: { connections: { max: 10, pending: null } },
   });
 });
 

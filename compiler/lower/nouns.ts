@@ -212,7 +212,7 @@ function lowerPort(
     if (written.requests.length === 0) context.report(messages.empty, { what: `the contract of \`${key}\`` }, at);
     requests = lowerRequests(context, written.requests, { key, layer, urls, requests: null }, at, () => undefined);
   }
-  const { mtls, connections, eject } = portSettings(context, settings, workload.id);
+  const own = portSettings(context, settings, workload.id, layer ?? 'tcp');
   return {
     key,
     name,
@@ -223,9 +223,7 @@ function lowerPort(
     maxAgeMs: lowerMaxAge(context, written, at),
     brokers: lowerBrokers(context, written, versions, at),
     urls,
-    mtls,
-    connections,
-    eject,
+    ...own,
   };
 }
 

@@ -29,6 +29,7 @@ import { checkHost } from './names';
 import { checkOwner } from './nouns';
 import type { Nouns } from './nouns';
 import { lowerRequests, parseTemplate } from './request-line';
+import { ruleSubject, subjectOf } from './rule-subject';
 import { ruleSettings, within } from './settings';
 import type { Effective, SettingsTable } from './settings';
 
@@ -214,10 +215,9 @@ function lowerAction(
   subject: Subject,
   at: Place,
 ): RouteAction | undefined {
-  if (rule.idle !== undefined) context.report(messages.unsupported, { feature: '`idle` on an HTTP route' }, within(at, 'idle'));
   const { to } = rule;
   if (to.kind === 'respond' || to.kind === 'redirect' || to.kind === 'respondGrpc') {
-    for (const field of ['timeout', 'retry'] as const) {
+    for (const field of ['timeout', 'idle', 'retry'] as const) {
       if (rule[field] !== undefined)
         context.report(messages.unsupported, { feature: `\`${field}\` beside an answer of the mesh itself` }, within(at, field));
     }
@@ -236,7 +236,7 @@ function lowerAction(
   }
   const targets = lowerTargets(context, nouns, to, subject, within(at, 'to'));
   const base = targets && baseSettings(nouns, settings, subject, targets);
-  const own = base && ruleSettings(context, base, rule, at);
+  const own = base && ruleSettings(context, base, rule, ruleSubject(context, nouns, targets, plainForward.sticky, within(at, 'to')), at);
   return targets && own && { ...plainForward, to: targets, ...own };
 }
 
@@ -387,12 +387,10 @@ function httpPort(context: Context, nouns: Nouns, ref: Ref, subject: Subject, at
 
 /** What holds where the owner wrote no routes: everything goes to the port itself, whatever the version. */
 function synthesised(context: Context, settings: SettingsTable, service: Service, port: ServicePort): RouteTable {
-  const own = ruleSettings(
-    context,
-    settings.byWorkload.get(service.id) ?? settings.mesh,
-    {},
-    { id: service.id, path: `ports.${port.name}` },
-  );
+  const own = ruleSettings(context, settings.byWorkload.get(service.id) ?? settings.mesh, {}, subjectOf([port]), {
+    id: service.id,
+    path: `ports.${port.name}`,
+  });
   return {
     id: null,
     port: port.key,

@@ -3,12 +3,18 @@
  * the place where it was written, so that a broken bound points to both lines.
  */
 import { ir as messages } from '../../core/diagnostics/ir';
-import type { OrPerEnv, ScopeRef, WireEjection, WireRetry, WireSettings } from '../../core/declarations/declaration';
-import type { Retry, ServicePort } from '../../core/ir/ir';
-import { sortedUnique } from '../../core/lib/order';
+import { settings as words } from '../../core/diagnostics/settings';
+import type { OrPerEnv, ScopeRef, WireRetry, WireSettings } from '../../core/declarations/declaration';
+import type { Layer, Retry, ServicePort } from '../../core/ir/ir';
+import { builtInIdleMs, builtInResilience } from '../../core/ir/resilience';
+import type { HealthCheck, Resilience } from '../../core/ir/resilience';
+import { longestBackOffMs } from '../../core/semantics/timing';
 import { hasPlatformRole } from './context';
 import type { Context, Place } from './context';
-import { durationMs, formatMs, percent, wholeNumber } from './units';
+import { readBalance, readConnections, readEjection, readHealth, readLocality, readWrittenRetry, settledRetry } from './resilience';
+import type { WrittenRetry } from './resilience';
+import type { RuleSubject } from './rule-subject';
+import { durationMs, formatMs, percent } from './units';
 
 export type Level = 'mesh' | 'namespace' | 'tag' | 'service';
 const levels: readonly Level[] = ['mesh', 'namespace', 'tag', 'service'];
@@ -23,15 +29,20 @@ export interface Bound {
   readonly at: Place;
   readonly mode: 'enforce' | 'shadow';
   readonly timeoutMaxMs?: number;
+  readonly idleMaxMs?: number;
   readonly retriesMax?: number;
+  readonly budgetMax?: number;
+  readonly connectionsMax?: number;
+  readonly ejectMax?: number;
   readonly strictMtls: boolean;
 }
 export interface Effective {
   readonly mtls: Setting<'strict' | 'permissive'>;
   readonly timeoutMs: Setting<number>;
-  readonly retry: Setting<Retry | null>;
-  readonly connections: Setting<ServicePort['connections']>;
-  readonly eject: Setting<ServicePort['eject']>;
+  readonly idleMs: Setting<number>;
+  readonly retry: Setting<WrittenRetry | null>;
+  /** Each field of `Resilience` with its place. */
+  readonly resilience: { readonly [field in keyof Resilience]: Setting<Resilience[field]> };
   readonly bounds: readonly Bound[];
 }
 /** By declaration id of the workload; `mesh` is what holds where no service is meant. */
@@ -64,55 +75,91 @@ export function lowerSettings(context: Context, subjects: readonly Subject[]): S
   return { mesh: compute(null), byWorkload: new Map(subjects.map((subject) => [subject.id, compute(subject)])) };
 }
 
-/** The mTLS mode, connection limits and ejection of a service's ports. */
-export function portSettings(context: Context, table: SettingsTable, id: string): Pick<ServicePort, 'mtls' | 'connections' | 'eject'> {
+/** The mTLS mode of a service's ports and how callers reach them. A check is taken by the ports that speak its protocol. */
+export function portSettings(context: Context, table: SettingsTable, id: string, layer: Layer): Pick<ServicePort, 'mtls' | 'resilience'> {
   const settings = table.byWorkload.get(id) ?? table.mesh;
-  if (settings.mtls.value === 'permissive') {
-    for (const bound of settings.bounds)
-      if (bound.strictMtls) reportBound(context, 'mtls', 'permissive', 'strict', bound, settings.mtls.at);
+  const { mtls, resilience } = settings;
+  const { connections, eject, health, balance, locality, panicBelowPercent } = resilience;
+  for (const bound of settings.bounds) {
+    if (bound.strictMtls && mtls.value === 'permissive') reportBound(context, 'mtls', 'permissive', 'strict', bound, mtls.at);
+    const { max } = connections.value;
+    if (bound.connectionsMax !== undefined && (max ?? Infinity) > bound.connectionsMax) {
+      const at = connections.level === 'built in' ? { id, path: '' } : connections.at;
+      reportBound(context, 'connections.max', max === null ? 'not said' : String(max), String(bound.connectionsMax), bound, at);
+    }
+    if (bound.ejectMax !== undefined && eject.value && eject.value.atMostPercent > bound.ejectMax)
+      reportBound(context, 'eject.atMost', `${eject.value.atMostPercent}%`, `${bound.ejectMax}%`, bound, eject.at);
   }
-  return { mtls: settings.mtls.value, connections: settings.connections.value, eject: settings.eject.value };
+  return {
+    mtls: mtls.value,
+    resilience: {
+      connections: connections.value,
+      eject: eject.value,
+      health: health.value && takes(layer, health.value) ? health.value : null,
+      balance: balance.value,
+      locality: locality.value,
+      panicBelowPercent: panicBelowPercent.value,
+    },
+  };
+}
+/** Whether a port of that layer can be checked so. */
+function takes(layer: Layer, { by }: HealthCheck): boolean {
+  return by.kind === 'tcp' || by.kind === layer;
+}
+/** Reports a check, written for this service itself, that none of its ports takes. */
+export function checkHealth(context: Context, table: SettingsTable, id: string, name: string, layers: readonly Layer[]): void {
+  const health = table.byWorkload.get(id)?.resilience.health;
+  if (!health?.value || health.level !== 'service' || layers.some((layer) => health.value && takes(layer, health.value))) return;
+  const isHttp = health.value.by.kind === 'http';
+  context.report(words.noPortToCheck, { service: name, by: isHttp ? 'path' : 'gRPC', speaks: isHttp ? 'HTTP' : 'gRPC' }, health.at);
 }
 
-/** A route rule's timeout and retries over those of its port, within the bounds. */
+/** A route rule's times and retries over those of its port, within the bounds. */
 export function ruleSettings(
   context: Context,
   base: Effective,
-  rule: { readonly timeout?: OrPerEnv<string>; readonly retry?: OrPerEnv<WireRetry | 'none'> },
+  rule: { readonly timeout?: OrPerEnv<string>; readonly idle?: OrPerEnv<string>; readonly retry?: OrPerEnv<WireRetry | 'none'> },
+  { layer, counted }: RuleSubject,
   at: Place,
-): { readonly timeoutMs: number; readonly retry: Retry | null } {
-  const timeout = rule.timeout === undefined ? undefined : readDuration(context, rule.timeout, within(at, 'timeout'));
-  const retry = rule.retry === undefined ? undefined : readRetry(context, rule.retry, within(at, 'retry'));
-  const timeoutMs: Setting<number> =
-    timeout === undefined ? base.timeoutMs : { value: timeout, at: within(at, 'timeout'), level: 'route rule' };
-  const tries: Setting<Retry | null> = retry === undefined ? base.retry : { value: retry, at: within(at, 'retry'), level: 'route rule' };
+): { readonly timeoutMs: number; readonly idleMs: number; readonly retry: Retry | null } {
+  const own = <T>(field: 'timeout' | 'idle' | 'retry', value: T | undefined, otherwise: Setting<T>): Setting<T> =>
+    value === undefined ? otherwise : { value, at: within(at, field), level: 'route rule' };
+  const timeoutMs = own(
+    'timeout',
+    rule.timeout === undefined ? undefined : readDuration(context, rule.timeout, within(at, 'timeout')),
+    base.timeoutMs,
+  );
+  const idleMs = own('idle', rule.idle === undefined ? undefined : readDuration(context, rule.idle, within(at, 'idle')), base.idleMs);
+  const tries = own('retry', rule.retry === undefined ? undefined : readRetry(context, rule.retry, within(at, 'retry')), base.retry);
+  const [first] = counted;
+  if (first && tries.value && tries.value.budgetPercent !== null) context.report(words.twoRetryLimits, first, tries.at);
+  const retry = tries.value && settledRetry(tries.value, layer, first?.retries ?? null);
   for (const bound of base.bounds) {
+    const outside = (field: string, value: string, limit: string, setting: Setting<unknown>): void =>
+      reportBound(context, field, value, limit, bound, setting.level === 'built in' ? at : setting.at);
     if (bound.timeoutMaxMs !== undefined && timeoutMs.value > bound.timeoutMaxMs)
-      reportBound(
-        context,
-        'timeout',
-        formatMs(timeoutMs.value),
-        formatMs(bound.timeoutMaxMs),
-        bound,
-        timeoutMs.level === 'built in' ? at : timeoutMs.at,
-      );
-    if (bound.retriesMax !== undefined && tries.value && tries.value.atMost > bound.retriesMax)
-      reportBound(context, 'retry.atMost', String(tries.value.atMost), String(bound.retriesMax), bound, tries.at);
+      outside('timeout', formatMs(timeoutMs.value), formatMs(bound.timeoutMaxMs), timeoutMs);
+    if (bound.idleMaxMs !== undefined && idleMs.value > bound.idleMaxMs)
+      outside('idle', formatMs(idleMs.value), formatMs(bound.idleMaxMs), idleMs);
+    if (bound.retriesMax !== undefined && retry && retry.atMost > bound.retriesMax)
+      outside('retry.atMost', String(retry.atMost), String(bound.retriesMax), tries);
+    if (bound.budgetMax !== undefined && retry && retry.budgetPercent !== null && retry.budgetPercent > bound.budgetMax)
+      outside('retry.budget', `${retry.budgetPercent}%`, `${bound.budgetMax}%`, tries);
   }
-  checkTries(context, timeoutMs, tries, at);
-  return { timeoutMs: timeoutMs.value, retry: tries.value };
+  if (retry) checkTries(context, timeoutMs, { ...tries, value: retry }, at);
+  return { timeoutMs: timeoutMs.value, idleMs: idleMs.value, retry };
 }
 
-/** A timeout shorter than one try, both said at one level, is an error; one that leaves no room for all tries is a warning. */
-function checkTries(context: Context, timeout: Setting<number>, retry: Setting<Retry | null>, at: Place): void {
-  if (!retry.value) return;
-  const tries = retry.value.atMost + 1;
-  const params = { timeout: formatMs(timeout.value), tries, perTry: formatMs(retry.value.perTryMs) };
+/** A timeout shorter than one try, both said at one level, is an error; one that leaves no room for all tries and the time between them is a warning. */
+function checkTries(context: Context, timeout: Setting<number>, retry: Setting<Retry>, at: Place): void {
+  const { value } = retry;
+  const tries = value.atMost + 1;
+  const between = longestBackOffMs(value);
+  const params = { timeout: formatMs(timeout.value), tries, perTry: formatMs(value.perTryMs), between: formatMs(between) };
   const span = context.spanOf(retry.at);
   const related = span ? [{ message: 'the retry', span }] : [];
-  if (timeout.value < retry.value.perTryMs && timeout.level === retry.level)
-    context.report(messages.triesOutlastTimeout, params, at, related);
-  else if (timeout.value < retry.value.perTryMs * tries) context.report(messages.triesCutShort, params, at, related);
+  if (timeout.value < value.perTryMs && timeout.level === retry.level) context.report(messages.triesOutlastTimeout, params, at, related);
+  else if (timeout.value < value.perTryMs * tries + between) context.report(messages.triesCutShort, params, at, related);
 }
 
 function reportBound(context: Context, field: string, value: string, bound: string, by: Bound, at: Place): void {
@@ -159,9 +206,16 @@ function effective(
       (s, at) => (s.timeout === undefined ? undefined : readDuration(context, s.timeout, at)),
       builtInTimeoutMs,
     ),
-    retry: nearest<Retry | null>('retry', (s, at) => (s.retry === undefined ? undefined : readRetry(context, s.retry, at)), null),
-    connections: nearest<ServicePort['connections']>('connections', (s, at) => readConnections(context, s, at), null),
-    eject: nearest<ServicePort['eject']>('eject', (s, at) => readEjection(context, s, at), null),
+    idleMs: nearest('idle', (s, at) => (s.idle === undefined ? undefined : readDuration(context, s.idle, at)), builtInIdleMs),
+    retry: nearest<WrittenRetry | null>('retry', (s, at) => (s.retry === undefined ? undefined : readRetry(context, s.retry, at)), null),
+    resilience: {
+      connections: nearest('connections', (s, at) => read(context, s.connections, at, readConnections), builtInResilience.connections),
+      eject: nearest('eject', (s, at) => readOrNone(context, s.eject, at, readEjection), builtInResilience.eject),
+      health: nearest('health', (s, at) => readOrNone(context, s.health, at, readHealth), builtInResilience.health),
+      balance: nearest('balance', (s, at) => read(context, s.balance, at, readBalance), builtInResilience.balance),
+      locality: nearest('locality', (s, at) => read(context, s.locality, at, readLocality), builtInResilience.locality),
+      panicBelowPercent: nearest('panicBelow', (s, at) => read(context, s.panicBelow, at, percent), builtInResilience.panicBelowPercent),
+    },
     bounds: bounds.filter((bound) => bound.covers(subject)),
   };
 }
@@ -194,12 +248,19 @@ function boundsOf(context: Context): readonly (Bound & { covers(subject: Subject
     if (!bounds) return [];
     const at = { id, path: 'bounds' };
     const timeoutMaxMs = bounds.timeoutMax === undefined ? undefined : durationMs(context, bounds.timeoutMax, at);
+    const idleMaxMs = bounds.idleMax === undefined ? undefined : durationMs(context, bounds.idleMax, at);
+    const budgetMax = bounds.budgetMax === undefined ? undefined : percent(context, bounds.budgetMax, at);
+    const ejectMax = bounds.ejectMax === undefined ? undefined : percent(context, bounds.ejectMax, at);
     const bound: Bound = {
       at,
       mode: value.mode ?? 'enforce',
       strictMtls: bounds.mtls === 'strict',
       ...(timeoutMaxMs === undefined ? {} : { timeoutMaxMs }),
+      ...(idleMaxMs === undefined ? {} : { idleMaxMs }),
       ...(bounds.retriesMax === undefined ? {} : { retriesMax: bounds.retriesMax }),
+      ...(budgetMax === undefined ? {} : { budgetMax }),
+      ...(bounds.connectionsMax === undefined ? {} : { connectionsMax: bounds.connectionsMax }),
+      ...(ejectMax === undefined ? {} : { ejectMax }),
     };
     const waived = waiversOf(context, id, team);
     return value.for.flatMap((scope) =>
@@ -259,54 +320,26 @@ export function readDuration(context: Context, value: OrPerEnv<string>, at: Plac
   return text === undefined ? undefined : durationMs(context, text, at);
 }
 
-const retryOn = [
-  '5xx',
-  'cancelled',
-  'connect-failure',
-  'deadline-exceeded',
-  'gateway-error',
-  'internal',
-  'reset',
-  'resource-exhausted',
-  'retriable-4xx',
-  'unavailable',
-];
-
-export function readRetry(context: Context, value: OrPerEnv<WireRetry | 'none'>, at: Place): Retry | null | undefined {
-  const retry = context.pick(value, at);
-  if (retry === undefined) return undefined;
-  if (retry === 'none') return null;
-  const atMost = wholeNumber(context, 'retry.atMost', retry.atMost, 1, 5, at);
-  const perTryMs = durationMs(context, retry.perTry, at);
-  const budgetPercent = retry.budget === undefined ? 20 : percent(context, retry.budget, at);
-  const unknown = retry.on.filter((condition) => !retryOn.includes(condition));
-  if (retry.on.length === 0) context.report(messages.badRetry, { why: 'names no condition' }, at);
-  if (unknown.length > 0) context.report(messages.badRetry, { why: `has no condition ${unknown.map((c) => `\`${c}\``).join(', ')}` }, at);
-  if (budgetPercent === 0) context.report(messages.badRetry, { why: 'has a budget of nothing' }, at);
-  if (atMost === undefined || perTryMs === undefined || budgetPercent === undefined) return undefined;
-  return { atMost, perTryMs, on: sortedUnique(retry.on), budgetPercent };
+export function readRetry(context: Context, value: OrPerEnv<WireRetry | 'none'>, at: Place): WrittenRetry | null | undefined {
+  return readOrNone(context, value, at, readWrittenRetry);
 }
-
-function readConnections(context: Context, settings: WireSettings, at: Place): ServicePort['connections'] | undefined {
-  const value = settings.connections === undefined ? undefined : context.pick(settings.connections, at);
-  if (value === undefined) return undefined;
-  const max = wholeNumber(context, 'connections.max', value.max, 1, 1_000_000, at);
-  const pending =
-    value.pending === undefined ? null : (wholeNumber(context, 'connections.pending', value.pending, 1, 1_000_000, at) ?? null);
-  return max === undefined ? undefined : { max, pending };
+function readOrNone<W, T>(
+  context: Context,
+  value: OrPerEnv<W | 'none'> | undefined,
+  at: Place,
+  reader: (context: Context, value: W, at: Place) => T | undefined,
+): T | null | undefined {
+  const picked = value === undefined ? undefined : context.pick(value, at);
+  return picked === undefined ? undefined : picked === 'none' ? null : reader(context, picked, at);
 }
-
-function readEjection(context: Context, settings: WireSettings, at: Place): ServicePort['eject'] | undefined {
-  const value: WireEjection | 'none' | undefined = settings.eject === undefined ? undefined : context.pick(settings.eject, at);
-  if (value === undefined) return undefined;
-  if (value === 'none') return null;
-  const consecutive5xx = wholeNumber(context, 'eject.consecutive5xx', value.consecutive5xx, 1, 1000, at);
-  const forMs = durationMs(context, value.for, at);
-  const share = percent(context, value.atMost, at);
-  const atMostPercent = share === undefined ? undefined : wholeNumber(context, 'eject.atMost', share, 1, 100, at);
-  return consecutive5xx === undefined || forMs === undefined || atMostPercent === undefined
-    ? undefined
-    : { consecutive5xx, forMs, atMostPercent };
+function read<W, T>(
+  context: Context,
+  value: OrPerEnv<W> | undefined,
+  at: Place,
+  reader: (context: Context, value: W, at: Place) => T | undefined,
+): T | undefined {
+  const picked = value === undefined ? undefined : context.pick(value, at);
+  return picked === undefined ? undefined : reader(context, picked, at);
 }
 
 export function within(at: Place, part: string): Place {

@@ -3,6 +3,9 @@
  * environment stays symbolic (`PerEnv`) until lower. typescript-json-schema makes the JSON Schema of `Declaration` from this file.
  */
 import type { Span } from '../diagnostics/diagnostic';
+import type { WireLimits, WireRetry, WireSettings } from './resilience';
+
+export type * from './resilience';
 
 /** A value that differs by environment, total over the mesh's environments. Told apart from a plain value by its one key. */
 export interface PerEnv<T> {
@@ -45,29 +48,6 @@ export type WireTextMatch =
   | { readonly kind: 'present' };
 export interface WireTextFields {
   readonly [name: string]: WireTextMatch;
-}
-export interface WireRetry {
-  readonly atMost: number;
-  readonly perTry: WireDuration;
-  readonly on: readonly string[];
-  readonly budget?: WirePercent;
-}
-export interface WireConnections {
-  readonly max: number;
-  readonly pending?: number;
-}
-export interface WireEjection {
-  readonly consecutive5xx: number;
-  readonly for: WireDuration;
-  readonly atMost: WirePercent;
-}
-export interface WireSettings {
-  readonly mtls?: OrPerEnv<'strict' | 'permissive'>;
-  readonly timeout?: OrPerEnv<WireDuration>;
-  readonly retry?: OrPerEnv<WireRetry | 'none'>;
-  readonly connections?: OrPerEnv<WireConnections>;
-  readonly eject?: OrPerEnv<WireEjection | 'none'>;
-  readonly traceSample?: OrPerEnv<WirePercent>;
 }
 export interface WirePort {
   readonly protocol: string;
@@ -206,14 +186,23 @@ export type DeclarationValue =
       readonly caller: Ref;
       readonly targets: readonly Ref[];
       readonly timeout?: OrPerEnv<WireDuration>;
+      readonly idle?: OrPerEnv<WireDuration>;
       readonly retry?: OrPerEnv<WireRetry | 'none'>;
-      readonly connections?: OrPerEnv<WireConnections>;
+      readonly connections?: OrPerEnv<WireLimits>;
     }
   | {
       readonly kind: 'standard';
       readonly for: readonly ScopeRef[];
       readonly defaults?: WireSettings;
-      readonly bounds?: { readonly mtls?: 'strict'; readonly timeoutMax?: WireDuration; readonly retriesMax?: number };
+      readonly bounds?: {
+        readonly mtls?: 'strict';
+        readonly timeoutMax?: WireDuration;
+        readonly idleMax?: WireDuration;
+        readonly retriesMax?: number;
+        readonly budgetMax?: WirePercent;
+        readonly connectionsMax?: number;
+        readonly ejectMax?: WirePercent;
+      };
       readonly only?: readonly string[];
       readonly mode?: 'enforce' | 'shadow';
     }

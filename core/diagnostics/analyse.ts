@@ -205,4 +205,21 @@ export const analyse = {
       `\`${rule}\` wants ${of} at most ${minor} minor versions behind ${behind}, and no ${of} ${ranges[0]} is that close to ${behind} ${ranges[1]}`,
     help: () => 'let the ranges come closer, or allow more minor versions',
   }),
+  nearWithoutEyes: defineDiagnostic<{ port: string }>({
+    code: 'MW4050',
+    slug: 'near-without-eyes',
+    severity: 'warning',
+    summary: 'who prefers the near endpoints has to see when they fail',
+    message: ({ port }) => `callers of \`${port}\` prefer what is near, and nothing tells them that it fails`,
+    help: () => 'add `eject` or `health`: without either they move on only when discovery takes an endpoint away',
+  }),
+  ejectedIntoPanic: defineDiagnostic<{ port: string; atMost: string; panic: string }>({
+    code: 'MW4056',
+    slug: 'ejected-into-panic',
+    severity: 'warning',
+    summary: 'ejection stops where panic begins',
+    message: ({ port, atMost, panic }) =>
+      `\`${port}\` may lose ${atMost} of its endpoints to ejection, and below ${panic} healthy ones all are called again`,
+    help: () => 'lower `eject.atMost` or `panicBelow`, so that the two add up to at most 100%',
+  }),
 } as const;

@@ -15,6 +15,7 @@ describe('the catalogue of diagnostics', () => {
       evaluate: '2',
       policy: '2',
       ir: '3',
+      settings: '3',
       analyse: '4',
       emit: '5',
       sign: '6',

@@ -12,6 +12,7 @@ import { internal } from './internal';
 import { analyse } from './analyse';
 import { ir } from './ir';
 import { policy } from './policy';
+import { settings } from './settings';
 import { sign } from './sign';
 import { source } from './source';
 
@@ -27,7 +28,7 @@ export interface CatalogueEntry {
   readonly help: ((params: never) => string) | null;
 }
 
-const stages = { internal, source, evaluate, policy, ir, analyse, emit, sign, deploy, gitops, install, admit, inject, enforce };
+const stages = { internal, source, evaluate, policy, ir, settings, analyse, emit, sign, deploy, gitops, install, admit, inject, enforce };
 
 export const catalogue: readonly CatalogueEntry[] = Object.entries(stages)
   .flatMap(([stage, kinds]) =>

@@ -299,7 +299,7 @@ export const ir = {
     message: ({ field, value, bound, by }) => `${field} \`${value}\` will be outside the bound \`${bound}\` when \`${by}\` is enforced`,
     help: ({ bound }) => `plan to stay within \`${bound}\``,
   }),
-  triesOutlastTimeout: defineDiagnostic<{ timeout: string; tries: number; perTry: string }>({
+  triesOutlastTimeout: defineDiagnostic<{ timeout: string; perTry: string }>({
     code: 'MW3034',
     slug: 'tries-outlast-timeout',
     severity: 'error',
@@ -307,13 +307,14 @@ export const ir = {
     message: ({ timeout, perTry }) => `the timeout ${timeout} ends before one try of ${perTry}`,
     help: () => 'raise the timeout or shorten `perTry`',
   }),
-  triesCutShort: defineDiagnostic<{ timeout: string; tries: number; perTry: string }>({
+  triesCutShort: defineDiagnostic<{ timeout: string; tries: number; perTry: string; between: string }>({
     code: 'MW3035',
     slug: 'tries-cut-short',
     severity: 'warning',
     summary: 'a timeout should leave room for all of its tries',
-    message: ({ timeout, tries, perTry }) => `the timeout ${timeout} cuts short ${tries} tries of ${perTry}`,
-    help: () => 'raise the timeout, shorten `perTry`, or retry less',
+    message: ({ timeout, tries, perTry, between }) =>
+      `the timeout ${timeout} cuts short ${tries} tries of ${perTry} with up to ${between} between them`,
+    help: () => 'raise the timeout, shorten `perTry` or `backOff`, or retry less',
   }),
   badRetry: defineDiagnostic<{ why: string }>({
     code: 'MW3036',

@@ -1,5 +1,6 @@
-import type { HostRoutes, MeshIr, PathTemplate, RouteMatch, RouteRule, RouteTable } from './ir';
+import type { HostRoutes, MeshIr, Need, PathTemplate, Retry, RouteMatch, RouteRule, RouteTable, ServicePort } from './ir';
 import { anyMatch, plainForward, plainRedirect, plainRespond, plainTarget } from './plain';
+import { builtInBackOff, builtInResilience, noLimits } from './resilience';
 
 /** An IR that an earlier compiler kept, with the parts that came later: nothing could be said about them then. */
 export const completed = (kept: Omit<MeshIr, LaterPart> & Partial<Pick<MeshIr, LaterPart>>): MeshIr => ({
@@ -7,18 +8,48 @@ export const completed = (kept: Omit<MeshIr, LaterPart> & Partial<Pick<MeshIr, L
   products: [],
   connectionRoutes: [],
   ...kept,
+  services: kept.services.map((service) => ({ ...service, ports: service.ports.map(laterPort) })),
   routes: kept.routes.map((table): RouteTable => ({ ...table, cors: table.cors ?? null, rules: table.rules.map(completedRule) })),
   hostRoutes: kept.hostRoutes.map((table): HostRoutes => ({ ...table, cors: table.cors ?? null, rules: table.rules.map(completedRule) })),
+  needs: kept.needs.map(laterNeed),
 });
 type LaterPart = 'deploys' | 'products' | 'connectionRoutes';
 
+/** How a port said its limits before there was `resilience`. */
+interface EarlierPort {
+  readonly connections?: { readonly max: number; readonly pending: number | null } | null;
+  readonly eject?: { readonly consecutive5xx: number; readonly forMs: number; readonly atMostPercent: number } | null;
+}
+function laterPort(port: ServicePort & EarlierPort): ServicePort {
+  const { connections, eject, ...rest } = port;
+  const before = {
+    ...builtInResilience,
+    ...(connections ? { connections: { ...noLimits, ...connections } } : {}),
+    ...(eject
+      ? {
+          eject: {
+            gatewayFailures: null,
+            localFailures: null,
+            successRate: null,
+            failureShare: null,
+            everyMs: 10_000,
+            forAtMostMs: Math.max(300_000, eject.forMs),
+            ...eject,
+          },
+        }
+      : {}),
+  };
+  return { ...rest, resilience: { ...before, ...rest.resilience } };
+}
 /** What is there wins over what nothing was said about. */
 function completedRule(rule: RouteRule): RouteRule {
   const match: RouteMatch | null = rule.match && { ...anyMatch, ...rule.match };
   const { action } = rule;
   switch (action.kind) {
-    case 'forward':
-      return { ...rule, match, action: { ...plainForward, ...action, to: action.to.map((target) => ({ ...plainTarget, ...target })) } };
+    case 'forward': {
+      const to = action.to.map((target) => ({ ...plainTarget, ...target }));
+      return { ...rule, match, action: { ...plainForward, ...action, to, retry: action.retry && laterRetry(action.retry) } };
+    }
     case 'respond':
       return { ...rule, match, action: { ...plainRespond, ...action } };
     case 'respondGrpc':
@@ -36,4 +67,13 @@ function pathOf(path: unknown): PathTemplate | null {
         .slice(1)
         .split('/')
         .map((text) => ({ kind: 'literal', text }));
+}
+
+type Later<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
+/** Every method was tried again then. */
+function laterRetry(retry: Later<Retry, 'backOff' | 'hedge' | 'methods'>): Retry {
+  return { ...retry, backOff: retry.backOff ?? builtInBackOff, hedge: retry.hedge ?? false, methods: retry.methods ?? 'all' };
+}
+function laterNeed({ idleMs = null, connections = null, ...need }: Later<Need, 'idleMs' | 'connections'>): Need {
+  return { ...need, idleMs, connections, retry: need.retry === null || need.retry === 'none' ? need.retry : laterRetry(need.retry) };
 }

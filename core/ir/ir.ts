@@ -5,6 +5,7 @@
 import type { DeployerMatch, Product, RuleMode } from '../mesh/deploy-time';
 import type { PortKey, Principal, RuleId, WorkloadKey } from '../mesh/ids';
 import type { Json } from '../lib/json';
+import type { Resilience } from './resilience';
 
 export interface MeshIr {
   readonly version: 'meshwright.ir/1';
@@ -85,8 +86,7 @@ export interface ServicePort {
   readonly brokers: readonly string[];
   readonly urls: 'rfc3986' | 'servlet' | 'case-insensitive';
   readonly mtls: 'strict' | 'permissive';
-  readonly connections: { readonly max: number; readonly pending: number | null } | null;
-  readonly eject: { readonly consecutive5xx: number; readonly forMs: number; readonly atMostPercent: number } | null;
+  readonly resilience: Resilience;
 }
 export interface Gateway {
   readonly id: RuleId;
@@ -213,6 +213,8 @@ export type RouteAction =
       readonly kind: 'forward';
       readonly to: readonly WeightedTarget[];
       readonly timeoutMs: number;
+      /** A request or an answer on which nothing is sent for so long ends. */
+      readonly idleMs: number;
       readonly retry: Retry | null;
       /** By what a user keeps one destination of several; null: each request anew. */
       readonly sticky: Sticky | null;
@@ -291,9 +293,16 @@ export interface Cors {
 export interface Retry {
   readonly atMost: number;
   readonly perTryMs: number;
-  /** Sorted. */
+  /** Words, and statuses as text. Sorted. */
   readonly on: readonly string[];
-  readonly budgetPercent: number;
+  /** Share of the requests at once that may be retries, three always; null: as many as the port's `connections.retries`. */
+  readonly budgetPercent: number | null;
+  /** Before the nth retry a random time up to the base doubled n-1 times, and never above `maxMs`. */
+  readonly backOff: { readonly baseMs: number; readonly maxMs: number };
+  /** A try that takes longer than `perTryMs` goes on beside the next one; whichever answers well first counts. */
+  readonly hedge: boolean;
+  /** `idempotent`: a request of another method is tried again only where nobody can have begun on it. */
+  readonly methods: 'idempotent' | 'all';
 }
 
 export interface Need {
@@ -302,7 +311,17 @@ export interface Need {
   readonly targets: readonly PortKey[];
   /** The caller's stricter settings; null where it said nothing. */
   readonly timeoutMs: number | null;
+  readonly idleMs: number | null;
   readonly retry: Retry | 'none' | null;
+  readonly connections: CallerLimits | null;
+}
+/** null: as the owner has it. */
+export interface CallerLimits {
+  readonly max: number | null;
+  readonly pending: number | null;
+  readonly requests: number | null;
+  readonly retries: number | null;
+  readonly connectTimeoutMs: number | null;
 }
 /** `never`: none of `from` may reach any of `to` with any request. */
 export interface Guarantee {

@@ -1,11 +1,13 @@
 /** Route parts that say nothing: what a rule is where its owner wrote nothing of the kind. */
 import type { HeaderEdits, RouteAction, RouteMatch, WeightedTarget } from './ir';
+import { builtInIdleMs } from './resilience';
 
 export const noEdits: HeaderEdits = { remove: [], set: [], add: [] };
 export const anyMatch: RouteMatch = { requests: [], headers: [], withoutHeaders: [], query: [], cookies: [], hosts: [], callers: null };
 type Forward = Extract<RouteAction, { kind: 'forward' }>;
 export const plainForward: Omit<Forward, 'to' | 'timeoutMs' | 'retry'> & { readonly kind: 'forward' } = {
   kind: 'forward',
+  idleMs: builtInIdleMs,
   sticky: null,
   rewrite: null,
   requestHeaders: noEdits,

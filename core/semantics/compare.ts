@@ -179,7 +179,7 @@ function sideOf(ir: MeshIr) {
         workloads.get(caller)?.principal ?? null,
         needsOf(ir, caller)
           .filter((need) => need.targets.includes(port))
-          .map(({ timeoutMs, retry }) => ({ timeoutMs, retry })),
+          .map(({ timeoutMs, idleMs, retry, connections }) => ({ timeoutMs, idleMs, retry, connections })),
       ]),
     /** The mesh less what cannot matter to these callers of this port: asking it costs what the port costs, not what the mesh does. */
     slice: (port: PortKey, callersOfBoth: readonly WorkloadKey[]): MeshIr | null => {

@@ -4,7 +4,7 @@
  */
 import { callablePorts } from '../ir/edges';
 import { isConnection } from '../ir/layers';
-import type { ConnectionMatch, ConnectionRule, MeshIr, ServicePort } from '../ir/ir';
+import type { ConnectionMatch, ConnectionRule, MeshIr } from '../ir/ir';
 import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
 import { nameOf } from '../mesh/ids';
 import { combined, nothing } from './follow';
@@ -23,11 +23,10 @@ export interface MeshConnection {
   readonly broker?: string | null;
 }
 /** `timeoutMs` and `retry` are null: neither is of connections. */
+/** `idleMs`: after so long without a byte it is closed. */
 export interface ConnectionDecision extends Decision {
-  /** After so long without a byte it is closed; null when it is refused. */
-  readonly idleMs: number | null;
   /** How many a caller's proxy opens at most to each of its destinations; one more is closed. null: no limit. */
-  readonly connections: ServicePort['connections'];
+  readonly connections: number | null;
 }
 
 /** Throws when it names a workload or port that the IR does not have, or a port of another layer. */
@@ -49,11 +48,13 @@ export function decideConnection(ir: MeshIr, connection: MeshConnection): Connec
     share: target.weight,
     ...decideInboundConnection(ir, caller.principal, target.port, sni),
     request: { ...noRequest, host: sni ?? '' },
+    resilience: portOf(ir, target.port).port.resilience,
+    hash: null,
     responseHeaders: [],
   }));
   const decision = { ...combined(caller, arrivals), route: { rule: rule.id, index } };
   const open = decision.outcome !== 'deny';
-  return { ...decision, status: null, idleMs: open ? rule.idleMs : null, connections: open ? port.connections : null };
+  return { ...decision, status: null, idleMs: open ? rule.idleMs : null, connections: open ? port.resilience.connections.max : null };
 }
 
 /** Where no request is read: what rules about connections look at is not in it. */

@@ -1,5 +1,8 @@
 import type { PortKey, RuleId, WorkloadKey } from '../mesh/ids';
-import type { Fault, HeaderEdits, Retry } from '../ir/ir';
+import type { Fault, HeaderEdits } from '../ir/ir';
+import type { Resilience } from '../ir/resilience';
+import type { HashReading } from './hash';
+import type { Tries } from './timing';
 
 /** A request as the caller's application sends it. */
 export interface MeshRequest {
@@ -38,6 +41,10 @@ export interface DestinationDecision {
   readonly request: ForwardedRequest;
   /** What happens to the headers of its answer on the way back, one after the other. */
   readonly responseHeaders: readonly HeaderEdits[];
+  /** How the caller's proxy reaches its endpoints, with what the caller made stricter. Which of them are healthy proxies alone know. null: only the second hop was asked. */
+  readonly resilience: Resilience | null;
+  /** By what an endpoint is chosen; null where nothing of the request counts. */
+  readonly hash: HashReading | null;
 }
 
 /** A copy of the request: its destination decides by itself, and its answer is thrown away. */
@@ -85,7 +92,9 @@ export interface Decision {
   readonly answer: MeshAnswer | null;
   readonly sticky: StickyDecision | null;
   readonly timeoutMs: number | null;
-  readonly retry: Retry | null;
+  readonly idleMs: number | null;
+  /** For this request's method. */
+  readonly retry: Tries | null;
   /** One sentence for people. */
   readonly says: string;
 }

@@ -1,16 +1,20 @@
 /** The first hop: the rule that matches, what it makes of the request, and what each of its destinations says to that. */
 import { assertNever } from '../lib/brand';
+import type { PortKey } from '../mesh/ids';
 import type { Cors, HeaderEdits, MeshIr, Mirror, Need, RouteAction, RouteRule, WeightedTarget, Workload } from '../ir/ir';
 import { grpcStatuses } from '../mesh/grpc-status';
 import { originEdits, preflightAnswer, varyEdits } from './cors';
 import type { Decision, DestinationDecision, ForwardedRequest, MeshAnswer, MirrorDecision } from './decision';
 import { edited, forwardedRequest } from './forwarded';
+import { readHash } from './hash';
 import { decideInbound, type InboundDecision } from './inbound';
 import { matchesRoute, matchingClass } from './match';
 import type { FirstHop } from './match';
+import { portOf } from './nouns';
 import { locationOf } from './redirect';
 import { destinationsFor, issuedCookie } from './sticky';
-import { stricter } from './variant';
+import { triesOf } from './timing';
+import { stricter, stricterLimits } from './variant';
 
 /** Routes of a port or of a gateway's host. */
 interface Routes {
@@ -28,6 +32,7 @@ export const nothing: Omit<Decision, 'outcome' | 'stage' | 'status' | 'says'> = 
   answer: null,
   sticky: null,
   timeoutMs: null,
+  idleMs: null,
   retry: null,
 };
 
@@ -77,16 +82,7 @@ export function follow(ir: MeshIr, caller: Workload, { cors, rules }: Routes, ne
         const answer = { status: fault.abort.status, headers: edited({}, cors ? [originEdits(cors, view)] : []), body: null };
         return { ...itself(route, 'fault', answer, 'aborts every request with'), fault };
       }
-      return forward(
-        ir,
-        caller,
-        route,
-        action,
-        stricter(action, needs),
-        forwardedRequest(action, matchingClass(rule.match, view), view),
-        view,
-        outermost,
-      );
+      return forward(ir, caller, route, action, needs, forwardedRequest(action, matchingClass(rule.match, view), view), view, outermost);
     }
     default:
       return assertNever(action);
@@ -105,7 +101,7 @@ function forward(
   caller: Workload,
   route: NonNullable<Decision['route']>,
   action: Forward,
-  settings: Pick<Decision, 'timeoutMs' | 'retry'>,
+  needs: readonly Need[],
   request: ForwardedRequest,
   view: FirstHop,
   outermost: readonly HeaderEdits[],
@@ -123,6 +119,7 @@ function forward(
       share: target.weight,
       ...arriving(target, headers),
       request: { ...request, headers },
+      ...reach(ir, target.port, needs, { ...request, headers }),
       responseHeaders: back.filter(({ remove, set, add }) => remove.length + set.length + add.length > 0),
     };
   });
@@ -131,14 +128,31 @@ function forward(
     const { access, because } = arriving(mirror, headers);
     return { port: mirror.port, version: mirror.version, share: mirror.percent, access, because, request: { ...request, headers } };
   });
+  const { timeoutMs, idleMs, retry } = stricter(action, needs);
   return {
     ...combined(caller, arrivals),
     route,
     mirrors,
     fault: action.fault,
     sticky,
-    timeoutMs: settings.timeoutMs,
-    retry: settings.retry,
+    timeoutMs,
+    idleMs,
+    retry: triesOf(retry, request.method),
+  };
+}
+
+/** How a port's endpoints are reached, with the request as it is sent to them in hand. */
+function reach(
+  ir: MeshIr,
+  key: PortKey,
+  needs: readonly Need[],
+  request: ForwardedRequest,
+): Pick<DestinationDecision, 'resilience' | 'hash'> {
+  const { resilience } = portOf(ir, key).port;
+  const { balance } = resilience;
+  return {
+    resilience: { ...resilience, connections: stricterLimits(resilience.connections, needs) },
+    hash: balance.kind === 'hash' ? readHash(balance.by, request) : null,
   };
 }
 

@@ -9,6 +9,7 @@ export { namespace, service, workload } from './inventory';
 export { defineMesh } from './mesh';
 export { mostly, per } from './per-environment';
 export { amqp, grpc, http, http2, https, kafka, mongo, mysql, postgres, redis, tcp, tls, websocket } from './port-specs';
+export { cookie, header, queryParameter, source } from './resilience';
 export { redirect, respond, respondGrpc, split } from './routes';
 export { share } from './share';
 export { anyone, internet, network, tagged } from './subjects';

@@ -1,5 +1,13 @@
 /** What the SDK itself made, told by identity: nothing written by hand, cast or copied is ever taken for one of these. */
-import type { CallerRef, Ref, WireDeployer, WireDestination, WirePort, WireTextMatch } from '../../core/declarations/declaration';
+import type {
+  CallerRef,
+  Ref,
+  WireDeployer,
+  WireDestination,
+  WireHashKey,
+  WirePort,
+  WireTextMatch,
+} from '../../core/declarations/declaration';
 import { defineProperty, freeze, keysOf, secrets } from './intrinsics';
 import type { Plain } from './plain';
 
@@ -55,6 +63,7 @@ export type Made =
       readonly stack: string;
     }
   | { readonly kind: 'text'; readonly match: WireTextMatch }
+  | { readonly kind: 'hashKey'; readonly key: WireHashKey }
   | { readonly kind: 'action'; readonly to: WireDestination; readonly stack: string }
   | { readonly kind: 'portSpec'; readonly port: WirePort; readonly outsideOnly: boolean }
   | { readonly kind: 'secret'; readonly name: string }

@@ -161,6 +161,7 @@ const elseFields = (port: MadePort) => ({
   required: { to: destinationOf(port) },
   optional: {
     timeout,
+    idle: timeout,
     retry: retries,
     mirror: record({ to: target, share: percent }, {}),
     fault,
@@ -177,7 +178,12 @@ const wrongLayer = (port: MadePort): { readonly [key: string]: string } => {
     : {};
 };
 
-type Else = { readonly to: WireDestination; readonly timeout?: WireRouteElse['timeout']; readonly retry?: WireRouteElse['retry'] };
+type Else = {
+  readonly to: WireDestination;
+  readonly timeout?: WireRouteElse['timeout'];
+  readonly idle?: WireRouteElse['idle'];
+  readonly retry?: WireRouteElse['retry'];
+};
 /** The parts in force; what is not in force yet becomes the destination, so that lower names it. */
 function inForce(read: Else & { readonly [key: string]: unknown }, alsoMissing?: string): WireRouteElse {
   const words: { readonly [key: string]: string } = {
@@ -191,6 +197,7 @@ function inForce(read: Else & { readonly [key: string]: unknown }, alsoMissing?:
   return {
     to: missing === undefined ? read.to : unsupported(words[missing] ?? missing),
     ...(read.timeout !== undefined ? { timeout: read.timeout } : {}),
+    ...(read.idle !== undefined ? { idle: read.idle } : {}),
     ...(read.retry !== undefined ? { retry: read.retry } : {}),
   };
 }
@@ -237,7 +244,7 @@ function grpcRoutes(port: MadePort): Reader<DeclarationValue> {
     record({}, { method: oneOrMore(requestOf(port)), headers: headerFields, from: callers }, { request: 'write `method`' }),
     'a condition',
   );
-  const optional = { timeout, retry: retries };
+  const optional = { timeout, idle: timeout, retry: retries };
   const read = record({ ...to, when }, { ...optional, only: onlyIn });
   const rule: Reader<WireRouteRule> = (value, place) => {
     const { when: conditions, only, ...rest } = read(value, place);

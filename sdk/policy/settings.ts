@@ -1,43 +1,16 @@
 /** Settings and standards: mesh > namespace > service > route rule; the nearest wins, field by field. */
-import type { WireConnections, WireEjection, WireRetry, WireSettings } from '../../core/declarations/declaration';
+import type { WireSettings } from '../../core/declarations/declaration';
 import { make } from './made';
 import { onlyIn } from './mesh-names';
 import { orPerEnv } from './per-environment';
-import { type Reader, atLeastOne, list, record, whole, word } from './read';
+import { type Reader, atLeastOne, record, whole, word } from './read';
 import { register } from './registry';
+import { balance, connections, ejection, health, limits, locality, retry } from './resilience';
 import { scopes } from './subjects';
 import { unsupported } from './unsupported';
 import { duration, percent } from './units';
 import { verb } from './verb';
 import { waiveMethod } from './waivers';
-
-const retryOn = word(
-  '5xx',
-  'gateway-error',
-  'connect-failure',
-  'reset',
-  'retriable-4xx',
-  'unavailable',
-  'resource-exhausted',
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-);
-const retry: Reader<WireRetry | 'none'> = (value, at) =>
-  value === 'none'
-    ? 'none'
-    : record({ atMost: whole(1, 5, 'count of retries'), perTry: duration, on: list(retryOn, { unique: 'reason' }) }, { budget: percent })(
-        value,
-        at,
-      );
-const connections: Reader<WireConnections> = record(
-  { max: whole(1, 1_000_000, 'count of connections') },
-  { pending: whole(1, 1_000_000, 'count of requests') },
-);
-const ejection: Reader<WireEjection | 'none'> = (value, at) =>
-  value === 'none'
-    ? 'none'
-    : record({ consecutive5xx: whole(1, 10_000, 'count of answers'), for: duration, atMost: percent }, {})(value, at);
 
 export const timeout = orPerEnv(duration);
 export const retries = orPerEnv(retry);
@@ -46,21 +19,30 @@ export const settings: Reader<WireSettings> = record(
   {
     mtls: orPerEnv(word('strict', 'permissive')),
     timeout,
+    idle: timeout,
     retry: retries,
     connections: orPerEnv(connections),
     eject: orPerEnv(ejection),
+    health: orPerEnv(health),
+    balance: orPerEnv(balance),
+    locality: orPerEnv(locality),
+    panicBelow: orPerEnv(percent),
     traceSample: orPerEnv(percent),
   },
 );
 /** The consumer's side of a need. */
-export const callerSettings = record({}, { timeout, retry: retries, connections: orPerEnv(connections) });
+export const callerSettings = record({}, { timeout, idle: timeout, retry: retries, connections: orPerEnv(limits) });
 
 const bounds = record(
   {},
   {
     mtls: word('strict'),
     timeout: record({ max: duration }, {}),
+    idle: record({ max: duration }, {}),
     retries: record({ max: whole(0, 5, 'count of retries') }, {}),
+    budget: record({ max: percent }, {}),
+    connections: record({ max: whole(1, 1_000_000, 'count of connections') }, {}),
+    eject: record({ max: percent }, {}),
     internet: word('user-required'),
   },
 );
@@ -89,7 +71,11 @@ export const standardMethod = (owner: string): ((...given: unknown[]) => object)
                   bounds: {
                     ...(spec.bounds.mtls ? { mtls: spec.bounds.mtls } : {}),
                     ...(spec.bounds.timeout ? { timeoutMax: spec.bounds.timeout.max } : {}),
+                    ...(spec.bounds.idle ? { idleMax: spec.bounds.idle.max } : {}),
                     ...(spec.bounds.retries ? { retriesMax: spec.bounds.retries.max } : {}),
+                    ...(spec.bounds.budget ? { budgetMax: spec.bounds.budget.max } : {}),
+                    ...(spec.bounds.connections ? { connectionsMax: spec.bounds.connections.max } : {}),
+                    ...(spec.bounds.eject ? { ejectMax: spec.bounds.eject.max } : {}),
                   },
                 }
               : {}),

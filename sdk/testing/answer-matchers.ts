@@ -108,9 +108,9 @@ const toRetry: AnswerMatcher = ({ decision: { retry } }, [wanted]) => {
   const texts: { readonly [field: string]: string } = retry
     ? {
         atMost: `${retry.atMost}`,
-        perTry: durationText(retry.perTryMs),
+        perTry: retry.perTryMs === null ? 'none' : durationText(retry.perTryMs),
         on: [...retry.on].sort().join(' '),
-        budget: `${retry.budgetPercent}%`,
+        budget: retry.budgetPercent === null ? 'none' : `${retry.budgetPercent}%`,
       }
     : {};
   const told = retry ? `it is retried with ${retryFields.map((field) => `${field} ${texts[field]}`).join(', ')}` : 'it is not retried';

@@ -22,7 +22,16 @@ const fieldMatch: CoverageOf<FieldMatch> = {
 };
 const edits: CoverageOf<HeaderEdits> = not('the words are not lowered yet');
 const cors: CoverageOf<Cors> = not('the words are not lowered yet');
-const retry: CoverageOf<Retry> = { atMost: yes, perTryMs: yes, on: yes, budgetPercent: yes };
+const ofTime = not('it depends on time or load; test/e2e/resilience has it');
+const retry: CoverageOf<Retry> = {
+  atMost: yes,
+  perTryMs: yes,
+  on: yes,
+  budgetPercent: ofTime,
+  backOff: ofTime,
+  hedge: ofTime,
+  methods: ofTime,
+};
 const callers: CoverageOf<AccessRule['callers']> = {
   principals: { principals: { principal: 'services, workloads, the gateway, a namespace', named: yes } },
   anyone: { except: yes },
@@ -42,6 +51,7 @@ const rule: CoverageOf<RouteRule> = {
     forward: {
       to: { port: 'its own and another', version: yes, weight: yes, requestHeaders: edits, responseHeaders: edits },
       timeoutMs: 'its value is in golden files; no application here is slow',
+      idleMs: ofTime,
       retry,
       sticky: not('the word is not lowered yet'),
       rewrite: not('the word is not lowered yet'),
@@ -106,8 +116,7 @@ export const coverage: CoverageOf<MeshIr> = {
       requests: not('a contract is held against rules, not against requests'),
       urls: { rfc3986: yes, servlet: yes, 'case-insensitive': yes },
       mtls: { strict: yes, permissive: not('a request in plaintext has no caller to ask the definition about; test/e2e/features has it') },
-      connections: not('it depends on load; test/e2e/features has it'),
-      eject: not('it depends on what failed before; test/e2e/features has it'),
+      resilience: ofTime,
     },
   },
   gateways: {
@@ -129,7 +138,15 @@ export const coverage: CoverageOf<MeshIr> = {
   routes: { id: yes, port: yes, cors, rules: rule },
   connectionRoutes: not('not generated yet'),
   hostRoutes: { id: yes, gateway: yes, listener: yes, host: yes, team: yes, cors, rules: rule },
-  needs: { id: yes, caller: yes, targets: yes, timeoutMs: yes, retry: { words: { none: yes }, thing: retry } },
+  needs: {
+    id: yes,
+    caller: yes,
+    targets: yes,
+    timeoutMs: yes,
+    idleMs: ofTime,
+    retry: { words: { none: yes }, thing: retry },
+    connections: ofTime,
+  },
   guarantees: noAnswer,
   patches: not('what a patch may set decides nothing of a request'),
   deploys: noAnswer,

@@ -2,6 +2,7 @@
 import type { AccessRule, MeshIr, PathTemplate, RequestClass, RouteRule, Service, Workload } from '../../core/ir/ir';
 import { anyMatch, plainForward, plainRedirect, plainRespond, plainTarget } from '../../core/ir/plain';
 import { portKey, principalOf, type PortKey, type RuleId, workloadKey, type WorkloadKey } from '../../core/mesh/ids';
+import { builtInResilience } from '../../core/ir/resilience';
 
 const trustDomain = 'shop.example';
 const id = (text: string): RuleId => text as RuleId; // a fixture's own ids
@@ -51,8 +52,7 @@ const service = (name: string, versions: readonly string[] = []): Service => ({
       brokers: [],
       urls: 'rfc3986',
       mtls: 'strict',
-      connections: null,
-      eject: null,
+      resilience: builtInResilience,
     },
   ],
 });
@@ -174,7 +174,15 @@ export function bookinfo(): MeshIr {
                 { ...plainTarget, port: web('reviews'), version: 'v3', weight: 10 },
               ],
               timeoutMs: 2_000,
-              retry: { atMost: 2, perTryMs: 500, on: ['5xx', 'connect-failure'], budgetPercent: 20 },
+              retry: {
+                atMost: 2,
+                perTryMs: 500,
+                on: ['5xx', 'connect-failure'],
+                budgetPercent: 20,
+                backOff: { baseMs: 25, maxMs: 250 },
+                hedge: false,
+                methods: 'idempotent',
+              },
             },
           },
         ],

@@ -1,12 +1,25 @@
 /** The example mesh with one of everything that changes an emitted object: dialects, limits, ejection, permissive, TCP, shadow, hosts, a stricter caller, patches. */
 import type { MeshIr, Service } from '../../core/ir/ir';
 import { anyMatch, plainRedirect } from '../../core/ir/plain';
+import { builtInResilience, noLimits, type Ejection } from '../../core/ir/resilience';
 import { portKey, type RuleId } from '../../core/mesh/ids';
 import { allow, bookinfo, key, requestClass, web } from './bookinfo-ir';
 import { present } from './present';
 
 const id = (text: string): RuleId => text as RuleId; // a fixture's own ids
 export const queue = portKey(key('ratings'), 'queue');
+
+const ejection: Ejection = {
+  consecutive5xx: 5,
+  gatewayFailures: null,
+  localFailures: null,
+  successRate: null,
+  failureShare: null,
+  everyMs: 10_000,
+  forMs: 30_500,
+  forAtMostMs: 300_000,
+  atMostPercent: 50,
+};
 
 export function features(): MeshIr {
   const base = bookinfo();
@@ -16,7 +29,7 @@ export function features(): MeshIr {
     if (service.key === key('details'))
       return {
         ...service,
-        ports: [{ ...port, urls: 'case-insensitive', mtls: 'permissive', eject: { consecutive5xx: 5, forMs: 30_500, atMostPercent: 50 } }],
+        ports: [{ ...port, urls: 'case-insensitive', mtls: 'permissive', resilience: { ...builtInResilience, eject: ejection } }],
       };
     if (service.key === key('productpage')) return { ...service, ports: [{ ...port, urls: 'servlet' }] };
     if (service.key === key('ratings')) {
@@ -24,7 +37,7 @@ export function features(): MeshIr {
         ...service,
         ports: [
           { ...port, key: queue, name: 'queue', protocol: 'tcp', layer: 'tcp', number: 9091 },
-          { ...port, connections: { max: 20, pending: 5 } },
+          { ...port, resilience: { ...builtInResilience, connections: { ...noLimits, max: 20, pending: 5 } } },
         ],
       };
     }
@@ -85,9 +98,27 @@ export function features(): MeshIr {
         caller: key('productpage'),
         targets: [web('reviews')],
         timeoutMs: 750,
-        retry: { atMost: 1, perTryMs: 300, on: ['5xx', 'reset'], budgetPercent: 10 },
+        idleMs: null,
+        retry: {
+          atMost: 1,
+          perTryMs: 300,
+          on: ['5xx', 'reset'],
+          budgetPercent: 10,
+          backOff: { baseMs: 0, maxMs: 0 },
+          hedge: true,
+          methods: 'all',
+        },
+        connections: null,
       },
-      { id: id('books/pageNeedsDetails'), caller: key('productpage'), targets: [web('details')], timeoutMs: null, retry: null },
+      {
+        id: id('books/pageNeedsDetails'),
+        caller: key('productpage'),
+        targets: [web('details')],
+        timeoutMs: null,
+        idleMs: null,
+        retry: null,
+        connections: null,
+      },
     ],
     patches: [
       {

@@ -3,6 +3,7 @@ import { emitEnvoy } from '../../compiler/emit/envoy/index';
 import type { MeshObject } from '../../core/bundle/objects';
 import type { AccessRule, MeshIr, RouteTable } from '../../core/ir/ir';
 import { plainForward, plainTarget } from '../../core/ir/plain';
+import { builtInResilience } from '../../core/ir/resilience';
 import { portKey, principalOf, workloadKey, type PortKey, type RuleId } from '../../core/mesh/ids';
 
 const id = (text: string): RuleId => text as RuleId;
@@ -110,8 +111,7 @@ export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMes
             brokers: [],
             urls: 'rfc3986',
             mtls: 'strict',
-            connections: null,
-            eject: null,
+            resilience: builtInResilience,
           },
         ],
       },

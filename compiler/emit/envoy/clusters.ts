@@ -3,30 +3,43 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { emit } from '../../../core/diagnostics/emit';
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import { isHttp } from '../../../core/ir/layers';
+import { type Connections, noLimits } from '../../../core/ir/resilience';
 import { nameOf, namespaceOf } from '../../../core/mesh/ids';
-import { Cluster_DiscoveryType, Cluster_LbPolicy, type ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
+import { Cluster_DiscoveryType, type ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import type { AddressSchema } from '../../../core/wire/gen/envoy/config/core/v3/address_pb';
 import { ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
 import { HttpProtocolOptionsSchema } from '../../../core/wire/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
-import { pack, seconds } from './any';
+import { ms, pack, seconds } from './any';
 import type { IrIndex, PortFacts } from './index-of';
 import { appCluster, bindAddress } from './names';
+import { applicationLimits, reach } from './resilience';
 import { meshClient } from './tls';
 
 export type Cluster = MessageInitShape<typeof ClusterSchema>;
 const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
-export const http2 = pack(HttpProtocolOptionsSchema, {
-  upstreamProtocolOptions: {
-    case: 'explicitHttpConfig',
-    value: {
-      protocolConfig: {
-        case: 'http2ProtocolOptions',
-        value: { maxConcurrentStreams: 100, initialStreamWindowSize: 65_536, initialConnectionWindowSize: 1_048_576 },
+type Http2 = Pick<Connections, 'streams' | 'idleMs' | 'maxAgeMs' | 'perConnection'>;
+/** How a proxy speaks HTTP/2 to endpoints. */
+function http2Over({ streams, idleMs, maxAgeMs, perConnection }: Http2) {
+  const common = {
+    ...(idleMs === null ? {} : { idleTimeout: ms(idleMs) }),
+    ...(maxAgeMs === null ? {} : { maxConnectionDuration: ms(maxAgeMs) }),
+    ...(perConnection === null ? {} : { maxRequestsPerConnection: perConnection }),
+  };
+  return pack(HttpProtocolOptionsSchema, {
+    ...(Object.keys(common).length > 0 ? { commonHttpProtocolOptions: common } : {}),
+    upstreamProtocolOptions: {
+      case: 'explicitHttpConfig',
+      value: {
+        protocolConfig: {
+          case: 'http2ProtocolOptions',
+          value: { maxConcurrentStreams: streams ?? 100, initialStreamWindowSize: 65_536, initialConnectionWindowSize: 1_048_576 },
+        },
       },
     },
-  },
-});
+  });
+}
+export const http2 = http2Over(noLimits);
 const http1 = pack(HttpProtocolOptionsSchema, {
   upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } } },
 });
@@ -40,56 +53,29 @@ export function ownBudget(index: IrIndex, cluster: string, rule: string, diagnos
   return budget;
 }
 
-/** How a caller reaches a port. */
-export function upstreamCluster(name: string, { service, port, workload }: PortFacts, budget: number | undefined): Cluster {
-  const { connections, eject } = port;
+/** How a caller reaches a port. `connections` are the owner's, or smaller ones that a caller asked for. */
+export function upstreamCluster(
+  name: string,
+  { service, port, workload }: PortFacts,
+  budget: number | undefined,
+  connections: Connections,
+): Cluster {
+  const { streams, idleMs, maxAgeMs, perConnection } = connections;
+  const asEver = [streams, idleMs, maxAgeMs, perConnection].every((limit) => limit === null);
   return {
     name,
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: {
       edsConfig: { resourceApiVersion: ApiVersion.V3, initialFetchTimeout: seconds(0), configSourceSpecifier: { case: 'ads', value: {} } },
     },
-    connectTimeout: seconds(2),
-    lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
     ignoreHealthOnHostRemoval: true,
     transportSocket: meshClient(
       workload.principal,
       isHttp(port.layer) ? ['h2'] : [],
       `${port.name}.${nameOf(service.key)}.${namespaceOf(service.key)}`,
     ),
-    ...(isHttp(port.layer) ? { typedExtensionProtocolOptions: { [httpOptions]: http2 } } : {}),
-    ...(connections || budget !== undefined
-      ? {
-          circuitBreakers: {
-            thresholds: [
-              {
-                // over HTTP/2 one connection carries many requests, so the limit is on both
-                ...(connections
-                  ? {
-                      maxConnections: connections.max,
-                      ...(isHttp(port.layer) ? { maxRequests: connections.max } : {}),
-                      ...(connections.pending === null ? {} : { maxPendingRequests: connections.pending }),
-                    }
-                  : {}),
-                ...(budget === undefined ? {} : { retryBudget: { budgetPercent: { value: budget }, minRetryConcurrency: 3 } }),
-              },
-            ],
-          },
-        }
-      : {}),
-    ...(eject
-      ? {
-          outlierDetection: {
-            consecutive5xx: eject.consecutive5xx,
-            enforcingConsecutive5xx: 100,
-            baseEjectionTime: { seconds: BigInt(Math.floor(eject.forMs / 1000)), nanos: (eject.forMs % 1000) * 1_000_000 },
-            maxEjectionPercent: eject.atMostPercent,
-            enforcingConsecutiveGatewayFailure: 0,
-            enforcingSuccessRate: 0,
-            enforcingFailurePercentage: 0,
-          },
-        }
-      : {}),
+    ...(isHttp(port.layer) ? { typedExtensionProtocolOptions: { [httpOptions]: asEver ? http2 : http2Over(connections) } } : {}),
+    ...reach({ ...port.resilience, connections }, port.layer, `${nameOf(service.key)}.${namespaceOf(service.key)}`, budget),
   };
 }
 
@@ -107,18 +93,7 @@ export function localCluster({ port }: PortFacts): Cluster {
     ...(isHttp(port.layer)
       ? { typedExtensionProtocolOptions: { [httpOptions]: speaksHttp2(port.protocol, port.layer) ? http2 : http1 } }
       : {}),
-    ...(port.connections
-      ? {
-          circuitBreakers: {
-            thresholds: [
-              {
-                maxConnections: port.connections.max,
-                ...(port.connections.pending === null ? {} : { maxPendingRequests: port.connections.pending }),
-              },
-            ],
-          },
-        }
-      : {}),
+    ...applicationLimits(port.resilience.connections),
   };
 }
 const speaksHttp2 = (protocol: string, layer: string): boolean => layer === 'grpc' || protocol === 'http2';

@@ -155,5 +155,9 @@ function listenerOf(port: PortKey, broker: string | null, chains: readonly Filte
 function clusterJson(index: IrIndex, cluster: string, port: PortKey, diagnostics: Diagnostic[]): JsonObject {
   const facts = index.ports.get(port);
   if (!facts) throw new Error(`internal: a route to ${port}, which the mesh does not have`);
-  return patchedCluster(jsonOf(ClusterSchema, upstreamCluster(cluster, facts, undefined)), index.patches.get(port) ?? [], diagnostics);
+  return patchedCluster(
+    jsonOf(ClusterSchema, upstreamCluster(cluster, facts, undefined, facts.port.resilience.connections)),
+    index.patches.get(port) ?? [],
+    diagnostics,
+  );
 }

@@ -66,14 +66,14 @@ export function gatewayRoutesOf(
     );
     return {
       name: gatewayRoutes(listener.name, host),
-      virtualHosts: [hostOf(host, table, diagnostics), ...(host === '*' ? [] : [misdirected])],
+      virtualHosts: [hostOf(index, host, table, diagnostics), ...(host === '*' ? [] : [misdirected])],
       ignorePortInHostMatching: true,
       internalOnlyHeaders: strippedHeaders,
     };
   });
 }
 
-function hostOf(host: string, table: HostRoutes | undefined, diagnostics: Diagnostic[]): VirtualHost {
+function hostOf(index: IrIndex, host: string, table: HostRoutes | undefined, diagnostics: Diagnostic[]): VirtualHost {
   return {
     name: host,
     domains: [host],
@@ -83,7 +83,7 @@ function hostOf(host: string, table: HostRoutes | undefined, diagnostics: Diagno
       noPort,
       ...(table?.cors ? [preflightRoute] : []),
       ...(table
-        ? routesOf(table, asTheOwner, diagnostics)
+        ? routesOf(index, table, asTheOwner, diagnostics)
         : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')]),
     ],
   };

@@ -131,6 +131,7 @@ function connectionFilters(index: IrIndex, { port }: PortFacts): Filters {
 
 /** Where the access rules live: they hold from the next request on, on connections that are open too. */
 export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfiguration {
+  const idleMs = index.idles.get(port.key);
   return {
     name: inboundListener(port.key),
     virtualHosts: [
@@ -143,7 +144,14 @@ export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfigu
           {
             name: 'app',
             match: { pathSpecifier: { case: 'prefix', value: '/' } },
-            action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: appCluster(port.key) }, timeout: seconds(0) } },
+            action: {
+              case: 'route',
+              value: {
+                clusterSpecifier: { case: 'cluster', value: appCluster(port.key) },
+                timeout: seconds(0),
+                ...(idleMs === undefined ? {} : { idleTimeout: ms(idleMs) }),
+              },
+            },
           },
         ],
       },

@@ -1,6 +1,7 @@
 /** What emission asks of the IR again and again, found once. */
 import { callableByWorkload } from '../../../core/ir/edges';
 import type { AccessRule, ConnectionRoutes, MeshIr, Patch, RouteTable, Service, ServicePort, Workload } from '../../../core/ir/ir';
+import { builtInIdleMs } from '../../../core/ir/resilience';
 import type { PortKey, WorkloadKey } from '../../../core/mesh/ids';
 import { clusterName } from './names';
 
@@ -22,6 +23,8 @@ export interface IrIndex {
   readonly callable: ReadonlyMap<WorkloadKey, readonly PortKey[]>;
   /** Cluster name -> the retry budgets of the rules that go there, in percent, ascending. */
   readonly budgets: ReadonlyMap<string, readonly number[]>;
+  /** The longest that some rule lets a request to a port stand still, where that is longer than everywhere. */
+  readonly idles: ReadonlyMap<PortKey, number>;
   /** Versions (null: all) of a port that gateways' hosts forward to. */
   readonly fromGateways: ReadonlyMap<PortKey, ReadonlySet<string | null>>;
 }
@@ -53,6 +56,7 @@ export function indexIr(ir: MeshIr): IrIndex {
     patches: groupBy(ir.patches, (patch) => patch.port),
     callable: callableByWorkload(ir),
     budgets: budgetsOf(ir),
+    idles: idlesOf(ir),
     fromGateways,
   };
 }
@@ -72,12 +76,21 @@ function budgetsOf(ir: MeshIr): ReadonlyMap<string, readonly number[]> {
   const found = new Map<string, Set<number>>();
   for (const table of [...ir.routes, ...ir.hostRoutes]) {
     for (const rule of table.rules) {
-      if (rule.action.kind !== 'forward' || rule.action.retry === null) continue;
-      for (const target of rule.action.to)
-        entry(found, clusterName(target.port, target.version), () => new Set<number>()).add(rule.action.retry.budgetPercent);
+      const budget = rule.action.kind === 'forward' ? (rule.action.retry?.budgetPercent ?? null) : null;
+      if (rule.action.kind !== 'forward' || budget === null) continue;
+      for (const target of rule.action.to) entry(found, clusterName(target.port, target.version), () => new Set<number>()).add(budget);
     }
   }
   return new Map([...found].map(([name, budgets]) => [name, [...budgets].sort((a, b) => a - b)]));
+}
+
+function idlesOf(ir: MeshIr): ReadonlyMap<PortKey, number> {
+  const longest = new Map<PortKey, number>();
+  for (const { action } of [...ir.routes, ...ir.hostRoutes].flatMap((table) => table.rules)) {
+    if (action.kind !== 'forward' || action.idleMs <= builtInIdleMs) continue;
+    for (const { port } of action.to) longest.set(port, Math.max(action.idleMs, longest.get(port) ?? 0));
+  }
+  return longest;
 }
 
 export function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -8,7 +8,7 @@ import type { MeshIr, Need, Workload } from '../../../core/ir/ir';
 import { proxyNameOf } from '../../../core/ir/proxy-name';
 import { canonicalJson, type JsonObject } from '../../../core/lib/json';
 import { namespaceOf, type PortKey, type Principal, serviceOfPort } from '../../../core/mesh/ids';
-import { strictNeeds, stricter } from '../../../core/semantics/variant';
+import { strictNeeds, stricter, stricterLimits } from '../../../core/semantics/variant';
 import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
 import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
@@ -135,8 +135,12 @@ function changesSomething(index: IrIndex, port: PortKey, needs: readonly Need[])
   if (needs.length === 0) return false;
   return (index.tables.get(port)?.rules ?? []).some(({ action }) => {
     if (action.kind !== 'forward') return false;
-    const result = stricter(action, needs);
-    return result.timeoutMs !== action.timeoutMs || canonicalJson(result.retry) !== canonicalJson(action.retry);
+    const { timeoutMs, idleMs, retry } = action;
+    if (canonicalJson(stricter(action, needs)) !== canonicalJson({ timeoutMs, idleMs, retry })) return true;
+    return action.to.some((target) => {
+      const owner = index.ports.get(target.port)?.port.resilience.connections;
+      return owner !== undefined && canonicalJson(stricterLimits(owner, needs)) !== canonicalJson(owner);
+    });
   });
 }
 

@@ -9,35 +9,34 @@ import type {
   Mirror,
   Need,
   RequestClass,
-  Retry,
   RouteAction,
   RouteMatch,
   RouteRule,
   RouteTable,
   Sticky,
+  WeightedTarget,
 } from '../../../core/ir/ir';
 import { noEdits } from '../../../core/ir/plain';
+import { builtInIdleMs } from '../../../core/ir/resilience';
 import { assertNever } from '../../../core/lib/brand';
 import { canonicalJson } from '../../../core/lib/json';
 import type { PortKey } from '../../../core/mesh/ids';
 import { cookieValue, inHashOrder, setCookie } from '../../../core/semantics/sticky';
+import type { Tries } from '../../../core/semantics/timing';
 import { stricter } from '../../../core/semantics/variant';
 import {
-  type HeaderMatcherSchema,
   RedirectAction_RedirectResponseCode,
   type RedirectActionSchema,
-  type RetryPolicySchema,
-  type RouteAction_HashPolicySchema,
   type RouteMatchSchema,
   type RouteSchema,
 } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { HeaderValueOption_HeaderAppendAction } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
-import { PreviousHostsPredicateSchema } from '../../../core/wire/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
-import { ms, pack } from './any';
+import { ms } from './any';
 import { answersTo } from './cors';
 import { faultConfig, share } from './fault';
 import { httpFilterName } from './filter-order';
 import { isEdited, requestEdits, responseEdits } from './header-edits';
+import type { IrIndex } from './index-of';
 import {
   cookieMatcher,
   headerMatcher,
@@ -49,13 +48,13 @@ import {
   withinOneCookie,
 } from './matchers';
 import { clusterName } from './names';
+import { hashPolicy } from './resilience';
 import { pathRewrite, plainPath } from './rewrite';
+import { type HeaderMatcher, retryFields, triesByMethod } from './tries';
 
 export type Route = MessageInitShape<typeof RouteSchema>;
 type Match = MessageInitShape<typeof RouteMatchSchema>;
 type HeaderOptions = ReturnType<typeof responseEdits>['responseHeadersToAdd'];
-type HeaderMatcher = MessageInitShape<typeof HeaderMatcherSchema>;
-type RetryPolicy = MessageInitShape<typeof RetryPolicySchema>;
 
 /** Envoy keeps a direct response's body in memory, in every proxy, and takes no more of it unless told. */
 const longestBody = 4096;
@@ -64,6 +63,7 @@ const retryWords = new Set([
   'gateway-error',
   'connect-failure',
   'reset',
+  'reset-before-request',
   'unavailable',
   'resource-exhausted',
   'retriable-4xx',
@@ -81,15 +81,27 @@ export interface Variant {
 export const asTheOwner: Variant = { needs: [], clusters: new Map() };
 
 /** Routes of a list of rules, in its order. */
-export function routesOf({ cors, rules }: Pick<RouteTable, 'cors' | 'rules'>, variant: Variant, diagnostics: Diagnostic[]): Route[] {
+export function routesOf(
+  index: IrIndex,
+  { cors, rules }: Pick<RouteTable, 'cors' | 'rules'>,
+  variant: Variant,
+  diagnostics: Diagnostic[],
+): Route[] {
   return rules.flatMap((rule) => {
     refuse(rule, variant, diagnostics);
-    return matchesOf(rule).flatMap(([request, match]) => routesFor(rule, request, match, variant, cors));
+    return matchesOf(rule).flatMap(([request, match]) => routesFor(index, rule, request, match, variant, cors));
   });
 }
 
 /** The routes of one rule for one of its request classes: those of the cookies that the mesh gave out before, then the one that gives them out. */
-function routesFor(rule: RouteRule, request: RequestClass | null, match: MatchWith, variant: Variant, cors: Cors | null): Route[] {
+function routesFor(
+  index: IrIndex,
+  rule: RouteRule,
+  request: RequestClass | null,
+  match: MatchWith,
+  variant: Variant,
+  cors: Cors | null,
+): Route[] {
   const { action } = rule;
   const back = responseEdits(action.kind === 'respondGrpc' ? noEdits : action.responseHeaders);
   const route = (more: Pick<Route, 'action'>, own: Match = match([]), headers: HeaderOptions = []): Route => ({
@@ -110,16 +122,21 @@ function routesFor(rule: RouteRule, request: RequestClass | null, match: MatchWi
   switch (action.kind) {
     case 'forward': {
       const { sticky } = action;
-      const pinned =
-        sticky?.kind === 'issued' && action.to.length > 1
-          ? inHashOrder(action.to).map((target) =>
-              route(
-                { action: { case: 'route', value: forward({ ...action, to: [{ ...target, weight: 100 }] }, request, variant) } },
-                match([cookieMatcher({ name: sticky.name, match: { kind: 'exact', value: cookieValue(target) } })]),
-              ),
-            )
-          : [];
-      return [...pinned, route({ action: { case: 'route', value: forward(action, request, variant) } })];
+      const { retry } = stricter(action, variant.needs);
+      return triesByMethod(retry, request === null || request.method === '*' ? null : request.method).flatMap(({ matcher, tries }) => {
+        const method = matcher ? [matcher] : [];
+        const to = (forwarded: Forward): Pick<Route, 'action'> => ({
+          action: { case: 'route', value: forward(index, forwarded, request, variant, tries) },
+        });
+        const pinned =
+          sticky?.kind === 'issued' && action.to.length > 1
+            ? inHashOrder(action.to).map((target) => {
+                const cookie = cookieMatcher({ name: sticky.name, match: { kind: 'exact', value: cookieValue(target) } });
+                return route(to({ ...action, to: [{ ...target, weight: 100 }] }), match([...method, cookie]));
+              })
+            : [];
+        return [...pinned, route(to(action), match(method))];
+      });
     }
     case 'respond': {
       const body = action.body === null ? {} : { body: { specifier: { case: 'inlineString' as const, value: action.body } } };
@@ -168,7 +185,7 @@ function refuse({ id, match, action }: RouteRule, variant: Variant, diagnostics:
   }
   if (action.kind === 'forward') {
     for (const word of stricter(action, variant.needs).retry?.on ?? [])
-      if (!retryWords.has(word)) diagnostics.push(emit.retryWord({ rule: id, word }, { rule: id }));
+      if (!retryWords.has(word) && !/^[45][0-9]{2}$/.test(word)) diagnostics.push(emit.retryWord({ rule: id, word }, { rule: id }));
   }
 }
 
@@ -217,8 +234,8 @@ const redirectCode = {
 
 type RouteActionInit = Extract<NonNullable<Route['action']>, { case: 'route' }>['value'];
 type Forward = Extract<RouteAction, { kind: 'forward' }>;
-function forward(action: Forward, request: RequestClass | null, variant: Variant): RouteActionInit {
-  const { timeoutMs, retry } = stricter(action, variant.needs);
+function forward(index: IrIndex, action: Forward, request: RequestClass | null, variant: Variant, tries: Tries | null): RouteActionInit {
+  const { timeoutMs, idleMs } = stricter(action, variant.needs);
   const { sticky, rewrite, mirrors } = action;
   const isSplit = action.to.length > 1;
   const clusterOf = ({ port, version }: { readonly port: PortKey; readonly version: string | null }): string => {
@@ -242,8 +259,9 @@ function forward(action: Forward, request: RequestClass | null, variant: Variant
           case: 'weightedClusters',
           value: { clusters, ...(hashed ? { randomValueSpecifier: { case: 'useHashPolicy', value: { value: true } } } : {}) },
         },
-    ...(hashed ? { hashPolicy: [hashPolicy(hashed)] } : {}),
+    ...hashing(index, action.to, hashed),
     timeout: ms(timeoutMs),
+    ...(idleMs === builtInIdleMs ? {} : { idleTimeout: ms(idleMs) }),
     ...(rewrite?.path ? { regexRewrite: pathRewrite(rewrite.path, request) } : {}),
     ...(rewrite?.host ? { hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: rewrite.host } } : {}),
     // under its own name: the destination reads what the first one reads
@@ -252,7 +270,7 @@ function forward(action: Forward, request: RequestClass | null, variant: Variant
       runtimeFraction: { defaultValue: share(mirror.percent) },
       disableShadowHostSuffixAppend: true,
     })),
-    ...(retry && retry.atMost > 0 ? { retryPolicy: retryPolicy(retry) } : {}),
+    ...retryFields(tries),
   };
 }
 
@@ -261,25 +279,18 @@ const withCookie = (edits: HeaderEdits, cookie: string): HeaderEdits => ({
   ...edits,
   add: [...edits.add, { name: 'set-cookie', value: cookie }],
 });
-const hashPolicy = ({ kind, name }: Exclude<Sticky, { kind: 'issued' }>): HashPolicy => ({
-  policySpecifier: kind === 'header' ? { case: 'header', value: { headerName: name } } : { case: 'cookie', value: { name } },
-});
-type HashPolicy = MessageInitShape<typeof RouteAction_HashPolicySchema>;
+/** A request has one hash: lower sees to it that whatever goes by it reads the same. */
+function hashing(
+  index: IrIndex,
+  to: readonly WeightedTarget[],
+  sticky: Exclude<Sticky, { kind: 'issued' }> | null,
+): Pick<RouteActionInit, 'hashPolicy'> {
+  for (const { port } of to) {
+    const balance = index.ports.get(port)?.port.resilience.balance;
+    if (balance?.kind === 'hash') return { hashPolicy: [hashPolicy(balance.by)] };
+  }
+  if (sticky === null) return {};
+  return { hashPolicy: [hashPolicy(sticky.kind === 'header' ? sticky : { ...sticky, madeForMs: null })] };
+}
 const inTotalOrder = (mirrors: readonly Mirror[]): readonly Mirror[] =>
   [...mirrors].sort((a, b) => (canonicalJson([a.port, a.version ?? '']) < canonicalJson([b.port, b.version ?? '']) ? -1 : 1));
-
-function retryPolicy(retry: Retry): RetryPolicy {
-  return {
-    retryOn: [...retry.on].sort().join(','),
-    numRetries: retry.atMost,
-    perTryTimeout: ms(retry.perTryMs),
-    retryHostPredicate: [
-      {
-        name: 'envoy.retry_host_predicates.previous_hosts',
-        configType: { case: 'typedConfig', value: pack(PreviousHostsPredicateSchema, {}) },
-      },
-    ],
-    hostSelectionRetryMaxAttempts: 3n,
-    retryBackOff: { baseInterval: ms(25), maxInterval: ms(250) },
-  };
-}

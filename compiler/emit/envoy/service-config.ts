@@ -3,10 +3,11 @@ import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import type { EndpointSelector, ServiceConfig } from '../../../core/bundle/objects';
 import { apiVersion } from '../../../core/bundle/objects';
 import type { Need, RouteRule, Service, ServicePort } from '../../../core/ir/ir';
-import type { JsonObject } from '../../../core/lib/json';
+import type { Connections } from '../../../core/ir/resilience';
+import { canonicalJson, type JsonObject } from '../../../core/lib/json';
 import { namespaceOf, type PortKey, type Principal, type WorkloadKey } from '../../../core/mesh/ids';
 import { hostsOfPort } from '../../../core/semantics/address';
-import { stricter } from '../../../core/semantics/variant';
+import { stricter, stricterLimits } from '../../../core/semantics/variant';
 import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { jsonOf } from './any';
@@ -26,9 +27,14 @@ export interface Stricter {
   readonly principal: Principal;
   readonly needs: readonly Need[];
 }
-/** An endpoint selector, and what its cluster allows for retries. */
+/** An endpoint selector, and what its cluster allows to a caller that is stricter than the owner. */
 interface Destination extends EndpointSelector {
-  readonly budget: number | undefined;
+  readonly own: OwnLimits | undefined;
+}
+/** null: as the owner has it. */
+interface OwnLimits {
+  readonly budget: number | null;
+  readonly connections: Connections | null;
 }
 
 /** The rules that a caller's requests meet, in their order; null: a caller that none is about. */
@@ -48,15 +54,15 @@ export function serviceConfigOf(
   const table = index.tables.get(port.key);
   const cors = table?.cors ?? null;
   const rules = rulesFor(table?.rules ?? [], variantFor?.principal ?? null);
-  const own = variantFor === null ? new Map<string, number>() : stricterBudgets(index, rules, variantFor);
+  const limits = variantFor === null ? new Map<string, OwnLimits>() : ownLimits(index, rules, variantFor);
   const destinations = new Map<string, Destination>();
   const names = new Map<string, string>();
   const add = (target: { readonly port: PortKey; readonly version: string | null }): void => {
     const cluster = clusterName(target.port, target.version);
-    const budget = own.get(cluster);
-    const name = variantFor === null || budget === undefined ? cluster : variantCluster(cluster, variantFor.caller);
+    const own = limits.get(cluster);
+    const name = variantFor === null || own === undefined ? cluster : variantCluster(cluster, variantFor.caller);
     names.set(cluster, name);
-    destinations.set(name, { cluster: name, port: target.port, version: target.version, budget });
+    destinations.set(name, { cluster: name, port: target.port, version: target.version, own });
   };
   for (const rule of rules) if (rule.action.kind === 'forward') [...rule.action.to, ...rule.action.mirrors].forEach(add);
   if (variantFor === null) for (const version of index.fromGateways.get(port.key) ?? []) add({ port: port.key, version });
@@ -75,7 +81,7 @@ export function serviceConfigOf(
         ...varyOnOrigin(cors),
         routes: [
           ...(cors === null ? [] : [preflightRoute]),
-          ...routesOf({ cors, rules }, variantFor === null ? asTheOwner : { needs: variantFor.needs, clusters: names }, diagnostics),
+          ...routesOf(index, { cors, rules }, variantFor === null ? asTheOwner : { needs: variantFor.needs, clusters: names }, diagnostics),
         ],
       }),
       clusters: sorted.map((destination) => entry(cache, destination.cluster, () => clusterJson(index, destination, diagnostics))),
@@ -84,25 +90,31 @@ export function serviceConfigOf(
   };
 }
 
-/** The budgets of a caller where they are smaller than the owner's, by the owner's cluster. */
-function stricterBudgets(index: IrIndex, rules: readonly RouteRule[], { needs }: Stricter): ReadonlyMap<string, number> {
-  const smaller = new Map<string, number>();
+/** The limits of a caller where they are smaller than the owner's, by the owner's cluster. */
+function ownLimits(index: IrIndex, rules: readonly RouteRule[], { needs }: Stricter): ReadonlyMap<string, OwnLimits> {
+  const smaller = new Map<string, OwnLimits>();
   for (const { action } of rules) {
     if (action.kind !== 'forward') continue;
-    const { retry } = stricter(action, needs);
-    if (retry === null) continue;
+    const asked = stricter(action, needs).retry?.budgetPercent ?? null;
     for (const target of action.to) {
       const cluster = clusterName(target.port, target.version);
-      const least = Math.min(retry.budgetPercent, smaller.get(cluster) ?? Infinity);
-      if (least < (index.budgets.get(cluster)?.[0] ?? Infinity)) smaller.set(cluster, least);
+      const before = smaller.get(cluster);
+      const least = Math.min(asked ?? Infinity, before?.budget ?? Infinity);
+      const budget = least < (index.budgets.get(cluster)?.[0] ?? Infinity) ? least : null;
+      const owner = index.ports.get(target.port)?.port.resilience.connections;
+      const limits = owner && stricterLimits(owner, needs);
+      const connections = limits && canonicalJson(limits) !== canonicalJson(owner) ? limits : null;
+      if (budget !== null || connections !== null) smaller.set(cluster, { budget, connections });
     }
   }
   return smaller;
 }
 
-function clusterJson(index: IrIndex, { cluster, port, budget }: Destination, diagnostics: Diagnostic[]): JsonObject {
+function clusterJson(index: IrIndex, { cluster, port, own }: Destination, diagnostics: Diagnostic[]): JsonObject {
   const facts = index.ports.get(port);
   if (!facts) throw new Error(`internal: a route to ${port}, which the mesh does not have`);
-  const message = upstreamCluster(cluster, facts, budget ?? ownBudget(index, cluster, index.tables.get(port)?.id ?? '', diagnostics));
+  const owners = cluster.includes('+') ? cluster.slice(0, cluster.indexOf('+')) : cluster;
+  const budget = own?.budget ?? ownBudget(index, owners, index.tables.get(port)?.id ?? '', diagnostics);
+  const message = upstreamCluster(cluster, facts, budget, own?.connections ?? facts.port.resilience.connections);
   return patchedCluster(jsonOf(ClusterSchema, message), index.patches.get(port) ?? [], diagnostics);
 }

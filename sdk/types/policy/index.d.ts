@@ -13,6 +13,7 @@
  */
 export * from './units';
 export * from './names';
+export * from './resilience';
 export * from './settings';
 export * from './targets';
 export * from './identity';

@@ -2,7 +2,7 @@ import type { Canary } from './canary';
 import type { User } from './identity';
 import type { kind } from './marks';
 import type { Caller, Env, OrPerEnv, Scope } from './names';
-import type { Retry } from './settings';
+import type { Retry } from './resilience';
 import type { HttpTarget, Target } from './targets';
 import type { AtLeastOne, Duration, NonEmpty, OneOrMore, Percent } from './units';
 
@@ -115,6 +115,7 @@ export interface HeaderEdit {
 export interface HttpElse<V extends string> {
   readonly to: HttpDestination<V>;
   readonly timeout?: OrPerEnv<Duration>;
+  readonly idle?: OrPerEnv<Duration>;
   readonly retry?: OrPerEnv<Retry | 'none'>;
   readonly mirror?: { readonly to: Target; readonly share: Percent };
   readonly fault?: { readonly delay?: Duration; readonly abort?: number; readonly share: Percent };
@@ -134,6 +135,7 @@ export interface HttpRoutes<V extends string, R extends string> {
 export interface GrpcElse<V extends string> {
   readonly to: GrpcDestination<V>;
   readonly timeout?: OrPerEnv<Duration>;
+  readonly idle?: OrPerEnv<Duration>;
   readonly retry?: OrPerEnv<Retry | 'none'>;
 }
 export interface GrpcRule<V extends string, R extends string> extends GrpcElse<V> {

@@ -1,51 +1,37 @@
 import type { kind } from './marks';
 import type { Caller, Env, OrPerEnv, Scope, Tags } from './names';
+import type { Balance, Connections, Ejection, HealthCheck, Limits, Locality, Retry } from './resilience';
 import type { AtLeastOne, Duration, NonEmpty, OneOrMore, Percent } from './units';
 import type { Waiver, WaiverSpec } from './waivers';
 
 // mesh > namespace > service > route rule; the nearest wins, whole field by whole field
-/** Of HTTP answers, of connections, and of gRPC statuses. */
-export type RetryOn =
-  | '5xx'
-  | 'gateway-error'
-  | 'connect-failure'
-  | 'reset'
-  | 'retriable-4xx'
-  | 'unavailable'
-  | 'resource-exhausted'
-  | 'cancelled'
-  | 'deadline-exceeded'
-  | 'internal';
-export interface Retry {
-  /** Tries after the first one, so `atMost: 2` is three requests. */
-  readonly atMost: 1 | 2 | 3 | 4 | 5;
-  readonly perTry: Duration;
-  readonly on: NonEmpty<RetryOn>;
-  /** Retries may be at most this share of the active requests; 20% if not said. */
-  readonly budget?: Percent;
-}
-export interface Ejection {
-  readonly consecutive5xx: number;
-  readonly for: Duration;
-  readonly atMost: Percent;
-}
-export interface Connections {
-  readonly max: number;
-  readonly pending?: number;
-}
 export interface Settings {
   readonly mtls?: OrPerEnv<'strict' | 'permissive'>;
   readonly timeout?: OrPerEnv<Duration>;
+  /** Nothing is sent, neither way, for so long: the request ends; `5m` if not said. */
+  readonly idle?: OrPerEnv<Duration>;
   readonly retry?: OrPerEnv<Retry | 'none'>;
   readonly connections?: OrPerEnv<Connections>;
   readonly eject?: OrPerEnv<Ejection | 'none'>;
+  readonly health?: OrPerEnv<HealthCheck | 'none'>;
+  readonly balance?: OrPerEnv<Balance>;
+  readonly locality?: OrPerEnv<Locality>;
+  /** Where a smaller share of the endpoints is healthy, health is not looked at; `50%` if not said, `0%`: it always is. */
+  readonly panicBelow?: OrPerEnv<Percent>;
   readonly traceSample?: OrPerEnv<Percent>;
 }
 /** What teams choose within; outside is an error on the team's line, with the bound's line beside it: never a silent override. */
 export interface Bounds {
   readonly mtls?: 'strict';
   readonly timeout?: { readonly max: Duration };
+  readonly idle?: { readonly max: Duration };
   readonly retries?: { readonly max: number };
+  /** Of a retry's share. */
+  readonly budget?: { readonly max: Percent };
+  /** Connections at once that one caller may have. */
+  readonly connections?: { readonly max: number };
+  /** Share of the endpoints that may be out at once. */
+  readonly eject?: { readonly max: Percent };
   readonly internet?: 'user-required';
 }
 export type Mode = 'enforce' | 'shadow';
@@ -66,8 +52,10 @@ export interface Selection extends Scope, Caller {
 }
 /** The services that carry all of these tags: closed vocabulary, at least one tag, an error if nothing carries it. */
 export declare function tagged(tags: AtLeastOne<Tags>): Selection;
+/** A caller may be stricter than the owner: shorter times, fewer and rarer tries, smaller limits. */
 export interface CallerSettings {
   readonly timeout?: OrPerEnv<Duration>;
+  readonly idle?: OrPerEnv<Duration>;
   readonly retry?: OrPerEnv<Retry | 'none'>;
-  readonly connections?: OrPerEnv<Connections>;
+  readonly connections?: OrPerEnv<Limits>;
 }
