@@ -23,12 +23,13 @@ import type { AgentReport } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
 import type { Serves } from '../bind/endpoints';
 import type { Instance, Inventory } from '../inventory';
-import { ProxyLink, type Target, type WriteResponse } from './proxy-link';
+import { ProxyLink, type WriteResponse } from './proxy-link';
 import { inRange, nothing, objectSet, ResourceMaker, type EncodedByName, type ObjectSet, type PartResources } from './resources';
 import type { ResourceType } from './sequence';
 import { RemoteProxies, type RemoteProxy, type Serving } from './remote';
 import { emptyStatus, statusOf, type KnownProxy } from './status';
 import { planOf, type Live, type Seen, type Store } from './store';
+import { targetOf } from './target';
 
 /** What the plane keeps of one instance, connected or not. */
 interface Entry {
@@ -395,21 +396,9 @@ export class Plane {
     if (into.length > 0) return;
     const selectors = [...inbound.selectors, ...outbound.selectors];
     const endpoints = this.#maker.endpoints(selectors, this.#inventory ?? { instances: [] }, this.#serves);
-    const merge = (type: 'listeners' | 'routes' | 'clusters'): EncodedByName => new Map([...inbound[type], ...outbound[type]]);
-    const names = (part: PartResources): Target['names'][Part] => ({
-      listeners: new Set(part.listeners.keys()),
-      routes: new Set(part.routes.keys()),
-      clusters: new Set(part.clusters.keys()),
-      endpoints: new Set(part.selectors.map((selector) => selector.cluster)),
-    });
-    link.aim({
-      key: digestOfJson([inbound.key, outbound.key]),
-      sets: entry.sets,
-      resources: { listeners: merge('listeners'), routes: merge('routes'), clusters: merge('clusters'), endpoints: endpoints.resources },
-      names: { inbound: names(inbound), outbound: names(outbound) },
-      other: (type) => this.#everySet(live, link.identity, type),
-      hosts: endpoints.hosts,
-    });
+    link.aim(
+      targetOf({ parts: { inbound, outbound }, sets: entry.sets, endpoints, other: (type) => this.#everySet(live, link.identity, type) }),
+    );
   }
 
   /** Of a type, what an instance gets by either set of the release; the stable one's where they differ. */
@@ -418,8 +407,8 @@ export class Plane {
     if (live === null || !instance || type === 'endpoints') return new Map();
     const { stable, candidate } = live.signed.release;
     const made = [candidate, stable].flatMap((set) => [
-      this.#maker.part(this.#index(set), 'inbound', instance, []),
-      this.#maker.part(this.#index(set), 'outbound', instance, []),
+      this.#maker.part(this.#index(set), 'inbound', instance, [], this.#inventory?.virtual),
+      this.#maker.part(this.#index(set), 'outbound', instance, [], this.#inventory?.virtual),
     ]);
     return new Map(made.flatMap((part) => [...part[type]]));
   }

@@ -120,6 +120,22 @@ describe('order', () => {
     envoy.run(target([1], '2'));
     expect(envoy.log).toEqual(['clusters +c1 -', 'endpoints +c1 -', 'routes +l0 -']);
   });
+  test('endpoints that were on their way when their cluster was sent anew are sent again: they got there first', () => {
+    const envoy = new FakeEnvoy();
+    envoy.run(target([1], '1'));
+    const [clusters] = nextResponses(envoy.state, target([1], '2'), shown);
+    if (!clusters) throw new Error('nothing to send');
+    let state = noteSent(envoy.state, clusters, 'c2');
+    const [endpoints] = nextResponses(state, target([1], '2'), shown);
+    expect(endpoints).toMatchObject({ type: 'endpoints', added: new Map([['c1', 'e']]) });
+    if (!endpoints) throw new Error('nothing to send');
+    state = noteSent(state, endpoints, 'e1');
+    state = noteAnswer(state, 'clusters', 'c2', false);
+    const [back] = nextResponses(state, target([1], '1'), shown);
+    if (!back) throw new Error('nothing to send');
+    state = noteAnswer(noteSent(state, back, 'c3'), 'endpoints', 'e1', true);
+    expect(nextResponses(state, target([1], '1'), shown)).toMatchObject([{ type: 'endpoints', added: new Map([['c1', 'e']]) }]);
+  });
   test('nothing is sent when nothing changed', () => {
     const envoy = new FakeEnvoy();
     envoy.run(target([1, 2], '1'));

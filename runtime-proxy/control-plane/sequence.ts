@@ -104,7 +104,10 @@ export function noteSent(state: ProxyState, { type, added, removed }: ToSend, no
   if (type !== 'clusters') return next;
   const held = new Map(state.endpoints.held);
   for (const name of added.keys()) held.delete(name);
-  return { ...next, endpoints: { ...state.endpoints, held } };
+  // Endpoints that are on their way get there first: they are the old cluster's, whatever the answer to them says.
+  const { inFlight } = state.endpoints;
+  const late = inFlight && { ...inFlight, added: new Map([...inFlight.added].filter(([name]) => !added.has(name))) };
+  return { ...next, endpoints: { ...state.endpoints, held, inFlight: late } };
 }
 
 /** An ACK or NACK. One of another nonce than the last is stale and changes nothing. */
