@@ -3,6 +3,7 @@ import type { Decision } from '../../core/semantics/decision';
 import { isArray, keysOf, stringify } from '../policy/intrinsics';
 import { type Answered, type Arrival, nameOf } from './ask';
 import { type Verdict, describe, durationText, millisecondsOf, quoted } from './described';
+import { reachExpected, reachOf } from './reach';
 import { TestFailure } from './run';
 
 type AnswerMatcher = (answered: Answered, given: readonly unknown[]) => Verdict;
@@ -206,6 +207,23 @@ const toBeAborted: AnswerMatcher = ({ decision: { fault } }, [status, percent = 
   };
 };
 
+const toBeReachedWith: AnswerMatcher = ({ decision }, [wanted]) => {
+  const expected = reachExpected(wanted);
+  if (!expected)
+    throw new TestFailure(
+      "`toBeReachedWith` takes what a setting has: `toBeReachedWith({ connections: { max: 10 }, locality: { prefer: 'zone' } })`",
+    );
+  const names = keysOf(expected);
+  const words = (of: { readonly [name: string]: string }): string => names.map((name) => `${name} ${of[name] ?? '(not set)'}`).join(', ');
+  const arrivals = decision.destinations.flatMap(({ resilience }) => (resilience ? [reachOf(resilience)] : []));
+  const told = [...new Set(arrivals.map(words))];
+  return {
+    holds: arrivals.length > 0 && told.every((one) => one === words(expected)),
+    wanted: `be reached with ${words(expected)}`,
+    is: told.length === 0 ? `nobody is reached: it is ${describe(decision)}` : `it is reached with ${told.join('; and with ')}`,
+  };
+};
+
 const arrivalFields = ['path', 'host', 'headers'] as const;
 const toArriveAs: AnswerMatcher = ({ decision }, [wanted]) => {
   const fields = isPlain(wanted) ? wanted : {};
@@ -266,6 +284,7 @@ export const answerMatchers: { readonly [name: string]: AnswerMatcher } = {
   toCloseAfterIdle,
   toRetry,
   toRedirectTo,
+  toBeReachedWith,
   toArriveAs,
   toBeMirroredTo,
   toBeDelayed,

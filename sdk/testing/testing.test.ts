@@ -113,11 +113,26 @@ const split = {
     { port: 'b/reviews.web', version: 'v3', share: 10, access: 'allow', because: ['books/rule'] },
   ],
 };
+const resilience = {
+  connections: {
+    ...{ max: 1, pending: null, requests: null, retries: null, perConnection: null, streams: null },
+    ...{ connectTimeoutMs: 2000, idleMs: null, maxAgeMs: null, keepAlive: null },
+  },
+  eject: {
+    ...{ consecutive5xx: 1, gatewayFailures: null, localFailures: null, successRate: null, failureShare: null },
+    ...{ everyMs: 10_000, forMs: 180_000, forAtMostMs: 300_000, atMostPercent: 100 },
+  },
+  health: null,
+  balance: { kind: 'random' },
+  locality: { kind: 'prefer', nearness: 'region', failover: [{ from: 'eu-west', to: ['eu-north', 'us'] }] },
+  panicBelowPercent: 50,
+};
+const reached = { destinations: [{ port: 'b/reviews.web', version: 'v1', share: 100, access: 'allow', because: [], resilience }] };
 const mirrored = { mirrors: [{ port: 'b/reviews.web', version: 'v2', share: 100, access: 'allow', because: [] }] };
 const fault = { delay: { ms: 7000, percent: 10 }, abort: { status: 500, percent: 100 } };
 const refused = { outcome: 'deny', status: 403, because: [], destinations: [], says: 'no rule allows it' };
 const routed = { route: { rule: 'books/rule.rules.1', index: 1 } };
-type Row = [title: string, decided: object, matcher: string, given: readonly unknown[], says: string | undefined];
+type Row = [title: string, decided: object, matcher: string, given: readonly unknown[], says: unknown];
 const table: readonly Row[] = [
   ['toBeAllowed', {}, 'toBeAllowed', [], undefined],
   ['toBeAllowed of a denial', refused, 'toBeAllowed', [], 'expected it to be allowed, and it is denied with 403: no rule allows it'],
@@ -178,6 +193,36 @@ const table: readonly Row[] = [
   ['toTimeOutAfter another time', {}, 'toTimeOutAfter', ['3s'], 'expected it to time out after 3s, and it times out after 2s'],
   ['toHaveTimeout none', {}, 'toHaveTimeout', ['none'], 'expected it to have no timeout, and it times out after 2s'],
   ['toHaveTimeout of a number', {}, 'toHaveTimeout', [2], '`2` is no duration: write `2s`, `500ms`, or `none`'],
+  [
+    'toBeReachedWith',
+    reached,
+    'toBeReachedWith',
+    [
+      {
+        connections: { max: 1, connectTimeout: '2000ms' },
+        eject: { consecutive5xx: 1, for: '180s', atMost: '100%' },
+        health: 'none',
+        balance: 'random',
+        locality: { prefer: 'region', failover: { 'eu-west': ['eu-north', 'us'] } },
+      },
+    ],
+    undefined,
+  ],
+  [
+    'toBeReachedWith else',
+    reached,
+    'toBeReachedWith',
+    [{ connections: { max: 2, pending: 1 }, locality: 'off' }],
+    'expected it to be reached with connections.max 2, connections.pending 1, locality off, and it is reached with connections.max 1, connections.pending (not set), locality (not set)',
+  ],
+  [
+    'toBeReachedWith nobody',
+    refused,
+    'toBeReachedWith',
+    [{ balance: 'random' }],
+    'expected it to be reached with balance random, and nobody is reached: it is denied with 403: no rule allows it',
+  ],
+  ['toBeReachedWith nothing', reached, 'toBeReachedWith', ['zone'], expect.stringMatching(/takes what a setting has/)],
   ['toArriveAs', {}, 'toArriveAs', [{ path: '/reviews/7', headers: { 'End-User': 'jason', 'x-gone': null } }], undefined],
   ['toArriveAs else', {}, 'toArriveAs', [{ path: '/x' }], 'expected it to arrive with path /x, and it arrives with path /reviews/7'],
   [
@@ -238,9 +283,9 @@ const table: readonly Row[] = [
 ];
 test.each(table)('%s', (_, more, matcher, given, says) => {
   answer = () => decision(more);
-  expect(outcome(() => expectOf(testing.ask(question))[matcher]?.(...given))).toBe(says);
+  expect(outcome(() => expectOf(testing.ask(question))[matcher]?.(...given))).toEqual(says);
 });
-test.each(table.filter(([, , , , says]) => says === undefined || says.startsWith('expected ')))(
+test.each(table.filter(([, , , , says]) => says === undefined || (typeof says === 'string' && says.startsWith('expected '))))(
   'not.%s says the contrary',
   (_, more, matcher, given, says) => {
     answer = () => decision(more);

@@ -1,5 +1,22 @@
 /** meshwright/testing: runs in the same sandbox as the policies, against core/semantics, in every environment unless one is named. */
-import type { Caller, Duration, Env, Percent, RequestLine, GrpcMethod, RetryOn, Route, Scope, Target, User } from './policy';
+import type {
+  Caller,
+  Connections,
+  Duration,
+  EjectionCauses,
+  EjectionTerms,
+  Env,
+  GrpcMethod,
+  HealthTerms,
+  Locality,
+  Percent,
+  RequestLine,
+  RetryOn,
+  Route,
+  Scope,
+  Target,
+  User,
+} from './policy';
 export interface Question {
   readonly from: Caller;
   readonly to: Target;
@@ -38,6 +55,15 @@ export interface ArrivalExpected {
   readonly host?: string;
   readonly headers?: { readonly [name: string]: string | null };
 }
+/** Any of what settings have: the rest is not looked at. */
+export interface ReachExpected {
+  readonly connections?: Partial<Connections>;
+  readonly eject?: 'none' | Partial<EjectionCauses & EjectionTerms>;
+  readonly health?: 'none' | Partial<HealthTerms & { readonly path: string; readonly grpc: string; readonly tcp: 'connect' }>;
+  readonly balance?: 'least-request' | 'round-robin' | 'random' | 'hash';
+  readonly locality?: Locality;
+  readonly panicBelow?: Percent;
+}
 export interface AnswerMatchers {
   /** Every destination lets it in, or a route rule answers it. */
   toBeAllowed(): void;
@@ -69,6 +95,8 @@ export interface AnswerMatchers {
   toRedirectTo(wanted: string | RedirectExpected): void;
   /** What every destination reads of it. */
   toArriveAs(wanted: ArrivalExpected): void;
+  /** How every destination is reached: limits, ejection, health checks, balancing, nearness. */
+  toBeReachedWith(wanted: ReachExpected): void;
   /** All of it, or this share in percent, is copied to a version or a port. */
   toBeMirroredTo(where: string | Target, percent?: number): void;
   /** All of it, or this share in percent, waits so long first. */

@@ -1,5 +1,11 @@
 import { ask, expect, test } from 'meshwright/testing';
 import { productpage, reviews } from './services.policy';
 
-test('what an open circuit refuses is not tried again', () =>
-  expect(ask({ from: productpage, to: reviews.ports.http, request: 'GET /reviews/7' })).not.toRetry());
+const answer = () => ask({ from: productpage, to: reviews.ports.http, request: 'GET /reviews/7' });
+
+test('one connection, one request in the queue, and three minutes out for whoever fails', () =>
+  expect(answer()).toBeReachedWith({
+    connections: { max: 1, pending: 1 },
+    eject: { consecutive5xx: 1, for: '3m', atMost: '100%' },
+  }));
+test('what an open circuit refuses is not tried again', () => expect(answer()).not.toRetry());
