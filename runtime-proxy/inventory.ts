@@ -32,6 +32,8 @@ export interface Instance {
   readonly outbound?: Address;
   /** The same for one port that is not addressed by a host name (TCP): the symbol `outbound/<port key>`, with `|<version>` for one broker of it. */
   readonly outboundPorts?: { readonly [port: string]: Address };
+  /** Ports that `outboundPorts` does not place are not called from here, and that is no fault: on Kubernetes, where nobody lists them for each pod. */
+  readonly outboundAsPlaced?: true;
   /** Its connections are captured (runtime-proxy/capture): the kernel sends them here, whatever address the application dialled. */
   readonly capture?: Capture;
   /** A gateway's listeners, by name. */

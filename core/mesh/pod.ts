@@ -17,6 +17,8 @@ export const podAnnotations = {
   appHost: 'meshwright.dev/app-host',
   /** `host:port` of the outbound listener, on loopback. */
   outbound: 'meshwright.dev/outbound',
+  /** The same for one port that no host name addresses: `meshwright.dev/outbound.<namespace>.<service>.<port>: host:port`, on loopback. */
+  outboundPrefix: 'meshwright.dev/outbound.',
   /** A gateway's listener by name: `meshwright.dev/listener.<name>: host:port`. */
   listenerPrefix: 'meshwright.dev/listener.',
   /** `"true"`: the pod's connections are captured, so that applications dial services as if there were no mesh. */

@@ -171,6 +171,16 @@ describe('a proxy', () => {
       expect(names(onlyCaptured)).toEqual(['capture/outbound']);
       expect(names({ ...captured, outboundPorts: { [db]: at(9) } })).toEqual(['outbound', 'capture/outbound', `outbound/${db}`]);
     });
+    test('a port that nobody placed is a fault, but where only what is placed is called', () => {
+      const of = (over: Partial<Instance>): readonly [readonly string[], readonly string[]] => {
+        const into: Diagnostic[] = [];
+        const { listeners } = bindOutbound(calling, [service], { ...instance, ...over }, into);
+        return [listeners.map(({ name }) => name), into.map(({ code }) => code)];
+      };
+      expect(of({})).toEqual([['outbound', `outbound/${db}`], ['MW9001']]);
+      expect(of({ outboundAsPlaced: true })).toEqual([['outbound'], []]);
+      expect(of({ outboundAsPlaced: true, outboundPorts: { [db]: at(9) } })).toEqual([['outbound', `outbound/${db}`], []]);
+    });
     test('undoing it gives the signed bytes', () => {
       const into: Diagnostic[] = [];
       const bound = [

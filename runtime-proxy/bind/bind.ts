@@ -80,9 +80,9 @@ export function bindOutbound(
 }
 
 /** Where calls are captured, an address at which they could also be made to the proxy itself need not be there. */
-function isExplicit(listener: JsonObject, { capture, outbound, outboundPorts = {} }: Instance): boolean {
-  if (!capture) return true;
+function isExplicit(listener: JsonObject, { capture, outbound, outboundPorts = {}, outboundAsPlaced }: Instance): boolean {
   const name = nameOfResource(listener);
+  if (!capture && !(outboundAsPlaced === true && name.startsWith(`${outboundListener}/`))) return true;
   return name === outboundListener ? outbound !== undefined : Object.hasOwn(outboundPorts, name.slice(`${outboundListener}/`.length));
 }
 

@@ -42,6 +42,7 @@ test('a pod is an instance: its proxy listens at its address and the number of t
       app: { web: { host: '127.0.0.1', port: 9081 } },
       inbound: { web: { host: '10.0.0.1', port: 9081 } },
       outbound: { host: '127.0.0.1', port: 15001 },
+      outboundAsPlaced: true,
     },
   ]);
 });
@@ -57,10 +58,15 @@ test('annotations say where the application is, where it calls out, and what a g
   const annotations = {
     'meshwright.dev/app-host': '::1',
     'meshwright.dev/outbound': '127.0.0.9:15009',
+    'meshwright.dev/outbound.shop.db.pg': '127.0.0.1:5432',
     'meshwright.dev/listener.https': '[::]:8443',
   };
   expect(see({ pods: [pod('edge-1', { annotations })] }).inventory.instances).toMatchObject([
-    { outbound: { host: '127.0.0.9', port: 15009 }, listeners: { https: { host: '::', port: 8443 } } },
+    {
+      outbound: { host: '127.0.0.9', port: 15009 },
+      outboundPorts: { 'shop/db.pg': { host: '127.0.0.1', port: 5432 } },
+      listeners: { https: { host: '::', port: 8443 } },
+    },
   ]);
   const gateway = see({ pods: [pod('edge-1', { annotations: { 'meshwright.dev/listener.https': '0.0.0.0:8443' } })] }).inventory
     .instances[0];
@@ -69,6 +75,7 @@ test('annotations say where the application is, where it calls out, and what a g
 test.each([
   [{ 'meshwright.dev/app-host': '10.0.0.9' }, '`meshwright.dev/app-host` is not a loopback address'],
   [{ 'meshwright.dev/outbound': '0.0.0.0:15001' }, '`meshwright.dev/outbound` is not `<loopback address>:<port>`'],
+  [{ 'meshwright.dev/outbound.shop.db.pg': '10.0.0.9:5432' }, '`meshwright.dev/outbound.shop.db.pg` is not `<loopback address>:<port>`'],
   [{ 'meshwright.dev/listener.https': 'edge:443' }, '`meshwright.dev/listener.https` is not `<IP address>:<port>`'],
 ])('a pod annotated %j is left out, and said', (annotations, why) => {
   const { inventory, diagnostics } = see({ pods: [pod('x', { annotations })] });

@@ -25,6 +25,7 @@ export interface MeshPod {
   readonly ports: ReadonlyMap<string, number>;
   readonly appHost: string;
   readonly outbound?: Address;
+  readonly outboundPorts?: { readonly [port: string]: Address };
   readonly listeners?: { readonly [name: string]: Address };
   /** Where it is, by the labels that the API server copies from its node (plugin PodTopologyLabels), or that somebody wrote. */
   readonly region?: string;
@@ -77,6 +78,14 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
     listeners[annotation.slice(podAnnotations.listenerPrefix.length)] = address;
   }
   const isGateway = Object.keys(listeners).length > 0;
+  const outboundPorts: Record<string, Address> = {};
+  for (const [annotation, value] of Object.entries(annotations)) {
+    const port = outboundPortOf(annotation);
+    if (port === null) continue;
+    const address = addressIn(value);
+    if (address === null || !isLoopback(address.host)) return refuse(annotation, 'is not `<loopback address>:<port>`');
+    outboundPorts[port] = address;
+  }
   const stated = annotations[podAnnotations.outbound];
   const outbound = addressIn(stated ?? podDefaults.outbound);
   if (outbound === null || !isLoopback(outbound.host)) return refuse(podAnnotations.outbound, 'is not `<loopback address>:<port>`');
@@ -101,6 +110,7 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
     ports: containerPorts(spec),
     appHost,
     ...(isGateway && stated === undefined ? {} : { outbound }),
+    ...(Object.keys(outboundPorts).length === 0 ? {} : { outboundPorts }),
     ...(isGateway ? { listeners } : {}),
     ...place,
     capture: !isGateway && recordsIn(spec['initContainers']).some((container) => container['name'] === podCapture.container),
@@ -118,6 +128,13 @@ export const principalOfPod = (pod: MeshPod, trustDomain: string): Principal => 
 export const isPort = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535;
 const isLoopback = (host: string): boolean => (isIP(host) === 4 && host.startsWith('127.')) || host === '::1';
+
+/** `shop/db.pg` of `meshwright.dev/outbound.shop.db.pg`; null for another annotation. */
+function outboundPortOf(annotation: string): string | null {
+  if (!annotation.startsWith(podAnnotations.outboundPrefix)) return null;
+  const [namespace = '', service = '', port = ''] = annotation.slice(podAnnotations.outboundPrefix.length).split('.');
+  return `${namespace}/${service}.${port}`;
+}
 
 /** `127.0.0.1:15001`, `[::1]:15001` */
 function addressIn(text: string): Address | null {

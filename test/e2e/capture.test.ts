@@ -7,7 +7,7 @@ import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import type { RouteRule } from '../../core/ir/ir';
-import type { RuleId } from '../../core/mesh/ids';
+import { portKey, type RuleId } from '../../core/mesh/ids';
 import { createLog } from '../../platform/log';
 import { readPidFile, stopGroup } from '../../platform/process';
 import { obtainEnvoy } from '../../platform/tools/envoy';
@@ -23,7 +23,7 @@ jest.setTimeout(180_000);
 const meshwright = [process.execPath, path.join(__dirname, '../../bin/meshwright.js')];
 /** The group that proxies run as. */
 const proxies = 15_021;
-const virtual = { reviews: '10.96.0.10', ratings: '10.96.0.11', page: '10.96.0.12', nobody: '10.96.0.99' };
+const virtual = { reviews: '10.96.0.10', ratings: '10.96.0.11', page: '10.96.0.12', feed: '10.96.0.13', nobody: '10.96.0.99' };
 const account = (name: string): string => `spiffe://mesh.test/ns/bookinfo/sa/bookinfo-${name}`;
 
 let space: Namespaces;
@@ -45,10 +45,47 @@ const ir = (() => {
           action: { ...rule.action, to: rule.action.to.slice(0, 1).map((one) => ({ ...one, version: null, weight: 100 })), retry: null },
         }
       : rule;
+  const any = {
+    ...present(made.access.find((rule) => rule.requests === 'any' && rule.action === 'deny')),
+    action: 'allow',
+    headers: [],
+  } as const;
+  /** Ports whose connections are routed whole: the page may call `feed`, and `audit` is not for it. */
+  const whole = [
+    ['feed', 7000],
+    ['audit', 7001],
+  ] as const;
   return {
     ...made,
     trustDomain: 'mesh.test',
-    access: [...made.access, { ...itself, id: 'books/pageReadsItself' as RuleId }],
+    services: made.services.map((service) => {
+      const [port] = service.ports;
+      if (service.key !== key('reviews') || !port) return service;
+      const more = whole.map(([name, number]) => ({
+        ...port,
+        key: portKey(service.key, name),
+        name,
+        number,
+        protocol: 'tcp',
+        layer: 'tcp' as const,
+      }));
+      return { ...service, ports: [...more, port].sort((a, b) => (a.name < b.name ? -1 : 1)) };
+    }),
+    connectionRoutes: whole
+      .map(([name]) => {
+        const port = portKey(key('reviews'), name);
+        return {
+          id: null,
+          port,
+          rules: [{ id: `${port}.default` as RuleId, match: null, to: [{ port, version: null, weight: 100 }], idleMs: 60_000 }],
+        };
+      })
+      .sort((a, b) => (a.port < b.port ? -1 : 1)),
+    access: [
+      ...made.access,
+      { ...itself, id: 'books/pageReadsItself' as RuleId },
+      { ...any, id: 'books/pageHears' as RuleId, port: portKey(key('reviews'), 'feed'), callers: itself.callers },
+    ].sort((a, b) => (a.id < b.id ? -1 : 1)),
     routes: made.routes.map((table) =>
       table.port === web('reviews') ? { ...table, rules: table.rules.filter((rule) => rule.match === null).map(toAll) } : table,
     ),
@@ -62,6 +99,8 @@ const application = `
     path: request.url, host: request.headers.host, caller: request.headers['x-forwarded-client-cert'] ?? null, from: request.socket.remoteAddress,
   }))).listen(9080, '0.0.0.0', () => console.log('listening'));
   require('node:net').createServer((socket) => { socket.on('error', () => {}); socket.write('220 hello\\r\\n'); }).listen(7000, '0.0.0.0');
+  require('node:net').createServer((socket) => { socket.on('error', () => {}); socket.write('secret\\r\\n'); }).listen(7001, '0.0.0.0');
+  require('node:net').createServer((socket) => { socket.on('error', () => {}); socket.write('unknown\\r\\n'); }).listen(7002, '0.0.0.0');
 `;
 /** One request; the answer or what became of the connection, in one line of JSON. */
 const ask = `
@@ -98,17 +137,31 @@ const get = (from: string, address: string, host: string, where = '/reviews/7', 
 
 const inventory = (): Inventory => {
   const capture = { inbound: { host: '0.0.0.0', port: 15_006 }, outbound: { host: '127.0.0.1', port: 15_005 } };
+  const ports = (workload: string): readonly (readonly [string, number])[] =>
+    workload === 'reviews'
+      ? [
+          ['web', 9080],
+          ['feed', 7000],
+          ['audit', 7001],
+        ]
+      : [['web', 9080]];
   const one = (id: string, workload: string, at: string, version?: string): Inventory['instances'][number] => ({
     id,
     workload: key(workload),
     ...(version === undefined ? {} : { version }),
-    app: { web: { host: '127.0.0.1', port: 9080 } },
-    inbound: { web: { host: space.addressOf(at), port: 9080 } },
+    app: Object.fromEntries(ports(workload).map(([name, port]) => [name, { host: '127.0.0.1', port }])),
+    inbound: Object.fromEntries(ports(workload).map(([name, port]) => [name, { host: space.addressOf(at), port }])),
     capture,
+    ...(workload === 'productpage' ? { outbound: { host: '127.0.0.1', port: 15_001 } } : {}),
   });
   return {
     instances: [one('page-1', 'productpage', 'a'), one('reviews-1', 'reviews', 'b', 'v1')],
-    virtual: { [web('reviews')]: [{ host: virtual.reviews, port: 9080 }] },
+    virtual: Object.fromEntries(
+      ports('reviews').map(([name, port]) => [
+        portKey(key('reviews'), name),
+        [{ host: virtual.reviews, port }, ...(name === 'feed' ? [{ host: virtual.feed, port: 70 }] : [])],
+      ]),
+    ),
   };
 };
 
@@ -178,6 +231,11 @@ cases('connections captured in network namespaces', () => {
     });
   });
 
+  test('beside capture, the proxy can be called itself: by its explicit port, with the name as Host', async () => {
+    const { status, body = '' } = await get('a', '127.0.0.1', 'reviews.bookinfo:9080', '/reviews/7', 15_001);
+    expect([status, JSON.parse(body).caller]).toEqual([200, expect.stringContaining(`URI=${account('productpage')}`)]);
+  });
+
   test('a workload that calls itself goes through its own proxy, both ways', async () => {
     const { status, body = '' } = await get('a', virtual.page, 'productpage.bookinfo:9080');
     expect([status, JSON.parse(body).caller]).toEqual([200, expect.stringContaining(`URI=${account('productpage')}`)]);
@@ -191,11 +249,29 @@ cases('connections captured in network namespaces', () => {
       });
   });
 
+  describe('a protocol in which the server speaks first', () => {
+    test('is heard by a caller that the rules let in, at each of its virtual addresses', async () => {
+      for (const [address, port] of [
+        [virtual.reviews, 7000],
+        [virtual.feed, 70],
+      ] as const)
+        expect(await script('a', hear, [address, port])).toEqual({ heard: '220 hello\r\n', end: 'heard' });
+    });
+    test('is not heard where no rule does, nor at an address of the endpoint itself, nor without the proxy', async () => {
+      const refused = { heard: '', end: expect.stringMatching(/closed|ECONNRESET/) };
+      expect(await script('a', hear, [virtual.reviews, 7001])).toEqual(refused);
+      expect(await script('a', hear, [space.addressOf('b'), 7000])).toEqual(refused);
+      // a handshake is waited for there, and the server says nothing before it
+      const bypass = await script('c', hear, [space.addressOf('b'), 7000]);
+      expect([bypass.heard, bypass.end]).toEqual(['', expect.stringMatching(/closed|ECONNRESET|silence/)]);
+    });
+  });
+
   test('what is not known is closed at once, and the log says what it was', async () => {
     expect(await script('a', hear, [virtual.nobody, 5000])).toEqual({ heard: '', end: expect.stringMatching(/closed|ECONNRESET/) });
     // the other side's port that no policy names, and past the mesh altogether
     for (const [address, port] of [
-      [space.addressOf('b'), 7000],
+      [space.addressOf('b'), 7002],
       [space.host, 4443],
     ] as const)
       expect(await script('a', hear, [address, port])).toEqual({ heard: '', end: expect.stringMatching(/closed|ECONNRESET/) });
@@ -212,12 +288,12 @@ cases('connections captured in network namespaces', () => {
       });
     });
     test('a port that no policy names is closed, and so are those of the proxy itself', async () => {
-      for (const port of [7000, 15_005, 15_006])
+      for (const port of [7002, 15_005, 15_006])
         expect(await script('c', hear, [space.addressOf('b'), port])).toEqual({
           heard: '',
           end: expect.stringMatching(/closed|ECONNRESET/),
         });
-      await logged('b', new RegExp(`"refused":"${space.addressOf('b')}:7000"`));
+      await logged('b', new RegExp(`"refused":"${space.addressOf('b')}:7002"`));
     });
     test("from outside, neither the callee's loopback nor an address that it calls others by is reached", async () => {
       const route = (...args: readonly string[]) => space.run('d', ['ip', 'route', ...args]);

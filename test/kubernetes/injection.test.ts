@@ -73,6 +73,21 @@ describe('injection on a real API server', () => {
       'meshwright-run',
     ]);
   });
+  test('a captured pod comes back as it was put in where the namespace lets it in, and `restricted` does not', async () => {
+    const metadata = { annotations: { 'meshwright.dev/capture': 'true' } };
+    await expect(kube.create(resources.pods, injected(pod('captured-1', metadata)), { dryRun: true })).rejects.toThrow('NET_ADMIN');
+    const open = { ...context, namespace: 'open' };
+    await kube.create(resources.namespaces, { metadata: { name: 'open', labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } } });
+    for (let turn = 0; turn < 300 && (await kube.get(resources.serviceAccounts, { namespace: 'open', name: 'default' })) === null; turn++)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const asked = { ...pod('captured-1', { ...metadata, namespace: 'open' }) };
+    const injection = inject(asked, open);
+    if (injection.kind !== 'patch') throw new Error(JSON.stringify(injection));
+    const made = await kube.create(resources.pods, applyPatch(asked, injection.patch) as KubeObject, { dryRun: true });
+    expect(checkInjected(made, { ...open, required: true })).toBeNull();
+    const containers: readonly { readonly name: string }[] = Object(made['spec']).initContainers;
+    expect(containers.map(({ name }) => name)).toEqual(['meshwright-capture', 'meshwright-proxy']);
+  });
   test('with every annotation that a pod may set, with lists there before, and under a LimitRange', async () => {
     await kube.create(
       { apiVersion: 'v1', kind: 'LimitRange', plural: 'limitranges', namespaced: true },

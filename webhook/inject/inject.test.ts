@@ -229,6 +229,13 @@ describe('capture', () => {
     });
     const gateway = { annotations: { ...asking.annotations, 'meshwright.dev/listener.https': '0.0.0.0:8443' } };
     expect(refusal(pod({ metadata: gateway }))).toContain('MW8106');
+    const explicit = (name: string, value: string): string =>
+      refusal(pod({ metadata: { annotations: { [`meshwright.dev/outbound.${name}`]: value } } }));
+    expect(explicit('shop.db.pg', '127.0.0.1:5432')).toBe('patch');
+    expect([explicit('db', '127.0.0.1:5432'), explicit('shop.db.pg', '10.0.0.1:5432')]).toEqual([
+      expect.stringContaining('names no port'),
+      expect.stringContaining('`<loopback address>:<port>`'),
+    ]);
     expect(refusal(pod({ metadata: { annotations: { 'meshwright.dev/capture': 'yes' } } }))).toContain('`yes` is not `true` or `false`');
   });
 });

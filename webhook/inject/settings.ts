@@ -125,6 +125,16 @@ function wrongWith(name: string, value: string): { readonly reason: string; read
       return { reason: `port ${agentHealthPort} is where the agent answers probes`, repair: 'give the listener another port' };
     return must(place !== null, '`<IP address>:<port>`', '0.0.0.0:8443');
   }
+  if (name.startsWith(podAnnotations.outboundPrefix)) {
+    const place = placeIn(value);
+    if (!/^[a-z0-9-]+\.[a-z0-9-]+\.[a-z0-9-]+$/.test(name.slice(podAnnotations.outboundPrefix.length)))
+      return { reason: `\`${name.slice(0, 80)}\` names no port`, repair: `write it like \`${podAnnotations.outboundPrefix}shop.db.pg\`` };
+    return must(
+      place !== null && isLoopback(place.host) && place.port !== agentHealthPort,
+      '`<loopback address>:<port>`',
+      '127.0.0.1:5432',
+    );
+  }
   switch (name) {
     case podAnnotations.appHost:
       return must(isLoopback(value), 'a loopback address', podDefaults.appHost);
