@@ -63,9 +63,12 @@ export function follow(ir: MeshIr, caller: Workload, { cors, rules }: Routes, ne
         'answers',
       );
     case 'respondGrpc': {
-      const headers = { 'content-type': 'application/grpc', 'grpc-status': String(action.status) };
+      const status = { 'grpc-status': String(action.status) };
       const message = action.message === null ? {} : { 'grpc-message': action.message };
-      const answer = { status: 200, headers: edited({ ...headers, ...message }, outermost), body: null };
+      // who does not say that it speaks gRPC is told in a text (gRPC over HTTP/2, "Content-Type")
+      const speaks = /^application\/grpc(\+|$)/.test(view.headers['content-type'] ?? '');
+      const headers = speaks ? { 'content-type': 'application/grpc', ...status, ...message } : status;
+      const answer = { status: 200, headers: edited(headers, outermost), body: speaks ? null : action.message };
       return {
         ...itself(route, 'route', answer, ''),
         says: `${rule.id} answers with the gRPC status ${grpcStatuses[action.status - 1] ?? ''}`,

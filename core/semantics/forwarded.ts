@@ -12,7 +12,9 @@ export function forwardedRequest(
   cls: RequestClass | null,
   view: RequestView,
 ): ForwardedRequest {
-  const { host, ...headers } = view.headers;
+  const { host, cookie, ...others } = view.headers;
+  // a cookie header without a cookie does not come over HTTP/2, which proxies speak with each other (RFC 9113 section 8.2.3; RFC 6265 section 4.2.1)
+  const headers = cookie ? { ...others, cookie } : others;
   return {
     method: view.method,
     path: rewrite?.path ? rewrittenPath(rewrite.path, cls, view.path) : view.path,

@@ -1,16 +1,26 @@
 /** A question to the definition, put to the proxies instead: sent where its application, or its client outside, would send it. */
+import * as net from 'node:net';
+import * as tls from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MeshIr } from '../../core/ir/ir';
 import { nameOf, nameOfPort, namespaceOf, type PortKey, serviceOfPort } from '../../core/mesh/ids';
+import type { MeshConnection } from '../../core/semantics/decide-connection';
 import type { Decision } from '../../core/semantics/decision';
-import type { Question } from '../kit/mesh-generator-requests';
+import type { Question, RequestQuestion } from '../kit/mesh-generator-requests';
 import { type RawAnswer, type RawRequest, sendRaw } from '../kit/raw-http';
 import { sendHttp2 } from '../kit/send-http2';
 import type { Arrival } from '../kit/echo-application';
 import type { World } from './world';
 
 /** What was seen of a question from outside the proxies. */
-export interface Observed {
+export type Observed = ObservedRequest | ObservedConnection;
+export interface ObservedConnection {
+  readonly kind: 'connection';
+  /** The line that came back; null: it was closed, or could not be opened. */
+  readonly line: string | null;
+}
+export interface ObservedRequest {
+  readonly kind: 'request';
   /** A sentence where there was no answer. */
   readonly answer: RawAnswer | string;
   /** Of the request, and of copies of it. */
@@ -22,6 +32,7 @@ let questions = 0;
 
 /** Copies that are sure to be made are waited for, since the answer does not wait for them. */
 export async function ask(world: World, ir: MeshIr, question: Question, { mirrors }: Pick<Decision, 'mirrors'>): Promise<Observed> {
+  if (question.kind === 'connection') return { kind: 'connection', line: await connect(world, question.connection) };
   const name = `q${(questions += 1)}`;
   const { request, wire } = question;
   const { from } = request;
@@ -45,7 +56,7 @@ export async function ask(world: World, ir: MeshIr, question: Question, { mirror
   if (copies > 0) await until(() => world.arrivals(name).length >= copies + reached, 2_000);
   const arrivals = world.arrivals(name);
   world.forget(name);
-  return { answer, arrivals, tookMs };
+  return { kind: 'request', answer, arrivals, tookMs };
 }
 
 async function until(holds: () => boolean, limitMs: number): Promise<void> {
@@ -53,7 +64,7 @@ async function until(holds: () => boolean, limitMs: number): Promise<void> {
 }
 
 /** The Host header that goes out. */
-function hostOf(ir: MeshIr, { request: { from, to, headers } }: Question): string {
+function hostOf(ir: MeshIr, { request: { from, to, headers } }: RequestQuestion): string {
   const given = headers['host'];
   if (given !== undefined) return given;
   if (from.kind === 'outside') return from.host;
@@ -68,11 +79,33 @@ function numberOf(ir: MeshIr, port: PortKey): number {
 }
 
 /** Header lines: a value with a comma is sent as several lines where the question says so, and cookies as crumbs (RFC 9113 section 8.2.3). */
-function linesOf({ request, wire }: Question): RawRequest['headers'] {
+function linesOf({ request, wire }: RequestQuestion): RawRequest['headers'] {
   return Object.entries(request.headers)
     .filter(([name]) => name !== 'host')
     .flatMap(([name, value]): (readonly [string, string])[] => {
       if (name === 'cookie' && wire.http === '2') return value.split('; ').map((crumb) => [name, crumb]);
       return wire.repeated.includes(name) ? value.split(',').map((one) => [name, one]) : [[name, value]];
     });
+}
+
+/** Says a line and gives back the line that comes; null when the connection ends before one does. */
+function connect(world: World, { from, to, sni }: MeshConnection): Promise<string | null> {
+  const address = world.instanceOf(from).outboundPorts?.[to];
+  if (!address) throw new Error(`${from} has no address for ${to}`);
+  return new Promise((resolve, reject) => {
+    const layer = nameOfPort(to) === 'sni' ? 'tls' : 'tcp';
+    const socket: net.Socket =
+      layer === 'tcp'
+        ? net.connect(address.port, address.host)
+        : tls.connect({ ...address, rejectUnauthorized: false, ...(sni === null ? {} : { servername: sni }) });
+    let text = '';
+    socket.setTimeout(10_000, () => reject(new Error(`nothing comes from ${to}, and it is not closed`)));
+    socket.on(layer === 'tcp' ? 'connect' : 'secureConnect', () => socket.write('hello\n'));
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      if (text.endsWith('\n')) socket.destroy();
+    });
+    socket.on('error', () => undefined); // what came until then is the answer
+    socket.on('close', () => resolve(text === '' ? null : text.trimEnd()));
+  });
 }

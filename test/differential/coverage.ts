@@ -61,7 +61,7 @@ const rule: CoverageOf<RouteRule> = {
       fault: not('the word is not lowered yet'),
     },
     respond: { status: yes, body: yes, responseHeaders: edits },
-    respondGrpc: not('not generated yet'),
+    respondGrpc: { status: yes, message: yes },
     redirect: {
       scheme: not('the word is not lowered yet'),
       host: yes,
@@ -109,7 +109,7 @@ export const coverage: CoverageOf<MeshIr> = {
       key: yes,
       name: yes,
       protocol: yes,
-      layer: { http: yes, grpc: not('emission refuses it'), tls: not('emission refuses it'), tcp: not('emission refuses it') },
+      layer: { http: yes, grpc: yes, tls: yes, tcp: yes },
       number: yes,
       maxAgeMs: not('a WebSocket upgrade is not asked for'),
       brokers: not('they are connections; test/e2e has them'),
@@ -136,7 +136,16 @@ export const coverage: CoverageOf<MeshIr> = {
     because: yes,
   },
   routes: { id: yes, port: yes, cors, rules: rule },
-  connectionRoutes: not('not generated yet'),
+  connectionRoutes: {
+    id: yes,
+    port: yes,
+    rules: {
+      id: yes,
+      match: { from: yes, sni: 'exact, and under a wildcard' },
+      to: { port: 'its own and another', version: yes, weight: yes },
+      idleMs: 'its value is in golden files; no connection here is idle',
+    },
+  },
   hostRoutes: { id: yes, gateway: yes, listener: yes, host: yes, team: yes, cors, rules: rule },
   needs: {
     id: yes,

@@ -1,13 +1,14 @@
 /** What counts as the same answer: who answered and with what, what came to the application and its copies, and what became of both on the way. */
 import type { MeshIr } from '../../core/ir/ir';
 import { isCanonicalPath } from '../../core/semantics/canonical';
+import type { MeshConnection } from '../../core/semantics/decide-connection';
 import type { Decision, DestinationDecision, ForwardedRequest } from '../../core/semantics/decision';
 import { edited } from '../../core/semantics/forwarded';
 import { portOf } from '../../core/semantics/nouns';
 import { applicationHeaders, type Arrival } from '../kit/echo-application';
-import type { Question } from '../kit/mesh-generator-requests';
+import { isGrpc, type Question, type RequestQuestion } from '../kit/mesh-generator-requests';
 import type { RawAnswer } from '../kit/raw-http';
-import type { Observed } from './ask';
+import type { Observed, ObservedConnection, ObservedRequest } from './ask';
 import type { World } from './world';
 
 /** null when what was seen is something that the decision gives; else a sentence that says what is different. */
@@ -18,12 +19,31 @@ export function difference(world: World, ir: MeshIr, question: Question, decisio
     : `decided: ${decision.outcome} at ${decision.stage}, ${decision.status ?? 'the application answers'} (${decision.says}); seen: ${found}`;
 }
 
-function differenceOf(
+function differenceOf(world: World, ir: MeshIr, question: Question, decision: Decision, observed: Observed): string | null {
+  if (question.kind === 'connection')
+    return observed.kind === 'connection'
+      ? differenceInConnection(world, question.connection, decision, observed)
+      : 'an answer to a request';
+  return observed.kind === 'request' ? differenceInExchange(world, ir, question, decision, observed) : 'a connection';
+}
+
+/** One of the destinations takes the connection, with the server name as it was asked for, or it is closed where one does not. */
+function differenceInConnection(world: World, { sni }: MeshConnection, decision: Decision, { line }: ObservedConnection): string | null {
+  const { destinations } = decision;
+  if (line === null) return destinations.length === 0 || destinations.some(({ access }) => access === 'deny') ? null : 'it was closed';
+  const [name = '', ...rest] = line.split(' ');
+  const [instance = '', port = ''] = name.split('/');
+  const took = destinations.some((one) => one.access === 'allow' && isAt(world, one, { instance, port }));
+  const said = sni === null ? 'hello' : `${sni.toLowerCase()} hello`;
+  return took && rest.join(' ').toLowerCase() === said ? null : `the application said ${JSON.stringify(line)}`;
+}
+
+function differenceInExchange(
   world: World,
   ir: MeshIr,
-  question: Question,
+  question: RequestQuestion,
   decision: Decision,
-  { answer, arrivals, tookMs }: Observed,
+  { answer, arrivals, tookMs }: ObservedRequest,
 ): string | null {
   if (typeof answer === 'string') return answer;
   const main = arrivals.find((arrival) => answer.headers['x-app'] === nameOf(arrival));
@@ -31,11 +51,11 @@ function differenceOf(
   const seen = `${answer.status} ${main ? `by ${whoIs(world, main)}` : JSON.stringify(answer.body.slice(0, 120))}`;
   const { destinations, fault } = decision;
   if (fault?.delay?.percent === 100 && tookMs < fault.delay.ms) return `an answer after ${tookMs} ms`;
-  if (!main && fault?.abort && fault.abort.percent > 0 && answer.status === fault.abort.status && copies.length === 0)
+  if (!main && fault?.abort && fault.abort.percent > 0 && says(question, answer, fault.abort.status) && copies.length === 0)
     return differenceInAnswer(question, decision, answer);
   if (destinations.length === 0) {
     if (arrivals[0]) return `${seen}, though ${whoIs(world, arrivals[0])} had it`;
-    return answer.status === decision.status ? differenceInAnswer(question, decision, answer) : seen;
+    return says(question, answer, decision.status) ? differenceInAnswer(question, decision, answer) : seen;
   }
   const mirrored = differenceInCopies(world, question, decision, copies);
   if (mirrored !== null) return mirrored;
@@ -43,7 +63,7 @@ function differenceOf(
     // one of the destinations refused it: by rule, or because the path is not in its form
     const refused = destinations.filter(
       ({ port, access, request }) =>
-        access === 'deny' && answer.status === (isCanonicalPath(request.path, portOf(ir, port).port.urls) ? 403 : 400),
+        access === 'deny' && says(question, answer, isCanonicalPath(request.path, portOf(ir, port).port.urls) ? 403 : 400),
     );
     return firstOr(
       refused.map((one) => differenceInHeaders(edited({}, one.responseHeaders), answer, false)),
@@ -63,13 +83,30 @@ function differenceOf(
   );
 }
 
+/** To gRPC the mesh says a status in gRPC's words (grpc/grpc, doc/http-grpc-status-mapping.md), unless that is what the rule says itself. */
+function says({ request }: RequestQuestion, answer: RawAnswer, status: number | null): boolean {
+  if (!isGrpc(request) || answer.headers['grpc-status'] === undefined) return answer.status === status;
+  const word = answer.headers['grpc-status'];
+  return answer.status === 200 && (status === 200 || word === (grpcWords.get(status ?? 0) ?? '2'));
+}
+const grpcWords: ReadonlyMap<number, string> = new Map([
+  [400, '13'],
+  [401, '16'],
+  [403, '7'],
+  [404, '12'],
+  [429, '14'],
+  [502, '14'],
+  [503, '14'],
+  [504, '14'],
+]);
+
 /** null when one of the ways fits; else what the first says, or `none` where there is no way at all. */
 function firstOr(ways: readonly (string | null)[], none: string): string | null {
   return ways.includes(null) ? null : (ways[0] ?? none);
 }
 
 /** What the mesh says where no application answers. */
-function differenceInAnswer(question: Question, { answer: said }: Decision, answer: RawAnswer): string | null {
+function differenceInAnswer(question: RequestQuestion, { answer: said }: Decision, answer: RawAnswer): string | null {
   if (said === null) return null;
   if (question.request.method !== 'HEAD' && said.body !== null && answer.body !== said.body)
     return `the body ${JSON.stringify(answer.body)}`;
@@ -88,7 +125,7 @@ function differenceInHeaders(expected: RawAnswer['headers'], answer: RawAnswer, 
 }
 
 /** Copies go to where the rule says and nowhere else, one to each; those of all requests are there. */
-function differenceInCopies(world: World, question: Question, { mirrors }: Decision, copies: readonly Arrival[]): string | null {
+function differenceInCopies(world: World, question: RequestQuestion, { mirrors }: Decision, copies: readonly Arrival[]): string | null {
   const left = mirrors.filter(({ access, share }) => access === 'allow' && share > 0);
   for (const copy of copies) {
     const index = left.findIndex((mirror) => isAt(world, mirror, copy) && differenceInRequest(question, mirror.request, copy) === null);
@@ -104,7 +141,11 @@ function differenceInCopies(world: World, question: Question, { mirrors }: Decis
 }
 
 const nameOf = ({ instance, port }: Arrival): string => `${instance}/${port}`;
-function isAt(world: World, { port, version }: Pick<DestinationDecision, 'port' | 'version'>, arrival: Arrival): boolean {
+function isAt(
+  world: World,
+  { port, version }: Pick<DestinationDecision, 'port' | 'version'>,
+  arrival: Pick<Arrival, 'instance' | 'port'>,
+): boolean {
   const at = world.standsFor(arrival);
   return at.port === port && (version === null || version === at.version);
 }
@@ -114,12 +155,12 @@ function whoIs(world: World, arrival: Arrival): string {
 }
 
 /** Headers that proxies say of a connection or a request, and no client to an application. */
-const ofProxies = /^(x-forwarded-(proto|for|client-cert)|x-request-id|content-length|transfer-encoding|connection)$/;
+const ofProxies = /^(x-forwarded-(proto|for|client-cert)|x-request-id|content-length|transfer-encoding|connection|te)$/;
 /** Headers that a client may not say. */
 const takenOff = /^(x-envoy-.*|x-forwarded-(client-cert|proto|for)|x-request-id|connection|te|host)$/;
 
 /** How the request that came differs from the one that was meant to; null when it does not. */
-function differenceInRequest({ wire }: Question, meant: ForwardedRequest, arrival: Arrival): string | null {
+function differenceInRequest({ wire }: RequestQuestion, meant: ForwardedRequest, arrival: Arrival): string | null {
   const same = (what: string, sent: string, came: string): string[] =>
     sent === came ? [] : [`${what} ${JSON.stringify(sent)} came as ${JSON.stringify(came)}`];
   const came = new Map<string, string>();

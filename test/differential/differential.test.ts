@@ -6,11 +6,10 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { EmittedEnvoy } from '../../compiler/emit/envoy';
 import type { Json, JsonObject } from '../../core/lib/json';
-import { decide } from '../../core/semantics/decide';
 import { ask } from './ask';
 import { casesFolder, formatCase, readCases } from './cases';
 import { difference } from './difference';
-import { run } from './run';
+import { decisionOn, run } from './run';
 import { startWorld, type World } from './world';
 
 const setting = (name: string, usual: number): number => Number(process.env[`MESHWRIGHT_${name}`] ?? usual);
@@ -29,7 +28,7 @@ afterAll(async () => {
 test('every case: the definition says what it said, and the proxies say the same', async () => {
   for (const [name, one] of await readCases()) {
     const ir = await world.put(one.declarations);
-    const decision = decide(ir, one.question.request);
+    const decision = decisionOn(ir, one.question);
     expect([name, decision]).toMatchObject([name, one.expected]);
     expect([name, difference(world, ir, one.question, decision, await ask(world, ir, one.question, decision))]).toEqual([name, null]);
   }
@@ -49,7 +48,17 @@ test(`${meshes * requestsEach} generated requests over ${meshes} generated meshe
   }
   expect(found).toEqual([]);
   // the run is worth something only when every way of answering came up
-  const ways = ['inbound allow', 'inbound deny', 'inbound mixed', 'route allow', 'route deny', 'canonical deny', 'outbound deny'];
+  const ways = [
+    'inbound allow',
+    'inbound deny',
+    'inbound mixed',
+    'route allow',
+    'route deny',
+    'canonical deny',
+    'outbound deny',
+    'connection inbound allow',
+    'connection inbound deny',
+  ];
   expect(ways.filter((way) => ![...outcomes.keys()].some((kind) => kind.startsWith(way)))).toEqual([]);
 }, 3_600_000);
 
@@ -66,7 +75,7 @@ test('a fault in what is emitted is found, and made small', async () => {
   expect(routes).toMatchObject([{ rules: [{ when: { query: expect.anything() } }] }]);
   expect(Object.keys(routes?.[0]?.rules[0]?.when ?? {})).toEqual(['query']);
   expect(least?.declarations.filter(({ value }) => value.kind === 'access').length).toBeLessThanOrEqual(2);
-  expect(least?.question.request.headers).toEqual({});
+  expect(least?.question).toMatchObject({ kind: 'request', request: { headers: {} } });
   expect(least?.declarations.length).toBeLessThanOrEqual(10);
 }, 600_000);
 

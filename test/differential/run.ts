@@ -2,6 +2,8 @@
 import type { EmittedEnvoy } from '../../compiler/emit/envoy';
 import type { MeshIr } from '../../core/ir/ir';
 import { decide } from '../../core/semantics/decide';
+import { decideConnection } from '../../core/semantics/decide-connection';
+import type { Decision } from '../../core/semantics/decision';
 import { generateDeclarations, generateQuestions } from '../kit/mesh-generator';
 import type { Question } from '../kit/mesh-generator-requests';
 import { ask } from './ask';
@@ -56,8 +58,8 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
       await Promise.all(
         questions.slice(at, at + atOnce).map(async (question) => {
           requests += 1;
-          const decision = decide(ir, question.request);
-          const kind = `${decision.stage} ${decision.outcome}${decision.status === null ? '' : ` ${decision.status}`}`;
+          const decision = decisionOn(ir, question);
+          const kind = `${question.kind === 'connection' ? 'connection ' : ''}${decision.stage} ${decision.outcome}${decision.status === null ? '' : ` ${decision.status}`}`;
           outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
           const says = difference(world, ir, question, decision, await ask(world, ir, question, decision));
           if (says !== null) differing.push({ question, says });
@@ -72,10 +74,14 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
   return { meshes, requests, found, cases, outcomes };
 }
 
+/** What the definition says. */
+export const decisionOn = (ir: MeshIr, question: Question): Decision =>
+  question.kind === 'connection' ? decideConnection(ir, question.connection) : decide(ir, question.request);
+
 /** What is different for a candidate, null when nothing is: puts it in force and asks. */
 export async function differs(world: World, { declarations, question }: Candidate, plant: RunOptions['plant']): Promise<string | null> {
   const ir = await world.put(declarations, plant);
-  const decision = decide(ir, question.request);
+  const decision = decisionOn(ir, question);
   return difference(world, ir, question, decision, await ask(world, ir, question, decision));
 }
 
@@ -91,5 +97,5 @@ async function smallest(world: World, start: Candidate, { plant }: RunOptions, a
     shrinkAskings,
   );
   const ir = await world.put(declarations, plant);
-  return { about, declarations, question, expected: expectedOf(decide(ir, question.request)), got };
+  return { about, declarations, question, expected: expectedOf(decisionOn(ir, question)), got };
 }

@@ -5,7 +5,8 @@ import type { Declaration } from '../../core/declarations/declaration';
 import { validateDeclarations } from '../../core/declarations/validate';
 import { canonicalJson, type Json } from '../../core/lib/json';
 import { decide } from '../../core/semantics/decide';
-import { plainWire, type Question } from '../kit/mesh-generator-requests';
+import { decideConnection } from '../../core/semantics/decide-connection';
+import { plainWire, type Question, type RequestQuestion } from '../kit/mesh-generator-requests';
 
 export interface Candidate {
   readonly declarations: readonly Declaration[];
@@ -62,7 +63,8 @@ export function isPossible({ declarations, question }: Candidate): boolean {
   try {
     const ir = lower({ declarations, origins: {}, fuel: 0 }, 'prod').value;
     if (!ir || !emitEnvoy(ir).value) return false;
-    decide(ir, question.request);
+    if (question.kind === 'connection') decideConnection(ir, question.connection);
+    else decide(ir, question.request);
     return true;
   } catch {
     return false; // it names something that is not there any more
@@ -70,15 +72,21 @@ export function isPossible({ declarations, question }: Candidate): boolean {
 }
 
 function* simplerQuestions({ declarations, question }: Candidate): Generator<Candidate> {
+  if (question.kind === 'connection') {
+    if (question.connection.sni !== null)
+      yield { declarations, question: { kind: 'connection', connection: { ...question.connection, sni: null } } };
+    return;
+  }
   const { request, wire } = question;
-  const made = (change: Partial<Question['request']>): Candidate => ({
+  const made = (change: Partial<RequestQuestion['request']>): Candidate => ({
     declarations,
-    question: { wire, request: { ...request, ...change } },
+    question: { kind: 'request', wire, request: { ...request, ...change } },
   });
-  yield { declarations, question: { request, wire: plainWire } };
+  yield { declarations, question: { kind: 'request', request, wire: plainWire } };
   for (const name of Object.keys(wire) as (keyof typeof wire)[])
     // the keys of a literal type
-    if (wire[name] !== plainWire[name]) yield { declarations, question: { request, wire: { ...wire, [name]: plainWire[name] } } };
+    if (wire[name] !== plainWire[name])
+      yield { declarations, question: { kind: 'request', request, wire: { ...wire, [name]: plainWire[name] } } };
   yield made({ headers: {} });
   for (const name of Object.keys(request.headers))
     yield made({ headers: Object.fromEntries(Object.entries(request.headers).filter(([other]) => other !== name)) });
@@ -131,6 +139,7 @@ function refersTo(value: unknown, ids: ReadonlySet<string>): boolean {
 
 /** Without one segment of the path, in the question and in every request line that has it. */
 function* shorterPaths({ declarations, question }: Candidate): Generator<Candidate> {
+  if (question.kind === 'connection') return;
   const { request, wire } = question;
   for (const segment of new Set(request.path.split(/[/?]/).filter((text) => text !== ''))) {
     const drop = (text: string): string => text.replace(`/${segment}`, '') || '/';
@@ -141,7 +150,7 @@ function* shorterPaths({ declarations, question }: Candidate): Generator<Candida
         : mapJson(value, lines);
     yield {
       declarations: declarations.map((one) => ({ ...one, value: lines(asJson(one.value)) }) as Declaration), // checked against its schema next
-      question: { wire, request: { ...request, path: path.startsWith('/') ? path : `/${path}` } },
+      question: { kind: 'request', wire, request: { ...request, path: path.startsWith('/') ? path : `/${path}` } },
     };
   }
 }

@@ -12,24 +12,40 @@ import { portKey, principalOf, workloadKey, type PortKey } from '../../core/mesh
 import { temporaryFolder } from '../../platform/files';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import type { Instance } from '../../runtime-proxy/inventory';
-import { type Arrival, echoApplication } from '../kit/echo-application';
+import { testAuthority } from '../kit/certificates';
+import { type Arrival, echoApplication, lineApplication } from '../kit/echo-application';
 import { callers, gateway, placeOf } from '../kit/mesh-generator';
 import { runMesh, type RunningMesh, trustDomain, type WorkloadSpec } from '../kit/running-mesh';
 
 /** Services of the universe that run. */
 export const size = 3;
 
+const services = Array.from({ length: size }, (_, index) => placeOf(index));
+/** Ports whose connections are routed whole: callers reach each at an address of its own. */
+const connected = services.flatMap(({ namespace, name, ports }) =>
+  Object.entries(ports).flatMap(([port, protocol]) => (isLine(protocol) ? [portKey(workloadKey(namespace, name), port)] : [])),
+);
+function isLine(protocol: string | undefined): boolean {
+  return protocol === 'tcp' || protocol === 'tls';
+}
+
 /** Every instance that runs: each version of a service, the callers, the gateway. One instance is one Envoy, for a proxy is one identity. */
 const specs: readonly WorkloadSpec[] = [
-  ...Array.from({ length: size }, (_, index) => placeOf(index)).flatMap(({ name, namespace, serviceAccount, versions, ports }) =>
+  ...services.flatMap(({ name, namespace, serviceAccount, versions, ports }) =>
     (versions.length === 0 ? [null] : versions).map((version): WorkloadSpec => ({
       id: version === null ? name : `${name}-${version}`,
       ...identity(namespace, name, serviceAccount),
-      ports,
+      ports: Object.keys(ports),
+      outboundPorts: connected,
       ...(version === null ? {} : { version }),
     })),
   ),
-  ...callers.map(({ name, namespace, serviceAccount }) => ({ id: name, ...identity(namespace, name, serviceAccount), ports: [] })),
+  ...callers.map(({ name, namespace, serviceAccount }) => ({
+    id: name,
+    ...identity(namespace, name, serviceAccount),
+    ports: [],
+    outboundPorts: connected,
+  })),
   { id: gateway.name, ...identity(gateway.namespace, gateway.name, gateway.serviceAccount), ports: [], listeners: gateway.listeners },
 ];
 function identity(namespace: string, name: string, account: string): Pick<WorkloadSpec, 'workload' | 'principal'> {
@@ -41,7 +57,7 @@ export interface World {
   put(declarations: readonly Declaration[], change?: (emitted: EmittedEnvoy) => EmittedEnvoy): Promise<MeshIr>;
   instanceOf(workload: string): Instance;
   /** Which service port and version an instance's port stands for. */
-  standsFor(arrival: Arrival): { readonly port: PortKey; readonly version: string | null };
+  standsFor(arrival: Pick<Arrival, 'instance' | 'port'>): { readonly port: PortKey; readonly version: string | null };
   /** What came to applications under the name of a question. */
   arrivals(question: string): readonly Arrival[];
   forget(question: string): void;
@@ -56,8 +72,15 @@ export async function startWorld(): Promise<World> {
     if (list) list.push(arrival);
     else arrived.set(arrival.question, [arrival]);
   };
+  // what an application presents to its own callers is no business of the mesh
+  const own = await (await testAuthority('applications.example')).serving(['*.tls.example']);
   const mesh = await runMesh(specs, {
-    application: ({ id }, port) => echoApplication({ instance: id, port }, note),
+    application: ({ id, workload }, port) => {
+      const protocol = services.find(({ namespace, name }) => workloadKey(namespace, name) === workload)?.ports[port];
+      return isLine(protocol)
+        ? lineApplication(`${id}/${port}`, protocol === 'tls' ? own : null)
+        : echoApplication({ instance: id, port }, note);
+    },
     certificates: {
       [gateway.certificate]: {
         hosts: [...gateway.hosts],

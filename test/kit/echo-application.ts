@@ -2,6 +2,7 @@
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
 import * as net from 'node:net';
+import * as tls from 'node:tls';
 
 /** A request as it came to an application. */
 export interface Arrival {
@@ -70,4 +71,17 @@ export function echoApplication(
     for (const socket of sockets) socket.destroy();
   });
   return server;
+}
+
+/** One for connections: to each line it answers with its name and the line; over TLS of its own with the server name it was asked for too. */
+export function lineApplication(name: string, secure: { readonly key: string; readonly chain: string } | null): net.Server {
+  const serve = (socket: net.Socket): void => {
+    socket.on('error', () => undefined);
+    socket.on('data', (line: Buffer) => {
+      const asked = socket instanceof tls.TLSSocket && typeof socket.servername === 'string' ? `${socket.servername} ` : '';
+      socket.write(`${name} ${asked}${line.toString('latin1')}`);
+    });
+  };
+  if (secure === null) return net.createServer(serve);
+  return tls.createServer({ key: secure.key, cert: secure.chain }, serve).on('tlsClientError', () => undefined);
 }

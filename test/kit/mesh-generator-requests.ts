@@ -1,16 +1,24 @@
 /** Requests at a generated mesh: about half aim at a rule, the rest miss it narrowly or bring odd bytes; each with the way it goes over the wire. */
 import { callablePorts } from '../../core/ir/edges';
-import type { FieldMatch, MeshIr, RequestClass, RouteRule } from '../../core/ir/ir';
+import type { FieldMatch, MeshIr, RequestClass, RouteRule, ServicePort } from '../../core/ir/ir';
 import type { PortKey } from '../../core/mesh/ids';
 import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
+import { isConnection, isHttp } from '../../core/ir/layers';
+import type { MeshConnection } from '../../core/semantics/decide-connection';
 import type { MeshRequest } from '../../core/semantics/decision';
 import type { Random } from './random';
 import { seeded } from './random';
 
-/** A request and how its bytes go over the wire, which no decision may depend on. */
-export interface Question {
+/** What the definition is asked: about a request, with how its bytes go over the wire, which no decision may depend on; or about a connection. */
+export type Question = RequestQuestion | ConnectionQuestion;
+export interface RequestQuestion {
+  readonly kind: 'request';
   readonly request: MeshRequest;
   readonly wire: Wire;
+}
+export interface ConnectionQuestion {
+  readonly kind: 'connection';
+  readonly connection: MeshConnection;
 }
 export interface Wire {
   readonly http: '1.1' | '2';
@@ -31,42 +39,73 @@ export function generateRequests(ir: MeshIr, seed: number, n: number): MeshReque
   );
 }
 
-/** The same requests with the ways that they go over the wire, of a choice of its own. */
+/** `n` questions: the same requests with the ways that they go over the wire, of a choice of its own; some are about connections, where there are ports for them. */
 export function generateQuestions(ir: MeshIr, seed: number, n: number): Question[] {
   const random = seeded(seed ^ 0x317e);
   // of a repeated header Envoy's router also takes one value alone (core/semantics/README.md, 12), so those that routes read are sent whole
   const routed = new Set(
     [...ir.routes, ...ir.hostRoutes].flatMap(({ rules }) => rules.flatMap(({ match }) => match?.headers ?? [])).map(({ name }) => name),
   );
-  return generateRequests(ir, seed, n).map((plain) => {
+  const connected = ir.services.flatMap((service) => service.ports).filter(({ layer }) => isConnection(layer));
+  return generateRequests(ir, seed, n).map((plain): Question => {
+    if (connected.length > 0 && random.chance(20)) return { kind: 'connection', connection: connectionOf(ir, random, connected) };
     // what does not begin with `/` is no path to HTTP/2 (RFC 9113 section 8.3.1): such a stream is reset before anybody reads it
-    const http = random.chance(20) && plain.path.startsWith('/') ? '2' : '1.1';
+    const http = isGrpc(plain) || (random.chance(20) && plain.path.startsWith('/')) ? '2' : '1.1';
     const body = ['POST', 'PUT', 'DELETE'].includes(plain.method) && random.chance(50) ? random.pick(bodies) : null;
     const headers = Object.fromEntries(Object.entries(plain.headers).map(([name, value]) => [name, strange(random, name, value, http)]));
     const repeated = Object.entries(headers).flatMap(([name, value]) =>
       name !== 'host' && name !== 'cookie' && value.includes(',') && !routed.has(name) ? [name] : [],
     );
-    return { request: { ...plain, headers }, wire: { http, repeated, body } };
+    return { kind: 'request', request: { ...plain, headers }, wire: { http, repeated, body } };
   });
 }
+const bodies = ['', 'x', '{"a":[1,2]}', '\u0000\u0001\u00ff', 'GET / HTTP/1.1\r\n\r\n', 'y'.repeat(70_000)];
+/** Whether a request says that it is one of gRPC, which goes over HTTP/2 only. */
+export const isGrpc = ({ headers }: Pick<MeshRequest, 'headers'>): boolean => headers['content-type'] === 'application/grpc';
+
+function connectionOf(ir: MeshIr, random: Random, ports: readonly ServicePort[]): MeshConnection {
+  const { key: from } = random.pick(ir.workloads.filter((workload) => workload.kind !== 'gateway'));
+  const called = ports.filter(({ key }) => callablePorts(ir, from).includes(key));
+  const port = random.pick(called.length > 0 && random.chance(80) ? called : ports);
+  return { from, to: port.key, sni: port.layer === 'tls' ? random.pick(askedNames) : null };
+}
+const askedNames = [
+  'a.tls.example',
+  'b.tls.example',
+  'A.TLS.example',
+  'x.tls.example',
+  'x.b.tls.example',
+  'x.y.b.tls.example',
+  'tls.example',
+  'other.example',
+  null,
+];
+
 /** Now and then another value: several in one, bytes beyond ASCII, nothing, far too long. Node's HTTP/2 client sends none of the strange bytes. */
 function strange(random: Random, name: string, value: string, http: Wire['http']): string {
-  if (name === 'host' || !random.chance(12)) return value;
+  if (name === 'host' || name === 'content-type' || name === 'te' || !random.chance(12)) return value;
   const plain = [`${value},${value}`, `${value},x`, `x,${value}`, '', value.repeat(200)];
   return random.pick(
     http === '2' || name === 'cookie' ? plain : [...plain, `${value}\u00e9`, `a\u00ffc`, `\u00c3\u00a9${value}`, `${value}\t${value}`],
   );
 }
-const bodies = ['', 'x', '{"a":[1,2]}', '\u0000\u0001\u00ff', 'GET / HTTP/1.1\r\n\r\n', 'y'.repeat(70_000)];
 
 function fromWorkload(ir: MeshIr, random: Random): MeshRequest {
   const callers = ir.workloads.filter((workload) => workload.kind !== 'gateway');
   const caller = random.pick(callers);
-  const callable = callablePorts(ir, caller.key);
-  const all = ir.services.flatMap((service) => service.ports.map((port) => port.key));
+  const all = ir.services.flatMap((service) => service.ports.filter(({ layer }) => isHttp(layer)).map((port) => port.key));
+  const callable = callablePorts(ir, caller.key).filter((port) => all.includes(port));
   const to = callable.length > 0 && random.chance(80) ? random.pick(callable) : random.pick(all);
   const rules = ir.routes.find((table) => table.port === to)?.rules ?? [];
-  const request = aimed(ir, random, [to, ...targets(rules)], rules);
+  const plain = aimed(ir, random, [to, ...targets(rules)], rules);
+  const grpc = layerOf(ir, to) === 'grpc' && random.chance(85) && plain.path.startsWith('/');
+  const request = grpc
+    ? {
+        ...plain,
+        ...(random.chance(90) ? { method: 'POST' } : {}),
+        headers: { ...plain.headers, 'content-type': 'application/grpc', te: 'trailers' },
+      }
+    : plain;
   const host = random.chance(25) ? random.pick(spellings(ir, to, namespaceOf(caller.key))) : undefined;
   return {
     from: { kind: 'workload', workload: caller.key },
@@ -75,6 +114,9 @@ function fromWorkload(ir: MeshIr, random: Random): MeshRequest {
     headers: { ...request.headers, ...(host === undefined ? {} : { host }) },
   };
 }
+
+const layerOf = (ir: MeshIr, port: PortKey): string | undefined =>
+  ir.services.flatMap((service) => service.ports).find(({ key }) => key === port)?.layer;
 
 /** Host values that name the port, in all their spellings. */
 function spellings(ir: MeshIr, to: PortKey, callerNamespace: string): readonly string[] {

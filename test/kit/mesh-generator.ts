@@ -3,27 +3,14 @@
  * could have written. All lie in one universe of services, so that what runs can stay where it is while policies change.
  */
 import { lower } from '../../compiler/lower';
-import type {
-  CallerRef,
-  Declaration,
-  DeclarationValue,
-  Evaluated,
-  WireConditions,
-  WireDestination,
-  WireRouteElse,
-  WireTextFields,
-  WireTextMatch,
-} from '../../core/declarations/declaration';
+import type { CallerRef, Declaration, DeclarationValue, Evaluated } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
+import { accessRule, lines, type Port, routeRules } from './mesh-generator-rules';
 import { seeded } from './random';
 import type { Random } from './random';
 export { generateQuestions, generateRequests } from './mesh-generator-requests';
 export { generatePolicies } from './policy-generator';
 
-const segments = ['a', 'b', 'reviews', 'admin', 'v1', '{id}', '{name}', 'x.json', 'A', "o'k", 'a%20b', 'caf%C3%A9'];
-const methods = ['GET', 'POST', 'DELETE', 'HEAD', '*'];
-const texts = ['jason', 'jas', 'x', 'true', '1'];
-const headerNames = ['end-user', 'x-role', 'x-tenant'];
 const namespaces = ['one', 'two'];
 const hosts = ['shop.acme.example', '*.books.acme.example', 'beta.books.acme.example', 'idle.acme.example'];
 
@@ -33,7 +20,8 @@ export interface Place {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly versions: readonly string[];
-  readonly ports: readonly string[];
+  /** By name: the protocol. */
+  readonly ports: { readonly [name: string]: string };
 }
 export function placeOf(index: number): Place {
   return {
@@ -41,7 +29,12 @@ export function placeOf(index: number): Place {
     namespace: index % 2 === 0 ? 'one' : 'two',
     serviceAccount: `sa-s${index}`,
     versions: [['v1', 'v2'], ['v1'], []][index % 3] ?? [],
-    ports: ['web', 'admin'],
+    ports:
+      [
+        { web: 'http', admin: 'http', raw: 'tcp' },
+        { web: 'http', admin: 'http', rpc: 'grpc', sni: 'tls' },
+        { web: 'http', rpc: 'grpc', raw: 'tcp', sni: 'tls' },
+      ][index % 3] ?? {},
   };
 }
 /** Workloads of the universe that are not services. */
@@ -50,14 +43,6 @@ export const gateway = {
   ...{ name: 'edge', namespace: 'one', serviceAccount: 'edge', listeners: ['web'], certificate: 'one/edge-tls' },
   hosts: ['shop.acme.example', '*.books.acme.example', 'idle.acme.example'],
 } as const;
-
-interface Port {
-  readonly service: string;
-  readonly port: string;
-  readonly number: number;
-  readonly versions: readonly string[];
-  readonly plain: boolean;
-}
 
 /** A mesh of `size` services in two namespaces with a gateway and a bare workload. `prod` is its one environment. */
 export function generateMesh(seed: number, size: number): MeshIr {
@@ -79,9 +64,11 @@ function lowerable(declarations: readonly Declaration[]): readonly Declaration[]
     lower({ declarations: list, origins: {}, fuel: 0 }, 'prod').diagnostics.filter(({ severity }) => severity === 'error').length;
   let left = declarations;
   for (let before = faults(left); before > 0;) {
-    const gone =
-      left.find((one) => rules.has(one.value.kind) && faults(left.filter((other) => other !== one)) < before) ??
-      left.find((one) => one.value.kind === 'need'); // one may hide another
+    // what is most often refused first: to look at the whole mesh again and again takes time
+    const candidates = left
+      .filter(({ value }) => rules.has(value.kind))
+      .sort((one, other) => Number(other.value.kind === 'need') - Number(one.value.kind === 'need'));
+    const gone = candidates.find((one) => faults(left.filter((other) => other !== one)) < before) ?? candidates[0];
     if (!gone) return left;
     left = left.filter((one) => one !== gone);
     before = faults(left);
@@ -130,7 +117,7 @@ function proposedDeclarations(seed: number, size: number): readonly Declaration[
   for (const port of ports) {
     for (let more = random.below(4); more > 0; more--) add(`t/rule${count++}`, accessRule(random, port, everyone));
     if (random.chance(60))
-      add(`t/route${count++}`, { kind: 'route', on: { ref: port.service, port: port.port }, ...routeRules(random, port, ports) });
+      add(`t/route${count++}`, { kind: 'route', on: { ref: port.service, port: port.port }, ...routeRules(random, port, ports, everyone) });
   }
   for (const caller of random.some(everyone.slice(1), 1, 4)) {
     if (caller.kind === 'ref')
@@ -144,7 +131,11 @@ function proposedDeclarations(seed: number, size: number): readonly Declaration[
           : {}),
       });
   }
-  addHosts(random, add, ports);
+  addHosts(
+    random,
+    add,
+    ports.filter(({ protocol }) => protocol === 'http'),
+  );
   return declarations;
 }
 
@@ -152,8 +143,16 @@ function addService(random: Random, add: (id: string, value: DeclarationValue) =
   const id = `t/s${index}`;
   const place = placeOf(index);
   const versions = place.versions.length > 0 && random.chance(70) ? random.some(place.versions, 1, place.versions.length) : [];
-  const names = random.chance(30) ? place.ports : place.ports.slice(0, 1);
-  const ports = names.map((port, place) => ({ service: id, port, number: 9080 + place, versions, plain: random.chance(70) }));
+  const ports = Object.entries(place.ports)
+    .filter(([port]) => port === 'web' || random.chance(50))
+    .map(([port, protocol], at): Port => ({
+      service: id,
+      port,
+      protocol,
+      number: 9080 + at,
+      versions,
+      plain: protocol !== 'http' || random.chance(70),
+    }));
   add(id, {
     kind: 'service',
     namespace: { ref: `t/${place.namespace}` },
@@ -165,130 +164,16 @@ function addService(random: Random, add: (id: string, value: DeclarationValue) =
       ports.map((port) => [
         port.port,
         {
-          protocol: 'http',
+          protocol: port.protocol,
           number: port.number,
-          urls: port.plain ? ('rfc3986' as const) : random.pick(['servlet', 'case-insensitive'] as const),
+          ...(port.protocol === 'http'
+            ? { urls: port.plain ? ('rfc3986' as const) : random.pick(['servlet', 'case-insensitive'] as const) }
+            : {}),
         },
       ]),
     ),
   });
   return ports;
-}
-
-function accessRule(random: Random, port: Port, callers: readonly CallerRef[]): DeclarationValue {
-  const deny = random.chance(15);
-  const named = random.some(callers, 1, 3);
-  const broad: CallerRef = random.pick([{ kind: 'ref', to: { ref: `t/${random.pick(namespaces)}` } }, ...named]);
-  const to = { ref: port.service, port: port.port };
-  if (deny) {
-    const from: readonly CallerRef[] = random.chance(30) ? [{ kind: 'anyone', except: random.some(callers, 1, 4) }] : named.slice(0, 1);
-    return { kind: 'access', action: 'deny', port: to, from, requests: 'any', because: 'generated' };
-  }
-  return {
-    kind: 'access',
-    action: 'allow',
-    port: to,
-    from: random.chance(20) ? [broad] : named,
-    requests: random.chance(30) ? 'any' : lines(random, port, 1, 3),
-    ...(random.chance(20) ? { headers: fields(random, headerNames) } : {}),
-    ...(random.chance(8) ? { hosts: random.some(['shop.acme.example', `${port.service.slice(2)}.one`], 1, 2) } : {}),
-    mode: random.chance(10) ? 'shadow' : 'enforce',
-  };
-}
-
-function lines(random: Random, port: Port, least: number, most: number): readonly string[] {
-  const usable = port.plain ? segments : segments.filter((segment) => segment === segment.toLowerCase() && !segment.includes('%'));
-  const made = new Set<string>();
-  for (let count = least + random.below(most - least + 1); count > 0; count--) {
-    const parts: string[] = [];
-    for (let depth = random.below(4); depth > 0; depth--) {
-      const segment = random.pick(usable);
-      if (!parts.includes(segment)) parts.push(segment);
-    }
-    if (random.chance(20)) parts.push('{rest...}');
-    else if (parts.length > 0 && port.plain && random.chance(8)) parts.push('');
-    made.add(`${random.pick(methods)} /${parts.join('/')}`);
-  }
-  return [...made];
-}
-
-function fields(random: Random, names: readonly string[]): WireTextFields {
-  return Object.fromEntries(random.some(names, 1, 2).map((name) => [name, text(random)]));
-}
-function text(random: Random): WireTextMatch {
-  switch (random.below(4)) {
-    case 0:
-      return { kind: 'prefix', value: random.pick(['j', 'ja', 'tr']) };
-    case 1:
-      return { kind: 'regex', value: random.pick(['ja[a-z]+', '[0-9]+', '(x|y|true)', 'a.c']) };
-    case 2:
-      return { kind: 'present' };
-    default:
-      return { kind: 'exact', value: random.pick(texts) };
-  }
-}
-
-function conditions(random: Random, port: Port): WireConditions {
-  const chosen = new Set(random.some(['request', 'headers', 'query', 'cookies'], 1, 2));
-  return {
-    ...(chosen.has('request') ? { request: lines(random, port, 1, 2) } : {}),
-    ...(chosen.has('headers') ? { headers: fields(random, headerNames) } : {}),
-    ...(chosen.has('query') ? { query: fields(random, ['q', 'page']) } : {}),
-    ...(chosen.has('cookies') ? { cookies: fields(random, ['user', 'session']) } : {}),
-  };
-}
-
-function routeRules(
-  random: Random,
-  port: Port,
-  ports: readonly Port[],
-): { readonly rules: { readonly when: WireConditions; readonly to: WireDestination }[]; readonly otherwise: WireRouteElse } {
-  const rules = Array.from({ length: random.below(4) }, () => ({ when: conditions(random, port), to: destination(random, port, ports) }));
-  const to = destination(random, port, ports);
-  const forwards = to.kind !== 'respond' && to.kind !== 'redirect';
-  return {
-    rules,
-    otherwise: {
-      to,
-      ...(forwards && random.chance(50)
-        ? { timeout: random.pick(['1s', '2s', '5s']), retry: { atMost: 2, perTry: '200ms', on: ['connect-failure', 'reset'] } }
-        : {}),
-    },
-  };
-}
-
-function destination(random: Random, port: Port, ports: readonly Port[]): WireDestination {
-  const ref = (to: Port): { readonly ref: string; readonly port: string } => ({ ref: to.service, port: to.port });
-  switch (random.below(8)) {
-    case 0:
-      return { kind: 'respond', status: random.pick([200, 404, 418, 503]), body: 'generated' };
-    case 1:
-      return {
-        kind: 'redirect',
-        ...random.pick([{ path: '/elsewhere' }, { host: 'other.example' }, { host: 'other.example', path: '/' }]),
-        status: random.pick([301, 302, 307, 308]),
-      };
-    case 2:
-      return { kind: 'target', to: ref(random.pick(ports)) };
-    case 3: {
-      const other = random.pick(ports);
-      if (other.service === port.service && other.port === port.port) return { kind: 'target', to: ref(port) };
-      return {
-        kind: 'split',
-        shares: [
-          { to: ref(port), percent: 30 },
-          { to: ref(other), percent: 70 },
-        ],
-      };
-    }
-    default: {
-      const [first, second] = port.versions;
-      if (first === undefined) return { kind: 'target', to: ref(port) };
-      return second === undefined || random.chance(50)
-        ? { kind: 'version', version: first }
-        : { kind: 'weights', weights: { [first]: 75, [second]: 25 } };
-    }
-  }
 }
 
 /** Routes of the gateway's hosts, to ports that it may call only: what it may not call its proxy does not hold. */
@@ -305,7 +190,14 @@ function addHosts(random: Random, add: (id: string, value: DeclarationValue) => 
   }
   for (const [index, host] of hosts.slice(0, 3).entries()) {
     if (index > 0 && random.chance(40)) continue;
-    const anchor: Port = { service: open[0]?.service ?? '', port: open[0]?.port ?? '', number: 0, versions: [], plain: true };
-    add(`t/host${index}`, { kind: 'route', on: { ref: 't/edge', listener: 'web', host }, ...routeRules(random, anchor, open) });
+    const anchor: Port = {
+      service: open[0]?.service ?? '',
+      port: open[0]?.port ?? '',
+      protocol: 'http',
+      number: 0,
+      versions: [],
+      plain: true,
+    };
+    add(`t/host${index}`, { kind: 'route', on: { ref: 't/edge', listener: 'web', host }, ...routeRules(random, anchor, open, []) });
   }
 }

@@ -30,6 +30,8 @@ export interface WorkloadSpec {
   readonly version?: string;
   /** Port names it is called on. */
   readonly ports: readonly string[];
+  /** Ports (by key) that it calls by connections: each has an address of its own. */
+  readonly outboundPorts?: readonly string[];
   /** A gateway's listeners, by name. It has no outbound address. */
   readonly listeners?: readonly string[];
 }
@@ -105,9 +107,14 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
     const listeners = Object.fromEntries(
       (spec.listeners ?? []).map((name, index) => [name, rest[index] ?? { host: '127.0.0.1', port: 0 }]),
     );
+    const called = spec.outboundPorts ?? [];
+    const calledAt = await quietPorts(called.length);
     instances.push({
       id: spec.id,
       workload: spec.workload as WorkloadKey,
+      ...(called.length === 0
+        ? {}
+        : { outboundPorts: Object.fromEntries(called.map((port, index) => [port, { host: '127.0.0.1', port: calledAt[index] ?? 0 }])) }),
       app,
       inbound,
       ...(spec.listeners ? { listeners } : outbound ? { outbound } : {}),
