@@ -12,6 +12,7 @@
  *  - certificates: SDS names `workload` (the SVID), `trust` (the bundle to verify peers) and `certificate/<namespace>/<name>` (a gateway's), from the agent
  *  - the outbound RouteConfiguration is the catch-all and the virtual hosts of the ServiceConfigs named, in order of name
  */
+import type { LocalityRule } from '../ir/resilience';
 import type { Digest } from '../lib/digest';
 import type { JsonObject } from '../lib/json';
 import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
@@ -52,6 +53,8 @@ export interface EndpointSelector {
   readonly port: PortKey;
   /** null: every version. */
   readonly version: string | null;
+  /** By which places a caller's own decides whom it calls first; absent: none is nearer than another. */
+  readonly locality?: LocalityRule;
 }
 
 /** One workload identity: what its proxies listen on, whom they let in, and by name what they may call. */

@@ -97,6 +97,8 @@ export interface StoredEndpointSelector {
   readonly port: string;
   /** Absent: every version. */
   readonly version?: string;
+  /** By which places a caller's own decides whom it calls first (core/ir/resilience.ts). Absent: none is nearer than another. */
+  readonly locality?: EnvoyMessage;
 }
 /** What the proxies of one workload identity listen on, whom they let in, and by name what they may call. */
 export interface StoredProxyConfigSpec {

@@ -214,7 +214,7 @@ describe('endpoints', () => {
     instances: [of('b', 'v1', 'z2'), of('a', 'v2', 'z1'), of('c', 'v1'), { ...of('d', 'v1'), workload: workloadKey('shop', 'other') }],
   };
   const ports = (version: string | null, out: readonly string[] = []): unknown =>
-    loadAssignment({ cluster: 'x', port: web, version }, inventory, (instance) => !out.includes(instance.id))['endpoints'];
+    loadAssignment({ cluster: 'x', port: web, version }, inventory, (instance) => !out.includes(instance.id), null)['endpoints'];
   test('every instance of the service, by zone and in order', () => {
     const endpoint = (id: string): JsonObject => ({
       endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: id.charCodeAt(0) } } },

@@ -1,40 +1,61 @@
-/** What fills an EDS cluster: the inventory's instances of a service port, by zone. */
+/** What fills an EDS cluster: the inventory's instances of a service port, in the order in which this proxy calls them. */
 import type { EndpointSelector } from '../../core/bundle/objects';
 import type { JsonObject } from '../../core/lib/json';
 import { nameOfPort, serviceOfPort, type PortKey } from '../../core/mesh/ids';
-import type { Instance, Inventory } from '../inventory';
+import { endpointsFor, type EndpointGroup, type EndpointInstance, type Locality } from '../../core/semantics/locality';
+import type { Address, Instance, Inventory } from '../inventory';
 
 /** Whether an instance may be sent calls for a port: false only when it is known that it cannot take them. */
 export type Serves = (instance: Instance, port: PortKey) => boolean;
 
+export function localityOf({ region = '', zone = '', subZone = '' }: Pick<Instance, 'region' | 'zone' | 'subZone'>): Locality {
+  return { region, zone, subZone };
+}
+
 /**
- * The envoy.config.endpoint.v3.ClusterLoadAssignment of one cluster, in protobuf's JSON form. Every instance of the inventory counts but those that
- * it says are away, and those known not to serve. Of whom nothing is known counts: the control plane being down must not look like the mesh being down, and whether an address
- * answers is for the callers' retries and outlier ejection to find.
+ * The envoy.config.endpoint.v3.ClusterLoadAssignment of one cluster for one proxy, in protobuf's JSON form: `caller` is its instance, whose place
+ * decides the priorities where the selector asks for that (core/semantics/locality.ts). Every instance of the inventory counts but those that it says
+ * are away, and those known not to serve. Of whom nothing is known counts: the control plane being down must not look like the mesh being down, and
+ * whether an address answers is for the callers' retries and outlier ejection to find.
  */
-export function loadAssignment(selector: EndpointSelector, inventory: Inventory, serves: Serves): JsonObject {
+export function loadAssignment(selector: EndpointSelector, inventory: Inventory, serves: Serves, caller: Instance | null): JsonObject {
   const service = serviceOfPort(selector.port);
   const port = nameOfPort(selector.port);
-  const byZone = new Map<string, JsonObject[]>();
-  const instances = inventory.instances.filter(
-    (instance) =>
+  const endpoints = inventory.instances.flatMap((instance): readonly Placed[] => {
+    const address = Object.hasOwn(instance.inbound, port) ? instance.inbound[port] : undefined;
+    const counts =
+      address !== undefined &&
       instance.workload === service &&
       (selector.version === null || instance.version === selector.version) &&
       !instance.away?.includes(port) &&
-      serves(instance, selector.port),
-  );
-  for (const instance of [...instances].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-    const address = Object.hasOwn(instance.inbound, port) ? instance.inbound[port] : undefined;
-    if (!address) continue;
-    const zone = instance.zone ?? '';
-    const endpoints = byZone.get(zone) ?? [];
-    endpoints.push({ endpoint: { address: { socketAddress: { address: address.host, portValue: address.port } } } });
-    byZone.set(zone, endpoints);
-  }
-  const zones = [...byZone.keys()].sort();
+      serves(instance, selector.port);
+    if (!counts) return [];
+    const { id, weight = 1, priority = 0, health = 'healthy' } = instance;
+    return [{ id, weight, priority, health, locality: localityOf(instance), address }];
+  });
+  const priorities = endpointsFor(selector.locality ?? { kind: 'off' }, localityOf(caller ?? {}), endpoints);
   return {
     clusterName: selector.cluster,
-    endpoints: zones.map((zone) => ({ ...(zone === '' ? {} : { locality: { zone } }), lbEndpoints: byZone.get(zone) ?? [] })),
+    endpoints: priorities.flatMap((groups, priority) => groups.map((group) => groupJson(group, priority))),
+  };
+}
+
+interface Placed extends EndpointInstance {
+  readonly address: Address;
+}
+
+/** envoy.config.endpoint.v3.LocalityLbEndpoints; what is as it is where nothing is said is left out. */
+function groupJson({ locality, share, endpoints }: EndpointGroup<Placed>, priority: number): JsonObject {
+  const place = Object.entries(locality).filter(([, name]) => name !== '');
+  return {
+    ...(place.length === 0 ? {} : { locality: Object.fromEntries(place) }),
+    ...(priority === 0 ? {} : { priority }),
+    ...(share === null ? {} : { loadBalancingWeight: share }),
+    lbEndpoints: endpoints.map(({ address, weight, health }) => ({
+      endpoint: { address: { socketAddress: { address: address.host, portValue: address.port } } },
+      ...(weight === 1 ? {} : { loadBalancingWeight: weight }),
+      ...(health === 'healthy' ? {} : { healthStatus: health === 'degraded' ? 'DEGRADED' : 'UNHEALTHY' }),
+    })),
   };
 }
 

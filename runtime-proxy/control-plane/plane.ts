@@ -395,7 +395,7 @@ export class Plane {
     entry.unconfigured = inbound === nothing && outbound === nothing && into.length === 0;
     if (into.length > 0) return;
     const selectors = [...inbound.selectors, ...outbound.selectors];
-    const endpoints = this.#maker.endpoints(selectors, this.#inventory ?? { instances: [] }, this.#serves);
+    const endpoints = this.#maker.endpoints(selectors, this.#inventory ?? { instances: [] }, this.#serves, instance ?? null);
     link.aim(
       targetOf({ parts: { inbound, outbound }, sets: entry.sets, endpoints, other: (type) => this.#everySet(live, link.identity, type) }),
     );

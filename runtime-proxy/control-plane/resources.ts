@@ -157,11 +157,12 @@ export class ResourceMaker {
     selectors: readonly EndpointSelector[],
     inventory: Inventory,
     serves: Serves,
+    caller: Instance | null,
   ): { readonly resources: EncodedByName; readonly hosts: ReadonlyMap<string, number> } {
     const resources = new Map<string, Encoded>();
     const hosts = new Map<string, number>();
     for (const selector of selectors) {
-      const json = loadAssignment(selector, inventory, serves);
+      const json = loadAssignment(selector, inventory, serves, caller);
       hosts.set(selector.cluster, hostsIn(json));
       const encoded = this.#encode('endpoints', selector.cluster, json, 'the inventory', []);
       if (encoded) resources.set(selector.cluster, encoded);

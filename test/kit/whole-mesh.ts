@@ -160,7 +160,7 @@ function add(side: Side, proxy: BoundProxy, id: string, inventory: Inventory, se
   side.proxy.clusters.push(...proxy.clusters.map(rename));
   for (const selector of proxy.endpoints)
     side.assignments.set(`${id}:${selector.cluster}`, {
-      ...loadAssignment(selector, inventory, () => true),
+      ...loadAssignment(selector, inventory, () => true, inventory.instances.find((instance) => instance.id === id) ?? null),
       clusterName: `${id}:${selector.cluster}`,
     });
   side.secrets.push(...secrets);

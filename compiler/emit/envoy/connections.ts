@@ -21,7 +21,7 @@ import { type Listener, socket, tlsInspector } from './inbound';
 import { entry, type IrIndex, type PortFacts } from './index-of';
 import { clusterName, connectionListener, serviceConfigName } from './names';
 import { patchedCluster } from './patch';
-import type { ClusterCache } from './service-config';
+import { type ClusterCache, selectorOf } from './service-config';
 import { supportedEnvoy } from './version';
 
 type FilterChain = MessageInitShape<typeof FilterChainSchema>;
@@ -112,7 +112,7 @@ export function connectionConfigOf(
   const destinations = new Map(
     targets.map(({ port: target, version }): [string, EndpointSelector] => {
       const cluster = clusterName(target, version);
-      return [cluster, { cluster, port: target, version }];
+      return [cluster, selectorOf(index, { cluster, port: target, version })];
     }),
   );
   const sorted = [...destinations.values()].sort((a, b) => (a.cluster < b.cluster ? -1 : 1));

@@ -85,9 +85,18 @@ export function serviceConfigOf(
         ],
       }),
       clusters: sorted.map((destination) => entry(cache, destination.cluster, () => clusterJson(index, destination, diagnostics))),
-      endpoints: sorted.map(({ cluster, port: target, version }) => ({ cluster, port: target, version })),
+      endpoints: sorted.map((destination) => selectorOf(index, destination)),
     },
   };
+}
+
+/** What discovery fills a cluster with, and in which order for whom. */
+export function selectorOf(
+  index: IrIndex,
+  { cluster, port, version }: Pick<EndpointSelector, 'cluster' | 'port' | 'version'>,
+): EndpointSelector {
+  const locality = index.ports.get(port)?.port.resilience.locality;
+  return { cluster, port, version, ...(locality === undefined || locality.kind === 'off' ? {} : { locality }) };
 }
 
 /** The limits of a caller where they are smaller than the owner's, by the owner's cluster. */

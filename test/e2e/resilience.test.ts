@@ -1,0 +1,246 @@
+/** Words of time and retries, limits and balancing, each seen at real applications behind real Envoys. Counted and ordered, never timed. */
+import type { Retry } from '../../core/ir/ir';
+import { noLimits } from '../../core/ir/resilience';
+import { present } from '../kit/present';
+import { fails, resilienceMesh, says, type ResilienceMesh, type Setting } from '../kit/resilience-mesh';
+
+jest.setTimeout(120_000);
+let mesh: ResilienceMesh | null = null;
+const start = async (setting: Setting): Promise<ResilienceMesh> => (mesh = await resilienceMesh(setting));
+afterEach(async () => {
+  await mesh?.stop();
+  mesh = null;
+});
+
+const retry = (over: Partial<Retry>): Retry => ({
+  atMost: 2,
+  perTryMs: 10_000,
+  on: ['5xx'],
+  budgetPercent: 100,
+  backOff: { baseMs: 1, maxMs: 10 },
+  hedge: false,
+  methods: 'idempotent',
+  ...over,
+});
+/** Answers 503 to the first so many requests, then its id. */
+function failsFirst(made: ResilienceMesh, id: string, times: number): void {
+  let left = times;
+  const endpoint = made.endpoint(id);
+  endpoint.answers = (request, response) => ((left -= 1) >= 0 ? fails(503)(request, response) : says(id)(request, response));
+}
+
+describe('retries', () => {
+  test('as many as are allowed and no more; who is denied is asked once', async () => {
+    const { endpoint, call } = await start({ action: { retry: retry({}) } });
+    endpoint('a').answers = fails(503);
+    expect((await call('/x')).status).toBe(503);
+    expect(endpoint('a').seen).toHaveLength(3);
+    endpoint('a').answers = fails(403);
+    expect((await call('/x')).status).toBe(403);
+    expect(endpoint('a').seen).toHaveLength(4);
+  });
+  test('a request that may not be done twice is sent once, unless its owner says that it may', async () => {
+    const safe = await start({ action: { retry: retry({}) } });
+    safe.endpoint('a').answers = fails(503);
+    for (const method of ['POST', 'PATCH']) expect((await safe.call('/x', { method })).status).toBe(503);
+    expect(safe.endpoint('a').seen.map(({ method }) => method)).toEqual(['POST', 'PATCH']);
+    for (const method of ['PUT', 'DELETE', 'HEAD']) await safe.call('/x', { method });
+    expect(safe.endpoint('a').seen).toHaveLength(2 + 9);
+    await safe.stop();
+    const all = await start({ action: { retry: retry({ methods: 'all' }) } });
+    failsFirst(all, 'a', 2);
+    expect((await all.call('/x', { method: 'POST' })).status).toBe(200);
+    expect(all.endpoint('a').seen).toHaveLength(3);
+  });
+  test('nor is it lost where nobody can have begun on it: a refused connection is tried elsewhere', async () => {
+    const { endpoint, call } = await start({
+      action: { retry: retry({ atMost: 3 }) },
+      endpoints: { a: {}, b: {} },
+      resilience: { balance: { kind: 'round-robin', slowStartMs: null } },
+    });
+    await endpoint('a').shut();
+    for (let i = 0; i < 8; i += 1) expect(await call('/x', { method: 'POST' })).toMatchObject({ status: 200, body: 'b' });
+    expect(endpoint('b').seen).toHaveLength(8);
+  });
+  test('on statuses that are named, and on no other', async () => {
+    const { endpoint, call } = await start({ action: { retry: retry({ on: ['409', '504'] }) } });
+    for (const [status, tries] of [
+      [409, 3],
+      [504, 3],
+      [503, 1],
+    ] as const) {
+      endpoint('a').answers = fails(status);
+      const before = endpoint('a').seen.length;
+      expect((await call('/x')).status).toBe(status);
+      expect([status, endpoint('a').seen.length - before]).toEqual([status, tries]);
+    }
+  });
+  test('a try that takes too long ends and is tried again; the timeout ends them all', async () => {
+    const { endpoint, call } = await start({ action: { timeoutMs: 60_000, retry: retry({ perTryMs: 100 }) } });
+    endpoint('a').answers = () => undefined;
+    expect((await call('/x')).status).toBe(504);
+    expect(endpoint('a').seen).toHaveLength(3);
+    await present(mesh).stop();
+    const cut = await start({ action: { timeoutMs: 300, retry: retry({ perTryMs: 200, atMost: 5 }) } });
+    cut.endpoint('a').answers = () => undefined;
+    expect((await cut.call('/x')).status).toBe(504);
+    expect(cut.endpoint('a').seen.length).toBeLessThan(6);
+    await cut.until('it is in the log', () => cut.flags().length > 0);
+    expect(cut.flags().at(-1)).toContain('UT');
+  });
+  test('a late try of a request that is not tried again is not cut short', async () => {
+    const { endpoint, call } = await start({ action: { timeoutMs: 60_000, retry: retry({ perTryMs: 50 }) } });
+    endpoint('a').answers = (_request, response) => void setTimeout(() => response.end('late'), 300);
+    expect(await call('/x', { method: 'POST' })).toMatchObject({ status: 200, body: 'late' });
+    expect(endpoint('a').seen).toHaveLength(1);
+  });
+  test('no more at once than the budget: the rest answer as they failed', async () => {
+    const calls = 12;
+    const { endpoint, call, stat } = await start({ action: { retry: retry({ atMost: 1, budgetPercent: 20 }) } });
+    const held: (() => void)[] = [];
+    let first = 0;
+    endpoint('a').answers = (_request, response) => {
+      first += 1;
+      if (first <= calls) held.push(() => response.writeHead(503).end());
+      else held.push(() => response.end('again'));
+    };
+    const answers = Array.from({ length: calls }, () => call('/x'));
+    await present(mesh).until('all have come', () => held.length === calls);
+    for (const fail of held.splice(0)) fail();
+    // three always, and a fifth of what is under way would be fewer
+    await present(mesh).until(
+      'the budget is spent',
+      async () => held.length === 3 && (await stat('upstream_rq_retry_overflow')) === calls - 3,
+    );
+    for (const answer of held.splice(0)) answer();
+    const statuses = (await Promise.all(answers)).map(({ status }) => status).sort();
+    expect(statuses).toEqual([...Array.from({ length: 3 }, () => 200), ...Array.from({ length: calls - 3 }, () => 503)]);
+  });
+  test('or than the count that the port has in its place', async () => {
+    const calls = 6;
+    const { endpoint, call, stat } = await start({
+      action: { retry: retry({ atMost: 1, budgetPercent: null }) },
+      resilience: { connections: { ...noLimits, retries: 2 } },
+    });
+    const held: (() => void)[] = [];
+    endpoint('a').answers = (_request, response) => void held.push(() => response.writeHead(503).end());
+    const answers = Array.from({ length: calls }, () => call('/x'));
+    await present(mesh).until('all have come', () => held.length === calls);
+    for (const fail of held.splice(0)) fail();
+    await present(mesh).until(
+      'the count is reached',
+      async () => held.length === 2 && (await stat('upstream_rq_retry_overflow')) === calls - 2,
+    );
+    for (const fail of held.splice(0)) fail();
+    await Promise.all(answers);
+    expect(endpoint('a').seen).toHaveLength(calls + 2);
+  });
+  test('a hedged try does not wait for the end of the one before: the late one may still answer', async () => {
+    const { endpoint, call } = await start({
+      action: { timeoutMs: 60_000, retry: retry({ perTryMs: 100, atMost: 1, hedge: true }) },
+      endpoints: { a: {}, b: {} },
+      resilience: { balance: { kind: 'round-robin', slowStartMs: null } },
+    });
+    // whoever is asked first holds its answer until the other one is asked, which then never answers
+    const waiting: (() => void)[] = [];
+    for (const id of ['a', 'b'])
+      endpoint(id).answers = (_request, response) => {
+        if (waiting.length === 0) waiting.push(() => response.end(`late ${id}`));
+        else for (const answer of waiting) answer();
+      };
+    expect(await call('/x')).toMatchObject({ status: 200, body: expect.stringMatching(/^late /) });
+    expect(endpoint('a').seen.length + endpoint('b').seen.length).toBe(2);
+  });
+  test('what a caller made stricter holds for that caller', async () => {
+    const { endpoint, call } = await start({
+      action: { retry: retry({ atMost: 3 }) },
+      need: {
+        timeoutMs: null,
+        idleMs: null,
+        retry: { ...retry({ atMost: 1, hedge: true, methods: 'all' }), backOff: { baseMs: 0, maxMs: 0 } },
+        connections: null,
+      },
+    });
+    endpoint('a').answers = fails(503);
+    expect((await call('/x')).status).toBe(503);
+    expect(endpoint('a').seen).toHaveLength(2);
+  });
+});
+
+test('a request on which nothing is sent for as long as `idle` ends', async () => {
+  const { endpoint, call, flags, until } = await start({ action: { timeoutMs: 60_000, idleMs: 200 } });
+  endpoint('a').answers = () => undefined;
+  expect((await call('/x')).status).toBe(504);
+  await until('it is in the log', () => flags().length > 0);
+  expect(flags().at(-1)).toContain('SI');
+});
+
+describe('limits', () => {
+  test.each(['owner', 'caller'])(
+    'more requests at once than the %s allows answer 503 at once, with the flag of an overflow',
+    async (by) => {
+      const limits = { max: null, pending: null, requests: 2, retries: null, connectTimeoutMs: null };
+      const made = await start(
+        by === 'owner'
+          ? { resilience: { connections: { ...noLimits, requests: 2 } } }
+          : { need: { timeoutMs: null, idleMs: null, retry: null, connections: limits } },
+      );
+      const held: (() => void)[] = [];
+      made.endpoint('a').answers = (_request, response) => void held.push(() => response.end('ok'));
+      const first = [made.call('/x'), made.call('/x')];
+      await made.until('two are under way', () => held.length === 2);
+      expect((await made.call('/x')).status).toBe(503);
+      await made.until('it is in the log', () => made.flags().length === 1);
+      expect(made.flags()).toEqual([expect.stringContaining('UO')]);
+      for (const answer of held) answer();
+      expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200]);
+    },
+  );
+  test('more waiting for a connection than `pending` overflow', async () => {
+    const made = await start({ resilience: { connections: { ...noLimits, max: 1, pending: 1, requests: 100, streams: 1 } } });
+    const held: (() => void)[] = [];
+    made.endpoint('a').answers = (_request, response) => void held.push(() => response.end('ok'));
+    const first = made.call('/x');
+    await made.until('one is under way', () => held.length === 1);
+    const second = made.call('/x');
+    await made.until('one waits', async () => (await made.stat('upstream_rq_pending_active')) === 1);
+    expect((await made.call('/x')).status).toBe(503);
+    present(held[0])();
+    expect((await first).status).toBe(200);
+    await made.until('the next is under way', () => held.length === 2);
+    present(held[1])();
+    expect((await second).status).toBe(200);
+    expect(await made.stat('upstream_rq_pending_overflow')).toBe(1);
+  });
+  test('a connection carries `perConnection` requests, and so many at once as `streams`', async () => {
+    const made = await start({ resilience: { connections: { ...noLimits, perConnection: 2, streams: 1 } } });
+    for (let i = 0; i < 6; i += 1) await made.call('/x');
+    expect(await made.stat('upstream_cx_total')).toBe(3);
+    const held: (() => void)[] = [];
+    made.endpoint('a').answers = (_request, response) => void held.push(() => response.end('ok'));
+    const both = [made.call('/x'), made.call('/x')];
+    await made.until('both are under way', () => held.length === 2);
+    expect(await made.stat('upstream_cx_total')).toBe(5);
+    for (const answer of held) answer();
+    await Promise.all(both);
+  });
+  test('a connection that nobody uses is closed after `idle`, and an old one after `maxAge`', async () => {
+    for (const limit of [{ idleMs: 100 }, { maxAgeMs: 100 }]) {
+      const made = await start({ resilience: { connections: { ...noLimits, ...limit } } });
+      expect((await made.call('/x')).status).toBe(200);
+      await made.until('it is closed', async () => (await made.stat('upstream_cx_active')) === 0);
+      expect((await made.call('/x')).status).toBe(200);
+      expect(await made.stat('upstream_cx_total')).toBe(2);
+      await made.stop();
+    }
+  });
+  test('keep-alive and the time to connect are what Envoy runs with', async () => {
+    const made = await start({
+      resilience: { connections: { ...noLimits, connectTimeoutMs: 750, keepAlive: { afterMs: 30_000, everyMs: 5_000, probes: 4 } } },
+    });
+    const dump = await made.client.admin('/config_dump?resource=static_clusters');
+    expect(dump).toMatch(/"keepalive_probes": 4,\s+"keepalive_time": 30,\s+"keepalive_interval": 5/);
+    expect(dump).toContain('"connect_timeout": "0.750s"');
+    expect((await made.call('/x')).status).toBe(200);
+  });
+});
