@@ -275,6 +275,19 @@ describe('runPolicyTests', () => {
     expect(diagnostics).toMatchObject([{ code: 'MW1140', span: { file: 'books/a.policy.test.ts' } }]);
   });
 
+  test('a loop that asks without end is ended, whatever it catches', async () => {
+    const body =
+      "test('asks', () => {\n  for (;;) try { ask({ from: details, to: reviews.ports.web, request: 'GET /a' }); } catch { continue; }\n});\ntest('next', () => {});";
+    const { value, diagnostics } = await runPolicyTests(testing(body), {
+      environments: ['dev'],
+      sandbox,
+      ask: () => '{"error":"no"}',
+    });
+    expect(diagnostics).toMatchObject([{ code: 'MW1141', span: { file: 'books/a.policy.test.ts', line: 5 } }]);
+    expect(value?.tests.map((one) => [one.name, one.ok])).toEqual([['asks', false]]);
+    expect(value?.notRun.map((one) => one.name)).toEqual(['next']);
+  });
+
   test('a filter runs tests by name or file, whatever the case', async () => {
     const run = async (filter: string): Promise<readonly string[]> => {
       const { value } = await runPolicyTests(testing("test('One', () => {});\ntest('two', () => {});"), {

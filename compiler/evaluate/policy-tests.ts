@@ -5,6 +5,7 @@ import { bundle } from './bundle';
 import { limitsOf, lost, sharedSandbox, type EvaluateOptions } from './evaluate';
 import { link, resolveRefs, shown, type Declared } from './link';
 import { placesOf, type Places } from './origins';
+import { enough } from './protocol';
 import { verdictOf } from './verdict';
 
 export interface PolicyTestOptions extends EvaluateOptions {
@@ -50,6 +51,8 @@ export interface TestReport {
 
 /** More are no test suite but a mistake, and their report would be as large. */
 const mostTests = 10_000;
+/** Of one test in one environment: a loop that asks without end would take minutes to use up its fuel. */
+const mostQuestions = 10_000;
 
 /**
  * Runs the `*.policy.test.ts` modules in the same sandbox as the policies, with questions answered by the host. Errors: as for evaluate, and
@@ -89,7 +92,7 @@ async function runFiles(
   const ran = await sandbox.run({ code: bundled.value.code, ...limits, ask: host.answer });
   if (hasErrors(host.diagnostics())) return { diagnostics: host.diagnostics() };
   const fuel = ran.kind === 'finished' ? ran.finished.fuel : 0;
-  const verdict = ran.kind === 'finished' ? verdictOf(ran.finished, limits, places) : [lost(ran, limits)];
+  const verdict = host.stop() ?? (ran.kind === 'finished' ? verdictOf(ran.finished, limits, places) : [lost(ran, limits)]);
   if (hasErrors(verdict)) {
     const stopped = host.stopped(verdict);
     return stopped === null ? { diagnostics: verdict } : { value: { ...stopped, fuel }, diagnostics: verdict };
@@ -115,6 +118,8 @@ function importedBy(tree: SourceTree, files: ReadonlySet<string>): ReadonlySet<s
 interface Host {
   answer(question: string): Promise<string>;
   diagnostics(): readonly Diagnostic[];
+  /** Why the host itself ended the run. */
+  stop(): readonly Diagnostic[] | null;
   report(): Omit<TestReport, 'fuel'>;
   /** The report when the run ended in the middle of a test, with that test as failed; null when no test was running. */
   stopped(why: readonly Diagnostic[]): Omit<TestReport, 'fuel'> | null;
@@ -149,7 +154,8 @@ function createHost(tree: SourceTree, places: Places, options: PolicyTestOptions
   let diagnostics: readonly Diagnostic[] = [];
   const tests: Running[] = [];
   let wanted: readonly number[] = [];
-  let current: { readonly test: Running; readonly environment: string; readonly begun: number } | null = null;
+  let stop: readonly Diagnostic[] | null = null;
+  let current: { readonly test: Running; readonly environment: string; readonly begun: number; questions: number } | null = null;
 
   const collect = (collected: readonly Collected[]): readonly number[] => {
     if (collected.length > mostTests) {
@@ -183,6 +189,18 @@ function createHost(tree: SourceTree, places: Places, options: PolicyTestOptions
     }
     current = null;
   };
+  /** The test that runs is the one that ended the run. */
+  const failed = ([why]: readonly Diagnostic[]): void => {
+    if (current === null) return;
+    // Its line is the test's own where the engine knows no better.
+    const at = why?.span ?? current.test.span;
+    current.test.failures.push({
+      environment: current.environment,
+      message: `it ended the run: ${why?.message ?? 'the sandbox failed'}`,
+      ...(at ? { span: at } : {}),
+    });
+    current = null;
+  };
   const ran = (): readonly Running[] => wanted.flatMap((index) => tests[index] ?? []);
 
   const report = (): Omit<TestReport, 'fuel'> => {
@@ -212,17 +230,22 @@ function createHost(tree: SourceTree, places: Places, options: PolicyTestOptions
       case 'tests':
         return JSON.stringify(hasErrors(diagnostics) ? [] : collect(question['tests'] as readonly Collected[])); // written by realm/tests.ts
       case 'begin': {
+        // The program goes on for a moment after it was ended.
+        if (stop !== null) return enough;
         const test = tests[Number(question['index'])];
         const environment = String(question['env']);
         test?.environments.push(environment);
-        current = test ? { test, environment, begun: now() } : null;
+        current = test ? { test, environment, begun: now(), questions: 0 } : null;
         return '{}';
       }
       case 'end':
         end(question['result'] as Ended); // written by sdk/testing/run.ts
         return '{}';
       default:
-        return answer(question);
+        if (current === null || (current.questions += 1) <= mostQuestions) return answer(question);
+        stop = [source.tooManyQuestions({ most: mostQuestions }, { span: current.test.span })];
+        failed(stop);
+        return enough;
     }
   };
   const answer = async (question: Record<string, unknown>): Promise<string> => {
@@ -242,17 +265,11 @@ function createHost(tree: SourceTree, places: Places, options: PolicyTestOptions
   };
   return {
     diagnostics: () => diagnostics,
+    stop: () => stop,
     report,
     stopped(why) {
-      if (current === null) return null;
-      const [first] = why;
-      // Its line is the test's own where the engine knows no better.
-      const at = first?.span ?? current.test.span;
-      current.test.failures.push({
-        environment: current.environment,
-        message: `it ended the run: ${first?.message ?? 'the sandbox failed'}`,
-        ...(at ? { span: at } : {}),
-      });
+      if (current === null && stop === null) return null;
+      failed(why);
       return report();
     },
     async answer(text) {

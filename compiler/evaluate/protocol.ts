@@ -1,5 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
 
+/** The answer to a question after which the program is ended: nothing in it can catch that. */
+export const enough = 'enough';
+
 /** What the host sends to the worker: one program. */
 export interface Job {
   readonly code: string;

@@ -4,7 +4,7 @@
  */
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { newQuickJSWASMModule, type QuickJSContext, type QuickJSHandle, type QuickJSWASMModule } from 'quickjs-emscripten';
-import type { Finished, Job, Thrown } from './protocol';
+import { enough, type Finished, type Job, type Thrown } from './protocol';
 
 let engine: Promise<QuickJSWASMModule> | undefined;
 const megabyte = 1024 * 1024;
@@ -51,9 +51,11 @@ async function run(job: Job): Promise<Finished> {
     describer = describe?.dup();
     return undefined;
   });
-  open('ask', (question) =>
-    context.newString(job.asking && question ? ask(job.asking, context.getString(question)) : '{"error":"there is nobody to ask"}'),
-  );
+  open('ask', (question) => {
+    const answer = job.asking && question ? ask(job.asking, context.getString(question)) : '{"error":"there is nobody to ask"}';
+    if (answer === enough) ended = true;
+    return context.newString(answer === enough ? '{"error":"no more is answered"}' : answer);
+  });
   context.setProp(context.global, '__meshwrightDoors', door);
   door.dispose();
 

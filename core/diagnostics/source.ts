@@ -346,6 +346,14 @@ export const source = {
     message: (p) => `${p.found} tests are written, and at most ${p.most} are run`,
     help: () => 'put what one loop tests into one test: a test may have many expectations',
   }),
+  tooManyQuestions: defineDiagnostic<{ most: number }>({
+    code: 'MW1141',
+    slug: 'too-many-questions',
+    severity: 'error',
+    summary: 'A policy test asks more questions than one test may.',
+    message: (p) => `one test asks at most ${p.most} questions`,
+    help: () => 'look for a loop that does not end, or ask `callersOf` and `reachableFrom`, which answer for all callers at once',
+  }),
 
   syntax: defineDiagnostic<{ says: string }>({
     code: 'MW1101',

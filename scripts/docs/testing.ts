@@ -88,7 +88,8 @@ export function testingReference(types: string, verb: Verb, example: string): st
     '`--junit <file>` writes a suite for each file, a case for each test with time, place and failure. Policies that do not compile, and a test that ends the run, are an error in it.',
     'Exit codes: 0 all passed; 1 a test failed, the policies do not compile, there is no test, or too little is covered; 2 a wrong call.',
     '',
-    'A test that never ends is stopped by the work it does, not by a clock; it is named, the tests before it have their results, and those after it are said to be left.',
+    'A test that never ends is stopped by the work it does, and one that asks without end after 10,000 questions, not by a clock; it is named, the tests before it have their',
+    'results, and those after it are said to be left.',
     '',
   ].join('\n');
 }
