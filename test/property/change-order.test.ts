@@ -81,7 +81,11 @@ const kinds: readonly (readonly [string, WorkloadKey, readonly MeshIr[]])[] = [
   [
     'settings of a cluster are changed, so that it warms anew',
     key('productpage'),
-    [base, withPort((port) => ({ ...port, connections: { max: 7, pending: 3 } })), base],
+    [
+      base,
+      withPort((port) => ({ ...port, resilience: { ...port.resilience, connections: { ...port.resilience.connections, max: 7 } } })),
+      base,
+    ],
   ],
   [
     'callers get, and lose, a variant of their own',
@@ -108,6 +112,8 @@ function withoutAdmin(): MeshIr['gateways'] {
 describe.each(protocols)('%s', (protocol) => {
   test.each(kinds)('%s', (_, workload, irs) => {
     const meshes = irs.map(meshOf);
+    const digests = meshes.map(({ set }) => JSON.stringify([...set.proxies, ...set.services]));
+    for (const [place, digest] of digests.entries()) expect(digest).not.toBe(digests[place - 1]); // a change that changes nothing shows nothing
     const inventory = inventoryOf(irs);
     for (let seed = 1; seed <= 8; seed += 1) {
       const { broken, unlike } = actOut({
