@@ -43,10 +43,14 @@ export interface Instance {
   /** Ports that it has and is not to be called on now: it is not ready there, or on its way out. */
   readonly away?: readonly string[];
 }
-/** Where captured connections arrive at the proxy. Of one family: what is of the other one is refused. */
+/** Where captured connections arrive at the proxy. What is of a family that is not named here is refused. */
 export interface Capture {
+  /** All addresses of the family of those that the instance is called at: `0.0.0.0` or `::`. */
   readonly inbound: Address;
+  /** Loopback. */
   readonly outbound: Address;
+  /** Loopback of the other family, on the same port, where the application has both. */
+  readonly outboundAlso?: Address;
 }
 export type Health = 'healthy' | 'degraded' | 'unhealthy';
 export interface Inventory {

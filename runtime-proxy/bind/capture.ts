@@ -25,7 +25,12 @@ export const handedOver = (listener: JsonObject): Captured => changed(listener, 
  * What the application sends by host name. Port numbers are known and names decide behind them: one copy of each filter chain for each number; a
  * connection to another number finds none and is closed. TCP ports are not here: their listeners are found by address, before this one is asked.
  */
-export function capturedHttp(listener: JsonObject, name: string, { outbound }: Capture, numbers: readonly number[]): Captured {
+export function capturedHttp(
+  listener: JsonObject,
+  name: string,
+  { outbound, outboundAlso }: Capture,
+  numbers: readonly number[],
+): Captured {
   const { filterChains, listenerFilters } = listener;
   const chains = isList(filterChains) ? filterChains.filter(isRecord) : [];
   const copies = numbers.flatMap((number) =>
@@ -38,6 +43,7 @@ export function capturedHttp(listener: JsonObject, name: string, { outbound }: C
   return changed(listener, {
     name,
     ...receiver(outbound, isList(listenerFilters) ? listenerFilters : []),
+    ...(outboundAlso === undefined ? {} : { additionalAddresses: [{ address: socket(outboundAlso) }] }),
     filterChains: copies.length > 0 ? copies : [nobody],
   });
 }

@@ -45,6 +45,12 @@ test.each([
   [{ instances: [{ ...one, health: 'fine' }] }, '`health` of `a-1` must be'],
   [{ instances: [{ ...one, outboundPorts: { db: one.outbound } }] }, '`db` must be `<namespace>/<service>.<port name>`'],
   [{ instances: [{ ...one, capture: { inbound: one.outbound, outbound: one.outbound } }] }, 'needs two ports'],
+  [
+    {
+      instances: [{ ...one, capture: { inbound: one.inbound.web, outbound: one.outbound, outboundAlso: { host: '127.0.0.2', port: 82 } } }],
+    },
+    'loopback of the other family',
+  ],
   [{ instances: [{ ...one, listeners: {}, capture: { inbound: one.outbound, outbound: one.outbound } }] }, 'is a gateway'],
   [{ instances: [], virtual: { 'shop/a.web': [one.outbound], 'shop/b.web': [one.outbound] } }, 'have one virtual address'],
   [{ instances: [{ ...one, inbound: { web: { host: '127.0.0.1', port: 0 } } }] }, '`port` must be a number from 1 to 65535'],

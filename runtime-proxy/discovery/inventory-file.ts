@@ -136,8 +136,11 @@ function captureFrom(fields: Fields, id: string): Capture {
     throw new DecodeError(`\`${id}\` is a gateway: nothing stands behind it whose connections could be captured`);
   const capture = fieldsOf(fields['capture'], `\`capture\` of \`${id}\``);
   const [inbound, outbound] = [addressFrom(capture['inbound'], 'capture.inbound'), addressFrom(capture['outbound'], 'capture.outbound')];
+  const also = capture['outboundAlso'] === undefined ? undefined : addressFrom(capture['outboundAlso'], 'capture.outboundAlso');
+  if (also !== undefined && (also.port !== outbound.port || isIP(also.host) === isIP(outbound.host)))
+    throw new DecodeError(`\`capture.outboundAlso\` of \`${id}\` is the same port as \`outbound\`, on loopback of the other family`);
   if (inbound.port === outbound.port) throw new DecodeError(`\`capture\` of \`${id}\` needs two ports: one in, one out`);
-  return { inbound, outbound };
+  return { inbound, outbound, ...(also === undefined ? {} : { outboundAlso: also }) };
 }
 
 function virtualFrom(fields: Fields): VirtualAddresses {

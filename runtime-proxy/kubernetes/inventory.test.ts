@@ -175,6 +175,10 @@ describe('captured connections', () => {
     expect(see({ pods: [pod('reviews-1', { spec, status: { podIP: 'fd00::9' } })] }).inventory.instances[0]?.capture).toMatchObject({
       inbound: { host: '::' },
     });
+    const podIPs = [{ ip: '10.0.0.1' }, { ip: 'fd00::9' }];
+    expect(see({ pods: [pod('reviews-1', { spec, status: { podIPs } })] }).inventory.instances[0]?.capture).toMatchObject({
+      outboundAlso: { host: '::1', port: 15005 },
+    });
     expect(
       see({ pods: [pod('reviews-1', { annotations: { 'meshwright.dev/capture': 'true' } })] }).inventory.instances[0],
     ).not.toHaveProperty('capture');

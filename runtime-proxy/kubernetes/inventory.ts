@@ -57,7 +57,7 @@ export function inventoryOf(view: ClusterView): ClusterInventory {
       ...(pod.outbound === undefined ? {} : { outbound: pod.outbound, outboundAsPlaced: true }),
       ...(pod.outboundPorts === undefined ? {} : { outboundPorts: pod.outboundPorts }),
       ...(pod.listeners === undefined ? {} : { listeners: pod.listeners }),
-      ...(pod.capture ? { capture: captureOf(pod.ip) } : {}),
+      ...(pod.capture ? { capture: captureOf(pod) } : {}),
       ...(away.length === 0 ? {} : { away: away.map(([name]) => name) }),
     };
   });
@@ -81,10 +81,14 @@ function placeOf(
   };
 }
 
-/** Of the family of the pod's first address: the other one is refused there. */
-function captureOf(ip: string): Capture {
-  const [any, loopback] = isIP(ip) === 6 ? ['::', '::1'] : ['0.0.0.0', '127.0.0.1'];
-  return { inbound: { host: any, port: podCapture.inboundPort }, outbound: { host: loopback, port: podCapture.outboundPort } };
+/** It is called at the pod's first address, and calls by every family that the pod has. */
+function captureOf({ ip, dualStack }: MeshPod): Capture {
+  const [any, loopback, other] = isIP(ip) === 6 ? ['::', '::1', '127.0.0.1'] : ['0.0.0.0', '127.0.0.1', '::1'];
+  return {
+    ...(dualStack ? { outboundAlso: { host: other, port: podCapture.outboundPort } } : {}),
+    inbound: { host: any, port: podCapture.inboundPort },
+    outbound: { host: loopback, port: podCapture.outboundPort },
+  };
 }
 
 /**

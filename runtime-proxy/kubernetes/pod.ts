@@ -33,6 +33,8 @@ export interface MeshPod {
   readonly subZone?: string;
   /** Its connections are captured: what sets that up is among its containers, which never change. */
   readonly capture: boolean;
+  /** Whether it has an address of either family. */
+  readonly dualStack: boolean;
   readonly ready: boolean;
   readonly terminating: boolean;
   /** Whether it was given a token to prove itself with: then it has a proxy. */
@@ -114,6 +116,7 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
     ...(isGateway ? { listeners } : {}),
     ...place,
     capture: !isGateway && recordsIn(spec['initContainers']).some((container) => container['name'] === podCapture.container),
+    dualStack: new Set(recordsIn(status['podIPs']).map((one) => isIP(textIn(one['ip'])))).size === 2,
     ready: recordsIn(status['conditions']).some((one) => one['type'] === 'Ready' && one['status'] === 'True'),
     terminating: deletionTimestamp !== undefined,
     injected: recordsIn(spec['volumes'])

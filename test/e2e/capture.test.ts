@@ -12,7 +12,7 @@ import { createLog } from '../../platform/log';
 import { readPidFile, stopGroup } from '../../platform/process';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import { obtainNft } from '../../platform/tools/nft';
-import type { Inventory } from '../../runtime-proxy/inventory';
+import type { Address, Inventory } from '../../runtime-proxy/inventory';
 import { bookinfo, key, web } from '../kit/bookinfo-ir';
 import { openNamespaces, whyNoNamespaces, type Namespaces } from '../kit/namespaces';
 import { present } from '../kit/present';
@@ -135,8 +135,11 @@ async function script(name: string, text: string, args: readonly (string | numbe
 const get = (from: string, address: string, host: string, where = '/reviews/7', port = 9080, options = {}): Promise<Said> =>
   script(from, ask, [address, port, host, where], options);
 
-const inventory = (): Inventory => {
-  const capture = { inbound: { host: '0.0.0.0', port: 15_006 }, outbound: { host: '127.0.0.1', port: 15_005 } };
+/** `a` calls by both families and is called by IPv4, `b` has IPv4 alone. */
+const inventory = (): Inventory => inventoryAt(space.addressOf, '0.0.0.0', { host: '127.0.0.1', port: 15_005 });
+const inventoryAt = (addressOf: (name: string) => string, everywhere: string, outbound: Address): Inventory => {
+  const inbound = { host: everywhere, port: 15_006 };
+  const both = { outbound: { host: '127.0.0.1', port: 15_005 }, outboundAlso: { host: '::1', port: 15_005 } };
   const ports = (workload: string): readonly (readonly [string, number])[] =>
     workload === 'reviews'
       ? [
@@ -150,8 +153,8 @@ const inventory = (): Inventory => {
     workload: key(workload),
     ...(version === undefined ? {} : { version }),
     app: Object.fromEntries(ports(workload).map(([name, port]) => [name, { host: '127.0.0.1', port }])),
-    inbound: Object.fromEntries(ports(workload).map(([name, port]) => [name, { host: space.addressOf(at), port }])),
-    capture,
+    inbound: Object.fromEntries(ports(workload).map(([name, port]) => [name, { host: addressOf(at), port }])),
+    capture: { inbound, ...(workload === 'productpage' ? both : { outbound }) },
     ...(workload === 'productpage' ? { outbound: { host: '127.0.0.1', port: 15_001 } } : {}),
   });
   return {
@@ -322,7 +325,7 @@ cases('connections captured in network namespaces', () => {
       await space.run('b', ['ip', 'addr', 'add', 'fd00:203::3/64', 'dev', 'eth0', 'nodad']);
       await space.run('c', ['ip', 'addr', 'add', 'fd00:203::4/64', 'dev', 'eth0', 'nodad']);
       await space.run('b', ['ip', 'link', 'set', 'eth0', 'up']);
-      expect(await script('a', hear, ['fd00:203::3', 7000])).toEqual({ heard: '', end: 'ECONNREFUSED' });
+      expect(await script('b', hear, ['fd00:203::2', 7000])).toEqual({ heard: '', end: 'ECONNREFUSED' });
       expect(await script('c', hear, ['fd00:203::3', 7000])).toEqual({ heard: '', end: 'ECONNREFUSED' });
     });
   });
@@ -392,6 +395,23 @@ cases('connections captured in network namespaces', () => {
       ]);
       expect([denied.code, denied.stderr]).toEqual([2, expect.stringMatching(/NET_ADMIN|EACCES|permission/i)]);
     });
+  });
+
+  test('the same by IPv6, without a restart, when the inventory says that this is the family that is captured', async () => {
+    const at: { readonly [name: string]: string } = { a: 'fd00:203::2', b: 'fd00:203::3' };
+    for (const name of ['a', 'b']) await space.run(name, ['ip', '-6', 'route', 'add', 'default', 'via', 'fd00:203::1', 'dev', 'eth0']);
+    const v6 = inventoryAt((name) => at[name] ?? '', '::', { host: '::1', port: 15_005 });
+    const dialled = 'fd00:96::10';
+    await mesh.writeInventory({ ...v6, virtual: { [portKey(key('reviews'), 'feed')]: [{ host: dialled, port: 7000 }] } });
+    const end = Date.now() + 20_000;
+    let said = await get('a', dialled, 'reviews.bookinfo:9080');
+    while (said.status !== 200 && Date.now() < end) said = await get('a', dialled, 'reviews.bookinfo:9080');
+    expect(JSON.parse(said.body ?? '{}')).toMatchObject({ caller: expect.stringContaining(`URI=${account('productpage')}`) });
+    expect(await script('a', hear, [dialled, 7000])).toEqual({ heard: '220 hello\r\n', end: 'heard' });
+    // the other side is called at its IPv6 address; this one calls by either family
+    expect((await get('a', virtual.reviews, 'reviews.bookinfo:9080')).status).toBe(200);
+    expect(await script('c', hear, [at['b'] ?? '', 7002])).toEqual({ heard: '', end: expect.stringMatching(/closed|ECONNRESET/) });
+    expect(await get('c', at['b'] ?? '', 'reviews.bookinfo:9080')).toEqual({ error: expect.stringMatching(/ECONNRESET|socket hang up/) });
   });
 
   describe('when the proxy is dead', () => {

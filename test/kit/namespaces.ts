@@ -3,6 +3,7 @@
  * for what is captured; `whyNoNamespaces` says what is missing.
  */
 import type { ChildProcess } from 'node:child_process';
+import { readTextIfThere } from '../../platform/files';
 import { runCommand, spawnGroup, stopGroup } from '../../platform/process';
 
 export interface Namespaces {
@@ -29,6 +30,8 @@ export interface Inside {
 export async function whyNoNamespaces(): Promise<string | null> {
   if (process.platform !== 'linux') return `network namespaces are Linux's, and this is ${process.platform}`;
   if (process.getuid?.() !== 0) return 'only root makes network namespaces: run this suite as root';
+  if ((await readTextIfThere('/proc/sys/net/ipv6/conf/all/disable_ipv6'))?.trim() !== '0')
+    return 'this kernel has no IPv6, or it is switched off';
   const probe = `mw-probe-${process.pid}`;
   const made = await runCommand('ip', ['netns', 'add', probe]).catch(() => null);
   if (made === null) return 'there is no `ip`: install iproute2';
