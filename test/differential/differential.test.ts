@@ -8,6 +8,7 @@ import type { EmittedEnvoy } from '../../compiler/emit/envoy';
 import type { Json, JsonObject } from '../../core/lib/json';
 import { ask } from './ask';
 import { casesFolder, formatCase, readCases } from './cases';
+import { chiSquare, chiSquareBound } from './distribution';
 import { difference } from './difference';
 import { decisionOn, run } from './run';
 import { startWorld, type World } from './world';
@@ -36,17 +37,20 @@ test('every case: the definition says what it said, and the proxies say the same
 
 test(`${meshes * requestsEach} generated requests over ${meshes} generated meshes are answered as the definition says`, async () => {
   const begun = performance.now();
-  const { found, cases, outcomes, requests } = await run(world, { firstSeed, meshes, requestsEach, shrinkAtMost: 3 });
+  const { found, cases, outcomes, requests, trials } = await run(world, { firstSeed, meshes, requestsEach, shrinkAtMost: 3 });
   const seeds = `seeds ${firstSeed} to ${firstSeed + meshes - 1}`;
   const told = [...outcomes].sort().map(([kind, count]) => `${kind}: ${count}`);
   const seconds = ((performance.now() - begun) / 1000).toFixed(0);
   process.stdout.write(`differential: ${seeds}, ${requests} requests, ${found.length} differences, ${seconds} s; ${told.join(', ')}\n`);
+  const { value, degrees } = chiSquare(trials);
+  process.stdout.write(`left to chance: ${trials.length} times, chi-square ${value.toFixed(1)} of ${degrees}\n`);
   for (const one of cases) {
     const name = `${one.about.replaceAll(' ', '-')}.json`;
     process.stdout.write(`\ntest/differential/cases/${name}:\n${formatCase(one)}`);
     if (process.env['UPDATE_GOLDEN'] === '1') await fs.writeFile(path.join(casesFolder, name), formatCase(one));
   }
   expect(found).toEqual([]);
+  expect(value).toBeLessThan(chiSquareBound(degrees));
   // the run is worth something only when every way of answering came up
   const ways = [
     'inbound allow',

@@ -9,6 +9,7 @@ import type { Question } from '../kit/mesh-generator-requests';
 import { ask } from './ask';
 import { expectedOf, type Case } from './cases';
 import { difference } from './difference';
+import { type Trial, trialsOf } from './distribution';
 import { shrink, type Candidate } from './shrink';
 import { size, type World } from './world';
 
@@ -31,6 +32,8 @@ export interface Run {
   readonly cases: readonly Case[];
   /** How requests were answered: `inbound allow`, `canonical deny 400`. */
   readonly outcomes: ReadonlyMap<string, number>;
+  /** What was left to chance, and how it fell. */
+  readonly trials: readonly Trial[];
 }
 
 const atOnce = 10;
@@ -41,6 +44,7 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
   const found: string[] = [];
   const cases: Case[] = [];
   const outcomes = new Map<string, number>();
+  const trials: Trial[] = [];
   let [meshes, requests] = [0, 0];
   for (let seed = options.firstSeed; seed < options.firstSeed + options.meshes; seed += 1) {
     meshes += 1;
@@ -61,7 +65,9 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
           const decision = decisionOn(ir, question);
           const kind = `${question.kind === 'connection' ? 'connection ' : ''}${decision.stage} ${decision.outcome}${decision.status === null ? '' : ` ${decision.status}`}`;
           outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
-          const says = difference(world, ir, question, decision, await ask(world, ir, question, decision));
+          const observed = await ask(world, ir, question, decision);
+          trials.push(...trialsOf(world, decision, observed));
+          const says = difference(world, ir, question, decision, observed);
           if (says !== null) differing.push({ question, says });
         }),
       );
@@ -71,7 +77,7 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
     }
     if (options.untilFound && differing.length > 0) break;
   }
-  return { meshes, requests, found, cases, outcomes };
+  return { meshes, requests, found, cases, outcomes, trials };
 }
 
 /** What the definition says. */

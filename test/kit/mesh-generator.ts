@@ -120,16 +120,19 @@ function proposedDeclarations(seed: number, size: number): readonly Declaration[
       add(`t/route${count++}`, { kind: 'route', on: { ref: port.service, port: port.port }, ...routeRules(random, port, ports, everyone) });
   }
   for (const caller of random.some(everyone.slice(1), 1, 4)) {
-    if (caller.kind === 'ref')
-      add(`t/need${count++}`, {
-        kind: 'need',
-        caller: caller.to,
-        targets: random.some(ports, 1, 2).map(({ service, port }) => ({ ref: service, port })),
-        ...(random.chance(50) ? { timeout: '900ms' } : {}),
-        ...(random.chance(50)
-          ? { retry: random.pick(['none' as const, { atMost: 1, perTry: '100ms', on: ['reset'], budget: '10%' }]) }
-          : {}),
-      });
+    if (caller.kind !== 'ref') continue;
+    const targets = random.some(ports, 1, 2);
+    // a connection has neither a timeout nor a second try
+    const stricter = targets.every(({ protocol }) => protocol === 'http' || protocol === 'grpc');
+    add(`t/need${count++}`, {
+      kind: 'need',
+      caller: caller.to,
+      targets: targets.map(({ service, port }) => ({ ref: service, port })),
+      ...(stricter && random.chance(50) ? { timeout: '900ms' } : {}),
+      ...(stricter && random.chance(50)
+        ? { retry: random.pick(['none' as const, { atMost: 1, perTry: '100ms', on: ['reset'], budget: '10%' }]) }
+        : {}),
+    });
   }
   addHosts(
     random,
