@@ -224,6 +224,12 @@ const toBeReachedWith: AnswerMatcher = ({ decision }, [wanted]) => {
   };
 };
 
+const toStickBy: AnswerMatcher = ({ decision: { sticky } }, [by, name]) => ({
+  holds: sticky !== null && sticky.by === by && sticky.name === name,
+  wanted: `stick to its destination by ${String(by)} \`${String(name)}\``,
+  is: sticky ? `it sticks by ${sticky.by} \`${sticky.name}\`` : 'each request goes its own way',
+});
+
 const arrivalFields = ['path', 'host', 'headers'] as const;
 const toArriveAs: AnswerMatcher = ({ decision }, [wanted]) => {
   const fields = isPlain(wanted) ? wanted : {};
@@ -285,6 +291,7 @@ export const answerMatchers: { readonly [name: string]: AnswerMatcher } = {
   toRetry,
   toRedirectTo,
   toBeReachedWith,
+  toStickBy,
   toArriveAs,
   toBeMirroredTo,
   toBeDelayed,

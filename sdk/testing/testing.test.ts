@@ -223,6 +223,14 @@ const table: readonly Row[] = [
     'expected it to be reached with balance random, and nobody is reached: it is denied with 403: no rule allows it',
   ],
   ['toBeReachedWith nothing', reached, 'toBeReachedWith', ['zone'], expect.stringMatching(/takes what a setting has/)],
+  ['toStickBy', { sticky: { by: 'cookie', name: 'user', value: null } }, 'toStickBy', ['cookie', 'user'], undefined],
+  [
+    'toStickBy nothing',
+    {},
+    'toStickBy',
+    ['cookie', 'user'],
+    'expected it to stick to its destination by cookie `user`, and each request goes its own way',
+  ],
   ['toArriveAs', {}, 'toArriveAs', [{ path: '/reviews/7', headers: { 'End-User': 'jason', 'x-gone': null } }], undefined],
   ['toArriveAs else', {}, 'toArriveAs', [{ path: '/x' }], 'expected it to arrive with path /x, and it arrives with path /reviews/7'],
   [
@@ -290,7 +298,7 @@ test.each(table.filter(([, , , , says]) => says === undefined || (typeof says ==
   (_, more, matcher, given, says) => {
     answer = () => decision(more);
     const said = outcome(() => (expectOf(testing.ask(question))['not'] as unknown as Matchers)[matcher]?.(...given));
-    if (says === undefined) expect(said).toMatch(/^expected it not to .+, and it|^expected it not to .+, and (`|the mesh)/);
+    if (says === undefined) expect(said).toMatch(/^expected it not to .+, and it|^expected it not to .+, and (`|the mesh|it)/);
     else expect(said).toBeUndefined();
   },
 );

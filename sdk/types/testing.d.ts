@@ -95,6 +95,8 @@ export interface AnswerMatchers {
   toRedirectTo(wanted: string | RedirectExpected): void;
   /** What every destination reads of it. */
   toArriveAs(wanted: ArrivalExpected): void;
+  /** A user keeps one of several destinations, by a header's or a cookie's value, or by a cookie that the mesh gives out (`issued`). */
+  toStickBy(by: 'header' | 'cookie' | 'issued', name: string): void;
   /** How every destination is reached: limits, ejection, health checks, balancing, nearness. */
   toBeReachedWith(wanted: ReachExpected): void;
   /** All of it, or this share in percent, is copied to a version or a port. */

@@ -14,4 +14,9 @@ test('only checkout charges cards, and charges once', () => {
   expect(ask({ from: frontend, ...charge })).toBeRefusedWith(403);
   expect(callersOf(payment.ports.grpc)).toEqual([checkout]);
 });
+test('a card is charged where payment is well', () =>
+  expect(ask({ from: checkout, ...charge })).toBeReachedWith({
+    health: { grpc: 'server', every: '10s' },
+    eject: { consecutive5xx: 3, for: '30s', atMost: '50%' },
+  }));
 test('payment calls nobody', () => expect(reachableFrom(payment)).toEqual([]));
