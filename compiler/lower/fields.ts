@@ -44,7 +44,8 @@ export function lowerFields(context: Context, what: FieldKind, fields: WireTextF
   return sortedBy(matches.values(), (field) => field.name);
 }
 
-function whyNoName(what: FieldKind, name: string): string | undefined {
+/** Why a field of that name cannot be matched; undefined: it can. */
+export function whyNoName(what: FieldKind, name: string): string | undefined {
   if (what === 'query parameter')
     return /^[!-"$%'-<>-~]{1,128}$/.test(name) ? undefined : 'it holds `&`, `=`, `#`, a space or what is not ASCII';
   if (!token.test(name)) return 'it is no token of RFC 9110';
@@ -56,7 +57,17 @@ function whyNoName(what: FieldKind, name: string): string | undefined {
   return undefined;
 }
 
-function lowerText(context: Context, what: FieldKind, match: WireTextMatch, at: Place): TextMatch | undefined {
+/** Why a header of that name (lower case) is not a route's to edit; undefined: it is. */
+export function whyNotEdited(name: string): string | undefined {
+  if (!token.test(name)) return 'it is no token of RFC 9110';
+  if (name === 'host') return 'it says where a request goes: write `rewrite.host`';
+  if (/^(?:x-envoy-|x-forwarded-|x-meshwright-)/.test(name)) return 'proxies write it: who is behind a request, and how it came';
+  if (ofOneConnection.has(name)) return 'it is about one connection, and proxies take it away or write it anew';
+  return undefined;
+}
+
+/** Reported and undefined when it cannot be matched. */
+export function lowerText(context: Context, what: FieldKind, match: WireTextMatch, at: Place): TextMatch | undefined {
   if (match.kind === 'present') return { kind: 'present' };
   const { value } = match;
   const fail = (why: string): undefined => void context.report(messages.badTextMatch, { text: value, why }, at);

@@ -1,8 +1,10 @@
 import { ir as messages } from '../../core/diagnostics/ir';
-import type { OrPerEnv, Ref, WireConditions, WireDestination, WireRouteElse } from '../../core/declarations/declaration';
+import type { OrPerEnv, Ref, WireConditions, WireDestination, WireMirror, WireRouteElse } from '../../core/declarations/declaration';
 import type {
   ConnectionRoutes,
+  HeaderEdits,
   HostRoutes,
+  Mirror,
   RouteAction,
   RouteMatch,
   RouteRule,
@@ -13,25 +15,29 @@ import type {
 } from '../../core/ir/ir';
 import { isConnection } from '../../core/ir/layers';
 import { anyMatch, plainForward, plainRedirect, plainRespond, plainTarget } from '../../core/ir/plain';
-import type { PortKey, RuleId } from '../../core/mesh/ids';
+import type { PortKey, Principal, RuleId } from '../../core/mesh/ids';
 import { grpcStatuses, grpcStatusNumber } from '../../core/mesh/grpc-status';
 import { serviceOfPort } from '../../core/mesh/ids';
-import { sortedBy } from '../../core/lib/order';
+import { sortedBy, sortedUnique } from '../../core/lib/order';
 import { suggest } from '../../core/lib/suggest';
 import { assertNever } from '../../core/lib/brand';
-import { hostCovers, hostEntry } from '../../core/semantics/match';
+import { hostCovers, hostEntry, matchesText } from '../../core/semantics/match';
 import type { UrlDialect } from '../../core/semantics/canonical';
-import { resolvePort } from './callers';
+import { lowerCallers, resolvePort } from './callers';
 import { byPort, lowerConnectionTable, synthesisedConnections } from './connection-routes';
 import type { Context, Declared, Place } from './context';
+import { lowerCors } from './cors';
+import { boundRules, type Delegable, type Delegation, lowerDelegations, withDelegated } from './delegations';
 import { lowerFields } from './fields';
+import { checkDialects, lowerEdits, lowerFault, lowerPath, lowerShare, lowerSticky } from './http-words';
 import { checkHost } from './names';
 import { checkOwner } from './nouns';
 import type { Nouns } from './nouns';
-import { lowerRequests, parseTemplate } from './request-line';
+import { lowerRequests } from './request-line';
 import { ruleSubject, subjectOf } from './rule-subject';
 import { ruleSettings, within } from './settings';
 import type { Effective, SettingsTable } from './settings';
+import { wholeNumber } from './units';
 
 /** What a list of routes is for: a service port, or a host at a gateway (which has neither versions nor a contract). */
 interface Subject {
@@ -54,9 +60,15 @@ export function lowerRoutes(
   const tables = new Map<string, RouteTable>();
   const connections = new Map<string, ConnectionRoutes>();
   const hosts = new Map<string, HostRoutes>();
+  const delegations = lowerDelegations(context, (on, at) => delegable(context, nouns, on, at));
+  const delegated = new Map<string, { readonly delegation: Delegation; readonly id: string; readonly rules: readonly RouteRule[] }>();
   for (const declared of context.all('route')) {
-    if (declared.value.on.listener !== undefined || declared.value.on.host !== undefined)
-      lowerHost(context, nouns, settings, declared, hosts);
+    const { on } = declared.value;
+    if (context.all('delegation').some((known) => known.id === on.ref)) {
+      const delegation = delegations.get(on.ref);
+      if (!delegation || isSecond(context, delegated.get(on.ref)?.id, delegation.text, declared.id)) continue;
+      delegated.set(on.ref, { delegation, id: declared.id, rules: lowerDelegated(context, nouns, settings, declared, delegation) });
+    } else if (on.listener !== undefined || on.host !== undefined) lowerHost(context, nouns, settings, declared, hosts);
     else lowerTable(context, nouns, settings, declared, tables, connections);
   }
   for (const service of nouns.services.values()) {
@@ -65,6 +77,13 @@ export function lowerRoutes(
         if (!connections.has(port.key)) connections.set(port.key, synthesisedConnections(port));
       } else if (!tables.has(port.key)) tables.set(port.key, synthesised(context, settings, service, port));
     }
+  }
+  for (const key of new Set([...delegated.values()].map(({ delegation }) => delegation.subject.key))) {
+    const lists = [...delegated.values()].filter(({ delegation }) => delegation.subject.key === key);
+    const [table, host] = [tables.get(key), hosts.get(key)];
+    if (table) tables.set(key, { ...table, rules: withDelegated(table.rules, lists) });
+    else if (host) hosts.set(key, { ...host, rules: withDelegated(host.rules, lists) });
+    else for (const { delegation } of lists) context.report(messages.delegatedFromNothing, { on: key }, { id: delegation.id, path: '' });
   }
   return {
     routes: sortedBy(tables.values(), (table) => table.port),
@@ -76,6 +95,38 @@ export function lowerRoutes(
       (table) => table.host,
     ),
   };
+}
+
+/** Routes that a team wrote for paths which another one gave to it. */
+function lowerDelegated(
+  context: Context,
+  nouns: Nouns,
+  settings: SettingsTable,
+  declared: Declared<'route'>,
+  delegation: Delegation,
+): readonly RouteRule[] {
+  const { id, team, value } = declared;
+  checkOwner(context, { team, id }, 'route', `${delegation.text} of ${delegation.subject.key}`, delegation.to, false);
+  if (value.cors)
+    context.report(messages.unsupported, { feature: '`cors` in a delegated list (its owner answers for all of it)' }, { id, path: 'cors' });
+  const { key, urls } = delegation.subject;
+  const port = delegation.on.port === undefined ? undefined : resolvePort(context, nouns, delegation.on, { id, path: 'on' });
+  const subject = { key, urls, service: port?.service ?? null, port: port?.port ?? null };
+  return boundRules(context, delegation, lowerRules(context, nouns, settings, declared, subject), id);
+}
+
+/** What a delegation takes paths out of. */
+function delegable(context: Context, nouns: Nouns, on: Ref, at: Place): Delegable | undefined {
+  if (on.listener !== undefined || on.host !== undefined) {
+    const found = resolveHost(context, nouns, on, at);
+    return found && { key: found.key, owner: found.owner, urls: 'rfc3986' };
+  }
+  const found = resolvePort(context, nouns, on, at);
+  if (found && found.port.layer !== 'http') {
+    context.report(messages.notOfLayer, { dimension: 'delegate', port: found.port.key, protocol: found.port.protocol }, at);
+    return undefined;
+  }
+  return found && { key: found.port.key, owner: found.service.team, urls: found.port.urls };
 }
 
 function lowerTable(
@@ -100,7 +151,7 @@ function lowerTable(
     return;
   }
   const rules = lowerRules(context, nouns, settings, declared, { key: port.key, service, port, urls: port.urls });
-  tables.set(port.key, { id: id as RuleId, port: port.key, cors: null, rules });
+  tables.set(port.key, { id: id as RuleId, port: port.key, cors: lowerCors(context, value.cors, { id, path: 'cors' }), rules });
 }
 
 function lowerHost(
@@ -111,33 +162,35 @@ function lowerHost(
   hosts: Map<string, HostRoutes>,
 ): void {
   const { id, team, value } = declared;
-  const at = { id, path: 'on' };
-  const found = context.resolve(value.on, ['gateway'], at);
+  const found = resolveHost(context, nouns, value.on, { id, path: 'on' });
+  if (!found) return;
+  const { key, owner, gateway, listener, host } = found;
+  checkOwner(context, { team, id }, 'route', host, owner, false);
+  if (isSecond(context, hosts.get(key)?.id, host, id)) return;
+  const rules = lowerRules(context, nouns, settings, declared, { key, service: null, port: null, urls: 'rfc3986' });
+  const cors = lowerCors(context, value.cors, { id, path: 'cors' });
+  hosts.set(key, { id: id as RuleId, gateway: gateway.key, listener: listener.name, host, team: owner, cors, rules });
+}
+
+/** A host at a gateway's listener, and the team that may route it. Reported and undefined when there is none. */
+function resolveHost(context: Context, nouns: Nouns, on: Ref, at: Place) {
+  const found = context.resolve(on, ['gateway'], at);
   const gateway = found && nouns.gateways.get(found.id);
-  if (!gateway) return;
-  const listener = gateway.listeners.find((known) => known.name === value.on.listener);
+  if (!gateway) return undefined;
+  const listener = gateway.listeners.find((known) => known.name === on.listener);
   if (!listener) {
-    context.report(
-      messages.unknownPart,
-      { what: 'listener', name: value.on.listener ?? '', of: gateway.key, known: gateway.listeners.map((known) => known.name) },
-      at,
-    );
-    return;
+    const known = gateway.listeners.map(({ name }) => name);
+    context.report(messages.unknownPart, { what: 'listener', name: on.listener ?? '', of: gateway.key, known }, at);
+    return undefined;
   }
-  const host = value.on.host ?? '';
-  if (!checkHost(context, host, true, at)) return;
+  const host = on.host ?? '';
+  if (!checkHost(context, host, true, at)) return undefined;
   const known = listener.hosts.map((entry) => entry.host);
   const entry = hostEntry(known, host);
   const owner = listener.hosts.find((candidate) => candidate.host === entry && hostCovers(candidate.host, host));
-  if (!owner) {
-    context.report(messages.hostNotServed, { host, listener: listener.name, known }, at);
-    return;
-  }
-  checkOwner(context, { team, id }, 'route', host, owner.team, false);
-  const key = `${gateway.key}/${listener.name}/${host}`;
-  if (isSecond(context, hosts.get(key)?.id, host, id)) return;
-  const rules = lowerRules(context, nouns, settings, declared, { key, service: null, port: null, urls: 'rfc3986' });
-  hosts.set(key, { id: id as RuleId, gateway: gateway.key, listener: listener.name, host, team: owner.team, cors: null, rules });
+  if (owner) return { key: `${gateway.key}/${listener.name}/${host}`, owner: owner.team, gateway, listener, host };
+  context.report(messages.hostNotServed, { host, listener: listener.name, known }, at);
+  return undefined;
 }
 
 function isSecond(context: Context, first: string | undefined, on: string, id: string): boolean {
@@ -159,11 +212,11 @@ function lowerRules(
     const at = { id, path: `rules.${index}` };
     checkOnly(context, rule.only, at);
     if (rule.only && !rule.only.includes(context.environment)) continue;
-    const match = lowerMatch(context, rule.when, subject, within(at, 'when'));
-    const action = lowerAction(context, nouns, settings, rule, subject, at);
+    const match = lowerMatch(context, nouns, rule.when, subject, within(at, 'when'));
+    const action = lowerAction(context, nouns, settings, rule, match ?? null, subject, at);
     if (match && action) rules.push({ id: `${id}.rules.${index}` as RuleId, match, action });
   }
-  const action = lowerAction(context, nouns, settings, value.otherwise, subject, { id, path: 'otherwise' });
+  const action = lowerAction(context, nouns, settings, value.otherwise, null, subject, { id, path: 'otherwise' });
   if (action) rules.push({ id: `${id}.otherwise` as RuleId, match: null, action });
   return rules;
 }
@@ -177,11 +230,12 @@ export function checkOnly(context: Context, only: readonly string[] | undefined,
   }
 }
 
-function lowerMatch(context: Context, when: WireConditions, subject: Subject, at: Place): RouteMatch | undefined {
-  if (when.from !== undefined) context.report(messages.unsupported, { feature: 'a route by caller (`when.from`)' }, at);
+function lowerMatch(context: Context, nouns: Nouns, when: WireConditions, subject: Subject, at: Place): RouteMatch | undefined {
   if (when.sni !== undefined)
     context.report(messages.notOfLayer, { dimension: 'sni', port: subject.key, protocol: subject.port?.protocol ?? 'http' }, at);
-  if (when.request?.length === 0) context.report(messages.empty, { what: '`request`' }, at);
+  for (const list of ['request', 'hosts'] as const)
+    if (when[list]?.length === 0) context.report(messages.empty, { what: `\`${list}\`` }, within(at, list));
+  const callers = when.from && lowerRouteCallers(context, nouns, when.from, subject, within(at, 'from'));
   const match: RouteMatch = {
     ...anyMatch,
     requests: lowerRequests(
@@ -192,18 +246,45 @@ function lowerMatch(context: Context, when: WireConditions, subject: Subject, at
       suggest,
     ),
     headers: lowerFields(context, 'header', when.headers, within(at, 'headers')),
+    withoutHeaders: lowerAbsent(context, when.withoutHeaders, within(at, 'withoutHeaders')),
     query: lowerFields(context, 'query parameter', when.query, within(at, 'query')),
     cookies: lowerFields(context, 'cookie', when.cookies, within(at, 'cookies')),
+    hosts: sortedUnique((when.hosts ?? []).filter((host) => checkHost(context, host, false, within(at, 'hosts')))),
+    callers: callers ?? null,
   };
-  if (match.requests.length + match.headers.length + match.query.length + match.cookies.length > 0) return match;
+  const lists = [match.requests, match.headers, match.withoutHeaders, match.query, match.cookies, match.hosts, callers ?? []];
+  if (lists.some((list) => list.length > 0)) return match;
   // Conditions that were written and could not be read have been reported; with none written, `when` would take everything.
-  if (
-    !when.request?.length &&
-    ![when.headers, when.query, when.cookies].some((fields) => fields && Object.keys(fields).length > 0) &&
-    when.from === undefined
-  ) {
+  const written = [when.headers, when.withoutHeaders, when.query, when.cookies].some((fields) => fields && Object.keys(fields).length > 0);
+  if (!written && !when.request?.length && !when.hosts?.length && when.from === undefined)
     context.report(messages.empty, { what: '`when`' }, at);
+  return undefined;
+}
+
+/** What is there when a header is not there is the empty text, and an expression that takes it could not tell. */
+function lowerAbsent(context: Context, fields: WireConditions['withoutHeaders'], at: Place): RouteMatch['withoutHeaders'] {
+  const absent = lowerFields(context, 'header', fields, at);
+  for (const { name, match } of absent)
+    if (match.kind === 'regex' && matchesText(match, ''))
+      context.report(messages.badTextMatch, { text: match.value, why: 'it takes the empty text too: write `present()`' }, within(at, name));
+  return absent;
+}
+
+/** Whose requests a rule takes. The caller's own proxy decides it, which knows who it is; at a gateway everybody comes from outside. */
+function lowerRouteCallers(
+  context: Context,
+  nouns: Nouns,
+  from: NonNullable<WireConditions['from']>,
+  subject: Subject,
+  at: Place,
+): readonly Principal[] | undefined {
+  if (subject.port === null) {
+    context.report(messages.unsupported, { feature: 'a route by caller (`when.from`) at a gateway' }, at);
+    return undefined;
   }
+  const callers = lowerCallers(context, nouns, from, at);
+  if (callers?.kind !== 'anyone') return callers && sortedUnique(callers.principals.map(({ principal }) => principal));
+  context.report(messages.unsupported, { feature: '`anyone` in a route (leave `from` out)' }, at);
   return undefined;
 }
 
@@ -212,33 +293,90 @@ function lowerAction(
   nouns: Nouns,
   settings: SettingsTable,
   rule: WireRouteElse,
+  match: RouteMatch | null,
   subject: Subject,
   at: Place,
 ): RouteAction | undefined {
   const { to } = rule;
-  if (to.kind === 'respond' || to.kind === 'redirect' || to.kind === 'respondGrpc') {
-    for (const field of ['timeout', 'idle', 'retry'] as const) {
-      if (rule[field] !== undefined)
-        context.report(messages.unsupported, { feature: `\`${field}\` beside an answer of the mesh itself` }, within(at, field));
-    }
-    if ((subject.port?.layer === 'grpc') !== (to.kind === 'respondGrpc')) {
-      if (to.kind === 'respondGrpc')
-        context.report(
-          messages.notOfLayer,
-          { dimension: 'respondGrpc', port: subject.key, protocol: subject.port?.protocol ?? 'http' },
-          at,
-        );
-      else context.report(messages.grpcAnswer, { port: subject.key, what: to.kind }, within(at, 'to'));
-      return undefined;
-    }
-    if (to.kind === 'respondGrpc') return lowerRespondGrpc(context, to, within(at, 'to'));
-    return to.kind === 'respond' ? lowerRespond(context, to, within(at, 'to')) : lowerRedirect(context, to, within(at, 'to'));
-  }
+  if (to.kind === 'respond' || to.kind === 'redirect' || to.kind === 'respondGrpc')
+    return lowerAnswer(context, rule, to, match, subject, at);
   const targets = lowerTargets(context, nouns, to, subject, within(at, 'to'));
   const base = targets && baseSettings(nouns, settings, subject, targets);
-  const own = base && ruleSettings(context, base, rule, ruleSubject(context, nouns, targets, plainForward.sticky, within(at, 'to')), at);
-  return targets && own && { ...plainForward, to: targets, ...own };
+  const sticky = lowerSticky(context, rule.sticky, to.kind === 'weights' || to.kind === 'split', within(at, 'sticky'));
+  const own = base && ruleSettings(context, base, rule, ruleSubject(context, nouns, targets, sticky, within(at, 'to')), at);
+  const { rewrite } = rule;
+  const path = rewrite?.path === undefined ? null : lowerPath(context, rewrite.path, match, within(at, 'rewrite'));
+  if (rewrite?.host !== undefined) checkHost(context, rewrite.host, false, within(at, 'rewrite'));
+  const mirrors = lowerMirrors(context, nouns, rule.mirror ?? [], subject, within(at, 'mirror'));
+  if (!targets || !own || path === undefined) return undefined;
+  if (path) checkDialects(context, path, portsOf(nouns, [...targets, ...mirrors]), within(at, 'rewrite'));
+  if (mirrors.length > 0 && targets.some((target) => !isPlain(target.requestHeaders)))
+    context.report(
+      messages.unsupported,
+      { feature: '`mirror` beside request headers of one destination (a copy has one form)' },
+      within(at, 'mirror'),
+    );
+  return {
+    ...plainForward,
+    to: targets,
+    ...own,
+    sticky,
+    rewrite: rewrite ? { path, host: rewrite.host ?? null } : null,
+    requestHeaders: lowerEdits(context, rule.requestHeaders, within(at, 'requestHeaders')),
+    responseHeaders: lowerEdits(context, rule.responseHeaders, within(at, 'responseHeaders')),
+    mirrors,
+    fault: lowerFault(context, rule.fault, within(at, 'fault')),
+  };
 }
+const isPlain = ({ remove, set, add }: HeaderEdits): boolean => remove.length + set.length + add.length === 0;
+
+function lowerAnswer(
+  context: Context,
+  rule: WireRouteElse,
+  to: Extract<WireDestination, { kind: 'respond' | 'redirect' | 'respondGrpc' }>,
+  match: RouteMatch | null,
+  subject: Subject,
+  at: Place,
+): RouteAction | undefined {
+  for (const field of ['timeout', 'idle', 'retry', 'sticky', 'rewrite', 'requestHeaders', 'mirror', 'fault'] as const) {
+    if (rule[field] !== undefined)
+      context.report(messages.unsupported, { feature: `\`${field}\` beside an answer of the mesh itself` }, within(at, field));
+  }
+  if ((subject.port?.layer === 'grpc') !== (to.kind === 'respondGrpc')) {
+    const protocol = subject.port?.protocol ?? 'http';
+    if (to.kind === 'respondGrpc') context.report(messages.notOfLayer, { dimension: 'respondGrpc', port: subject.key, protocol }, at);
+    else context.report(messages.grpcAnswer, { port: subject.key, what: to.kind }, within(at, 'to'));
+    return undefined;
+  }
+  if (to.kind === 'respondGrpc') return lowerRespondGrpc(context, to, within(at, 'to'));
+  const responseHeaders = lowerEdits(context, rule.responseHeaders, within(at, 'responseHeaders'));
+  const action = to.kind === 'respond' ? lowerRespond(context, to, within(at, 'to')) : lowerRedirect(context, to, match, within(at, 'to'));
+  return action && { ...action, responseHeaders };
+}
+
+function lowerMirrors(context: Context, nouns: Nouns, written: readonly WireMirror[], subject: Subject, at: Place): readonly Mirror[] {
+  const mirrors = new Map<string, Mirror>();
+  for (const { to, share } of written) {
+    const percent = lowerShare(context, share, at);
+    const [target] =
+      'ref' in to
+        ? (lowerTargets(context, nouns, { kind: 'target', to }, subject, at) ?? [])
+        : (versionTargets(context, { [to.version]: 100 }, subject, at) ?? []);
+    if (!target || percent === undefined) continue;
+    const name = `${target.port} ${target.version ?? ''}`;
+    if (mirrors.has(name)) context.report(messages.duplicate, { what: 'mirror to', name: name.trim(), first: 'this rule' }, at);
+    mirrors.set(name, { port: target.port, version: target.version, percent });
+  }
+  return sortedBy(
+    [...mirrors.values()].filter(({ percent }) => percent > 0),
+    (mirror) => mirror.port,
+    (mirror) => mirror.version ?? '',
+  );
+}
+const portsOf = (nouns: Nouns, targets: readonly { readonly port: PortKey }[]): readonly ServicePort[] =>
+  sortedUnique(targets.map(({ port }) => port)).flatMap(
+    (key) => [...nouns.services.values()].flatMap((service) => service.ports).find((port) => port.key === key) ?? [],
+  );
 
 /** The settings that a rule stands over: those of its port; at a gateway those of the one service behind the rule, else the mesh's. */
 function baseSettings(nouns: Nouns, settings: SettingsTable, subject: Subject, targets: readonly WeightedTarget[]): Effective {
@@ -248,7 +386,7 @@ function baseSettings(nouns: Nouns, settings: SettingsTable, subject: Subject, t
   return (service && settings.byWorkload.get(service.id)) ?? settings.mesh;
 }
 
-function lowerRespond(context: Context, to: Extract<WireDestination, { kind: 'respond' }>, at: Place): RouteAction | undefined {
+function lowerRespond(context: Context, to: Extract<WireDestination, { kind: 'respond' }>, at: Place): Respond | undefined {
   if (!Number.isInteger(to.status) || to.status < 200 || to.status > 599) {
     context.report(messages.badNumber, { what: 'status', value: to.status, least: 200, most: 599 }, at);
     return undefined;
@@ -264,17 +402,23 @@ function lowerRespondGrpc(context: Context, to: Extract<WireDestination, { kind:
   return status && { kind: 'respondGrpc', status: grpcStatusNumber(status), message: to.message ?? null };
 }
 
-function lowerRedirect(context: Context, to: Extract<WireDestination, { kind: 'redirect' }>, at: Place): RouteAction | undefined {
+type Respond = Extract<RouteAction, { kind: 'respond' }>;
+type Redirect = Extract<RouteAction, { kind: 'redirect' }>;
+function lowerRedirect(
+  context: Context,
+  to: Extract<WireDestination, { kind: 'redirect' }>,
+  match: RouteMatch | null,
+  at: Place,
+): Redirect | undefined {
   const status = ([301, 302, 303, 307, 308] as const).find((known) => known === (to.status ?? 302));
   if (!status) context.report(messages.badNumber, { what: 'status of a redirect', value: to.status ?? 0, least: 301, most: 308 }, at);
-  if (to.host === undefined && to.path === undefined) context.report(messages.empty, { what: 'the redirect' }, at);
+  if ([to.scheme, to.host, to.port, to.path].every((part) => part === undefined))
+    context.report(messages.empty, { what: 'the redirect' }, at);
   if (to.host !== undefined) checkHost(context, to.host, false, at);
-  const path = to.path === undefined ? null : parseTemplate(to.path, 'rfc3986');
-  if (typeof path === 'string') {
-    context.report(messages.badRequestLine, { line: to.path ?? '', why: path }, at);
-    return undefined;
-  }
-  return status && { ...plainRedirect, host: to.host ?? null, path, status };
+  if (to.port !== undefined && wholeNumber(context, 'port', to.port, 1, 65_535, at) === undefined) return undefined;
+  const path = to.path === undefined ? null : lowerPath(context, to.path, match, at);
+  if (path === undefined || !status) return undefined;
+  return { ...plainRedirect, scheme: to.scheme ?? null, host: to.host ?? null, port: to.port ?? null, path, status };
 }
 
 function lowerTargets(
@@ -291,7 +435,7 @@ function lowerTargets(
       return versionTargets(context, to.weights, subject, at);
     case 'target': {
       const port = httpPort(context, nouns, to.to, subject, at);
-      return port && [{ ...plainTarget, port }];
+      return port && [{ ...plainTarget, port, version: to.to.version ?? null }];
     }
     case 'split':
       return splitTargets(context, to.shares, (ref) => httpPort(context, nouns, ref, subject, at), at);
@@ -309,19 +453,19 @@ function splitTargets(
   portOf: (ref: Ref) => PortKey | undefined,
   at: Place,
 ): readonly WeightedTarget[] | undefined {
-  const shares = written.map((share) => ({ port: portOf(share.to), weight: context.pick(share.percent, at) }));
-  const keys = shares.map((share) => share.port);
+  const shares = written.map((share, index) => ({
+    port: portOf(share.to),
+    version: share.to.version ?? null,
+    weight: context.pick(share.percent, at),
+    requestHeaders: lowerEdits(context, share.requestHeaders, within(at, `shares.${index}`)),
+    responseHeaders: lowerEdits(context, share.responseHeaders, within(at, `shares.${index}`)),
+  }));
+  const keys = shares.map(({ port, version }) => port && (version === null ? port : `${port}|${version}`));
   for (const [index, key] of keys.entries())
     if (key && keys.indexOf(key) !== index) context.report(messages.badWeights, { why: `name \`${key}\` twice` }, at);
-  if (
-    !checkWeights(
-      context,
-      shares.map((share) => share.weight),
-      at,
-    )
-  )
-    return undefined;
-  return weighted(shares.flatMap(({ port, weight }) => (port && weight ? [{ ...plainTarget, port, weight }] : [])));
+  const weights = shares.map((share) => share.weight);
+  if (!checkWeights(context, weights, at)) return undefined;
+  return weighted(shares.flatMap(({ port, weight, ...share }) => (port && weight ? [{ ...share, port, weight }] : [])));
 }
 
 function versionTargets(
@@ -371,8 +515,10 @@ const weighted = (targets: readonly WeightedTarget[]): readonly WeightedTarget[]
 
 /** A port that takes such requests: gRPC goes to gRPC, HTTP to HTTP; from a gateway's host either. */
 function httpPort(context: Context, nouns: Nouns, ref: Ref, subject: Subject, at: Place): PortKey | undefined {
-  if (ref.version !== undefined) context.report(messages.unsupported, { feature: 'a version of another service as destination' }, at);
   const target = resolvePort(context, nouns, ref, at);
+  const known = target?.service.versions ?? [];
+  if (target && ref.version !== undefined && !known.includes(ref.version))
+    context.report(messages.unknownPart, { what: 'version', name: ref.version, of: target.service.key, known }, at);
   if (target && (subject.port ? target.port.layer !== subject.port.layer : isConnection(target.port.layer))) {
     const { key, protocol } = target.port;
     context.report(

@@ -4,8 +4,8 @@ import type { Context, Place } from './context';
 const milliseconds: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const mostMilliseconds = 24 * 3_600_000;
 
-/** `1.5s` in milliseconds; a whole number above 0 and at most a day. Reported and undefined otherwise. */
-export function durationMs(context: Context, text: string, at: Place): number | undefined {
+/** `1.5s` in milliseconds; a whole number above 0 and at most a day, or `most`. Reported and undefined otherwise. */
+export function durationMs(context: Context, text: string, at: Place, most = mostMilliseconds): number | undefined {
   const fail = (why: string): undefined => void context.report(messages.badDuration, { text, why }, at);
   const parts = /^([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h)$/.exec(text);
   if (!parts) return fail('only a plain decimal number with `ms`, `s`, `m` or `h` is read');
@@ -14,7 +14,7 @@ export function durationMs(context: Context, text: string, at: Place): number | 
   const whole = Math.round(exact);
   if (Math.abs(exact - whole) > 1e-6) return fail('it is not a whole number of milliseconds');
   if (whole === 0) return fail('nothing takes no time');
-  if (whole > mostMilliseconds) return fail('it is longer than a day');
+  if (whole > most) return fail(`it is longer than ${most === mostMilliseconds ? 'a day' : `${most / mostMilliseconds} days`}`);
   return whole;
 }
 

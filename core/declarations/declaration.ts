@@ -65,19 +65,63 @@ export type WireDestination =
   | { readonly kind: 'version'; readonly version: string }
   | { readonly kind: 'weights'; readonly weights: { readonly [version: string]: OrPerEnv<number> } }
   | { readonly kind: 'target'; readonly to: Ref }
-  | { readonly kind: 'split'; readonly shares: readonly { readonly to: Ref; readonly percent: OrPerEnv<number> }[] }
+  | { readonly kind: 'split'; readonly shares: readonly WireShare[] }
   | { readonly kind: 'respond'; readonly status: number; readonly body?: string }
   | { readonly kind: 'respondGrpc'; readonly status: string; readonly message?: string }
-  | { readonly kind: 'redirect'; readonly host?: string; readonly path?: string; readonly status?: number }
+  | {
+      readonly kind: 'redirect';
+      readonly scheme?: 'http' | 'https';
+      readonly host?: string;
+      readonly port?: number;
+      /** A path template over the parameters of the rule's requests. */
+      readonly path?: string;
+      readonly status?: number;
+    }
   | { readonly kind: 'unsupported'; readonly feature: string };
+export interface WireShare {
+  readonly to: Ref;
+  readonly percent: OrPerEnv<number>;
+  readonly requestHeaders?: WireHeaderEdit;
+  readonly responseHeaders?: WireHeaderEdit;
+}
+export interface WireHeaderEdit {
+  readonly set?: { readonly [name: string]: string };
+  readonly add?: { readonly [name: string]: string };
+  readonly remove?: readonly string[];
+}
+/** A share of requests goes there too. `version`: of the port that the list is for. */
+export interface WireMirror {
+  readonly to: Ref | { readonly version: string };
+  readonly share: OrPerEnv<WirePercent>;
+}
+export interface WireFault {
+  readonly delay?: { readonly for: WireDuration; readonly share: OrPerEnv<WirePercent> };
+  readonly abort?: { readonly status: number; readonly share: OrPerEnv<WirePercent> };
+}
+export type WireSticky =
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'cookie'; readonly name: string }
+  | { readonly kind: 'issued'; readonly name: string; readonly for?: WireDuration };
+export interface WireCors {
+  /** `any`: whoever asks. */
+  readonly origins: readonly WireTextMatch[] | 'any';
+  readonly methods: readonly string[];
+  readonly headers?: readonly string[];
+  readonly exposed?: readonly string[];
+  readonly credentials?: boolean;
+  readonly maxAge?: WireDuration;
+}
 export interface WireConditions {
   /** Request lines, or gRPC methods. */
   readonly request?: readonly string[];
   /** Of connections that are routed whole. */
   readonly sni?: readonly string[];
   readonly headers?: WireTextFields;
+  /** None of them. */
+  readonly withoutHeaders?: WireTextFields;
   readonly query?: WireTextFields;
   readonly cookies?: WireTextFields;
+  readonly hosts?: readonly string[];
   readonly from?: readonly CallerRef[];
 }
 export interface WireRouteElse {
@@ -85,6 +129,12 @@ export interface WireRouteElse {
   readonly timeout?: OrPerEnv<WireDuration>;
   readonly retry?: OrPerEnv<WireRetry | 'none'>;
   readonly idle?: OrPerEnv<WireDuration>;
+  readonly sticky?: WireSticky;
+  readonly rewrite?: { readonly path?: string; readonly host?: string };
+  readonly requestHeaders?: WireHeaderEdit;
+  readonly responseHeaders?: WireHeaderEdit;
+  readonly mirror?: readonly WireMirror[];
+  readonly fault?: WireFault;
 }
 export interface WireRouteRule extends WireRouteElse {
   readonly when: WireConditions;
@@ -180,7 +230,16 @@ export type DeclarationValue =
       readonly because?: string;
       readonly only?: readonly string[];
     }
-  | { readonly kind: 'route'; readonly on: Ref; readonly rules: readonly WireRouteRule[]; readonly otherwise: WireRouteElse }
+  | {
+      readonly kind: 'route';
+      /** A port, a host at a gateway, or a delegation. */
+      readonly on: Ref;
+      readonly cors?: WireCors;
+      readonly rules: readonly WireRouteRule[];
+      readonly otherwise: WireRouteElse;
+    }
+  /** The paths under `path` of a port or host are routed by team `to`. */
+  | { readonly kind: 'delegation'; readonly on: Ref; readonly path: string; readonly to: string }
   | {
       readonly kind: 'need';
       readonly caller: Ref;

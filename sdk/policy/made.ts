@@ -45,11 +45,13 @@ export type Made =
       readonly versions: readonly string[];
     }
   | {
-      readonly kind: 'access' | 'route' | 'need' | 'standard' | 'guarantee' | 'waiver' | 'rollout' | 'patch' | 'limit' | 'deploy';
+      readonly kind:
+        'access' | 'route' | 'need' | 'standard' | 'guarantee' | 'waiver' | 'rollout' | 'patch' | 'limit' | 'deploy' | 'delegation';
       readonly entry: number;
     }
   | MadePort
   | { readonly kind: 'version'; readonly ref: Ref; readonly name: string }
+  | { readonly kind: 'portVersion'; readonly port: MadePort; readonly name: string }
   | { readonly kind: 'listener'; readonly ref: Ref }
   | { readonly kind: 'selection'; readonly tags: { readonly [tag: string]: string } }
   | { readonly kind: 'outside'; readonly name: string; readonly network: readonly string[] | null }
@@ -62,8 +64,8 @@ export type Made =
       readonly except: { readonly [environment: string]: Plain };
       readonly stack: string;
     }
-  | { readonly kind: 'text'; readonly match: WireTextMatch }
   | { readonly kind: 'hashKey'; readonly key: WireHashKey }
+  | { readonly kind: 'text' | 'not'; readonly match: WireTextMatch }
   | { readonly kind: 'action'; readonly to: WireDestination; readonly stack: string }
   | { readonly kind: 'portSpec'; readonly port: WirePort; readonly outsideOnly: boolean }
   | { readonly kind: 'secret'; readonly name: string }
@@ -96,6 +98,8 @@ export function describeMade(made: Made): string {
       return `the ${made.protocol} port \`${made.owner}\``;
     case 'version':
       return `the version \`${made.name}\``;
+    case 'portVersion':
+      return `version \`${made.name}\` of \`${made.port.owner}\``;
     case 'outside':
       return made.network === null ? '`internet`' : `the network \`${made.name}\``;
     case 'perEnv':

@@ -7,7 +7,7 @@ import { type MadePort, hidden, make } from './made';
 import { patchMethod } from './patch';
 import { PolicyError, type PolicyCode, framesHere } from './policy-error';
 import { layerOf } from './port-specs';
-import { routeMethod } from './routes';
+import { delegateMethod, routeMethod, versionMethod } from './routes';
 
 export const portOf = (
   ref: MadePort['ref'],
@@ -29,13 +29,33 @@ export const portOf = (
 
 /** A port in its owner's hands. */
 export function ownedPort(port: MadePort): object {
-  const acts = { allow: allowMethod(port), deny: denyMethod(port), route: routeMethod(port), patch: patchMethod(port) };
+  const acts = {
+    version: versionMethod(port),
+    allow: allowMethod(port),
+    deny: denyMethod(port),
+    route: routeMethod(port),
+    patch: patchMethod(port),
+  };
   const limited = port.layer === 'http' || port.layer === 'grpc';
-  return make({ protocol: port.protocol, ...acts, ...(limited ? { limit: limitMethod(port) } : {}) }, port);
+  return make(
+    {
+      protocol: port.protocol,
+      ...acts,
+      ...(limited ? { limit: limitMethod(port) } : {}),
+      ...(port.layer === 'http' ? { delegate: delegateMethod(port) } : {}),
+    },
+    port,
+  );
 }
 /** The same port in everybody else's. */
 export const sharedPort = (port: MadePort): object =>
-  make(hidden({ protocol: port.protocol }, refusals(port.owner, ['allow', 'deny', 'route', 'limit', 'patch'])), port);
+  make(
+    hidden(
+      { protocol: port.protocol, version: versionMethod(port) },
+      refusals(port.owner, ['allow', 'deny', 'route', 'delegate', 'limit', 'patch']),
+    ),
+    port,
+  );
 
 /** Methods that say why they are not there. */
 export function refusals(owner: string, names: readonly string[]): { readonly [name: string]: () => never } {

@@ -1,20 +1,28 @@
 /** Routes: an ordered list for one port, the first match wins, and `otherwise` takes the rest. */
-import type { DeclarationValue, WireConditions, WireDestination, WireRouteElse, WireRouteRule } from '../../core/declarations/declaration';
+import type {
+  DeclarationValue,
+  Ref,
+  WireConditions,
+  WireDestination,
+  WireRouteElse,
+  WireRouteRule,
+} from '../../core/declarations/declaration';
 import { requestOf, user } from './access';
 import { suggest } from './did-you-mean';
-import { freeze, hasOwn, isArray, keysOf, matches } from './intrinsics';
+import { cors, fault, headerEdit, mirrors, pathText, rewrite, sticky } from './http-words';
+import { freeze, isArray, matches } from './intrinsics';
 import { type MadePort, describeMade, madeOf, make } from './made';
-import { onlyIn } from './mesh-names';
+import { onlyIn, team } from './mesh-names';
 import { orPerEnv } from './per-environment';
 import type { Plain } from './plain';
 import { type Place, pathOf, refuse, under } from './policy-error';
 import { type Reader, atLeastOne, list, named, oneOrMore, record, recordOf, show, text, whole, word } from './read';
-import { register } from './registry';
+import { refTo, register } from './registry';
 import { retries, timeout } from './settings';
-import { callers, target } from './subjects';
-import { headerFields, textFields } from './text-matches';
+import { callers, madeAs, target } from './subjects';
+import { headerFields, routeHeaders, textFields } from './text-matches';
 import { unsupported } from './unsupported';
-import { duration, headerName, host, percent, wrongPath } from './units';
+import { host } from './units';
 import { verb } from './verb';
 
 const action = (to: WireDestination, stack: string): object => make({}, { kind: 'action', to: freeze(to), stack });
@@ -28,18 +36,12 @@ export const respond = verb('respond', ['status', 'body'], 1, (given) => {
 });
 
 const redirectStatus: Reader<number> = (value, at) => {
-  for (const known of [301, 302, 307, 308]) if (value === known) return known;
-  return refuse(at, 'MW2125', `${show(value)} is no status of a redirect`, 'write 301, 302, 307 or 308');
-};
-const plainPath: Reader<string> = (value, at) => {
-  const path = text(value, at);
-  const wrong = path.includes('{') ? 'a parameter has no value here' : wrongPath(path);
-  if (wrong !== null) return refuse(at, 'MW2117', `${show(value)} is no path: ${wrong}`, 'write a path that starts with `/`');
-  return path;
+  for (const known of [301, 302, 303, 307, 308]) if (value === known) return known;
+  return refuse(at, 'MW2125', `${show(value)} is no status of a redirect`, 'write 301, 302, 303, 307 or 308');
 };
 export const redirect = verb('redirect', ['spec'], 1, (given) => {
-  const to = atLeastOne(record({}, { host, path: plainPath, status: redirectStatus }), 'a redirect')(given.take(0), given.at(0));
-  return action({ kind: 'redirect', ...to }, given.call.stack);
+  const fields = { scheme: word('http', 'https'), host, port: whole(1, 65_535, 'port'), path: pathText, status: redirectStatus };
+  return action({ kind: 'redirect', ...atLeastOne(record({}, fields), 'a redirect')(given.take(0), given.at(0)) }, given.call.stack);
 });
 
 // the list of core/mesh/grpc-status.ts, which the sandbox does not load
@@ -81,18 +83,31 @@ export const split = verb(
     let layer: MadePort['layer'] | undefined;
     const shares = given.all.map((one, i) => {
       const at = given.at(i);
-      if (!isArray(one) || one.length !== 2)
+      if (!isArray(one) || one.length < 2 || one.length > 3)
         return refuse(at, 'MW2101', `${show(one)} where a target and its share are meant`, 'write `[reviews.ports.web, 90]`');
-      layer ??= target(one[0] ?? null, under(at, 0)).layer;
-      return freeze({ to: routable(one[0] ?? null, under(at, 0), layer), percent: share(one[1] ?? null, under(at, 1)) });
+      const to = versionedTarget(one[0] ?? null, under(at, 0));
+      layer ??= to.port.layer;
+      const edits = one[2] === undefined ? {} : destinationEdits(one[2], under(at, 2));
+      return freeze({ to: routable(to, under(at, 0), layer), percent: share(one[1] ?? null, under(at, 1)), ...edits });
     });
     return action({ kind: 'split', shares: freeze(shares) }, given.call.stack);
   },
   'rest',
 );
 
-function routable(value: Plain, at: Place, layer: MadePort['layer']): MadePort['ref'] {
-  const port = target(value, at);
+const destinationEdits = atLeastOne(record({}, { requestHeaders: headerEdit, responseHeaders: headerEdit }), 'an edit of a destination');
+
+/** A port, or its endpoints of one version. */
+interface VersionedTarget {
+  readonly port: MadePort;
+  readonly version: string | null;
+}
+const versionedTarget: Reader<VersionedTarget> = (value, at) => {
+  const made = madeOf(value);
+  return made?.kind === 'portVersion' ? { port: made.port, version: made.name } : { port: target(value, at), version: null };
+};
+
+function routable({ port, version }: VersionedTarget, at: Place, layer: MadePort['layer']): MadePort['ref'] {
   if (port.atGateway)
     return refuse(
       at,
@@ -107,8 +122,13 @@ function routable(value: Plain, at: Place, layer: MadePort['layer']): MadePort['
       `${describeMade(port)} where a port for ${layer} is meant`,
       'send requests to a port that speaks their protocol',
     );
-  return port.ref;
+  return version === null ? port.ref : freeze({ ...port.ref, version });
 }
+
+export const versionMethod = (port: MadePort): ((...given: unknown[]) => object) =>
+  verb(`${port.owner}.version`, ['name'], 1, (given) =>
+    make({}, { kind: 'portVersion', port, name: versionOf(port)(given.take(0), given.at(0)) }),
+  );
 
 const destinationOf =
   (port: MadePort): Reader<WireDestination> =>
@@ -122,8 +142,10 @@ const destinationOf =
       for (const version of made.versions) versionOf(port)(version, at);
       return unsupported('canaries (`canary`)');
     }
-    if (made?.kind === 'port')
-      return made.unsupported !== null ? unsupported(made.unsupported) : freeze({ kind: 'target', to: routable(value, at, port.layer) });
+    if (made?.kind === 'port' || made?.kind === 'portVersion') {
+      const to = versionedTarget(value, at);
+      return to.port.unsupported !== null ? unsupported(to.port.unsupported) : freeze({ kind: 'target', to: routable(to, at, port.layer) });
+    }
     if (made)
       return refuse(
         at,
@@ -151,19 +173,18 @@ const versionOf =
     return given;
   };
 
-const headerEdit = atLeastOne(
-  record({}, { set: named(headerName, text), add: named(headerName, text), remove: list(headerName) }),
-  'an edit of headers',
-);
-const fault = record({ share: percent }, { delay: duration, abort: status });
-const rewrite = atLeastOne(record({}, { path: text, host }), 'a rewrite');
+const mirrorTo =
+  (port: MadePort) =>
+  (value: Plain, at: Place): Ref | { readonly version: string } =>
+    typeof value === 'string' ? freeze({ version: versionOf(port)(value, at) }) : routable(versionedTarget(value, at), at, port.layer);
 const elseFields = (port: MadePort) => ({
   required: { to: destinationOf(port) },
   optional: {
     timeout,
     idle: timeout,
     retry: retries,
-    mirror: record({ to: target, share: percent }, {}),
+    sticky,
+    mirror: mirrors(mirrorTo(port)),
     fault,
     rewrite,
     requestHeaders: headerEdit,
@@ -178,55 +199,41 @@ const wrongLayer = (port: MadePort): { readonly [key: string]: string } => {
     : {};
 };
 
-type Else = {
-  readonly to: WireDestination;
-  readonly timeout?: WireRouteElse['timeout'];
-  readonly idle?: WireRouteElse['idle'];
-  readonly retry?: WireRouteElse['retry'];
-};
-/** The parts in force; what is not in force yet becomes the destination, so that lower names it. */
-function inForce(read: Else & { readonly [key: string]: unknown }, alsoMissing?: string): WireRouteElse {
-  const words: { readonly [key: string]: string } = {
-    mirror: 'mirrored requests (`mirror`)',
-    fault: 'fault injection (`fault`)',
-    rewrite: 'rewrites (`rewrite`)',
-    requestHeaders: 'edits of request headers (`requestHeaders`)',
-    responseHeaders: 'edits of response headers (`responseHeaders`)',
-  };
-  const missing = alsoMissing ?? keysOf(words).find((key) => hasOwn(read, key));
-  return {
-    to: missing === undefined ? read.to : unsupported(words[missing] ?? missing),
-    ...(read.timeout !== undefined ? { timeout: read.timeout } : {}),
-    ...(read.idle !== undefined ? { idle: read.idle } : {}),
-    ...(read.retry !== undefined ? { retry: read.retry } : {}),
-  };
-}
-
-function httpRoutes(port: MadePort): Reader<DeclarationValue> {
-  const { required, optional } = elseFields(port);
-  const conditions = atLeastOne(
-    record({}, { request: oneOrMore(requestOf(port)), headers: headerFields, query: textFields, cookies: textFields, from: callers, user }),
+const httpConditions = (port: MadePort) =>
+  atLeastOne(
+    record(
+      {},
+      {
+        request: oneOrMore(requestOf(port)),
+        headers: routeHeaders,
+        query: textFields,
+        cookies: textFields,
+        from: callers,
+        user,
+      },
+    ),
     'a condition',
   );
-  const ruleFields = record({ ...required, when: conditions }, { ...optional, only: onlyIn });
+
+function httpRoutes(port: MadePort): Reader<RouteValue> {
+  const { required, optional } = elseFields(port);
+  const ruleFields = record({ ...required, when: httpConditions(port) }, { ...optional, only: onlyIn });
   const rule: Reader<WireRouteRule> = (value, place) => {
-    const { when, only, ...rest } = ruleFields(value, place);
-    const { from, user: endUser, ...held } = when;
-    const missing = from
-      ? 'a condition on the caller (`from`) in a route'
-      : endUser
-        ? 'a condition on the user (`user`) in a route'
-        : undefined;
-    return { ...inForce(rest, missing), when: held satisfies WireConditions, ...(only ? { only } : {}) };
+    const { when, ...rest } = ruleFields(value, place);
+    const { user: endUser, headers, ...held } = when;
+    return {
+      ...rest,
+      ...(endUser ? { to: unsupported('a condition on the user (`user`) in a route') } : {}),
+      when: { ...held, ...headers } satisfies WireConditions,
+    };
   };
-  const elseFieldsRead = record(required, optional, { when: '`otherwise` takes what no rule matched: a condition belongs into `rules`' });
-  const otherwise: Reader<WireRouteElse> = (value, place) => inForce(elseFieldsRead(value, place));
-  const routes = record({ otherwise }, { rules: list(rule, { empty: 'allowed' }) });
+  const routes = record({ otherwise: record(required, optional, elseWord) }, { cors, rules: list(rule, { empty: 'allowed' }) });
   return (given, at) => {
     const read = routes(given, at);
-    return { kind: 'route', on: port.ref, rules: read.rules ?? [], otherwise: read.otherwise };
+    return { kind: 'route', on: port.ref, ...(read.cors ? { cors: read.cors } : {}), rules: read.rules ?? [], otherwise: read.otherwise };
   };
 }
+type RouteValue = Extract<DeclarationValue, { readonly kind: 'route' }>;
 
 /** A route list whose every field is in force: what is read is what is registered. */
 function listOf(port: MadePort, rule: Reader<WireRouteRule>, otherwise: Reader<WireRouteElse>): Reader<DeclarationValue> {
@@ -276,3 +283,37 @@ export const routeMethod = (port: MadePort): ((...given: unknown[]) => object) =
     return make({}, { kind: 'route', entry: register(port.unsupported === null ? value : unsupported(port.unsupported), given.call) });
   });
 };
+
+/** Gives the paths under a prefix to another team. */
+export const delegateMethod = (port: MadePort): ((...given: unknown[]) => object) =>
+  verb(`${port.owner}.delegate`, ['path', 'to'], 2, (given) => {
+    const path = pathText(given.take(0), given.at(0));
+    if (path === '/' || path.endsWith('/') || path.includes('{'))
+      return refuse(
+        given.at(0),
+        'MW2117',
+        `${show(given.take(0))} is no prefix to delegate`,
+        'write plain segments without a slash at the end: `/catalog`',
+      );
+    const value: DeclarationValue = { kind: 'delegation', on: port.ref, path, to: team(given.take(1), given.at(1)) };
+    const entry = register(port.unsupported === null ? value : unsupported(port.unsupported), given.call);
+    return make({}, { kind: 'delegation', entry });
+  });
+
+const underDelegation: MadePort = {
+  kind: 'port',
+  ref: freeze({ ref: '' }),
+  owner: 'a delegated path',
+  protocol: 'http',
+  layer: 'http',
+  requests: null,
+  versions: freeze([]),
+  atGateway: false,
+  unsupported: null,
+};
+/** Routes of the paths that another team gave to this one. */
+export const routeUnder = verb('routeUnder', ['delegation', 'routes'], 2, (given) => {
+  const { entry } = madeAs(['delegation'], 'a delegation', 'name what `delegate(...)` made')(given.take(0), given.at(0));
+  const value = httpRoutes(underDelegation)(given.take(1), given.at(1));
+  return make({}, { kind: 'route', entry: register({ ...value, on: { ref: refTo(entry) } }, given.call) });
+});

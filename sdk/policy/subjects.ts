@@ -100,6 +100,7 @@ export const scope: Reader<ScopeRef> = (value, at) => {
       'patch',
       'limit',
       'deploy',
+      'delegation',
       'issuer',
     ],
     'something that a rule can be about',

@@ -144,9 +144,9 @@ export const holes: readonly Hole[] = [
   },
   {
     number: '24',
-    what: 'a word of the vocabulary that is not in force',
-    ...traffic(`{ to: 'v1', rewrite: { path: '/x' } }`),
-    code: 'MW3023',
+    what: 'an edit of a header that proxies write',
+    ...traffic(`{ to: 'v1', mirror: { to: reviews.ports.web, share: '5%' }, requestHeaders: { set: { 'x-envoy-a': '1' } } }`),
+    code: 'MW3062',
   },
   {
     number: '25',

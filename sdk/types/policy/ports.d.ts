@@ -1,8 +1,8 @@
 import type { AccessRule, Denial, GrpcAccess, HttpAccess, HttpLimit, Limit, LimitRule, TcpAccess, TlsAccess } from './access';
 import type { requestLines } from './marks';
-import type { Scope } from './names';
+import type { Scope, Team } from './names';
 import type { EnvoyPatch } from './patch';
-import type { GrpcRoutes, HttpRoutes, Route, TcpRoutes, TlsRoutes } from './routes';
+import type { Delegation, GrpcRoutes, HttpRoutes, Route, TcpRoutes, TlsRoutes } from './routes';
 import type { HttpTarget, Layers, PortMap, PortSpec, Protocol, Target } from './targets';
 
 /** The same port in its owner's hands. */
@@ -10,6 +10,8 @@ export interface HttpPort<P extends Protocol, V extends string, R extends string
   allow(rule: HttpAccess<R>): AccessRule;
   deny(rule: Denial): AccessRule;
   route(routes: HttpRoutes<V, R>): Route;
+  /** Gives the paths under `/catalog` to a team. */
+  delegate(path: `/${string}`, to: Team): Delegation;
   limit(rule: HttpLimit<R>): Limit;
   patch(patch: EnvoyPatch): Scope;
 }

@@ -3,8 +3,8 @@ import type { User } from './identity';
 import type { kind } from './marks';
 import type { Caller, Env, OrPerEnv, Scope } from './names';
 import type { Retry } from './resilience';
-import type { HttpTarget, Target } from './targets';
-import type { AtLeastOne, Duration, NonEmpty, OneOrMore, Percent } from './units';
+import type { HttpTarget, HttpVersion, Target, TargetVersion } from './targets';
+import type { AtLeastOne, Duration, NonEmpty, OneOrMore, Percent, RequestLine } from './units';
 
 export interface TextMatch {
   readonly [kind]: 'text';
@@ -12,6 +12,14 @@ export interface TextMatch {
 export declare function prefix(text: string): TextMatch;
 export declare function pattern(re2: string): TextMatch;
 export declare function present(): TextMatch;
+/** A header that is not there, or says something else. For routes alone: who is let in is never decided by what is not said. */
+export interface Negated {
+  readonly [kind]: 'not';
+}
+export declare function not(match: string | TextMatch): Negated;
+export interface HeaderConditions {
+  readonly [name: string]: string | TextMatch | Negated;
+}
 /** A plain string matches exactly. */
 export interface TextFields {
   readonly [name: string]: string | TextMatch;
@@ -19,7 +27,8 @@ export interface TextFields {
 /** All that are given must hold. */
 export interface HttpConditions<R extends string> {
   readonly request?: OneOrMore<R>;
-  readonly headers?: TextFields;
+  /** `host` is the Host header without its port, matched exactly. */
+  readonly headers?: HeaderConditions;
   readonly query?: TextFields;
   readonly cookies?: TextFields;
   readonly from?: OneOrMore<Caller>;
@@ -30,7 +39,7 @@ interface ByRequest<R extends string> extends HttpConditions<R> {
   readonly request: OneOrMore<R>;
 }
 interface ByHeaders<R extends string> extends HttpConditions<R> {
-  readonly headers: TextFields;
+  readonly headers: HeaderConditions;
 }
 interface ByQuery<R extends string> extends HttpConditions<R> {
   readonly query: TextFields;
@@ -76,9 +85,12 @@ export interface Action {
 }
 export declare function respond(status: number, body?: string): Action;
 export interface RedirectSpec {
+  readonly scheme?: 'http' | 'https';
   readonly host?: string;
+  readonly port?: number;
+  /** Whole, or with the parameters of the rule's requests: `/new/{rest...}`. The query stays. */
   readonly path?: string;
-  readonly status?: 301 | 302 | 307 | 308;
+  readonly status?: 301 | 302 | 303 | 307 | 308;
 }
 export declare function redirect(to: AtLeastOne<RedirectSpec>): Action;
 /** The statuses of the gRPC protocol that are no success. */
@@ -101,9 +113,16 @@ export type GrpcStatus =
   | 'unauthenticated';
 /** What a call on a gRPC port is answered with, as `respond` is on an HTTP one. */
 export declare function respondGrpc(status: GrpcStatus, message?: string): Action;
-export declare function split(...shares: NonEmpty<readonly [to: Target, percent: OrPerEnv<number>]>): Action;
+/** Edits of what goes to one destination of a split, and of what comes back; they come before those of the rule. */
+export interface DestinationEdits {
+  readonly requestHeaders?: HeaderEdit;
+  readonly responseHeaders?: HeaderEdit;
+}
+export declare function split(
+  ...shares: NonEmpty<readonly [to: Target | TargetVersion, percent: OrPerEnv<number>, edits?: DestinationEdits]>
+): Action;
 /** A version, weights over versions, a canary; another service's port; an answer. */
-export type HttpDestination<V extends string> = Versioned<V> | HttpTarget | Action;
+export type HttpDestination<V extends string> = Versioned<V> | HttpTarget | HttpVersion | Action;
 export type GrpcDestination<V extends string> = Versioned<V> | Target<'grpc'> | Action;
 export type TcpDestination<V extends string> = Versioned<V> | Target | Action;
 
@@ -112,14 +131,33 @@ export interface HeaderEdit {
   readonly add?: { readonly [name: string]: string };
   readonly remove?: NonEmpty<string>;
 }
+/** A key of the request, whose value chooses; or a cookie that the mesh gives out. */
+export type Sticky = { readonly header: string } | { readonly cookie: string } | { readonly issue: string; readonly for?: Duration };
+export interface MirrorSpec {
+  readonly to: HttpTarget | HttpVersion;
+  readonly share: OrPerEnv<Percent>;
+}
+/** Delay, then abort; each falls on its share of the requests, whatever the other does. */
+export interface FaultSpec {
+  readonly delay?: { readonly for: Duration; readonly share: OrPerEnv<Percent> };
+  readonly abort?: { readonly status: number; readonly share: OrPerEnv<Percent> };
+}
+/** What the destination reads. A path is whole, or has the parameters of the rule's requests: `/new/{rest...}`. */
+export interface RewriteSpec {
+  readonly path?: string;
+  readonly host?: string;
+}
 export interface HttpElse<V extends string> {
   readonly to: HttpDestination<V>;
   readonly timeout?: OrPerEnv<Duration>;
   readonly idle?: OrPerEnv<Duration>;
   readonly retry?: OrPerEnv<Retry | 'none'>;
-  readonly mirror?: { readonly to: Target; readonly share: Percent };
-  readonly fault?: { readonly delay?: Duration; readonly abort?: number; readonly share: Percent };
-  readonly rewrite?: { readonly path?: string; readonly host?: string };
+  /** By what a user keeps one destination of several. */
+  readonly sticky?: Sticky;
+  /** Copies whose answers nobody waits for. */
+  readonly mirror?: OneOrMore<MirrorSpec>;
+  readonly fault?: FaultSpec;
+  readonly rewrite?: RewriteSpec;
   readonly requestHeaders?: HeaderEdit;
   readonly responseHeaders?: HeaderEdit;
 }
@@ -128,7 +166,19 @@ export interface HttpRule<V extends string, R extends string> extends HttpElse<V
   readonly only?: NonEmpty<Env>;
 }
 /** The first match wins. `otherwise` is required: nothing falls through unsaid. */
+/** Cross-origin requests: a preflight request is answered by the mesh, before any rule. */
+export interface CorsSpec {
+  /** `https://shop.example`, `pattern(...)`, or `any`. */
+  readonly origins: NonEmpty<string | TextMatch> | 'any';
+  readonly methods: NonEmpty<'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'>;
+  readonly headers?: NonEmpty<string>;
+  /** Headers of the answer that a page may read. */
+  readonly exposed?: NonEmpty<string>;
+  readonly credentials?: boolean;
+  readonly maxAge?: Duration;
+}
 export interface HttpRoutes<V extends string, R extends string> {
+  readonly cors?: CorsSpec;
   readonly rules?: readonly HttpRule<V, R>[];
   readonly otherwise: HttpElse<V>;
 }
@@ -166,6 +216,11 @@ export interface TcpRoutes<V extends string> {
   readonly rules?: readonly TcpRule<V>[];
   readonly otherwise: TcpElse<V>;
 }
+/** The paths under one prefix of a port or host, given to another team, which routes them with `routeUnder`. */
+export interface Delegation extends Scope {
+  readonly [kind]: 'delegation';
+}
+export declare function routeUnder(delegation: Delegation, routes: HttpRoutes<never, RequestLine>): Route;
 export interface Route extends Scope {
   readonly [kind]: 'route';
 }

@@ -1,4 +1,4 @@
-import type { requestLines, versionNames } from './marks';
+import type { kind, requestLines, versionNames } from './marks';
 import type { OrPerEnv, Scope } from './names';
 import type { Duration, GrpcMethod, NonEmpty, RequestLine } from './units';
 
@@ -64,7 +64,14 @@ export interface PortMap {
 /** A port as anybody may name it: as destination, in a guarantee, in a question. */
 export interface Target<out P extends Protocol = Protocol, out V extends string = string, out R extends string = string> extends Scope {
   readonly protocol: P;
+  /** Its endpoints of one version, as the destination of another port's routes. */
+  version(name: V): TargetVersion<P>;
   readonly [versionNames]: V;
   readonly [requestLines]: R;
 }
+export interface TargetVersion<out P extends Protocol = Protocol> {
+  readonly [kind]: 'version of a port';
+  readonly protocol: P;
+}
+export type HttpVersion = TargetVersion<'http' | 'http2' | 'websocket'>;
 export type HttpTarget = Target<'http' | 'http2' | 'websocket'>;

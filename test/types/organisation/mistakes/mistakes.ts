@@ -24,7 +24,7 @@ export const a3 = namespace('books2', { team: 'boks' });
 export const a4 = reviews.ports.wbe.allow({ from: productpage, requests: ['GET /reviews/{id}'] });
 // @ts-expect-error 05 unknown version | says: '"v4"' is not assignable to type 'HttpDestination<"v1" | "v2" | "v3">'
 export const a5 = web.route({ otherwise: { to: 'v4' } });
-// @ts-expect-error 06 weights on a version that does not exist | says: 'v4' does not exist in type 'Action | Canary<"v1" | "v2" | "v3"> | HttpTarget | Weights<
+// @ts-expect-error 06 weights on a version that does not exist | says: 'v4' does not exist in type 'Action | Canary<"v1" | "v2" | "v3"> | HttpTarget | HttpVersion | Weights<
 export const a6 = web.route({ otherwise: { to: { v1: 90, v4: 10 } } });
 // @ts-expect-error 07 weights on a service without versions | says: 'v1' does not exist in type 'HttpDestination<never>'
 export const a7 = productpage.ports.web.route({ otherwise: { to: { v1: 90, v2: 10 } } });

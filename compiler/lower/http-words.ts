@@ -1,0 +1,115 @@
+/** What a route rule of HTTP says beside where it goes: paths made of other paths, edits of headers, copies, faults, and who keeps a destination. */
+import { ir as messages } from '../../core/diagnostics/ir';
+import type { OrPerEnv, WireFault, WireHeaderEdit, WirePercent, WireSticky } from '../../core/declarations/declaration';
+import type { Fault, HeaderEdits, HeaderValue, PathTemplate, RouteMatch, Sticky } from '../../core/ir/ir';
+import { noEdits } from '../../core/ir/plain';
+import { sortedBy } from '../../core/lib/order';
+import type { UrlDialect } from '../../core/semantics/canonical';
+import { isCanonicalPath } from '../../core/semantics/canonical';
+import type { Context, Place } from './context';
+import { whyNoName, whyNotEdited } from './fields';
+import { parseTemplate } from './request-line';
+import { within } from './settings';
+import { durationMs, percent, wholeNumber } from './units';
+
+/** A path that is made of the paths that a rule takes: each parameter is one of every request of the rule, and takes as much there. */
+export function lowerPath(context: Context, text: string, match: RouteMatch | null, at: Place): PathTemplate | undefined {
+  const path = parseTemplate(text, 'rfc3986');
+  if (typeof path === 'string') {
+    context.report(messages.badRequestLine, { line: text, why: path }, at);
+    return undefined;
+  }
+  const requests = match?.requests ?? [];
+  for (const segment of path) {
+    if (segment.kind === 'literal') continue;
+    const name = segment.kind === 'one' ? `{${segment.name}}` : `{${segment.name}...}`;
+    const without = requests.find((cls) => !cls.path.some((own) => own.kind === segment.kind && own.name === segment.name));
+    if (requests.length > 0 && !without) continue;
+    context.report(messages.rewriteParameter, { parameter: name, request: without?.text ?? null }, at);
+    return undefined;
+  }
+  return path;
+}
+
+/** Whether each port that reads a rewritten path can have such a path at all. What parameters stand for was canonical before. */
+export function checkDialects(
+  context: Context,
+  path: PathTemplate,
+  ports: readonly { readonly key: string; readonly urls: UrlDialect }[],
+  at: Place,
+): void {
+  const text = path.map((segment) => `/${segment.kind === 'literal' ? segment.text : 'x'}`).join('') || '/';
+  for (const { key, urls } of ports)
+    if (!isCanonicalPath(text, urls)) context.report(messages.rewriteNotCanonical, { path: text, port: key, urls }, at);
+}
+
+const mostEdits = 32;
+/** Names lower case, each said once. What a mesh depends on is nobody's to edit. */
+export function lowerEdits(context: Context, edit: WireHeaderEdit | undefined, at: Place): HeaderEdits {
+  if (edit === undefined) return noEdits;
+  const names = new Set<string>();
+  const taken = (written: string, list: 'set' | 'add' | 'remove'): string | undefined => {
+    const name = written.toLowerCase();
+    const why = whyNotEdited(name);
+    if (why !== undefined) context.report(messages.headerNotEditable, { name: written, why }, within(at, list));
+    else if (names.has(name)) context.report(messages.headerEditedTwice, { name: written }, within(at, list));
+    else {
+      names.add(name);
+      return name;
+    }
+    return undefined;
+  };
+  const values = (list: 'set' | 'add'): readonly HeaderValue[] =>
+    sortedBy(
+      Object.keys(edit[list] ?? {}).flatMap((written): HeaderValue[] => {
+        const name = taken(written, list);
+        const value = edit[list]?.[written] ?? '';
+        if (/^[!-~](?:[ -~]{0,1022}[!-~])?$/.test(value)) return name === undefined ? [] : [{ name, value }];
+        context.report(messages.badHeaderValue, { name: written }, within(at, list));
+        return [];
+      }),
+      ({ name }) => name,
+    );
+  const set = values('set');
+  const add = values('add');
+  const remove = (edit.remove ?? []).flatMap((written) => taken(written, 'remove') ?? []).sort();
+  if (set.length + add.length + remove.length === 0 && names.size === 0 && Object.keys(edit).length === 0)
+    context.report(messages.empty, { what: 'an edit of headers' }, at);
+  wholeNumber(context, 'number of edits', names.size, 0, mostEdits, at);
+  return { remove, set, add };
+}
+
+/** Percent. */
+export const lowerShare = (context: Context, share: OrPerEnv<WirePercent>, at: Place): number | undefined => {
+  const text = context.pick(share, at);
+  return text === undefined ? undefined : percent(context, text, at);
+};
+
+/** null where nothing is ever hit. */
+export function lowerFault(context: Context, fault: WireFault | undefined, at: Place): Fault | null {
+  if (fault === undefined) return null;
+  if (!fault.delay && !fault.abort) context.report(messages.empty, { what: 'the fault' }, at);
+  const delayShare = fault.delay && lowerShare(context, fault.delay.share, within(at, 'delay'));
+  const ms = fault.delay && durationMs(context, fault.delay.for, within(at, 'delay'));
+  const abortShare = fault.abort && lowerShare(context, fault.abort.share, within(at, 'abort'));
+  const status = fault.abort && wholeNumber(context, 'status of a fault', fault.abort.status, 200, 599, within(at, 'abort'));
+  const delay = ms && delayShare ? { ms, percent: delayShare } : null;
+  const abort = status && abortShare ? { status, percent: abortShare } : null;
+  return delay || abort ? { delay, abort } : null;
+}
+
+const longestCookieMs = 400 * 24 * 3_600_000;
+export function lowerSticky(context: Context, sticky: WireSticky | undefined, isSplit: boolean, at: Place): Sticky | null {
+  if (sticky === undefined) return null;
+  const what = sticky.kind === 'header' ? 'header' : 'cookie';
+  const name = sticky.kind === 'header' ? sticky.name.toLowerCase() : sticky.name;
+  const why = whyNoName(what, name);
+  if (why !== undefined) context.report(messages.badFieldName, { what, name: sticky.name, why }, at);
+  if (!isSplit) context.report(messages.stickyAlone, {}, at);
+  if (sticky.kind !== 'issued') return { kind: sticky.kind, name };
+  if (sticky.for === undefined) return { kind: 'issued', name, forMs: null };
+  const forMs = durationMs(context, sticky.for, within(at, 'for'), longestCookieMs);
+  if (forMs !== undefined && forMs % 1000 !== 0)
+    context.report(messages.badDuration, { text: sticky.for, why: 'a cookie lives for whole seconds' }, within(at, 'for'));
+  return forMs === undefined ? null : { kind: 'issued', name, forMs };
+}
