@@ -83,10 +83,10 @@ function placeOf(
 
 /** It is called at the pod's first address, and calls by every family that the pod has. */
 function captureOf({ ip, dualStack }: MeshPod): Capture {
-  const [any, loopback, other] = isIP(ip) === 6 ? ['::', '::1', '127.0.0.1'] : ['0.0.0.0', '127.0.0.1', '::1'];
+  const [everywhere, loopback, other] = isIP(ip) === 6 ? ['::', '::1', '127.0.0.1'] : ['0.0.0.0', '127.0.0.1', '::1'];
   return {
     ...(dualStack ? { outboundAlso: { host: other, port: podCapture.outboundPort } } : {}),
-    inbound: { host: any, port: podCapture.inboundPort },
+    inbound: { host: everywhere, port: podCapture.inboundPort },
     outbound: { host: loopback, port: podCapture.outboundPort },
   };
 }

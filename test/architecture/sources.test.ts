@@ -48,6 +48,21 @@ it('no clock, randomness, environment or console where meaning is made', () => {
   );
   expect(pure.filter((name) => /\bprocess\.|\bDate\.now|\bnew Date\(\)|\bMath\.random|\bconsole\./.test(bare(read(name))))).toEqual([]);
 });
+it('each row of the features names a test that is there', () => {
+  const rows = read('docs/reference/features.md')
+    .split('\n')
+    .filter((line) => /^\|/.test(line) && !/^\|(?: feature|-)/.test(line));
+  expect(rows.length).toBeGreaterThan(0);
+  const missing = rows.filter((row) => {
+    const [, file = '', name = ''] = /\| ([^|\s]+\.test\.ts)::([^|]+?) \|$/.exec(row) ?? [];
+    return (
+      !fs.existsSync(path.join(root, file)) ||
+      name === '' ||
+      (!read(file).includes(name.replaceAll("'", "\\'")) && !read(file).includes(name))
+    );
+  });
+  expect(missing).toEqual([]);
+});
 it('every stage and server says what it is in a README', () => {
   const stages = fs
     .readdirSync(path.join(root, 'compiler'), { withFileTypes: true })
