@@ -8,11 +8,12 @@ export type ToLoad =
 
 if (require.main === module) {
   let load: RoutedLoad | null = null;
+  process.once('disconnect', () => process.exit());
   process.on('message', (message: ToLoad) => {
     if (message.kind === 'start') load = routedLoad(message.plan);
     else if (message.kind === 'right') {
       load?.set(message.right);
       process.send?.('noted'); // what is sent from now on is judged by it
-    } else void load?.stop().then((report) => process.send?.(report, () => process.disconnect()));
+    } else void load?.stop().then((report) => process.send?.(report, () => process.exit()));
   });
 }

@@ -29,6 +29,8 @@ const changes = 5;
 
 async function measure({ kind, routes, perSecond, xds }: Plan): Promise<Measured> {
   const mesh = await runMesh(routesWorkloads, { xds });
+  // whoever asked is gone: proxies must not outlive it
+  process.once('disconnect', () => void mesh.stop().finally(() => process.exit(1)));
   try {
     await Promise.all(routesWorkloads.map(({ id }) => mesh.startAgent(id)));
     await mesh.until('all connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 3, 60_000);
@@ -51,6 +53,7 @@ async function measure({ kind, routes, perSecond, xds }: Plan): Promise<Measured
     if (!proxy) throw new Error('the caller has no outbound address');
     const load = fork(join(__dirname, 'routed-load.js'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const tell = (message: ToLoad): void => void load.send(message);
+    process.once('disconnect', () => load.kill());
     const died = once(load, 'exit').then(([code]) => Promise.reject(new Error(`the load ended with ${code}`)));
     died.catch(() => undefined); // told to whoever waits
     const hear = async <T>(): Promise<T> => {

@@ -12,7 +12,7 @@ const id = (text: string): RuleId => text as RuleId; // a fixture's own ids
 const to = (version: string): RouteRule['action'] => ({
   ...plainForward,
   to: [{ ...plainTarget, port: reviewsWeb, version }],
-  timeoutMs: 5_000,
+  timeoutMs: 15_000,
   retry: null,
 });
 

@@ -1,0 +1,166 @@
+/** The changes that are most dangerous for requests under way, with real Envoys: each under constant traffic that is legal before and after, on kept connections and on new ones. */
+import * as fs from 'node:fs/promises';
+import * as http from 'node:http';
+import * as https from 'node:https';
+import type { MeshIr, ServicePort } from '../../core/ir/ir';
+import { constantArrival } from '../kit/constant-arrival';
+import { runMesh, type RunningMesh } from '../kit/running-mesh';
+import { edgePrincipal, meshWithGateway, objectsOf, pagePrincipal, reviewsPrincipal } from '../kit/small-mesh';
+
+jest.setTimeout(180_000);
+const workloads = [
+  { id: 'page-1', workload: 'shop/page', principal: pagePrincipal, ports: [] },
+  { id: 'reviews-1', workload: 'shop/reviews', principal: reviewsPrincipal, version: 'v1', ports: ['web'] },
+  { id: 'reviews-2', workload: 'shop/reviews', principal: reviewsPrincipal, version: 'v2', ports: ['web'] },
+  { id: 'edge-1', workload: 'shop/edge', principal: edgePrincipal, ports: [], listeners: ['https'] },
+];
+/** A request is lost, not late: on a busy machine two seconds are not much. */
+const base: MeshIr = JSON.parse(JSON.stringify(meshWithGateway()).replaceAll('"timeoutMs":2000', '"timeoutMs":15000'));
+const withPort = (change: (port: ServicePort) => ServicePort): MeshIr => ({
+  ...base,
+  services: base.services.map((service) => ({ ...service, ports: service.ports.map(change) })),
+});
+const toVersions = (...versions: readonly string[]): MeshIr => ({
+  ...base,
+  routes: base.routes.map((table) => ({
+    ...table,
+    rules: table.rules.map((rule) => {
+      if (rule.action.kind !== 'forward') return rule;
+      const [target] = rule.action.to;
+      const to = target ? versions.map((version, index) => ({ ...target, version, weight: index === 0 ? 101 - versions.length : 1 })) : [];
+      return { ...rule, action: { ...rule.action, to } };
+    }),
+  })),
+});
+const withHost = (host: string): MeshIr => ({
+  ...base,
+  gateways: base.gateways.map((gateway) => ({
+    ...gateway,
+    listeners: gateway.listeners.map((listener) => ({
+      ...listener,
+      hosts: [...listener.hosts, { host, team: 'shop' }].sort((a, b) => (a.host < b.host ? -1 : 1)),
+    })),
+  })),
+});
+
+let mesh: RunningMesh;
+let generation = 0;
+const release = async (ir: MeshIr): Promise<void> => {
+  const { status, json } = await mesh.release(objectsOf(ir));
+  expect([status, json]).toMatchObject([202, {}]);
+  generation += 1;
+  await mesh.until('converged', (now) => now.state === 'converged' && now.generation === generation, 60_000);
+};
+
+/** From the page's application and from outside, each in turn on a connection that is kept and on one of its own. */
+function traffic(trust: Buffer): { sent(count: number): Promise<void>; stop(): Promise<readonly string[]> } {
+  const bad: string[] = [];
+  const [inside, outside] = [new http.Agent({ keepAlive: true, maxSockets: 4 }), new https.Agent({ keepAlive: true, maxSockets: 4 })];
+  const instance = (id: string) => mesh.inventory.instances.find((one) => one.id === id);
+  const [page, edge] = [instance('page-1')?.outbound, instance('edge-1')?.listeners?.['https']];
+  if (!page || !edge) throw new Error('no way in');
+  const ask = (index: number): Promise<void> =>
+    new Promise((resolve) => {
+      const kept = index % 4 < 2;
+      const path = `/n/${index}`;
+      const fail = (why: string): void => {
+        bad.push(`${index % 2 === 0 ? 'inside' : 'outside'}, ${kept ? 'kept' : 'fresh'}, ${path}: ${why}`);
+        resolve();
+      };
+      const take = (response: http.IncomingMessage): void => {
+        let body = '';
+        response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+        response.on('error', (error) => fail(error.message));
+        response.on('end', () =>
+          response.statusCode === 200 && /^reviews-[12] \/n\/\d+$/.test(body) ? resolve() : fail(`${response.statusCode} ${body.trim()}`),
+        );
+      };
+      const call =
+        index % 2 === 0
+          ? http.get({ ...page, path, headers: { host: 'reviews.shop' }, agent: kept ? inside : false, timeout: 20_000 }, take)
+          : https.get(
+              {
+                ...edge,
+                path,
+                headers: { host: 'shop.example' },
+                servername: 'shop.example',
+                ca: trust,
+                agent: kept ? outside : false,
+                timeout: 20_000,
+              },
+              take,
+            );
+      call.on('timeout', () => call.destroy(new Error('no answer')));
+      call.on('error', (error) => fail(error.message));
+    });
+  let count = 0;
+  const arrivals = constantArrival(120, (index) => ((count = index), ask(index)));
+  return {
+    async sent(more) {
+      const until = count + more;
+      while (count < until) await new Promise((resolve) => setTimeout(resolve, 10));
+    },
+    async stop() {
+      await arrivals.stop();
+      inside.destroy();
+      outside.destroy();
+      return bad;
+    },
+  };
+}
+
+beforeAll(async () => {
+  mesh = await runMesh(workloads, {
+    certificates: { 'shop/edge-cert': { hosts: ['shop.example', 'also.example'], principals: [edgePrincipal] } },
+    agent: { listenerDrainSeconds: 1 },
+  });
+  await Promise.all(workloads.map(({ id }) => mesh.startAgent(id)));
+  await mesh.until('all connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 4);
+  await release(base);
+});
+afterAll(() => mesh?.stop());
+
+test.each<[string, MeshIr]>([
+  [
+    'settings of a cluster, so that it warms anew',
+    withPort((port) => ({
+      ...port,
+      resilience: { ...port.resilience, connections: { ...port.resilience.connections, max: 500, connectTimeoutMs: 1_500 } },
+    })),
+  ],
+  ['the number of a port', withPort((port) => ({ ...port, number: 9443 }))],
+  ['a version', toVersions('v1')],
+  ['a split', toVersions('v1', 'v2')],
+  ["a port's URL dialect, which is its listener's", withPort((port) => ({ ...port, urls: 'case-insensitive' }))],
+  ["a port's encryption, so that its listener is another", withPort((port) => ({ ...port, mtls: 'permissive' }))],
+  ["a gateway's hosts", withHost('also.example')],
+])('%s is changed and changed back: no request fails', async (_, changed) => {
+  const running = traffic(await fs.readFile(mesh.ca.trustFile));
+  await running.sent(60);
+  await release(changed);
+  await running.sent(60);
+  await release(base);
+  await running.sent(60);
+  expect(await running.stop()).toEqual([]);
+});
+
+test('every endpoint is replaced by another: no request fails', async () => {
+  const running = traffic(await fs.readFile(mesh.ca.trustFile));
+  const called = (): Promise<string> =>
+    mesh.admin('GET', '/v1/proxies/page-1/config').then(({ json }) => JSON.stringify((json as { readonly endpoints: unknown }).endpoints)); // the admin API's own answer
+  const portOf = (id: string): number => mesh.inventory.instances.find((one) => one.id === id)?.inbound['web']?.port ?? 0;
+  const callersKnow = async (id: string, there: boolean): Promise<void> => {
+    while ((await called()).includes(`"portValue":${portOf(id)}`) !== there) await new Promise((resolve) => setTimeout(resolve, 10));
+  };
+  for (const id of ['reviews-2', 'reviews-1', 'reviews-2']) {
+    await running.sent(30);
+    await mesh.writeInventory({ instances: mesh.inventory.instances.filter((one) => one.id !== id) });
+    await callersKnow(id, false);
+    await running.sent(30);
+    await mesh.writeInventory(mesh.inventory);
+    await callersKnow(id, true);
+  }
+  await mesh.writeInventory(mesh.inventory);
+  await running.sent(60);
+  expect(await running.stop()).toEqual([]);
+});
