@@ -78,8 +78,8 @@ export function stateOfTheWorld(brought: (type: ResourceType) => readonly Encode
         nonce,
         versionInfo: versionOf(said.values()),
         // with the version of each, so that an agent can tell which of them its Envoy serves with
-        resources: [...said.values()].map(({ name, version, any }) =>
-          anyPack(ResourceSchema, create(ResourceSchema, { name, version, resource: any })),
+        resources: [...said.values()].map(({ name, version, any: resource }) =>
+          anyPack(ResourceSchema, create(ResourceSchema, { name, version, resource })),
         ),
       });
     },
