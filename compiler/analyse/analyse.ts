@@ -10,6 +10,7 @@ import type { Analyser } from './finding';
 import { guarantees } from './guarantees';
 import { needs } from './needs';
 import { productVersions } from './product-versions';
+import { reach } from './reach';
 import { routeToRefusal } from './route-to-refusal';
 import { shadowedRoute } from './shadowed-route';
 import { sharedAccount } from './shared-account';
@@ -24,6 +25,7 @@ export const analysers: readonly Analyser[] = [
   guarantees,
   needs,
   deniedAnyway,
+  reach,
   sharedAccount,
   deployScope,
   deployConflict,

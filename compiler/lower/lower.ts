@@ -11,6 +11,7 @@ import { checkStandards, lowerGuarantees, lowerNeeds, lowerPatches, lowerRollout
 import { makeContext } from './context';
 import type { Context, Declared } from './context';
 import { lowerDeploys, lowerProducts } from './deploys';
+import { withHealthChecks } from './health-access';
 import { checkMesh, lowerNamespaces, lowerNouns } from './nouns';
 import { checkOnly, lowerRoutes } from './routes';
 import { lowerSettings } from './settings';
@@ -55,7 +56,7 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
     workloads: sortedBy(nouns.workloads.values(), (workload) => workload.key),
     services: sortedBy(nouns.services.values(), (service) => service.key),
     gateways: sortedBy(nouns.gateways.values(), (gateway) => gateway.key),
-    access: lowerAccess(context, nouns),
+    access: withHealthChecks(context, nouns, lowerAccess(context, nouns)),
     routes,
     connectionRoutes,
     hostRoutes,

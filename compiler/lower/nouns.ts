@@ -10,7 +10,7 @@ import { hasPlatformRole } from './context';
 import type { Context, Declared, Place } from './context';
 import { checkHost, checkLabel, checkVersion, isDomain } from './names';
 import { lowerRequests } from './request-line';
-import { portSettings, readDuration } from './settings';
+import { checkPortSettings, portSettings, readDuration } from './settings';
 import type { SettingsTable } from './settings';
 import { wholeNumber } from './units';
 
@@ -184,6 +184,13 @@ function lowerService(context: Context, { id, value }: Declared<'service'>, work
     return [lowerPort(context, workload, name, written, value.versions ?? [], settings, place)];
   });
   for (const version of value.versions ?? []) checkVersion(context, version, at);
+  checkPortSettings(
+    context,
+    settings,
+    id,
+    value.name,
+    ports.map((port) => port.layer),
+  );
   return {
     id: id as RuleId,
     key: workload.key,

@@ -6,8 +6,9 @@ import { ir as messages } from '../../core/diagnostics/ir';
 import { settings as words } from '../../core/diagnostics/settings';
 import type { OrPerEnv, ScopeRef, WireRetry, WireSettings } from '../../core/declarations/declaration';
 import type { Layer, Retry, ServicePort } from '../../core/ir/ir';
+import { isHttp } from '../../core/ir/layers';
 import { builtInIdleMs, builtInResilience } from '../../core/ir/resilience';
-import type { HealthCheck, Resilience } from '../../core/ir/resilience';
+import type { Balance, HealthCheck, Resilience } from '../../core/ir/resilience';
 import { longestBackOffMs } from '../../core/semantics/timing';
 import { hasPlatformRole } from './context';
 import type { Context, Place } from './context';
@@ -96,7 +97,7 @@ export function portSettings(context: Context, table: SettingsTable, id: string,
       connections: connections.value,
       eject: eject.value,
       health: health.value && takes(layer, health.value) ? health.value : null,
-      balance: balance.value,
+      balance: reads(layer, balance.value) ? balance.value : builtInResilience.balance,
       locality: locality.value,
       panicBelowPercent: panicBelowPercent.value,
     },
@@ -106,12 +107,29 @@ export function portSettings(context: Context, table: SettingsTable, id: string,
 function takes(layer: Layer, { by }: HealthCheck): boolean {
   return by.kind === 'tcp' || by.kind === layer;
 }
-/** Reports a check, written for this service itself, that none of its ports takes. */
-export function checkHealth(context: Context, table: SettingsTable, id: string, name: string, layers: readonly Layer[]): void {
-  const health = table.byWorkload.get(id)?.resilience.health;
-  if (!health?.value || health.level !== 'service' || layers.some((layer) => health.value && takes(layer, health.value))) return;
-  const isHttp = health.value.by.kind === 'http';
-  context.report(words.noPortToCheck, { service: name, by: isHttp ? 'path' : 'gRPC', speaks: isHttp ? 'HTTP' : 'gRPC' }, health.at);
+/** Whether a port of that layer has what endpoints are chosen by: a connection has its source alone. */
+function reads(layer: Layer, balance: Balance): boolean {
+  return isHttp(layer) || balance.kind !== 'hash' || balance.by.kind === 'source';
+}
+/** Reports a check, or a key to balance by, written for this service itself, that none of its ports takes. */
+export function checkPortSettings(context: Context, table: SettingsTable, id: string, name: string, layers: readonly Layer[]): void {
+  const own = table.byWorkload.get(id)?.resilience;
+  const { health, balance } = own ?? {};
+  const check = health?.value;
+  if (health?.level === 'service' && check && !layers.some((layer) => takes(layer, check))) {
+    const isHttpCheck = check.by.kind === 'http';
+    context.report(
+      words.noPortToCheck,
+      { service: name, by: isHttpCheck ? 'path' : 'gRPC', speaks: isHttpCheck ? 'HTTP' : 'gRPC' },
+      health.at,
+    );
+  }
+  if (balance?.level === 'service' && !layers.some((layer) => reads(layer, balance.value)))
+    context.report(
+      words.badSetting,
+      { field: 'balance.by', why: `reads requests, and \`${name}\` has connections alone`, repair: 'balance by `source`' },
+      balance.at,
+    );
 }
 
 /** A route rule's times and retries over those of its port, within the bounds. */

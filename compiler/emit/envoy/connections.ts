@@ -63,7 +63,7 @@ export function connectionChains(index: IrIndex, { port }: PortFacts, caller: Pr
   const chain = (name: string, rule: ConnectionRule, match: FilterChain['filterChainMatch']): FilterChain => ({
     name,
     ...(match ? { filterChainMatch: match } : {}),
-    filters: tcpProxy(rule.id, port.key, rule.to, rule.idleMs),
+    filters: tcpProxy(index, rule.id, port.key, rule.to, rule.idleMs),
   });
   if (port.layer !== 'tls') return [chain('tcp', last, undefined)];
   const names = [...new Set(rules.flatMap((rule) => rule.sni))].sort();
@@ -76,8 +76,9 @@ export function connectionChains(index: IrIndex, { port }: PortFacts, caller: Pr
 }
 
 /** One filter: to a destination, or to several by weight. The rule is the statistics' and the log's name for it. */
-function tcpProxy(rule: string, port: PortKey, to: readonly ConnectionTarget[], idleMs: number) {
+function tcpProxy(index: IrIndex, rule: string, port: PortKey, to: readonly ConnectionTarget[], idleMs: number) {
   const [only] = to;
+  const bySource = to.some((target) => index.ports.get(target.port)?.port.resilience.balance.kind === 'hash');
   const name = (target: ConnectionTarget): string => clusterName(target.port, target.version);
   return networkFilters({
     tcp: pack(TcpProxySchema, {
@@ -92,6 +93,7 @@ function tcpProxy(rule: string, port: PortKey, to: readonly ConnectionTarget[], 
               },
             },
       idleTimeout: ms(idleMs),
+      ...(bySource ? { hashPolicy: [{ policySpecifier: { case: 'sourceIp', value: {} } }] } : {}),
       accessLog: [...connectionLog({ listener: connectionListener(port, null), port, route: rule })],
     }),
   });
@@ -121,7 +123,10 @@ export function connectionConfigOf(
     listenerOf(port.key, null, connectionChains(index, facts, caller?.principal ?? null)),
     ...port.brokers.map((broker) =>
       listenerOf(port.key, broker, [
-        { name: 'tcp', filters: tcpProxy(`${port.key}|${broker}`, port.key, [{ port: port.key, version: broker, weight: 100 }], idleMs) },
+        {
+          name: 'tcp',
+          filters: tcpProxy(index, `${port.key}|${broker}`, port.key, [{ port: port.key, version: broker, weight: 100 }], idleMs),
+        },
       ]),
     ),
   ];

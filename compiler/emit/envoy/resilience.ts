@@ -20,6 +20,8 @@ export function reach(resilience: Resilience, layer: Layer, host: string, budget
   const { connections, eject, health, balance, locality, panicBelowPercent } = resilience;
   const breakers = limits(connections, layer, budget);
   const common = {
+    // who is found out is left out from the next request on; else Envoy keeps what it learns for up to a second
+    ...(eject || health ? { updateMergeWindow: ms(0) } : {}),
     ...(panicBelowPercent === 50 ? {} : { healthyPanicThreshold: { value: panicBelowPercent } }),
     ...(locality.kind === 'spread' ? { localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} } as const } : {}),
   };
