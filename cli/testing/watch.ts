@@ -26,6 +26,8 @@ export async function watchTests(
   const changes = changesBelow(folder);
   const stop = (): void => changes.stop();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, stop);
+  // Nobody reads any more (`| head`): there is nothing to wait for.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', stop);
   try {
     let last: string | null = null;
     for (let first = true; await changes.next(); first = false) {
