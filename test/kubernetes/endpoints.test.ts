@@ -1,5 +1,6 @@
 /** Hundreds of pods come and go behind a Service of a real API server, whose own controller writes the EndpointSlices: only endpoints reach Envoy. */
 import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
 import { resources, type KubeObject } from '../../platform/kube';
 import { silentLog } from '../../platform/log';
 import { envoyAdmin } from '../../runtime-proxy/agent/envoy-admin';
@@ -26,10 +27,13 @@ const reviews: PodSpec = {
 };
 let mesh: KubernetesMesh;
 let config: ControlPlaneConfig;
+let inventoryFile: string;
 let controlPlane: RunningControlPlane;
 beforeAll(async () => {
   mesh = await runKubernetesMesh();
-  config = await mesh.controlPlaneConfig('control-plane-0');
+  inventoryFile = path.join(mesh.folder, 'outside.json');
+  await fs.writeFile(inventoryFile, JSON.stringify({ instances: [] }));
+  config = { ...(await mesh.controlPlaneConfig('control-plane-0')), inventoryFile };
   for (const pod of [page, reviews]) await mesh.createPod(pod);
   controlPlane = await serveControlPlane(config, { log: silentLog });
   for (const pod of [page, reviews]) await mesh.startAgent(pod, config.listen);
@@ -95,4 +99,22 @@ test('an EDS version moves, and nothing is compiled or released', async () => {
   const { observedGeneration, converged } = await mesh.status();
   expect([observedGeneration, converged]).toEqual([release.observedGeneration, release.converged]);
   expect((await versions()).endpoints).not.toEqual(grown.endpoints);
+});
+
+test('machines outside of the cluster come by file, beside its pods', async () => {
+  const { rest } = await versions();
+  const admin = envoyAdmin(present(mesh.agents.get(page.name)).adminSocket);
+  const before = (await admin.activity()).hosts[reviewsWeb] ?? 0;
+  const vm = (index: number) => ({
+    id: `vm-${index}`,
+    workload: 'shop/reviews',
+    version: 'v1',
+    inbound: { web: { host: `10.9.0.${index}`, port: 9080 } },
+    endpointOnly: true,
+  });
+  await fs.writeFile(inventoryFile, JSON.stringify({ instances: [1, 2, 3].map(vm) }));
+  await untilHosts(before + 3);
+  await fs.writeFile(inventoryFile, JSON.stringify({ instances: [] }));
+  await untilHosts(before);
+  expect((await versions()).rest).toEqual(rest);
 });
