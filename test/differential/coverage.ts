@@ -1,5 +1,5 @@
 /** How each member, kind and literal of the IR is generated, or why it is not. README.md is written from it, and a test sees that what is claimed comes up. */
-import type { AccessRule, Cors, FieldMatch, HeaderEdits, MeshIr, RequestClass, Retry, RouteRule } from '../../core/ir/ir';
+import type { AccessRule, Cors, FieldMatch, HeaderEdits, MeshIr, PathTemplate, RequestClass, Retry, RouteRule } from '../../core/ir/ir';
 import type { CoverageOf, NotGenerated } from './coverage-of';
 
 /** Nothing to say beside its name. */
@@ -20,9 +20,19 @@ const fieldMatch: CoverageOf<FieldMatch> = {
   name: yes,
   match: { exact: { value: yes }, prefix: { value: yes }, regex: { value: yes }, present: yes },
 };
-const edits: CoverageOf<HeaderEdits> = not('the words are not lowered yet');
-const cors: CoverageOf<Cors> = not('the words are not lowered yet');
+const headerValue = { name: yes, value: yes } as const;
+const edits: CoverageOf<HeaderEdits> = { remove: yes, set: headerValue, add: headerValue };
+const cors: CoverageOf<Cors> = {
+  origins: { exact: { value: yes }, regex: { value: yes }, prefix: not('refused'), present: not('refused') },
+  methods: yes,
+  headers: yes,
+  exposed: yes,
+  credentials: yes,
+  maxAgeMs: yes,
+};
+const path: CoverageOf<PathTemplate> = { literal: { text: yes }, one: { name: yes }, rest: { name: yes } };
 const ofTime = not('it depends on time or load; test/e2e/resilience has it');
+const ofPlace = not('all instances here are in one place; test/e2e has places');
 const retry: CoverageOf<Retry> = {
   atMost: yes,
   perTryMs: yes,
@@ -41,11 +51,11 @@ const rule: CoverageOf<RouteRule> = {
   match: {
     requests: requestClass,
     headers: fieldMatch,
-    withoutHeaders: not('the word is not lowered yet'),
+    withoutHeaders: fieldMatch,
     query: fieldMatch,
     cookies: fieldMatch,
-    hosts: not('the word is not lowered yet'),
-    callers: not('the word is not lowered yet'),
+    hosts: yes,
+    callers: yes,
   },
   action: {
     forward: {
@@ -53,21 +63,21 @@ const rule: CoverageOf<RouteRule> = {
       timeoutMs: 'its value is in golden files; no application here is slow',
       idleMs: ofTime,
       retry,
-      sticky: not('the word is not lowered yet'),
-      rewrite: not('the word is not lowered yet'),
+      sticky: { header: { name: yes }, cookie: { name: yes }, issued: { name: yes, forMs: yes } },
+      rewrite: { path, host: yes },
       requestHeaders: edits,
       responseHeaders: edits,
-      mirrors: not('the word is not lowered yet'),
-      fault: not('the word is not lowered yet'),
+      mirrors: { port: yes, version: not('copies go to whole ports'), percent: yes },
+      fault: { delay: { ms: yes, percent: yes }, abort: { status: yes, percent: yes } },
     },
     respond: { status: yes, body: yes, responseHeaders: edits },
     respondGrpc: { status: yes, message: yes },
     redirect: {
-      scheme: not('the word is not lowered yet'),
+      scheme: { https: yes, http: not('like https') },
       host: yes,
-      port: not('the word is not lowered yet'),
-      path: { literal: { text: yes }, one: not('the word is not lowered yet'), rest: not('the word is not lowered yet') },
-      status: { 301: yes, 302: yes, 303: not('the word is not lowered yet'), 307: yes, 308: yes },
+      port: yes,
+      path,
+      status: { 301: yes, 302: yes, 303: yes, 307: yes, 308: yes },
       responseHeaders: edits,
     },
   },
@@ -116,7 +126,47 @@ export const coverage: CoverageOf<MeshIr> = {
       requests: not('a contract is held against rules, not against requests'),
       urls: { rfc3986: yes, servlet: yes, 'case-insensitive': yes },
       mtls: { strict: yes, permissive: not('a request in plaintext has no caller to ask the definition about; test/e2e/features has it') },
-      resilience: ofTime,
+      resilience: {
+        connections: {
+          max: yes,
+          pending: yes,
+          requests: ofTime,
+          retries: ofTime,
+          perConnection: ofTime,
+          streams: ofTime,
+          connectTimeoutMs: yes,
+          idleMs: ofTime,
+          maxAgeMs: ofTime,
+          keepAlive: ofTime,
+        },
+        eject: {
+          consecutive5xx: ofTime,
+          gatewayFailures: ofTime,
+          localFailures: yes,
+          successRate: ofTime,
+          failureShare: ofTime,
+          everyMs: yes,
+          forMs: yes,
+          forAtMostMs: yes,
+          atMostPercent: yes,
+        },
+        health: ofTime,
+        balance: {
+          'least-request': yes,
+          'round-robin': yes,
+          random: yes,
+          hash: {
+            by: { header: { name: yes }, query: { name: yes }, cookie: { name: yes, madeForMs: ofTime }, source: yes },
+            table: { maglev: yes, ring: { atLeast: yes } },
+          },
+        },
+        locality: {
+          off: yes,
+          prefer: { nearness: { region: ofPlace, zone: yes, 'sub-zone': ofPlace }, failover: ofPlace },
+          spread: ofPlace,
+        },
+        panicBelowPercent: yes,
+      },
     },
   },
   gateways: {

@@ -1,11 +1,12 @@
 /** Requests at a generated mesh: about half aim at a rule, the rest miss it narrowly or bring odd bytes; each with the way it goes over the wire. */
 import { callablePorts } from '../../core/ir/edges';
-import type { FieldMatch, MeshIr, RequestClass, RouteRule, ServicePort } from '../../core/ir/ir';
+import type { FieldMatch, MeshIr, RequestClass, RouteRule, RouteTable, ServicePort } from '../../core/ir/ir';
 import type { PortKey } from '../../core/mesh/ids';
 import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
 import { isConnection, isHttp } from '../../core/ir/layers';
 import type { MeshConnection } from '../../core/semantics/decide-connection';
 import type { MeshRequest } from '../../core/semantics/decision';
+import { cookieValue } from '../../core/semantics/sticky';
 import type { Random } from './random';
 import { seeded } from './random';
 
@@ -43,8 +44,12 @@ export function generateRequests(ir: MeshIr, seed: number, n: number): MeshReque
 export function generateQuestions(ir: MeshIr, seed: number, n: number): Question[] {
   const random = seeded(seed ^ 0x317e);
   // of a repeated header Envoy's router also takes one value alone (core/semantics/README.md, 12), so those that routes read are sent whole
+  const tables = [...ir.routes, ...ir.hostRoutes].flatMap(({ rules }) => rules);
   const routed = new Set(
-    [...ir.routes, ...ir.hostRoutes].flatMap(({ rules }) => rules.flatMap(({ match }) => match?.headers ?? [])).map(({ name }) => name),
+    tables.flatMap(({ match, action }) => [
+      ...[...(match?.headers ?? []), ...(match?.withoutHeaders ?? [])].map(({ name }) => name),
+      ...(action.kind === 'forward' && action.sticky?.kind === 'header' ? [action.sticky.name] : []),
+    ]),
   );
   const connected = ir.services.flatMap((service) => service.ports).filter(({ layer }) => isConnection(layer));
   return generateRequests(ir, seed, n).map((plain): Question => {
@@ -83,7 +88,7 @@ const askedNames = [
 
 /** Now and then another value: several in one, bytes beyond ASCII, nothing, a long one (cookies are crumbs, of which a proxy takes a hundred). Node's HTTP/2 client sends none of the strange bytes. */
 function strange(random: Random, name: string, value: string, http: Wire['http']): string {
-  if (name === 'host' || name === 'content-type' || name === 'te' || !random.chance(12)) return value;
+  if (['host', 'content-type', 'te', 'origin', 'access-control-request-method'].includes(name) || !random.chance(12)) return value;
   const plain = [`${value},${value}`, `${value},x`, `x,${value}`, '', value.repeat(name === 'cookie' ? 2 : 200)];
   return random.pick(
     http === '2' || name === 'cookie' ? plain : [...plain, `${value}\u00e9`, `a\u00ffc`, `\u00c3\u00a9${value}`, `${value}\t${value}`],
@@ -96,8 +101,8 @@ function fromWorkload(ir: MeshIr, random: Random): MeshRequest {
   const all = ir.services.flatMap((service) => service.ports.filter(({ layer }) => isHttp(layer)).map((port) => port.key));
   const callable = callablePorts(ir, caller.key).filter((port) => all.includes(port));
   const to = callable.length > 0 && random.chance(80) ? random.pick(callable) : random.pick(all);
-  const rules = ir.routes.find((table) => table.port === to)?.rules ?? [];
-  const plain = aimed(ir, random, [to, ...targets(rules)], rules);
+  const table = ir.routes.find(({ port }) => port === to) ?? { cors: null, rules: [] };
+  const plain = aimed(ir, random, [to, ...targets(table.rules)], table);
   const grpc = layerOf(ir, to) === 'grpc' && random.chance(85) && plain.path.startsWith('/');
   const request = grpc
     ? {
@@ -136,7 +141,7 @@ function spellings(ir: MeshIr, to: PortKey, callerNamespace: string): readonly s
 function fromOutside(ir: MeshIr, random: Random): MeshRequest {
   const table = random.pick(ir.hostRoutes);
   const host = table.host.replace('*', random.pick(['x', 'x.y']));
-  const request = aimed(ir, random, targets(table.rules), table.rules);
+  const request = aimed(ir, random, targets(table.rules), table);
   const header = random.chance(20)
     ? random.pick([
         `${host}:8443`,
@@ -165,7 +170,7 @@ interface Aimed {
   readonly path: string;
   readonly headers: { readonly [name: string]: string };
 }
-function aimed(ir: MeshIr, random: Random, ports: readonly PortKey[], rules: readonly RouteRule[]): Aimed {
+function aimed(ir: MeshIr, random: Random, ports: readonly PortKey[], { cors, rules }: Pick<RouteTable, 'cors' | 'rules'>): Aimed {
   const allows = ir.access.filter((rule) => ports.includes(rule.port) && rule.action === 'allow');
   const matches = rules.flatMap((rule) => (rule.match ? [rule.match] : []));
   const classes = [
@@ -174,19 +179,43 @@ function aimed(ir: MeshIr, random: Random, ports: readonly PortKey[], rules: rea
   ];
   const cls = classes.length > 0 && random.chance(85) ? random.pick(classes) : undefined;
   const headers: { [name: string]: string } = {};
-  for (const field of [...allows.flatMap((rule) => rule.headers), ...matches.flatMap((match) => match.headers)])
+  for (const field of [
+    ...allows.flatMap((rule) => rule.headers),
+    ...matches.flatMap((match) => [...match.headers, ...match.withoutHeaders]),
+  ])
     if (random.chance(60)) headers[field.name] = valueFor(random, field);
-  const cookies = matches
+  const cookies: string[] = matches
     .flatMap((match) => match.cookies)
     .filter(() => random.chance(60))
     .map((field) => `${field.name}=${valueFor(random, field)}`);
+  for (const { action } of rules) {
+    if (action.kind !== 'forward' || action.sticky === null || !random.chance(60)) continue;
+    const { kind, name } = action.sticky;
+    // what the mesh gave out, what it did not, and what any user may carry
+    const value = kind === 'issued' ? random.pick([...action.to.map(cookieValue), 'never-given']) : `user${random.below(50)}`;
+    if (kind === 'header') headers[name] = value;
+    else cookies.push(`${name}=${value}`);
+  }
   if (cookies.length > 0) headers['cookie'] = cookies.join('; ');
   const query = matches
     .flatMap((match) => match.query)
     .filter(() => random.chance(60))
     .map((field) => `${field.name}=${valueFor(random, field)}`);
+  const preflight = cors !== null && random.chance(20);
+  if (cors !== null && (preflight || random.chance(30))) {
+    headers['origin'] = random.pick([
+      'https://shop.example',
+      'https://a.shop.example',
+      'https://A.shop.example',
+      'https://shop.example.evil.example',
+      'null',
+      '',
+    ]);
+    if (preflight && random.chance(90)) headers['access-control-request-method'] = random.pick(['GET', 'PUT', '']);
+  }
   const path = nearMiss(random, cls ? examplePath(random, cls) : random.pick(['/', '/a', '/reviews/7', '/nothing']));
   const suffix = query.length > 0 ? `?${query.join('&')}` : random.pick(['', '', '', '?x=1', '?', '?a=//../;']);
+  if (preflight) return { method: 'OPTIONS', path: `${path}${suffix}`, headers };
   const method = cls && cls.method !== '*' && random.chance(90) ? cls.method : random.pick(['GET', 'POST', 'DELETE', 'HEAD', 'PUT']);
   return { method, path: `${path}${suffix}`, headers };
 }

@@ -3,9 +3,12 @@ import type {
   CallerRef,
   DeclarationValue,
   WireConditions,
+  WireCors,
   WireDestination,
+  WireHeaderEdit,
   WireRouteElse,
   WireRouteRule,
+  WireSettings,
   WireTextFields,
   WireTextMatch,
 } from '../../core/declarations/declaration';
@@ -111,16 +114,26 @@ function conditions(random: Random, port: Port, everyone: readonly CallerRef[]):
       };
     }
     default: {
-      const chosen = new Set(random.some(['request', 'headers', 'query', 'cookies'], 1, 2));
+      const common = ['request', 'request', 'headers', 'headers', 'query', 'cookies', 'withoutHeaders', 'hosts'];
+      // a gateway is the one caller of its own routes
+      const chosen = new Set(random.some(everyone.length > 0 ? [...common, 'from'] : common, 1, 2));
       return {
         ...(chosen.has('request') ? { request: lines(random, port, 1, 2) } : {}),
         ...(chosen.has('headers') ? { headers: fields(random, headerNames) } : {}),
+        ...(chosen.has('withoutHeaders') ? { withoutHeaders: fields(random, headerNames) } : {}),
         ...(chosen.has('query') ? { query: fields(random, ['q', 'page']) } : {}),
         ...(chosen.has('cookies') ? { cookies: fields(random, ['user', 'session']) } : {}),
+        ...(chosen.has('hosts') ? { hosts: [random.pick(hostsOf(port))] } : {}),
+        ...(chosen.has('from') ? { from: callersOf(random, everyone) } : {}),
       };
     }
   }
 }
+/** Some of the names that a port is addressed by. */
+const hostsOf = ({ service }: Port): readonly string[] => {
+  const name = service.slice(service.indexOf('/') + 1);
+  return [...namespaces.flatMap((namespace) => [`${name}.${namespace}`, `${name}.${namespace}.svc.cluster.local`]), 'x.books.acme.example'];
+};
 /** Services and workloads: routes of a port know no callers from outside. */
 const callersOf = (random: Random, everyone: readonly CallerRef[]): readonly CallerRef[] => random.some(everyone.slice(1), 1, 2);
 
@@ -129,26 +142,101 @@ export function routeRules(
   port: Port,
   ports: readonly Port[],
   everyone: readonly CallerRef[],
-): { readonly rules: WireRouteRule[]; readonly otherwise: WireRouteElse } {
+): { readonly cors?: WireCors; readonly rules: WireRouteRule[]; readonly otherwise: WireRouteElse } {
+  const rules = Array.from({ length: random.below(4) }, () => {
+    const when = conditions(random, port, everyone);
+    return { when, ...action(random, port, ports, when.request ?? []) };
+  });
   return {
-    rules: Array.from({ length: random.below(4) }, () => ({ when: conditions(random, port, everyone), ...action(random, port, ports) })),
-    otherwise: action(random, port, ports),
+    ...(port.protocol === 'http' && random.chance(25) ? { cors: cors(random) } : {}),
+    rules,
+    otherwise: action(random, port, ports, []),
   };
 }
 
-function action(random: Random, port: Port, ports: readonly Port[]): WireRouteElse {
-  const to = destination(random, port, ports);
-  if (to.kind === 'respond' || to.kind === 'redirect' || to.kind === 'respondGrpc') return { to };
+function action(random: Random, port: Port, ports: readonly Port[], requests: readonly string[]): WireRouteElse {
+  const to = destination(random, port, ports, requests);
   if (port.protocol === 'tcp' || port.protocol === 'tls') return { to, ...(random.chance(30) ? { idle: '10s' } : {}) };
+  const back = random.chance(15) ? { responseHeaders: edits(random, ['x-served', 'x-more', 'server']) } : {};
+  if (to.kind === 'respondGrpc') return { to };
+  if (to.kind === 'respond' || to.kind === 'redirect') return { to, ...back };
+  const isSplit = to.kind === 'split' || (to.kind === 'weights' && Object.keys(to.weights).length > 1);
+  const http = port.protocol === 'http';
   return {
     to,
-    ...(random.chance(30)
+    ...back,
+    ...(random.chance(20)
       ? { timeout: random.pick(['1s', '2s', '5s']), retry: { atMost: 2, perTry: '200ms', on: ['connect-failure', 'reset'] } }
       : {}),
+    ...(isSplit && random.chance(40) ? { sticky: sticky(random) } : {}),
+    ...(http && random.chance(20) ? { rewrite: rewrite(random, requests) } : {}),
+    ...(random.chance(15) ? { requestHeaders: edits(random, [...headerNames, 'x-added', 'user-agent']) } : {}),
+    ...(random.chance(15) ? { mirror: mirrors(random, port, ports) } : {}),
+    ...(http && random.chance(12) ? { fault: fault(random) } : {}),
   };
 }
 
-function destination(random: Random, port: Port, ports: readonly Port[]): WireDestination {
+/** A template over parameters that every request of the rule has. */
+function template(random: Random, requests: readonly string[]): string {
+  const parameters = (line: string): readonly string[] => line.match(/\{[^}]+\}/g) ?? [];
+  const [first = '', ...others] = requests;
+  const shared = parameters(first).filter((parameter) => others.every((line) => parameters(line).includes(parameter)));
+  const [parameter] = shared;
+  if (parameter === undefined || random.chance(40)) return random.pick(['/rewritten', '/', '/re/written', "/o'k"]);
+  return random.pick(
+    parameter.endsWith('...}') ? [`/r/${parameter}`, `/${parameter}`] : [`/r/${parameter}/x`, `/${parameter}`, `/admin/${parameter}`],
+  );
+}
+function rewrite(random: Random, requests: readonly string[]): NonNullable<WireRouteElse['rewrite']> {
+  const path = template(random, requests);
+  return random.pick([{ path }, { path }, { host: 'inner.example' }, { path, host: 'inner.example' }]);
+}
+function edits(random: Random, names: readonly string[]): WireHeaderEdit {
+  const left = random.some(names, 1, 3);
+  const [a, b, c] = left;
+  return {
+    ...(a === undefined ? {} : random.pick([{ set: { [a]: random.pick(texts) } }, { remove: [a] }])),
+    ...(b === undefined ? {} : { add: { [b]: random.pick(texts) } }),
+    ...(c === undefined || random.chance(50) ? {} : { add: { ...(b === undefined ? {} : { [b]: 'both' }), [c]: 'too' } }),
+  };
+}
+function mirrors(random: Random, port: Port, ports: readonly Port[]): NonNullable<WireRouteElse['mirror']> {
+  const alike = ports.filter(({ protocol }) => protocol === port.protocol);
+  return random.some(alike, 1, 2).map((to) => ({ to: { ref: to.service, port: to.port }, share: random.pick(['100%', '100%', '50%']) }));
+}
+function fault(random: Random): NonNullable<WireRouteElse['fault']> {
+  const share = random.pick(['100%', '30%']);
+  const delay = { for: '20ms', share };
+  const abort = { status: random.pick([418, 503]), share: random.pick(['100%', '30%']) };
+  return random.pick([{ delay }, { abort }, { delay, abort }]);
+}
+function sticky(random: Random): NonNullable<WireRouteElse['sticky']> {
+  return random.pick([
+    { kind: 'header', name: 'end-user' },
+    { kind: 'cookie', name: 'user' },
+    { kind: 'issued', name: 'kept', for: '60s' },
+    { kind: 'issued', name: 'kept' },
+  ]);
+}
+function cors(random: Random): WireCors {
+  const origins = random.pick<readonly WireTextMatch[]>([
+    [{ kind: 'exact', value: 'https://shop.example' }],
+    [
+      { kind: 'regex', value: 'https://[a-z]+[.]shop[.]example' },
+      { kind: 'exact', value: 'null' },
+    ],
+  ]);
+  return {
+    origins: random.chance(20) ? 'any' : origins,
+    methods: random.some(['GET', 'POST', 'DELETE'], 1, 2),
+    ...(random.chance(50) ? { headers: ['x-role', 'Content-Type'] } : {}),
+    ...(random.chance(50) ? { exposed: ['x-served'] } : {}),
+    ...(random.chance(40) && origins.length > 0 ? { credentials: true } : {}),
+    ...(random.chance(50) ? { maxAge: '600s' } : {}),
+  };
+}
+
+function destination(random: Random, port: Port, ports: readonly Port[], requests: readonly string[]): WireDestination {
   const ref = (to: Port): { readonly ref: string; readonly port: string } => ({ ref: to.service, port: to.port });
   // what speaks the same: a connection's bytes, or a request, mean nothing to another protocol
   const alike = ports.filter(({ protocol }) => protocol === port.protocol);
@@ -164,12 +252,18 @@ function destination(random: Random, port: Port, ports: readonly Port[]): WireDe
   switch (choice) {
     case 0:
       return { kind: 'respond', status: random.pick([200, 404, 418, 503]), body: 'generated' };
-    case 1:
-      return {
-        kind: 'redirect',
-        ...random.pick([{ path: '/elsewhere' }, { host: 'other.example' }, { host: 'other.example', path: '/' }]),
-        status: random.pick([301, 302, 307, 308]),
-      };
+    case 1: {
+      const path = template(random, requests);
+      const where = random.pick([
+        { path },
+        { host: 'other.example' },
+        { host: 'other.example', path },
+        { port: 8443 },
+        { scheme: 'https' as const, path },
+        { scheme: 'https' as const },
+      ]);
+      return { kind: 'redirect', ...where, status: random.pick([301, 302, 303, 307, 308]) };
+    }
     case 2:
       return { kind: 'target', to: ref(random.pick(alike)) };
     case 3: {
@@ -178,17 +272,38 @@ function destination(random: Random, port: Port, ports: readonly Port[]): WireDe
       return {
         kind: 'split',
         shares: [
-          { to: ref(port), percent: 30 },
-          { to: ref(other), percent: 70 },
+          { to: ref(port), percent: 30, ...(random.chance(30) ? { requestHeaders: edits(random, ['x-added', 'x-role']) } : {}) },
+          { to: ref(other), percent: 70, ...(random.chance(30) ? { responseHeaders: edits(random, ['x-served', 'x-more']) } : {}) },
         ],
       };
     }
     default: {
       const [first, second] = port.versions;
       if (first === undefined) return asItself;
-      return second === undefined || random.chance(50)
+      return second === undefined || random.chance(30)
         ? { kind: 'version', version: first }
         : { kind: 'weights', weights: { [first]: 75, [second]: 25 } };
     }
   }
+}
+
+/** How callers reach the endpoints of a service: what answers in time from healthy endpoints shows nothing of it, whatever it is. */
+export function settings(random: Random, ports: readonly Port[]): WireSettings {
+  const isHttp = ports.every(({ protocol }) => protocol === 'http' || protocol === 'grpc');
+  const balance = random.pick<NonNullable<WireSettings['balance']>>([
+    'round-robin',
+    'random',
+    { to: 'least-request', slowStart: '1s' },
+    { by: { kind: 'source' } },
+    { by: { kind: 'source' }, with: { ring: 64 } },
+    // what a connection does not have
+    ...(isHttp ? (['header', 'query', 'cookie'] as const).map((kind) => ({ by: { kind, name: 'end-user' } })) : []),
+  ]);
+  return {
+    ...(random.chance(60) ? { balance } : {}),
+    ...(random.chance(40) ? { connections: { max: 1000, pending: 1000, connectTimeout: '2s' } } : {}),
+    ...(random.chance(40) ? { eject: { localFailures: 50, for: '1s', atMost: '50%' } } : {}),
+    ...(random.chance(40) ? { locality: random.pick<NonNullable<WireSettings['locality']>>(['off', { prefer: 'zone' }]) } : {}),
+    ...(random.chance(40) ? { panicBelow: '10%' } : {}),
+  };
 }
