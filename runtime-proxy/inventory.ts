@@ -55,7 +55,7 @@ export interface Capture {
 export type Health = 'healthy' | 'degraded' | 'unhealthy';
 export interface Inventory {
   readonly instances: readonly Instance[];
-  /** The addresses that applications dial a service port by (Kubernetes: cluster IPs), by port key: how a captured connection is recognised. */
+  /** The addresses that applications dial a service port by (Kubernetes: cluster IPs), by port key (with `|<version>` for one broker): how a captured connection is recognised. */
   readonly virtual?: VirtualAddresses;
 }
 export type VirtualAddresses = { readonly [port: PortKey]: readonly Address[] };

@@ -29,7 +29,7 @@ test('reads what the documented form says, and no more', () => {
         capture: { inbound: { host: '0.0.0.0', port: 15006 }, outbound: { host: '127.0.0.1', port: 15005 } },
       },
     ],
-    virtual: { 'shop/db.pg': [{ host: '10.96.0.7', port: 5432 }] },
+    virtual: { 'shop/db.pg': [{ host: '10.96.0.7', port: 5432 }], 'shop/kafka.client|b1': [{ host: '10.96.0.8', port: 9092 }] },
   };
   expect(parse(full).value).toEqual(full);
 });

@@ -146,7 +146,7 @@ function captureFrom(fields: Fields, id: string): Capture {
 function virtualFrom(fields: Fields): VirtualAddresses {
   const seen = new Map<string, string>();
   return recordOf(fields, 'virtual', (value, port): readonly Address[] => {
-    assertPortKey(port);
+    assertPortKey(withoutBroker(port));
     if (!Array.isArray(value) || value.length === 0 || value.length > maxVirtual)
       throw new DecodeError(`\`virtual\` of \`${port}\` must be a list of 1 to ${maxVirtual} addresses`);
     return value.map((one) => {
@@ -162,9 +162,10 @@ function virtualFrom(fields: Fields): VirtualAddresses {
 }
 
 function portAddressFrom(value: unknown, port: string): Address {
-  assertPortKey(port.replace(/\|[A-Za-z0-9._-]{1,63}$/, '')); // one broker of it
+  assertPortKey(withoutBroker(port));
   return addressFrom(value, port);
 }
+const withoutBroker = (port: string): string => port.replace(/\|[A-Za-z0-9._-]{1,63}$/, '');
 function assertPortKey(port: string): void {
   if (!/^[^.]+\.[a-z0-9-]{1,63}$/.test(port) || !isWorkloadKey(port.slice(0, port.lastIndexOf('.'))))
     throw new DecodeError(`\`${port.slice(0, 80)}\` must be \`<namespace>/<service>.<port name>\``);

@@ -188,6 +188,11 @@ describe('captured connections', () => {
     const virtual = (...services: KubeObject[]) => see({ pods, services }).inventory.virtual;
     expect(virtual(dialled('reviews', '10.0.0.7'))).toEqual({ 'shop/reviews.web': [at('10.0.0.7'), at('fd00::1')] });
     expect(virtual(dialled('alias', '10.0.0.8'))).toEqual({ 'shop/reviews.web': [at('10.0.0.8'), at('fd00::1')] });
+    // of a part of them: for that version alone, and for nothing when it is not even that
+    const brokers = ['b0', 'b1', 'b1'].map((version, index) => pod(`kafka-${index}`, { labels: { app: 'kafka', version, n: `${index}` } }));
+    const dialKafka = (selector: object) => see({ pods: brokers, services: [dialled('kafka-x', '10.0.0.6', selector)] }).inventory.virtual;
+    expect(dialKafka({ app: 'kafka', version: 'b1' })).toEqual({ 'shop/kafka.web|b1': [at('10.0.0.6'), at('fd00::1')] });
+    expect(dialKafka({ app: 'kafka', n: '2' })).toBeUndefined();
     // of another workload's pods: its name decides, so that one address never stands for two ports
     expect(virtual(dialled('ratings', '10.0.0.9'))).toEqual({ 'shop/ratings.web': [at('10.0.0.9'), at('fd00::1')] });
     expect(virtual(dialled('elsewhere', '10.0.0.5', { app: 'nobody' }))).toHaveProperty(['shop/elsewhere.web']);

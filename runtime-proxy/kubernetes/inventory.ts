@@ -93,7 +93,7 @@ function captureOf({ ip, dualStack }: MeshPod): Capture {
 
 /**
  * By selector: numbers are known before the first slice is written, and nobody is called yet. Answers with the cluster IPs by which ports are dialled: each
- * Service's stand for the workload that it is named like, else for the one that all its pods are of.
+ * Service's stand for the workload that it is named like, else for the workload, or the one version of it, whose pods are exactly its own.
  */
 function addServices(
   services: Iterable<KubeObject>,
@@ -112,6 +112,10 @@ function addServices(
       if (known) known.push(pod);
       else byLabel.set(key, [pod]);
     }
+  const podsOf = new Map<string, number>();
+  for (const pod of pods)
+    for (const key of [pod.workload, ...(pod.version === undefined ? [] : [`${pod.workload}|${pod.version}`])])
+      podsOf.set(key, (podsOf.get(key) ?? 0) + 1);
   // A Service named like a workload is that workload's alone: its addresses stand for nobody else's ports.
   const named = new Set<string>(pods.map((pod) => pod.workload));
   for (const { metadata, ...service } of services) {
@@ -120,11 +124,12 @@ function addServices(
     const addresses = (Array.isArray(spec['clusterIPs']) ? spec['clusterIPs'] : [spec['clusterIP']]).filter(
       (ip) => typeof ip === 'string' && isIP(ip) !== 0,
     );
-    const dial = (workload: string, ports: readonly Json[]): void => {
+    const dial = (workload: string, ports: readonly Json[], version = ''): void => {
       for (const { name = '', port, protocol = 'TCP' } of ports) {
         if (protocol !== 'TCP' || typeof name !== 'string' || name === '' || !isPort(port)) continue;
-        const of = virtual.get(`${workload}.${name}`) ?? new Map<string, Address>();
-        virtual.set(`${workload}.${name}`, of);
+        const key = `${workload}.${name}${version}`;
+        const of = virtual.get(key) ?? new Map<string, Address>();
+        virtual.set(key, of);
         for (const ip of addresses) of.set(`${String(ip)} ${port}`, { host: String(ip), port });
       }
     };
@@ -139,7 +144,13 @@ function addServices(
     const selected = shortest.filter((pod) => selector.every(([label, value]) => pod.labels[label] === value));
     const [workload, ...others] = new Set<string>(selected.map((pod) => pod.workload));
     if (workload === undefined || named.has(own)) dial(own, ports);
-    else if (others.length === 0) dial(workload, ports);
+    else if (others.length === 0) {
+      // Who dials a part of the pods (a primary, one broker) is not to reach the others.
+      const [version, ...versions] = new Set(selected.map((pod) => pod.version));
+      if (selected.length === podsOf.get(workload)) dial(workload, ports);
+      else if (version !== undefined && versions.length === 0 && selected.length === podsOf.get(`${workload}|${version}`))
+        dial(workload, ports, `|${version}`);
+    }
     for (const { name: port = '', port: number, targetPort, protocol = 'TCP' } of ports) {
       if (protocol !== 'TCP' || typeof port !== 'string') continue;
       if (port === '') {
