@@ -110,14 +110,20 @@ export interface HealthTerms {
 /** `GET` of a path; any 2xx is good. Whoever may call the port may ask for it. */
 export interface HttpHealth extends HealthTerms {
   readonly path: `/${string}`;
+  readonly grpc?: never;
+  readonly tcp?: never;
 }
 /** The gRPC health protocol, for one service or for the server as a whole. */
 export interface GrpcHealth extends HealthTerms {
   readonly grpc: 'server' | `${string}.${string}`;
+  readonly path?: never;
+  readonly tcp?: never;
 }
 /** A connection can be made. */
 export interface TcpHealth extends HealthTerms {
   readonly tcp: 'connect';
+  readonly path?: never;
+  readonly grpc?: never;
 }
 export type HealthCheck = HttpHealth | GrpcHealth | TcpHealth;
 
@@ -136,11 +142,14 @@ export interface HashBalance {
   readonly by: HashKey;
   /** `maglev` if not said; `{ ring: 2048 }` is a ring with at least so many points. */
   readonly with?: 'maglev' | 'ring' | { readonly ring: number };
+  /** A new endpoint takes its keys at once. */
+  readonly slowStart?: never;
 }
 /** A new endpoint gets its full share only after this time. */
 export interface SlowStart {
   readonly to: 'least-request' | 'round-robin';
   readonly slowStart: Duration;
+  readonly by?: never;
 }
 export type Balance = 'least-request' | 'round-robin' | 'random' | SlowStart | HashBalance;
 
@@ -150,9 +159,11 @@ export type Places = NonEmpty<string>;
 export interface Prefer {
   readonly prefer: 'region' | 'zone' | 'sub-zone';
   readonly failover?: { readonly [from: string]: Places };
+  readonly spread?: never;
 }
 /** Shares of the requests from a place, by place; they add up to 100. */
 export interface Spread {
   readonly spread: { readonly [from: string]: { readonly [to: string]: Percent } };
+  readonly prefer?: never;
 }
 export type Locality = 'off' | Prefer | Spread;

@@ -2,7 +2,7 @@
  * Mistakes, each refused by tsc; it reads as a file of team books. A directive alone would also hide a wrong error, so ../../mistakes.test.ts takes
  * the directives out and compares what tsc says with the words after `says:`.
  */
-import { anyone, canary, errorRate, external, gateway, githubActions, group, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, per, postgres, secret, service, tagged, tls, waive, workload, never } from 'meshwright/policy';
+import { anyone, canary, errorRate, external, gateway, githubActions, group, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, per, postgres, secret, service, tagged, tls, waive, workload, never } from 'meshwright/policy';
 import { ask } from 'meshwright/testing';
 import { cart, mailer } from '#orders';
 import { edge, google } from '#platform';
@@ -180,3 +180,25 @@ export const m8 = mesh.versions({ ranges: { nginx: { min: '1.0.0' } } });
 export const m9 = mesh.versions({ ranges: { envoy: {} } });
 // @ts-expect-error 74 deploying another team's gateway | says: Property 'deploys' does not exist on type 'SharedGateway<
 export const n1 = edge.deploys({ by: [group('sre')] });
+
+// ── time, retries and endpoints ──
+// @ts-expect-error 85 who is denied asked again | says: Type '403' is not assignable to type 'RetryOn'
+export const r1 = web.route({ otherwise: { to: 'v1', retry: { atMost: 1, perTry: '1s', on: [403] } } });
+// @ts-expect-error 86 a second request beside the first, and nobody knows when | says: Property 'perTry' is missing
+export const r2 = web.route({ otherwise: { to: 'v1', retry: { atMost: 1, on: ['5xx'], hedge: true } } });
+// @ts-expect-error 87 a slow start where a key chooses | says: Types of property 'slowStart' are incompatible
+export const r3 = namespace('x', { team: 'books', settings: { balance: { by: header('x-user'), slowStart: '30s' } } });
+// @ts-expect-error 88 an ejection that nothing causes | says: is not assignable to type 'EjectionCauses &
+export const r4 = namespace('x', { team: 'books', settings: { eject: { for: '30s', atMost: '50%' } } });
+// @ts-expect-error 89 a key that is a text | says: Type 'string' is not assignable to type 'HashKey'
+export const r5 = namespace('x', { team: 'books', settings: { balance: { by: 'x-user' } } });
+// @ts-expect-error 90 a caller that chooses how it is balanced | says: 'balance' does not exist in type 'CallerSettings'
+export const r6 = productpage.calls(web, { balance: 'random' });
+// @ts-expect-error 91 a way to check health that there is not | says: 'ping' does not exist in type
+export const r7 = namespace('x', { team: 'books', settings: { health: { ping: '/x', every: '5s', timeout: '1s' } } });
+// @ts-expect-error 92 a nearness without its name | says: Type '"rack"' is not assignable to type '"region" | "sub-zone" | "zone"
+export const r8 = namespace('x', { team: 'books', settings: { locality: { prefer: 'rack' } } });
+// @ts-expect-error 94 health checked in two ways | says: Types of property 'tcp' are incompatible
+export const q1 = namespace('x', { team: 'books', settings: { health: { path: '/x', tcp: 'connect', every: '5s', timeout: '1s' } } });
+// @ts-expect-error 93 a back-off without an end | says: Property 'max' is missing
+export const r9 = web.route({ otherwise: { to: 'v1', retry: { atMost: 1, perTry: '1s', on: ['5xx'], backOff: { base: '25ms' } } } });
