@@ -5,6 +5,7 @@ import { portKey, serviceOfPort, nameOfPort, nameOf, type PortKey } from '../../
 import { decide } from '../../core/semantics/decide';
 import { decideConnection, type ConnectionDecision } from '../../core/semantics/decide-connection';
 import { nothing } from '../../core/semantics/follow';
+import { askedHost, wordsOf } from '../../core/semantics/words';
 import { decideInbound } from '../../core/semantics/inbound';
 import type { Decision, MeshRequest } from '../../core/semantics/decision';
 import { UsageError, type CommandContext, type Run } from '../command';
@@ -153,6 +154,7 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
       out.line(
         `       route     ${decision.route.rule}  ${style.dim(shownPlace(compiled.sources, decision.route.rule, sources.show) ?? '')}`,
       );
+    for (const [label, text] of wordsOf(one.request, askedHost(one.request), decision)) out.line(`       ${label.padEnd(9)} ${text}`);
     if (decision.destinations.length > 0) {
       const to = decision.destinations
         .map(

@@ -2,6 +2,7 @@ import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { inOrder, mergeEnvironments } from '../../core/diagnostics/order';
 import type { Evaluated } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
+import { abortsEverything } from './aborts-everything';
 import { deniedAnyway } from './denied-anyway';
 import { deployConflict } from './deploy-conflict';
 import { deployScope } from './deploy-scope';
@@ -14,6 +15,7 @@ import { reach } from './reach';
 import { routeToRefusal } from './route-to-refusal';
 import { shadowedRoute } from './shadowed-route';
 import { sharedAccount } from './shared-account';
+import { unusedDelegation } from './unused-delegation';
 import { unreachable } from './unreachable';
 import { readWaivers } from './waivers';
 
@@ -21,6 +23,8 @@ import { readWaivers } from './waivers';
 export const analysers: readonly Analyser[] = [
   shadowedRoute,
   routeToRefusal,
+  abortsEverything,
+  unusedDelegation,
   unreachable,
   guarantees,
   needs,

@@ -11,7 +11,7 @@ import type { Part, RolloutStep } from '../../core/bundle/objects';
 import type { AccessRule, MeshIr } from '../../core/ir/ir';
 import { sortedUnique } from '../../core/lib/order';
 import { accessOf, serviceOf } from '../../core/ir/lookup';
-import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
+import { serviceOfPort } from '../../core/mesh/ids';
 import type { PortKey, Principal, WorkloadKey } from '../../core/mesh/ids';
 import { compareCalls, portsWithOtherAccess } from '../../core/semantics/compare';
 import type { Comparison } from '../../core/semantics/compare';
@@ -96,11 +96,11 @@ function* edgesOf(
   const inbound = (ir: MeshIr, port: PortKey): Node => `inbound ${proxyNameOf(ir, serviceOfPort(port))}`;
   const legal = comparison.before?.outcome === 'allow' && comparison.after?.outcome === 'allow' && was.size > 0 && is.size > 0;
   for (const port of is) {
-    if (!opened.has(port) || lets(before, comparison, port)) continue;
+    if (!opened.has(port) || lets(before, comparison.after, caller, port)) continue;
     yield { first: inbound(after, port), then: outbound, hard: legal, why: `${port} lets ${caller} in with ${probe.text}` };
   }
   for (const port of was) {
-    if (!opened.has(port) || lets(after, comparison, port)) continue;
+    if (!opened.has(port) || lets(after, comparison.before, caller, port)) continue;
     yield { first: outbound, then: inbound(before, port), hard: legal, why: `${port} shuts out ${caller} with ${probe.text}` };
   }
 }
@@ -114,15 +114,15 @@ const has = (ir: MeshIr, workload: WorkloadKey): boolean => ir.workloads.some((k
 const principalOf = (ir: MeshIr, workload: WorkloadKey): Principal | undefined =>
   ir.workloads.find((known) => known.key === workload)?.principal;
 
-/** Whether a port's inbound part of that side would let the compared request in. */
-function lets(ir: MeshIr, { caller, probe, host, port: addressed }: Comparison, port: PortKey): boolean {
+/** Whether a port's inbound part of that side would let in what the decision sends there. */
+function lets(ir: MeshIr, decision: Decision | null, caller: WorkloadKey, port: PortKey): boolean {
   const principal = principalOf(ir, caller);
   const service = serviceOf(ir, serviceOfPort(port));
   if (principal === undefined || !service?.ports.some((known) => known.key === port)) return false;
-  const named = addressed === null ? '' : `${nameOf(serviceOfPort(addressed))}.${namespaceOf(serviceOfPort(addressed))}`;
-  const authority = probe.headers['host'] ?? (host ? host.host.replace('*', 'any') : named);
-  const request = { principal, port, method: probe.method, path: probe.path, headers: probe.headers, host: authority };
-  return decideInbound({ ...ir, services: [service], access: accessOf(ir, port) }, request).access === 'allow';
+  const slice = { ...ir, services: [service], access: accessOf(ir, port) };
+  return (decision?.destinations ?? [])
+    .filter((destination) => destination.port === port)
+    .every(({ request }) => decideInbound(slice, { ...request, principal, port }).access === 'allow');
 }
 
 /** A cycle among edges, in order; null when there is none. The first by node name, so that equal input gives equal words. */

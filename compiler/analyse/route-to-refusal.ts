@@ -37,16 +37,23 @@ function* refusals(
 ): Generator<Finding> {
   for (const rule of rules) {
     if (rule.action.kind !== 'forward') continue;
-    for (const port of new Set(rule.action.to.map((target) => target.port))) {
-      // Who may call a port at all was settled before: what remains is where its routes lead elsewhere.
-      if (port === own) continue;
-      for (const caller of callers) {
+    const { to, mirrors } = rule.action;
+    const about = rule.match?.callers ?? null;
+    const concerned = about === null ? callers : callers.filter((caller) => about.includes(caller.principal));
+    const leads = [
+      ...[...new Set(to.map((target) => target.port))].map((port) => ({ port, finding: messages.mayNotGo })),
+      ...[...new Set(mirrors.map((mirror) => mirror.port))].map((port) => ({ port, finding: messages.mayNotCopy })),
+    ];
+    for (const { port, finding } of leads) {
+      // Who may call a port at all was settled before, and what he may ask there: what remains is where its routes lead elsewhere, or with another path.
+      if (port === own && !rule.action.rewrite?.path) continue;
+      for (const caller of concerned) {
         const allows = allowsFor(access.get(port) ?? [], caller.principal, port);
         if (allows.some((allow) => allow.action === 'allow' && meets(rule, allow))) continue;
         const owner = ir.services.find((service) => service.key === serviceOfPort(port));
         const span = owner && spanOf(owner.id);
         yield {
-          diagnostic: messages.mayNotGo(
+          diagnostic: finding(
             { rule: rule.id, caller: caller.key, target: port },
             { span: spanOf(rule.id), related: span ? [{ message: 'the destination', span }] : [] },
           ),
@@ -57,12 +64,14 @@ function* refusals(
   }
 }
 
-/** Whether some request is taken by both, by method and path. */
+/** Whether some request is taken by both, by method and path: the path that the destination reads. */
 function meets(rule: RouteRule, allow: AccessRule): boolean {
-  const routed = rule.match?.requests ?? [];
   const { requests } = allow;
-  if (requests === 'any' || routed.length === 0) return true;
-  return routed.some((a) =>
-    requests.some((b) => (a.method === '*' || b.method === '*' || a.method === b.method) && meet(a.path, b.path) !== null),
+  const rewritten = rule.action.kind === 'forward' ? (rule.action.rewrite?.path ?? null) : null;
+  const routed = rule.match?.requests ?? [];
+  if (requests === 'any' || (routed.length === 0 && rewritten === null)) return true;
+  const sent = routed.length === 0 ? [{ method: '*', path: rewritten ?? [] }] : routed;
+  return sent.some((a) =>
+    requests.some((b) => (a.method === '*' || b.method === '*' || a.method === b.method) && meet(rewritten ?? a.path, b.path) !== null),
   );
 }

@@ -35,8 +35,25 @@ function takes(before: RouteMatch | null, match: RouteMatch, cls: RequestClass |
     before.requests.length === 0 ||
     (cls !== null &&
       before.requests.some((other) => (other.method === '*' || other.method === cls.method) && coversTemplate(other.path, cls.path)));
-  return path && implied(match.headers, before.headers) && implied(match.query, before.query) && implied(match.cookies, before.cookies);
+  return (
+    path &&
+    implied(match.headers, before.headers) &&
+    before.withoutHeaders.every((field) => rulesOut(match, field)) &&
+    implied(match.query, before.query) &&
+    implied(match.cookies, before.cookies) &&
+    isWithin(match.hosts, before.hosts) &&
+    (before.callers === null || (match.callers !== null && match.callers.every((caller) => before.callers?.includes(caller))))
+  );
 }
+
+/** Whether no request that meets `match` has that header as it is said. */
+function rulesOut(match: RouteMatch, field: FieldMatch): boolean {
+  if (match.withoutHeaders.some((own) => own.name === field.name && implies(field.match, own.match))) return true;
+  return match.headers.some((own) => own.name === field.name && own.match.kind === 'exact' && !matchesText(field.match, own.match.value));
+}
+/** Empty means any. */
+const isWithin = (narrow: readonly string[], wide: readonly string[]): boolean =>
+  wide.length === 0 || (narrow.length > 0 && narrow.every((one) => wide.includes(one)));
 
 /** Whether whoever meets `given` meets all of `wanted`. */
 function implied(given: readonly FieldMatch[], wanted: readonly FieldMatch[]): boolean {

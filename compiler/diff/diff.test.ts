@@ -128,7 +128,11 @@ describe('what must not pass for nothing', () => {
   test('a redirect that leads elsewhere', () => {
     const to = (host: string): More => ({ 'books/beta': edge({ kind: 'redirect', host }) });
     expect(semanticDiff(ir(to('shop.acme.example')), ir(to('other.example'))).calls).toMatchObject([
-      { kind: 'rerouted', before: 'redirected to shop.acme.example (302)', after: 'redirected to other.example (302)' },
+      {
+        kind: 'rerouted',
+        before: 'redirected to https://shop.acme.example/meshwright-other/path (302)',
+        after: 'redirected to https://other.example/meshwright-other/path (302)',
+      },
     ]);
   });
   test('another body of an answer', () => {

@@ -5,13 +5,15 @@ import { accessOf } from '../../core/ir/lookup';
 import { canonicalJson, type Json } from '../../core/lib/json';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
 import { grpcStatuses } from '../../core/mesh/grpc-status';
-import { nameOf, serviceOfPort } from '../../core/mesh/ids';
+import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
 import type { RuleId, WorkloadKey } from '../../core/mesh/ids';
 import { compareCalls } from '../../core/semantics/compare';
 import type { Answer, Comparison } from '../../core/semantics/compare';
 import { deployChanges } from './deploys';
 import type { DeployChange } from './deploys';
 import type { Decision } from '../../core/semantics/decision';
+import type { Probe } from '../../core/semantics/probes';
+import { wordsOf } from '../../core/semantics/words';
 import type { Tries } from '../../core/semantics/timing';
 
 /** `gained` and `lost`: more or fewer of these requests are let in. `rerouted`: as many, elsewhere. `changed`: the same, with other timeouts, retries or answers. */
@@ -153,13 +155,15 @@ function changeOf({ caller, port, host, probe, before, after, answers }: Compari
           ? [after.route.rule]
           : [];
   const settings = kind === 'changed';
+  const service = port && serviceOfPort(port);
+  const asked = probe.headers['host'] ?? (service ? `${nameOf(service)}.${namespaceOf(service)}` : (host?.host.replace('*', 'any') ?? ''));
   return {
     kind,
     caller,
     target: targetOf({ port, host }),
     example: { method: probe.method, path: probe.path, headers: probe.headers },
-    before: describe(before, settings, answers[0]),
-    after: describe(after, settings, answers[1]),
+    before: describe(before, settings, answers[0], probe, asked),
+    after: describe(after, settings, answers[1], probe, asked),
     because: sortedUnique(because),
   };
 }
@@ -168,9 +172,10 @@ function kindOf(before: Decision | null, after: Decision | null): CallChangeKind
   const [was, is] = [letIn(before), letIn(after)];
   if (is > was) return 'gained';
   if (is < was) return 'lost';
-  const answers = (decision: Decision | null): boolean => decision?.stage === 'route' && decision.outcome === 'allow';
+  const answers = (decision: Decision | null): boolean => decision?.answer !== null && decision?.outcome === 'allow';
   if (was === 0 && !answers(before) && !answers(after)) return null;
   if (where(before) !== where(after)) return 'rerouted';
+  if (before?.answer && after?.answer && canonicalJson(before.answer) !== canonicalJson(after.answer)) return 'rerouted';
   return canonicalJson(settingsOf(before)) === canonicalJson(settingsOf(after)) ? null : 'changed';
 }
 
@@ -179,7 +184,10 @@ function settingsOf(decision: Decision | null): Json {
   if (decision === null) return null;
   const { timeoutMs, idleMs, retry, destinations } = decision;
   const limits = destinations.map(({ resilience }) => resilience?.connections ?? null);
-  return JSON.parse(JSON.stringify([timeoutMs, idleMs, retry, limits]));
+  const forwarded = destinations.map(({ request, responseHeaders }) => [request, responseHeaders]);
+  const { mirrors, fault, sticky } = decision;
+  const copies = mirrors.map(({ port, version, share, access }) => [port, version, share, access]);
+  return JSON.parse(JSON.stringify([timeoutMs, idleMs, retry, limits, forwarded, copies, fault, sticky]));
 }
 
 /** Percent of such requests that an application answers. */
@@ -195,15 +203,22 @@ function where(decision: Decision | null): string {
   ]);
 }
 
-function describe(decision: Decision | null, settings: boolean, answer: Answer | null): string {
+function describe(decision: Decision | null, settings: boolean, answer: Answer | null, probe: Probe, asked: string): string {
   if (!decision) return 'not there';
   if (settings)
-    return `timeout ${decision.timeoutMs ?? '-'} ms, ${idleText(decision.idleMs)}${retryText(decision.retry)}${limitsText(decision)}`;
+    return `timeout ${decision.timeoutMs ?? '-'} ms, ${idleText(decision.idleMs)}${retryText(decision.retry)}${limitsText(decision)}${wordsOf(
+      probe,
+      asked,
+      decision,
+    )
+      .map(([label, text]) => `; ${label} ${text}`)
+      .join('')}`;
   if (decision.outcome === 'deny') return `denied (${decision.status})`;
-  if (answer?.kind === 'redirect') return `redirected to ${answer.host ?? ''}${answer.path ?? ''} (${answer.status})`;
+  if (decision.answer?.headers['location'] !== undefined)
+    return `redirected to ${decision.answer.headers['location']} (${decision.answer.status})`;
   if (answer?.kind === 'respondGrpc') return `answered by the mesh (${grpcStatuses[answer.status - 1] ?? answer.status})`;
   if (decision.destinations.length === 0)
-    return `answered by the mesh (${decision.status}${answer?.body ? `, ${answer.body.slice(0, 40).replace(/\s+/g, ' ')}` : ''})`;
+    return `answered by the mesh (${decision.status}${decision.answer?.body ? `, ${decision.answer.body.slice(0, 40).replace(/\s+/g, ' ')}` : ''})`;
   return decision.destinations
     .map(
       ({ port, version, share, access }) => `${version ?? nameOf(serviceOfPort(port))} ${share} %${access === 'deny' ? ' (denied)' : ''}`,

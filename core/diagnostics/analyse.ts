@@ -28,6 +28,31 @@ export const analyse = {
     message: ({ rule, caller, target }) => `\`${rule}\` sends \`${caller}\` to \`${target}\`, which does not let it in`,
     help: ({ caller, target }) => `let the owner of \`${target}\` allow \`${caller}\`, or route elsewhere`,
   }),
+  mayNotCopy: defineDiagnostic<{ rule: string; caller: string; target: string }>({
+    code: 'MW4062',
+    slug: 'mirror-to-refusal',
+    severity: 'error',
+    summary: 'a copy goes to where its caller may call',
+    message: ({ rule, caller, target }) => `\`${rule}\` copies requests of \`${caller}\` to \`${target}\`, which does not let it in`,
+    help: ({ caller, target }) => `let the owner of \`${target}\` allow \`${caller}\`, or copy elsewhere`,
+  }),
+  abortsAll: defineDiagnostic<{ rule: string; status: number }>({
+    code: 'MW4063',
+    slug: 'aborts-everything',
+    severity: 'warning',
+    summary: 'a fault that hits every request leaves the rest of its rule without effect',
+    message: ({ rule, status }) => `\`${rule}\` answers ${status} to every request, and sends none on`,
+    help: () => 'write a smaller share, or `respond(...)` where that is meant',
+  }),
+  unusedDelegation: defineDiagnostic<{ delegation: string; team: string; path: string }>({
+    code: 'MW4064',
+    slug: 'unused-delegation',
+    severity: 'warning',
+    summary: 'paths that were given away and are not routed are still routed by their owner',
+    message: ({ delegation, team, path }) => `\`${delegation}\` gives \`${path}\` to team \`${team}\`, which routes nothing under it`,
+    help: ({ delegation }) =>
+      `let the team write \`routeUnder(${delegation.slice(delegation.indexOf('/') + 1)}, { ... })\`, or take it back`,
+  }),
   needWithoutAllow: defineDiagnostic<{ caller: string; target: string; line: string }>({
     code: 'MW4006',
     slug: 'need-without-allow',

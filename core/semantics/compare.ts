@@ -10,7 +10,7 @@ import { hostRoutesFor } from './address';
 import { decide } from './decide';
 import type { Decision, MeshRequest } from './decision';
 import { coversPrincipal } from './inbound';
-import { decidersOf, differing, probesFor } from './probes';
+import { corsProbes, decidersOf, differing, probesFor } from './probes';
 import type { Deciders, Probe } from './probes';
 
 /** One request, asked of both meshes. null: the mesh does not have the caller or the destination. */
@@ -69,10 +69,13 @@ function* compareWithin(before: MeshIr | null, after: MeshIr, at: ReadonlySet<Po
       const meaningFor = (side: ReturnType<typeof sideOf> | null): string =>
         `${side?.use(caller, port)} ${same ? '' : side?.meaning(port, caller)}`;
       if (meaningFor(sides[0]) === meaningFor(sides[1])) continue;
-      probes ??= probesFor(
-        sides.flatMap((side) => side?.deciders(port) ?? []),
-        differing(sides[0]?.deciders(port) ?? [], sides[1].deciders(port)),
-      );
+      probes ??= [
+        ...corsProbes(sides.map((side) => side?.tables.get(port)?.cors ?? null)),
+        ...probesFor(
+          sides.flatMap((side) => side?.deciders(port) ?? []),
+          differing(sides[0]?.deciders(port) ?? [], sides[1].deciders(port)),
+        ),
+      ];
       for (const probe of probes) {
         const request: MeshRequest = {
           from: { kind: 'workload', workload: caller },
@@ -98,7 +101,7 @@ function* compareOutside(before: MeshIr | null, after: MeshIr, at: ReadonlySet<P
     const [old, fresh] = [before && routesAt(before, place, host), routesAt(after, place, host)];
     if (!(leadsTo(at, old?.rules ?? []) || leadsTo(at, fresh?.rules ?? []))) continue;
     const meaning = (ir: MeshIr | null, own: HostRoutes | null): string =>
-      ir && own ? canonicalJson([meaningOf(ir, own.rules, null, principalOf(ir, own.gateway)), principalOf(ir, own.gateway)]) : '';
+      ir && own ? canonicalJson([meaningOf(ir, own, null, principalOf(ir, own.gateway)), principalOf(ir, own.gateway)]) : '';
     if (meaning(before, old) === meaning(after, fresh)) continue;
     const [was, is] = [before && old ? [decidersOf(before, old.rules, null)] : [], fresh ? [decidersOf(after, fresh.rules, null)] : []];
     const ask = (ir: MeshIr | null, probe: Probe): Decision | null => {
@@ -111,7 +114,7 @@ function* compareOutside(before: MeshIr | null, after: MeshIr, at: ReadonlySet<P
         headers: probe.headers,
       });
     };
-    for (const probe of probesFor([...was, ...is], differing(was, is))) {
+    for (const probe of [...corsProbes([old?.cors ?? null, fresh?.cors ?? null]), ...probesFor([...was, ...is], differing(was, is))]) {
       const decisions = [ask(before, probe), ask(after, probe)] as const;
       yield {
         caller: place.gateway,
@@ -170,7 +173,7 @@ function sideOf(ir: MeshIr) {
     /** All that decides about a port but who its caller is; of the rules only those about `caller` when one is given. */
     meaning: (port: PortKey, caller?: WorkloadKey): string => {
       const table = tables.get(port);
-      return table ? meaningOf(ir, table.rules, port, caller && (workloads.get(caller)?.principal ?? null)) : '';
+      return table ? meaningOf(ir, table, port, caller && (workloads.get(caller)?.principal ?? null)) : '';
     },
     /** What a caller has to do with a port. */
     use: (caller: WorkloadKey, port: PortKey): string =>
@@ -203,16 +206,22 @@ function ask(slice: MeshIr | null | undefined, request: MeshRequest, caller: Wor
 }
 
 /** What rules and the access to where they lead say, whatever they are called. */
-function meaningOf(ir: MeshIr, rules: readonly RouteRule[], port: PortKey | null, caller?: Principal | null): string {
+function meaningOf(
+  ir: MeshIr,
+  { cors, rules }: Pick<RouteTable, 'cors' | 'rules'>,
+  port: PortKey | null,
+  caller?: Principal | null,
+): string {
   const access = decidersOf(ir, rules, port)
     .access.filter((rule) => caller === undefined || (caller !== null && coversPrincipal(rule.callers, caller)))
     .map((rule) => canonicalJson({ ...rule, id: '', because: null, callers: caller === undefined ? rule.callers : [] }));
-  return canonicalJson([rules.map(({ match, action }) => [match, action]), sortedUnique(access), targetUrls(ir, rules)]);
+  return canonicalJson([cors, rules.map(({ match, action }) => [match, action]), sortedUnique(access), targetUrls(ir, rules)]);
 }
 
 function targetUrls(ir: MeshIr, rules: RouteTable['rules']): readonly string[] {
-  const ports = new Set(rules.flatMap((rule) => (rule.action.kind === 'forward' ? rule.action.to.map((target) => target.port) : [])));
-  return [...ports].sort().map((port) => `${port} ${serviceOf(ir, serviceOfPort(port))?.ports.find((known) => known.key === port)?.urls}`);
+  return targetsOfRules(rules).map(
+    (port) => `${port} ${serviceOf(ir, serviceOfPort(port))?.ports.find((known) => known.key === port)?.urls}`,
+  );
 }
 function principalOf(ir: MeshIr, workload: WorkloadKey): Principal | null {
   return ir.workloads.find((known) => known.key === workload)?.principal ?? null;

@@ -3,12 +3,12 @@
  * templates, and one that no rule names; conditions none, each rule's own, and all together. What cannot be shown by an example (an expression that no
  * text was found for) is left out, so a comparison by probes says what it found and never that there is nothing more.
  */
-import type { AccessRule, FieldMatch, MeshIr, PathTemplate, RequestClass, RouteRule } from '../ir/ir';
+import type { AccessRule, Cors, FieldMatch, MeshIr, PathTemplate, RequestClass, RouteRule } from '../ir/ir';
 import { targetsOfRules } from '../ir/edges';
 import { canonicalJson } from '../lib/json';
 import { accessOf } from '../ir/lookup';
 import type { PortKey } from '../mesh/ids';
-import { sortedBy } from '../lib/order';
+import { sortedBy, sortedUnique } from '../lib/order';
 import { exampleText } from './example-text';
 import { isCanonicalPath } from './canonical';
 
@@ -93,6 +93,15 @@ export function probesFor(deciders: readonly Deciders[], first: Deciders = { rul
   );
 }
 
+/** A preflight request and a plain one from each origin that some policy names. */
+export function corsProbes(policies: readonly (Cors | null)[]): readonly Probe[] {
+  const origins = sortedUnique(policies.flatMap((cors) => cors?.origins.flatMap((origin) => exampleText(origin) ?? []) ?? []));
+  return origins.flatMap((origin): Probe[] => [
+    { text: 'OPTIONS (preflight)', method: 'OPTIONS', path: '/', headers: { origin, 'access-control-request-method': 'GET' } },
+    { text: 'GET (of another origin)', method: 'GET', path: '/', headers: { origin } },
+  ]);
+}
+
 function classesOf({ rules, access }: Deciders): readonly RequestClass[] {
   const all = [
     ...access.flatMap((rule) => (rule.requests === 'any' ? [] : rule.requests)),
@@ -175,7 +184,12 @@ function conditionsOf(rules: readonly RouteRule[], access: readonly AccessRule[]
     if (conditions) sets.set(JSON.stringify(conditions), conditions);
   };
   add([], [], [], []);
-  for (const { match } of rules) if (match) add(match.headers, match.query, match.cookies, []);
+  for (const { match } of rules) {
+    if (!match) continue;
+    add(match.headers, match.query, match.cookies, match.hosts);
+    // what such a rule does not take
+    if (match.withoutHeaders.length > 0) add([...match.headers, ...match.withoutHeaders], match.query, match.cookies, match.hosts);
+  }
   for (const rule of access) add(rule.headers, [], [], rule.hosts);
   const matches = rules.flatMap((rule) => (rule.match ? [rule.match] : []));
   const first = <T extends FieldMatch>(fields: readonly T[]): readonly T[] => [
