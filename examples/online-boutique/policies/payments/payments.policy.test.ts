@@ -14,9 +14,13 @@ test('only checkout charges cards, and charges once', () => {
   expect(ask({ from: frontend, ...charge })).toBeRefusedWith(403);
   expect(callersOf(payment.ports.grpc)).toEqual([checkout]);
 });
-test('a card is charged where payment is well', () =>
+test('a card is charged where payment is well, which whoever charges may ask', () => {
   expect(ask({ from: checkout, ...charge })).toBeReachedWith({
     health: { grpc: 'server', every: '10s' },
     eject: { consecutive5xx: 3, for: '30s', atMost: '50%' },
-  }));
+  });
+  const well = { to: payment.ports.grpc, request: 'grpc.health.v1.Health/Check' } as const;
+  expect(ask({ from: checkout, ...well })).toBeAllowed();
+  expect(ask({ from: frontend, ...well })).toBeDenied();
+});
 test('payment calls nobody', () => expect(reachableFrom(payment)).toEqual([]));
