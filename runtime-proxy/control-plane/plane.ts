@@ -8,6 +8,7 @@ import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { digestOfJson } from '../../core/lib/digest';
 import { canonicalJson } from '../../core/lib/json';
+import { nameOfPort, portKey } from '../../core/mesh/ids';
 import {
   abortRollout,
   advance,
@@ -164,7 +165,11 @@ export class Plane {
     entry.link?.observe(report);
     this.#noteSeen([identity]);
     // When it begins or ceases to serve, its callers are told: endpoints only.
-    const serving = servingOf(report);
+    const told = servingOf(report);
+    const serving =
+      told && report?.live === true && !report.draining
+        ? [...told, ...(entry.serving ?? []).filter((name) => !told.includes(name) && entry.link?.isReplaced(name) === true)].sort()
+        : told;
     if (serving?.join() !== entry.serving?.join()) {
       entry.serving = serving;
       for (const link of this.#links()) this.#refreshEndpoints(link);
@@ -427,7 +432,16 @@ export class Plane {
     const meant = this.#inForce.flatMap(({ proxies }) => proxies.get(instance.workload)?.config.spec.principal ?? []);
     if (who && meant.length > 0 && !meant.some((principal) => principal === who.principal)) return false;
     const serving = entry?.report ? entry.serving : (this.role.remote.get(instance.id)?.serving ?? null);
-    return serving === null || serving.includes(`inbound/${port}`);
+    if (serving === null || serving.includes(`inbound/${port}`)) return true;
+    // A port that is being renamed is at one address under both names, and either is answered there.
+    const address = instance.inbound[nameOfPort(port)];
+    return (
+      address !== undefined &&
+      Object.entries(instance.inbound).some(
+        ([name, other]) =>
+          other.host === address.host && other.port === address.port && serving.includes(`inbound/${portKey(instance.workload, name)}`),
+      )
+    );
   };
 
   #index(set: ReleaseSet): ObjectSet {

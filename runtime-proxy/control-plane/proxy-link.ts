@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Part } from '../../core/bundle/objects';
 import type { ProxyPhase } from '../../core/bundle/status';
+import { canonicalJson } from '../../core/lib/json';
 import type { SetName } from '../../core/rollout/rollout';
 import type { AgentReport } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
@@ -67,6 +68,8 @@ export class ProxyLink {
   /** Responses that were refused since the target last changed, and are not tried again until it does. */
   readonly #refused = new Set<string>();
   readonly #rejectedNames = new Set<string>();
+  /** As they were sent last. */
+  readonly #listeners = new Map<string, Encoded>();
 
   constructor(
     readonly identity: PeerIdentity,
@@ -159,6 +162,7 @@ export class ProxyLink {
         this.#lastEvent = this.now();
         this.responses += 1;
         const added = [...one.added.keys()].flatMap((name) => target.resources[one.type].get(name) ?? []);
+        if (one.type === 'listeners') for (const listener of added) this.#listeners.set(listener.name, listener);
         this.write({ type: one.type, nonce, added, removed: one.removed });
       }
     }
@@ -204,13 +208,37 @@ export class ProxyLink {
     return true;
   }
 
+  /** Whether a listener has gone and its successor, at the same address, is not there yet: until it is, the kernel keeps who comes. */
+  isReplaced(name: string): boolean {
+    const [before, target, report] = [this.#listeners.get(name), this.#target, this.#report];
+    if (!before || target === null || report === null) return false;
+    return [...target.resources.listeners.values()].some(
+      (one) => one.name !== name && addressOf(one) === addressOf(before) && report.activity.listeners[one.name] === undefined,
+    );
+  }
+
+  /** Listeners that are to be where others are that are to go. */
+  #successors(): ReadonlyMap<string, string> {
+    const target = this.#target;
+    const old = target ? [...this.#state.listeners.held.keys()].filter((name) => !target.resources.listeners.has(name)) : [];
+    if (target === null || old.length === 0) return new Map();
+    const known = target.other('listeners');
+    const at = new Map(old.flatMap((name) => [[addressOf(this.#listeners.get(name) ?? known.get(name)), name] as const]));
+    return new Map(
+      [...target.resources.listeners.values()].flatMap((one) => {
+        const before = at.get(addressOf(one));
+        return before === undefined ? [] : [[one.name, before] as const];
+      }),
+    );
+  }
+
   #shown(wanted: Wanted): Shown {
     const report = this.#report;
     if (report === null) {
       const waited = this.now() - this.#lastEvent >= graceMs;
       // The first configuration cannot break anything: it need not wait.
       const first = this.#state.listeners.held.size === 0;
-      return { settled: waited || first, drained: waited, leaving: new Set() };
+      return { settled: waited || first, drained: waited, leaving: new Set(), successors: this.#successors() };
     }
     const { activity } = report;
     const has = (type: 'clusters' | 'listeners', versions: Versions): boolean =>
@@ -226,6 +254,7 @@ export class ProxyLink {
     return {
       settled,
       leaving,
+      successors: this.#successors(),
       drained: settled && has('listeners', wanted.listeners) && activity.draining === 0 && !oldListeners && !oldRoutes,
     };
   }
@@ -240,6 +269,10 @@ function wantedOf(target: Target, part?: Part): Wanted {
     );
   return { clusters: of('clusters'), endpoints: of('endpoints'), listeners: of('listeners'), routes: of('routes') };
 }
+
+/** Where a listener listens; what listens nowhere that is known is alone there. */
+const addressOf = (listener: Encoded | undefined): string | symbol =>
+  listener ? canonicalJson(listener.json['address'] ?? listener.name) : Symbol('nowhere');
 
 const fingerprint = ({ type, added, removed }: ToSend): string =>
   `${type} ${[...added]

@@ -18,7 +18,7 @@ const wanted = (part: Partial<Record<ResourceType, Record<string, string>>>): Wa
   const of = (type: ResourceType): ReadonlyMap<string, string> => new Map(Object.entries(part[type] ?? {}));
   return { clusters: of('clusters'), endpoints: of('endpoints'), listeners: of('listeners'), routes: of('routes') };
 };
-const shown: Shown = { settled: true, drained: true, leaving: new Set() };
+const shown: Shown = { settled: true, drained: true, leaving: new Set(), successors: new Map() };
 
 /** An Envoy that answers: which clusters, listeners and routes are live, what it waits for, and every moment at which something live pointed at something missing. */
 class FakeEnvoy {
@@ -48,7 +48,7 @@ class FakeEnvoy {
     const settled = [...target.clusters].every(
       ([name, version]) => this.live.clusters.get(name) === version && this.live.endpoints.has(name),
     );
-    return { settled, drained: true, leaving: new Set() };
+    return { settled, drained: true, leaving: new Set(), successors: new Map() };
   }
   receive(send: ToSend): void {
     const nonce = String((this.#nonce += 1));

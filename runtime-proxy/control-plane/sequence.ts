@@ -2,7 +2,8 @@
  * What to send one proxy next: pure, over what it is to have, what it is known to have, and what is on its way.
  *
  * Order, so that a change never answers 404 or 503 (make before break): clusters, their endpoints, and once those are live listeners, then
- * routes; what is no longer wanted goes in the reverse order after that. One response of a type at a time, and never additions and removals in one.
+ * routes; what is no longer wanted goes in the reverse order after that. One response of a type at a time, and never additions and removals in one,
+ * but for a listener that comes to where another one goes.
  */
 export type ResourceType = 'clusters' | 'endpoints' | 'listeners' | 'routes';
 export const resourceTypes: readonly ResourceType[] = ['clusters', 'endpoints', 'listeners', 'routes'];
@@ -50,6 +51,8 @@ export interface Shown {
   readonly drained: boolean;
   /** Listeners that were removed and whose address may not be free yet: to bring one of them back at once would fail to bind. */
   readonly leaving: ReadonlySet<string>;
+  /** Listener wanted -> listener that has its address now, and is not wanted. */
+  readonly successors: ReadonlyMap<string, string>;
 }
 
 /** The responses that may be sent now. */
@@ -79,13 +82,22 @@ export function nextResponses(state: ProxyState, wanted: Wanted, shown: Shown): 
   if (!clusters || !endpoints || !shown.settled || !isFilled(state, wanted)) return send;
   if ([...changed(state.listeners, wanted.listeners).keys()].some((name) => shown.leaving.has(name))) return send;
   const listeners = add('listeners');
-  if (!listeners) return send;
+  if (!listeners) return send.map((one) => (one.type === 'listeners' ? withPredecessors(one, state, shown) : one));
   const routes = add('routes') || !state.routes.opened;
   if (!routes || send.length > 0 || !isRouted(state, wanted)) return send;
   if (!remove('listeners')) return send;
   if (state.routes.opened && !remove('routes')) return send;
   if (shown.drained) remove('clusters');
   return send;
+}
+
+/**
+ * The one case in which additions and removals share a response: of two listeners at one address Envoy refuses the second, and of one that goes and one that
+ * comes at once the second takes over the socket of the first.
+ */
+function withPredecessors(send: ToSend, state: ProxyState, { successors }: Shown): ToSend {
+  const removed = [...send.added.keys()].flatMap((name) => successors.get(name) ?? []).filter((name) => state.listeners.held.has(name));
+  return { ...send, removed: [...new Set(removed)].sort() };
 }
 
 /**

@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { MeshIr, ServicePort } from '../../core/ir/ir';
+import type { Inventory } from '../../runtime-proxy/inventory';
 import { constantArrival } from '../kit/constant-arrival';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 import { edgePrincipal, meshWithGateway, objectsOf, pagePrincipal, reviewsPrincipal } from '../kit/small-mesh';
@@ -43,7 +44,19 @@ const withHost = (host: string): MeshIr => ({
   })),
 });
 
+const renamed: MeshIr = JSON.parse(
+  JSON.stringify(withPort((port) => ({ ...port, name: 'http' }))).replaceAll('shop/reviews.web', 'shop/reviews.http'),
+);
+/** The same places, each also under the port's other name. */
+const underBothNames = (inventory: Inventory): Inventory => ({
+  instances: inventory.instances.map((one) => {
+    const [app, inbound] = [one.app['web'], one.inbound['web']];
+    return app && inbound ? { ...one, app: { ...one.app, http: app }, inbound: { ...one.inbound, http: inbound } } : one;
+  }),
+});
+
 let mesh: RunningMesh;
+let inventory: Inventory;
 let generation = 0;
 const release = async (ir: MeshIr): Promise<void> => {
   const { status, json } = await mesh.release(objectsOf(ir));
@@ -114,6 +127,8 @@ beforeAll(async () => {
     certificates: { 'shop/edge-cert': { hosts: ['shop.example', 'also.example'], principals: [edgePrincipal] } },
     agent: { listenerDrainSeconds: 1 },
   });
+  inventory = underBothNames(mesh.inventory);
+  await mesh.writeInventory(inventory);
   await Promise.all(workloads.map(({ id }) => mesh.startAgent(id)));
   await mesh.until('all connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 4);
   await release(base);
@@ -129,6 +144,7 @@ test.each<[string, MeshIr]>([
     })),
   ],
   ['the number of a port', withPort((port) => ({ ...port, number: 9443 }))],
+  ['the name of a port, which stays where it is', renamed],
   ['a version', toVersions('v1')],
   ['a split', toVersions('v1', 'v2')],
   ["a port's URL dialect, which is its listener's", withPort((port) => ({ ...port, urls: 'case-insensitive' }))],
@@ -154,13 +170,13 @@ test('every endpoint is replaced by another: no request fails', async () => {
   };
   for (const id of ['reviews-2', 'reviews-1', 'reviews-2']) {
     await running.sent(30);
-    await mesh.writeInventory({ instances: mesh.inventory.instances.filter((one) => one.id !== id) });
+    await mesh.writeInventory({ instances: inventory.instances.filter((one) => one.id !== id) });
     await callersKnow(id, false);
     await running.sent(30);
-    await mesh.writeInventory(mesh.inventory);
+    await mesh.writeInventory(inventory);
     await callersKnow(id, true);
   }
-  await mesh.writeInventory(mesh.inventory);
+  await mesh.writeInventory(inventory);
   await running.sent(60);
   expect(await running.stop()).toEqual([]);
 });

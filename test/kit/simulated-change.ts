@@ -4,12 +4,13 @@ import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import type { MeshObject, ReleaseSet, SignedObject } from '../../core/bundle/objects';
 import { objectName } from '../../core/bundle/objects';
 import type { MeshIr } from '../../core/ir/ir';
+import { isConnection } from '../../core/ir/layers';
 import { digestOfJson, type Digest } from '../../core/lib/digest';
 import type { Principal, WorkloadKey } from '../../core/mesh/ids';
 import { ProxyLink, type Target } from '../../runtime-proxy/control-plane/proxy-link';
 import { objectSet, ResourceMaker, type ObjectSet } from '../../runtime-proxy/control-plane/resources';
 import { targetOf } from '../../runtime-proxy/control-plane/target';
-import type { Instance, Inventory } from '../../runtime-proxy/inventory';
+import type { Address, Instance, Inventory } from '../../runtime-proxy/inventory';
 import { seeded } from './random';
 import { SimulatedEnvoy, type Protocol } from './simulated-envoy';
 
@@ -31,11 +32,17 @@ export function meshOf(ir: MeshIr): Mesh {
   return { ir, set: objectSet(set as ReleaseSet, (digest) => known.get(digest)) };
 }
 
-/** One instance of each workload of either mesh, and of each version of a service, that has an address for every port of either. */
-export function inventoryOf(meshes: readonly MeshIr[], host = '127.0.0.1'): Inventory {
+/**
+ * One instance of each workload of either mesh, and of each version of a service, that has an address for every port of either. `shared`: one address for
+ * all ports of an instance, as for a port that changes its name only.
+ */
+export function inventoryOf(meshes: readonly MeshIr[], host = '127.0.0.1', shared = false): Inventory {
   let next = 1_000;
-  const address = (): { readonly host: string; readonly port: number } => ({ host, port: (next += 1) });
+  const address = (): Address => ({ host, port: (next += 1) });
   const instances = new Map<string, Instance>();
+  // what applications dial connections by, of every port that has such
+  const ports = meshes.flatMap((ir) => ir.services.flatMap((service) => service.ports)).filter((port) => isConnection(port.layer));
+  const connections = [...new Set(ports.flatMap((port) => [port.key, ...port.brokers.map((broker) => `${port.key}|${broker}`)]))].sort();
   const keys = [...new Set(meshes.flatMap((ir) => ir.workloads.map(({ key }) => key)))].sort();
   for (const key of keys) {
     const services = meshes.flatMap((ir) => ir.services.filter((service) => service.key === key));
@@ -44,15 +51,16 @@ export function inventoryOf(meshes: readonly MeshIr[], host = '127.0.0.1'): Inve
     const listeners = meshes.flatMap((ir) =>
       ir.gateways.filter((gateway) => gateway.key === key).flatMap((gateway) => gateway.listeners.map(({ name }) => name)),
     );
-    const addresses = (of: readonly string[]): { readonly [name: string]: { readonly host: string; readonly port: number } } =>
-      Object.fromEntries(of.map((name) => [name, address()]));
+    const addresses = (of: readonly string[], one?: Address): { readonly [name: string]: Address } =>
+      Object.fromEntries(of.map((name) => [name, one ?? address()]));
     for (const version of versions.length > 0 ? versions : [null]) {
       const id = `${key.replace('/', '-')}${version === null ? '' : `-${version}`}`;
       instances.set(id, {
-        ...{ id, workload: key, app: addresses(names), inbound: addresses(names) },
+        ...{ id, workload: key, app: addresses(names), inbound: addresses(names, shared ? address() : undefined) },
         ...(version === null ? {} : { version }),
         ...(listeners.length > 0 ? { listeners: addresses([...new Set(listeners)]) } : {}),
         outbound: address(),
+        outboundPorts: addresses(connections),
       });
     }
   }

@@ -166,6 +166,7 @@ export class SimulatedEnvoy {
       this.options.protocol === 'delta' || !isWhole(type)
         ? response.gone
         : [...this.#of(type).keys(), ...this.#warming(type).keys()].filter((name) => !response.given.has(name));
+    if (type === 'listeners') this.#checkAddresses(given, gone);
     this.#apply(type, given, gone);
     this.#last.set(type, { nonce, version });
     if (!bad) this.#accepted.set(type, version);
@@ -180,6 +181,20 @@ export class SimulatedEnvoy {
         'routes',
         new Set([...this.listeners.values(), ...this.warmingListeners.values()].flatMap(({ json }) => texts(json, 'routeConfigName'))),
       );
+  }
+
+  /** Of two listeners at one address Envoy refuses the second, unless the first goes in the same response. */
+  #checkAddresses(given: ReadonlyMap<string, Resource>, gone: readonly string[]): void {
+    const after = new Map([...this.listeners, ...this.warmingListeners]);
+    for (const name of gone) after.delete(name);
+    for (const [name, resource] of given) after.set(name, resource);
+    const at = new Map<string, string>();
+    for (const [name, { json }] of after) {
+      const address = JSON.stringify(json['address']);
+      const other = at.get(address);
+      if (other !== undefined && this.broken.length === 0) this.broken.push(`${name} is refused: ${other} is at its address`);
+      at.set(address, name);
+    }
   }
 
   #apply(type: ResourceType, given: ReadonlyMap<string, Resource>, gone: readonly string[]): void {
