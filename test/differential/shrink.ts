@@ -43,6 +43,7 @@ export async function shrink(start: Candidate, differs: (candidate: Candidate) =
       for (let smaller = true; smaller;) {
         smaller = false;
         for (const candidate of step(current)) {
+          if (asked >= most) return current;
           if (!(await holds(candidate))) continue;
           current = candidate;
           smaller = true;
