@@ -1,7 +1,8 @@
 import * as https from 'node:https';
+import * as tls from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { localAuthority } from '../../test/kit/serving-certificate';
-import { listen } from './listener';
+import { listen, type Listener } from './listener';
 
 test('told to end, it waits for whoever still uses the connections that are there, not only for who opens new ones', async () => {
   const authority = await localAuthority();
@@ -31,3 +32,69 @@ test('told to end, it waits for whoever still uses the connections that are ther
   await closed;
   for (const agent of agents) agent.destroy();
 }, 60_000);
+
+describe('a connection on which nobody asked yet', () => {
+  const opened: tls.TLSSocket[] = [];
+  let listener: Listener;
+  let ca: string;
+  const start = async (connections: number): Promise<void> => {
+    const authority = await localAuthority();
+    const pair = await authority.serving();
+    ({ ca } = authority);
+    const certificate = { current: () => pair, onChange: () => undefined, problem: () => null, close: () => undefined };
+    listener = await listen((_request, response) => void response.end('yes'), {
+      ...{ host: '127.0.0.1', port: 0, certificate, clientCa: null, connections },
+      requestMs: 100,
+    });
+  };
+  afterEach(async () => {
+    for (const socket of opened.splice(0)) socket.destroy();
+    await listener.close();
+  });
+  const connected = (): Promise<tls.TLSSocket> =>
+    new Promise((resolve, reject) => {
+      const socket = tls.connect({ host: '127.0.0.1', port: Number(new URL(listener.url).port), ca }, () => resolve(socket));
+      opened.push(socket);
+      socket.once('error', reject);
+    });
+  const firstLine = (socket: tls.TLSSocket): Promise<string> =>
+    new Promise((resolve) => {
+      socket.once('data', (data) => resolve(String(data).split('\r\n')[0] ?? ''));
+      socket.once('close', () => resolve('closed'));
+    });
+  /** Whoever begins and does not go on is told so; by then those that came before were looked at, too. */
+  const untilLookedAt = async (): Promise<void> => {
+    const slow = await connected();
+    slow.write('GET / HTTP/1.1\r\nhost:');
+    expect(await firstLine(slow)).toBe('HTTP/1.1 408 Request Timeout');
+  };
+
+  test('is kept, and answered when somebody asks', async () => {
+    await start(100);
+    const silent = await connected();
+    const answer = firstLine(silent);
+    await untilLookedAt();
+    silent.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    expect(await answer).toBe('HTTP/1.1 200 OK');
+  });
+  test('has to go when there is no room left', async () => {
+    await start(10);
+    const silent = await connected();
+    const answer = firstLine(silent);
+    await untilLookedAt();
+    for (let more = 0; more < 10; more += 1) await connected().catch(() => undefined);
+    expect(await answer).toBe('closed');
+  });
+  test('what is no request is told so', async () => {
+    await start(100);
+    for (const [text, line] of [
+      ['nonsense\r\n\r\n', 'HTTP/1.1 400 Bad Request'],
+      [`GET / HTTP/1.1\r\nhost: x\r\nlong: ${'x'.repeat(20_000)}\r\n\r\n`, 'HTTP/1.1 431 Request Header Fields Too Large'],
+    ] as const) {
+      const socket = await connected();
+      const answer = firstLine(socket);
+      socket.write(text);
+      expect(await answer).toBe(line);
+    }
+  });
+});

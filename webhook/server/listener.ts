@@ -1,9 +1,10 @@
 /** The HTTPS listener: its limits, the certificate it changes without closing, and an end that fails nobody. */
 import * as https from 'node:https';
 import type { RequestListener } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CertificateSource } from './certificate';
+import { silentConnections } from './silent';
 
 export interface ListenerOptions {
   readonly host: string;
@@ -50,24 +51,18 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
   );
   server.maxConnections = options.connections;
   // The last free places are kept free: whoever holds a connection without asking anything loses it, or they could keep the API server out.
+  const silent = silentConnections(server, keepAliveMs);
   let open = 0;
   server.on('connection', (socket) => {
     open += 1;
     socket.once('close', () => (open -= 1));
-    if (open > options.connections * 0.9) server.closeIdleConnections();
+    if (open <= options.connections * 0.9) return;
+    server.closeIdleConnections();
+    silent.endIdle();
   });
   let cameLast = Number.NEGATIVE_INFINITY;
   server.on('connection', () => (cameLast = performance.now()));
-  // Go's client opens a connection, sends its request on another that became free meanwhile, and keeps the first: Node does not count it as idle.
-  const silent = new Set<Socket>();
-  server.on('secureConnection', (socket) => {
-    silent.add(socket);
-    socket.once('close', () => silent.delete(socket));
-  });
-  server.on('request', ({ socket }) => {
-    cameLast = performance.now();
-    silent.delete(socket);
-  });
+  server.on('request', () => (cameLast = performance.now()));
   options.certificate.onChange((pair) => server.setSecureContext(secure(pair)));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -95,7 +90,7 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
           resolve();
         });
         server.closeIdleConnections();
-        for (const socket of silent) socket.destroy();
+        silent.endAll();
       });
     },
   };
