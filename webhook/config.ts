@@ -50,7 +50,7 @@ export interface WebhookConfig {
     readonly heldBytes?: number;
     /** Connections at the same moment. Default 1,000. */
     readonly connections?: number;
-    /** For a whole request to arrive. Default 10,000. */
+    /** For a handshake, and for a whole request to arrive. Default 10,000. */
     readonly requestMs?: number;
     /** For an answer, when the API server names no time. Default 8,000. */
     readonly deadlineMs?: number;

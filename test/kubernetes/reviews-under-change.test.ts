@@ -95,6 +95,8 @@ beforeAll(async () => {
     deployers: [{ kind: 'group', name: 'release-team' }],
     kubeconfig: server.kubeconfig,
     drainMs: 1_000,
+    // Who asks shares the machine with everybody here, and may stand still for a while.
+    limits: { requestMs: 60_000 },
   });
   replicas = [await webhookReplica(dir, 'one', config(0, 1)), await webhookReplica(dir, 'two', config(2, 3))];
   await Promise.all(replicas.map((replica) => replica.start()));

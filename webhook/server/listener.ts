@@ -13,7 +13,7 @@ export interface ListenerOptions {
   /** PEM of what a client's certificate has to verify against; null: none is asked for. */
   readonly clientCa: string | null;
   readonly connections: number;
-  /** Milliseconds for a whole request to arrive. */
+  /** Milliseconds for a handshake, and for a whole request to arrive. */
   readonly requestMs: number;
 }
 export interface Listener {
@@ -44,7 +44,7 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
       headersTimeout: Math.min(5_000, options.requestMs),
       keepAliveTimeout: keepAliveMs,
       connectionsCheckingInterval: 1_000,
-      handshakeTimeout: 10_000,
+      handshakeTimeout: options.requestMs,
       maxHeaderSize: 16_384,
     },
     app,
