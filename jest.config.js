@@ -2,7 +2,7 @@
 module.exports = {
   testEnvironment: 'node',
   // A limit against hanging, not a measurement: the machine may be busy.
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   roots: ['core', 'platform', 'sdk', 'compiler', 'runtime-proxy', 'deploy', 'gitops', 'webhook', 'web', 'cli', 'test'].map(
     (folder) => `<rootDir>/${folder}`,
   ),

@@ -129,7 +129,7 @@ const bearer = (): { readonly authorization: string } => ({ authorization: `Bear
 const reached = 'cluster.app/web.upstream_rq_total';
 /** Waits for a counter: a mirrored request goes out beside the answer. */
 async function until(server: Server, name: string, value: number): Promise<void> {
-  for (let tries = 0; tries < 400 && (await server.counter(name)) !== value; tries += 1)
+  for (let tries = 0; tries < 3_000 && (await server.counter(name)) !== value; tries += 1)
     await new Promise((resolve) => setTimeout(resolve, 10));
   expect([name, await server.counter(name)]).toEqual([name, value]);
 }

@@ -98,7 +98,7 @@ test('redirects keep what they do not name', async () => {
 describe('mirrors', () => {
   const copies = (marker: string): readonly SeenRequest[] => apps.seen.filter((one) => one.headers['x-marker'] === marker);
   const until = async (condition: () => boolean): Promise<void> => {
-    for (let i = 0; i < 200 && !condition(); i += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let i = 0; i < 1_500 && !condition(); i += 1) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(condition()).toBe(true);
   };
   test('are copies of what the destination reads, at who lets them in', async () => {

@@ -144,9 +144,13 @@ describe('and around them', () => {
   });
   test('the access log names the pair and the rule', async () => {
     await both(inside('productpage', 'reviews', 'PUT', '/reviews/9?secret=1'));
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    const deniedIn = (log: ReturnType<typeof server.accessLog>): (typeof log)[number] | undefined =>
+      log.find((line) => line['method'] === 'PUT');
+    // Envoy writes its log a moment after the answer.
+    for (let turn = 0; turn < 1_000 && deniedIn(server.accessLog()) === undefined; turn += 1)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     const lines = server.accessLog();
-    const denied = lines.find((line) => line['method'] === 'PUT');
+    const denied = deniedIn(lines);
     expect(denied).toMatchObject({
       listener: 'inbound/bookinfo/reviews.web',
       port: 'bookinfo/reviews.web',

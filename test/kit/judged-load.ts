@@ -69,8 +69,8 @@ export interface JudgedLoad {
 }
 
 /** Under way at once. More of them would wait for longer than a server lets anybody begin a handshake, on a machine that cannot do so many a second. */
-const mostQuestions = 100;
-const mostWrites = 25;
+const mostQuestions = 32;
+const mostWrites = 8;
 
 /** Begins at once. */
 export function judgedLoad<Truth>(options: JudgedLoadOptions<Truth>): JudgedLoad {

@@ -252,7 +252,7 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
       const found = await kube.get(resources.releases, { namespace: meshNamespace, name: environment });
       return (found?.['status'] ?? {}) as Partial<ReleaseStatusResource>;
     },
-    async until(what, holds, limitMs = 30_000) {
+    async until(what, holds, limitMs = 60_000) {
       const end = Date.now() + limitMs;
       let status: Partial<ReleaseStatusResource> = {};
       while (Date.now() < end) {

@@ -219,7 +219,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
       if (answer.status === 202) previous = signed;
       return { ...answer, signed };
     },
-    async until(what, holds, limitMs = 20_000) {
+    async until(what, holds, limitMs = 60_000) {
       const end = Date.now() + limitMs;
       let status: RolloutStatus | null = null;
       while (Date.now() < end) {
@@ -287,16 +287,16 @@ function saysWho(spec: WorkloadSpec): net.Server {
   return server;
 }
 
-/** One HTTP request; rejects when there is no answer within 5 s. */
+/** One HTTP request; rejects when there is no answer within 20 s, a limit against hanging. */
 export function request(options: http.RequestOptions): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const call = http.request({ timeout: 5_000, ...options }, (response) => {
+    const call = http.request({ timeout: 20_000, ...options }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }));
     });
-    call.on('timeout', () => call.destroy(new Error('no answer within 5 s')));
+    call.on('timeout', () => call.destroy(new Error('no answer within 20 s')));
     call.on('error', reject);
     call.end();
   });

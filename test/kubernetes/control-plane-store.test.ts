@@ -64,7 +64,7 @@ const ref = { namespace: meshNamespace, name: 'prod' };
 const status = async (): Promise<Partial<ReleaseStatusResource>> =>
   ((await kube.get(resources.releases, ref))?.['status'] ?? {}) as Partial<ReleaseStatusResource>;
 const until = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
-  for (let turn = 0; turn < 400; turn += 1) {
+  for (let turn = 0; turn < 2_400; turn += 1) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }

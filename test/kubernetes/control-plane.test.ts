@@ -147,7 +147,7 @@ describe('two replicas', () => {
     const { json } = await ask(identity, 'GET', '/v1/status').catch(() => ({ json: { proxies: [] } }));
     return (json as RolloutStatus).proxies.filter((proxy) => proxy.connected && proxy.parts.inbound.phase === 'active').length;
   };
-  const eventually = async (what: string, holds: () => Promise<boolean>, limitMs = 30_000): Promise<void> => {
+  const eventually = async (what: string, holds: () => Promise<boolean>, limitMs = 60_000): Promise<void> => {
     for (const end = Date.now() + limitMs; Date.now() < end;) {
       if (await holds()) return;
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -94,7 +94,6 @@ beforeAll(async () => {
     trustFile: join(dir, 'trust.json'),
     deployers: [{ kind: 'group', name: 'release-team' }],
     kubeconfig: server.kubeconfig,
-    drainMs: 1_000,
     // Who asks shares the machine with everybody here, and may stand still for a while.
     limits: { requestMs: 60_000 },
   });
