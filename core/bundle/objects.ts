@@ -8,7 +8,7 @@
  *  - capture (an instance whose connections the kernel sends to its proxy): `inbound/...` listeners do not bind their port; `outbound` takes the
  *    capture's address and one copy of its filter chains for each port number of the hosts it serves; `outbound/<port key>` takes the port's virtual
  *    addresses and does not bind them; and there is one listener beside, `capture/inbound`, which refuses whatever no other listener is for
- *  - endpoints: a cluster of type EDS gets its hosts from discovery, by the `endpoints` entry of the same name
+ *  - endpoints: a cluster of type EDS gets its hosts from discovery, by the `endpoints` entry of the same name, in the order of the proxy's own place
  *  - certificates: SDS names `workload` (the SVID), `trust` (the bundle to verify peers) and `certificate/<namespace>/<name>` (a gateway's), from the agent
  *  - the outbound RouteConfiguration is the catch-all and the virtual hosts of the ServiceConfigs named, in order of name
  */
