@@ -2,6 +2,7 @@
 import * as fs from 'node:fs/promises';
 import * as http from 'node:http';
 import * as https from 'node:https';
+import type { MeshObject } from '../../core/bundle/objects';
 import type { MeshIr, ServicePort } from '../../core/ir/ir';
 import type { Inventory } from '../../runtime-proxy/inventory';
 import { constantArrival } from '../kit/constant-arrival';
@@ -178,5 +179,34 @@ test('every endpoint is replaced by another: no request fails', async () => {
   }
   await mesh.writeInventory(inventory);
   await running.sent(60);
+  expect(await running.stop()).toEqual([]);
+});
+
+test('a host of a gateway whose routes Envoy refuses: everything is stable again, and nothing is left over', async () => {
+  const running = traffic(await fs.readFile(mesh.ca.trustFile));
+  const spoilt = objectsOf(withHost('also.example')).map((object): MeshObject =>
+    object.kind === 'ProxyConfig' && object.spec.workload === 'shop/edge'
+      ? {
+          ...object,
+          spec: {
+            ...object.spec,
+            outbound: {
+              ...object.spec.outbound,
+              routes: object.spec.outbound.routes.map((routes) =>
+                routes['name'] === 'gateway/https/also.example'
+                  ? { ...routes, virtualHosts: [{ name: 'twice', domains: ['*', '*'], routes: [] }] }
+                  : routes,
+              ),
+            },
+          },
+        }
+      : object,
+  );
+  expect((await mesh.release(spoilt)).status).toBe(202);
+  generation += 1;
+  await mesh.until('aborted', (now) => now.state === 'aborted' && now.generation === generation);
+  await mesh.until('back', (now) => now.proxies.every(({ parts }) => parts.outbound.phase === 'active' && parts.outbound.set === 'stable'));
+  await release(withHost('also.example'));
+  await release(base);
   expect(await running.stop()).toEqual([]);
 });

@@ -220,9 +220,8 @@ export class SimulatedEnvoy {
         continue;
       }
       const [active, warming] = [this.#of(type), this.#warming(type)];
-      // clusters: envoyproxy/envoy#14598; a listener that is sent as it serves, while another form of it warms, stays as it is: both
-      const same = (one: Resource | undefined): boolean => one?.version === resource.version;
-      if (type === 'clusters' ? same(warming.get(name) ?? active.get(name)) : same(warming.get(name)) || same(active.get(name))) continue;
+      // what is sent as it serves, while another form of it warms, is warmed again, and not passed over [tried]
+      if ((warming.get(name) ?? active.get(name))?.version === resource.version) continue;
       if (type === 'clusters' && resource.json['type'] !== 'EDS') active.set(name, resource);
       else warming.set(name, resource);
     }
