@@ -119,6 +119,15 @@ export const emit = {
     message: ({ rule, host }) => `rule \`${rule}\` names the host \`${host}\`, which is not an exact name`,
     help: () => 'name the hosts one by one',
   }),
+  innerServerName: defineDiagnostic<{ rule: string; port: string }>({
+    code: 'MW5070',
+    slug: 'server-name-inside',
+    severity: 'error',
+    summary: 'an access rule asks for the server name of TLS that only the application ends',
+    message: ({ rule, port }) =>
+      `rule \`${rule}\` asks for a server name at ${port}, whose TLS is passed on as it is: the proxy there sees the mesh's own around it`,
+    help: () => 'leave `sni` out of the rule, and give each server name that has other callers a port of its own',
+  }),
   envoyRefuses: defineDiagnostic<{ object: string; words: string }>({
     code: 'MW5020',
     slug: 'envoy-refuses',

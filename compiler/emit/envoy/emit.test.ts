@@ -113,6 +113,20 @@ describe('what cannot be emitted is said, and then there is no value', () => {
       withRating((ir) => ({ access: ir.access.map((rule) => (rule.hosts.length > 0 ? { ...rule, hosts: ['*.example'] } : rule)) })),
       'MW5015 error: rule `books/adminFromShopOnly` names the host `*.example`',
     ],
+    [
+      'a server name inside of what is passed on',
+      withRating((ir) => ({
+        services: ir.services.map((service) => ({ ...service, ports: service.ports.map((port) => ({ ...port, layer: 'tls' as const })) })),
+        routes: [],
+        connectionRoutes: ir.services.flatMap(({ ports }) =>
+          ports.map(({ key }) => ({
+            ...{ id: null, port: key },
+            rules: [{ id: `${key}.default` as RuleId, match: null, to: [{ port: key, version: null, weight: 100 }], idleMs: 1000 }],
+          })),
+        ),
+      })),
+      'MW5070 error: rule `books/adminFromShopOnly` asks for a server name at bookinfo/',
+    ],
   ];
   test.each(cases)('%s', (_, ir, words) => {
     expect(codes(ir)).toContainEqual(expect.stringContaining(words));

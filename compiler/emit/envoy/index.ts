@@ -160,7 +160,10 @@ function refusals(ir: MeshIr): readonly Diagnostic[] {
       if (port.protocol === 'websocket') found.push(emit.protocol({ port: port.key, protocol: port.protocol }, { rule: service.id }));
     }
   }
+  const passedOn = new Set(ir.services.flatMap(({ ports }) => ports.filter(({ layer }) => layer === 'tls').map(({ key }) => key)));
   for (const rule of ir.access) {
+    if (rule.hosts.length > 0 && passedOn.has(rule.port))
+      found.push(emit.innerServerName({ rule: rule.id, port: rule.port }, { rule: rule.id }));
     for (const host of rule.hosts) if (host.includes('*')) found.push(emit.hostMatch({ rule: rule.id, host }, { rule: rule.id }));
     if (rule.action !== 'deny') continue;
     for (const field of rule.headers)
