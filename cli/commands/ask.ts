@@ -154,7 +154,11 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
       out.line(
         `       route     ${decision.route.rule}  ${style.dim(shownPlace(compiled.sources, decision.route.rule, sources.show) ?? '')}`,
       );
-    for (const [label, text] of wordsOf(one.request, askedHost(one.request), decision)) out.line(`       ${label.padEnd(9)} ${text}`);
+    const ir = compiled.irs.get(environments[0] ?? '');
+    // What a connection carries nobody reads or changes.
+    const connection = ir !== undefined && one.request.to !== null && isConnection(layerOf(ir, one.request.to));
+    for (const [label, text] of connection ? [] : wordsOf(one.request, askedHost(one.request), decision))
+      out.line(`       ${label.padEnd(9)} ${text}`);
     if (decision.destinations.length > 0) {
       const to = decision.destinations
         .map(
@@ -167,7 +171,6 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
       );
       for (const line of reachText(decision.destinations)) out.line(`       reached   ${line}`);
     }
-    const ir = compiled.irs.get(environments[0] ?? '');
     if (decision.outcome === 'deny' && decision.stage !== 'canonical' && decision.stage !== 'route' && ir)
       for (const line of nearestAllows(ir, one.request, compiled, sources)) out.line(`       ${line}`);
   }

@@ -4,7 +4,7 @@ import { ratings } from './services.policy';
 export const ratingsRoutes = ratings.ports.http.route({
   rules: [
     { when: { headers: { 'end-user': 'jason' } }, to: ratings.ports.http, fault: { delay: { for: '7s', share: '100%' } } },
-    { when: { headers: { 'end-user': 'jane' } }, to: ratings.ports.http, fault: { abort: { status: 500, share: '100%' } } },
+    { when: { headers: { 'end-user': 'jane' } }, to: ratings.ports.http, fault: { abort: { status: 500, share: '50%' } } },
   ],
   otherwise: { to: ratings.ports.http },
 });
