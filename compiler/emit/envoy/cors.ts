@@ -38,7 +38,8 @@ export function corsConfig(cors: Cors | null): { [filter: string]: Any } {
 
 /**
  * The first route of a virtual host with such a policy. The filter looks at routes that forward only, so without this a preflight request would meet
- * the answer of a rule that answers itself. What this route takes the filter answers; the cluster that it would go to is none.
+ * the answer of a rule that answers itself. What this route takes the filter answers; the cluster that it would go to is none: the header that would
+ * name it is one that Envoy takes off every request, since nobody is internal.
  */
 export const preflightRoute: MessageInitShape<typeof RouteSchema> = {
   name: 'meshwright.preflight',
@@ -50,7 +51,7 @@ export const preflightRoute: MessageInitShape<typeof RouteSchema> = {
       headerMatcher({ name: 'access-control-request-method', match: { kind: 'regex', value: '.+' } }),
     ],
   },
-  action: { case: 'route', value: { clusterSpecifier: { case: 'clusterHeader', value: 'x-meshwright-preflight' } } },
+  action: { case: 'route', value: { clusterSpecifier: { case: 'clusterHeader', value: 'x-envoy-internal' } } },
 };
 
 /** On every answer of the virtual host. */

@@ -1,0 +1,198 @@
+import type { DeclarationValue, WireRouteElse, WireRouteRule } from '../../core/declarations/declaration';
+import type { MeshIr } from '../../core/ir/ir';
+import { anyMatch, plainForward } from '../../core/ir/plain';
+import { decide } from '../../core/semantics/decide';
+import { allow, evaluatedWith, named, route, service } from '../../test/kit/declarations';
+import { analyse } from '../analyse';
+import { lower } from './index';
+
+type More = { readonly [id: string]: DeclarationValue | null };
+const codes = (more: More): readonly string[] => lower(evaluatedWith(more), 'prod').diagnostics.map((d) => d.code);
+function valid(more: More): MeshIr {
+  const { value, diagnostics } = lower(evaluatedWith(more), 'prod');
+  expect(diagnostics).toEqual([]);
+  if (!value) throw new Error('no value');
+  return value;
+}
+const v1: WireRouteElse['to'] = { kind: 'version', version: 'v1' };
+const both: WireRouteElse['to'] = { kind: 'weights', weights: { v1: 90, v3: 10 } };
+const health = { request: ['GET /health'] };
+const rule = (over: Partial<WireRouteRule>): DeclarationValue =>
+  route('books/reviews', { rules: [{ when: health, to: v1, ...over }], otherwise: { to: v1 } });
+const reviews = (over: Partial<WireRouteRule>): More => ({ 'books/reviewsRoutes': rule(over) });
+const first = (ir: MeshIr) => ir.routes.find((table) => table.port === 'bookinfo/reviews.web')?.rules[0];
+
+test('words of a rule become its action', () => {
+  const ir = valid(
+    reviews({
+      when: {
+        request: ['GET /reviews/{id}'],
+        withoutHeaders: { 'X-Debug': { kind: 'present' } },
+        hosts: ['reviews.bookinfo'],
+        from: [named('books/productpage')],
+      },
+      to: both,
+      sticky: { kind: 'issued', name: 'which', for: '720h' },
+      rewrite: { path: '/v2/{id}', host: 'inside.example' },
+      requestHeaders: { set: { 'X-B': '2', 'x-a': '1' }, remove: ['X-C'] },
+      responseHeaders: { add: { 'x-d': '100%' } },
+      mirror: [
+        { to: { ref: 'books/ratings', port: 'web' }, share: '0.5%' },
+        { to: { version: 'v2' }, share: { $perEnv: { dev: '100%', prod: '10%' } } },
+        { to: { version: 'v3' }, share: '0%' },
+      ],
+      fault: { delay: { for: '2s', share: '10%' }, abort: { status: 503, share: '0%' } },
+    }),
+  );
+  const [id] = ['spiffe://acme.example/ns/bookinfo/sa/sa-productpage'];
+  expect(first(ir)?.match).toMatchObject({
+    ...anyMatch,
+    requests: [{ text: 'GET /reviews/{id}' }],
+    withoutHeaders: [{ name: 'x-debug' }],
+    hosts: ['reviews.bookinfo'],
+    callers: [id],
+  });
+  expect(first(ir)?.action).toMatchObject({
+    ...plainForward,
+    sticky: { kind: 'issued', name: 'which', forMs: 2_592_000_000 },
+    rewrite: {
+      path: [
+        { kind: 'literal', text: 'v2' },
+        { kind: 'one', name: 'id' },
+      ],
+      host: 'inside.example',
+    },
+    requestHeaders: {
+      remove: ['x-c'],
+      set: [
+        { name: 'x-a', value: '1' },
+        { name: 'x-b', value: '2' },
+      ],
+      add: [],
+    },
+    responseHeaders: { remove: [], set: [], add: [{ name: 'x-d', value: '100%' }] },
+    mirrors: [
+      { port: 'bookinfo/ratings.web', version: null, percent: 0.5 },
+      { port: 'bookinfo/reviews.web', version: 'v2', percent: 10 },
+    ],
+    fault: { delay: { ms: 2000, percent: 10 }, abort: null },
+  });
+});
+
+test.each<readonly [code: string, what: string, over: Partial<WireRouteRule>]>([
+  ['MW3060', 'a parameter that no request has', { rewrite: { path: '/x/{id}' } }],
+  ['MW3060', 'a parameter that takes less there', { when: { request: ['GET /reviews/{id}'] }, rewrite: { path: '/x/{id...}' } }],
+  ['MW3017', 'a path with a query', { rewrite: { path: '/x?y' } }],
+  ['MW3029', 'a host with a port', { rewrite: { host: 'x:1' } }],
+  ['MW3062', 'the host as a header', { requestHeaders: { set: { Host: 'x' } } }],
+  ['MW3062', 'who is behind a request', { requestHeaders: { remove: ['X-Forwarded-Client-Cert'] } }],
+  ['MW3062', 'one connection', { responseHeaders: { set: { 'transfer-encoding': 'chunked' } } }],
+  ['MW3063', 'one header twice', { responseHeaders: { set: { 'x-a': '1' }, add: { 'X-A': '2' } } }],
+  ['MW3064', 'a value over two lines', { responseHeaders: { set: { 'x-a': '1\r\nx-b: 2' } } }],
+  ['MW3065', 'a user with one destination', { sticky: { kind: 'header', name: 'x-user' } }],
+  ['MW3026', 'a user by a header that proxies write', { to: both, sticky: { kind: 'header', name: 'x-forwarded-for' } }],
+  ['MW3007', 'a copy to a version that is not there', { mirror: [{ to: { version: 'v9' }, share: '1%' }] }],
+  [
+    'MW3004',
+    'a copy twice',
+    {
+      mirror: [
+        { to: { version: 'v2' }, share: '1%' },
+        { to: { version: 'v2' }, share: '2%' },
+      ],
+    },
+  ],
+  [
+    'MW3023',
+    'words beside an answer',
+    { to: { kind: 'respond', status: 404 }, rewrite: { host: 'x' }, mirror: [{ to: { version: 'v2' }, share: '1%' }] },
+  ],
+  ['MW3025', 'an expression that takes what is not there', { when: { withoutHeaders: { 'x-a': { kind: 'regex', value: '.*' } } } }],
+])('%s: %s', (code, _, over) => expect(new Set(codes(reviews(over)))).toEqual(new Set([code])));
+
+test('a condition on the caller is the caller’s own proxy’s to decide: not at a gateway', () => {
+  const at: DeclarationValue = {
+    kind: 'route',
+    on: { ref: 'platform/edge', listener: 'web', host: 'shop.acme.example' },
+    rules: [{ when: { from: [named('books/details')] }, to: { kind: 'respond', status: 404 } }],
+    otherwise: { to: { kind: 'respond', status: 404 } },
+  };
+  expect(codes({ 'books/shop': at })).toEqual(['MW3023']);
+});
+
+describe('delegation', () => {
+  const shop = { ref: 'platform/edge', listener: 'web', host: 'shop.acme.example' };
+  const catalog = (path: string, to = 'orders'): DeclarationValue => ({ kind: 'delegation', on: shop, path, to });
+  const orders = { ref: 'orders/orders', port: 'web' };
+  const list = (on: string, rules: readonly WireRouteRule[] = []): DeclarationValue => ({
+    kind: 'route',
+    on: { ref: on },
+    rules,
+    otherwise: { to: { kind: 'respond', status: 410 } },
+  });
+  const base: More = {
+    'orders/space': { kind: 'namespace', name: 'orders', team: 'orders' },
+    'orders/orders': service('orders/space', 'orders'),
+    'orders/edgeCalls': allow('orders/orders', [named('platform/edge')]),
+    'books/catalog': catalog('/catalog'),
+  };
+  const asked = (ir: MeshIr, path: string): readonly [string | undefined, number | null] => {
+    const decision = decide(ir, {
+      from: { kind: 'outside', gateway: 'platform/edge' as never, listener: 'web', host: shop.host },
+      to: null,
+      method: 'GET',
+      path,
+      headers: {},
+    });
+    return [decision.route?.rule, decision.status];
+  };
+
+  test('who was given a prefix routes it before its owner, and nothing beside it', () => {
+    const ir = valid({
+      ...base,
+      'books/desk': catalog('/catalog/desk', 'platform'),
+      'platform/desk': list('books/desk'),
+      'orders/catalog': list('books/catalog', [
+        { when: { request: ['GET /catalog/{id}'] }, to: { kind: 'target', to: orders } },
+        { when: { headers: { 'x-a': { kind: 'present' } } }, to: { kind: 'respond', status: 418 } },
+      ]),
+    });
+    expect(asked(ir, '/catalog/7')).toEqual(['orders/catalog.rules.0', null]);
+    expect(asked(ir, '/catalog')).toEqual(['orders/catalog.otherwise', 410]);
+    expect(asked(ir, '/catalog/')).toEqual(['orders/catalog.otherwise', 410]);
+    expect(asked(ir, '/catalog/7/8')).toEqual(['orders/catalog.otherwise', 410]);
+    expect(asked(ir, '/catalog/desk')).toEqual(['platform/desk.otherwise', 410]);
+    expect(asked(ir, '/catalogs')).toEqual(['books/shop.otherwise', 404]);
+    expect(asked(ir, '/')).toEqual(['books/shop.otherwise', 404]);
+  });
+  test('is held to its prefix, its team and its owner', () => {
+    const with2 = (more: More): readonly string[] => codes({ ...base, 'orders/catalog': list('books/catalog'), ...more });
+    expect(with2({})).toEqual([]);
+    expect(
+      with2({ 'orders/catalog': list('books/catalog', [{ when: { request: ['GET /{any...}'] }, to: { kind: 'respond', status: 404 } }]) }),
+    ).toEqual(['MW3067']);
+    expect(with2({ 'orders/catalog': null, 'platform/catalog': list('books/catalog') })).toEqual(['MW3107']);
+    expect(with2({ 'books/catalog': null, 'orders/mine': catalog('/catalog'), 'orders/catalog': list('orders/mine') })).toEqual(['MW3107']);
+    expect(with2({ 'books/again': catalog('/catalog', 'platform') })).toEqual(['MW3068']);
+    expect(with2({ 'orders/second': list('books/catalog') })).toHaveLength(1);
+    expect(with2({ 'books/catalog': catalog('/{any}') })).toContain('MW3017');
+    expect(with2({ 'books/catalog': catalog('/catalog', 'nobody') })).toContain('MW3008');
+    expect(with2({ 'books/shop': null })).toEqual(['MW3069']);
+  });
+  test('leaves nothing of the owner’s own under it, and says so', () => {
+    const evaluated = evaluatedWith({
+      ...base,
+      'orders/catalog': list('books/catalog'),
+      'books/shop': {
+        kind: 'route',
+        on: shop,
+        rules: [{ when: { request: ['GET /catalog/old'] }, to: { kind: 'respond', status: 404 } }],
+        otherwise: { to: { kind: 'respond', status: 404 } },
+      },
+    });
+    const { value } = lower(evaluated, 'prod');
+    if (!value) throw new Error('no value');
+    const found = analyse({ evaluated, irs: new Map([['prod', value]]), asOf: '2026-11-22' });
+    expect(found.map((one) => one.code)).toContain('MW4002');
+  });
+});
