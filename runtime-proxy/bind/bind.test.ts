@@ -230,4 +230,30 @@ describe('endpoints', () => {
     expect(hostsIn({ endpoints: ports('v1', ['b']) as never })).toBe(1);
     expect(hostsIn({ endpoints: ports('v9') as never })).toBe(0);
   });
+  test('each proxy gets them in the order of its own place, and what the inventory says of them', () => {
+    const at = (id: string, where: Partial<Instance>): Instance => ({ ...of(id, 'v1'), ...where });
+    const placed: Inventory = {
+      instances: [
+        at('a', { region: 'eu', zone: 'a' }),
+        at('b', { region: 'eu', zone: 'b', weight: 3, health: 'degraded' }),
+        at('c', { region: 'us', zone: 'x' }),
+        at('d', { region: 'eu', zone: 'a', priority: 1 }),
+      ],
+    };
+    const selector = { cluster: 'x', port: web, version: null, locality: { kind: 'prefer', nearness: 'zone', failover: [] } } as const;
+    const seen = (caller: Partial<Instance> | null): unknown =>
+      loadAssignment(selector, placed, () => true, caller && { ...instance, ...caller })['endpoints'];
+    const host = (id: string): JsonObject => ({
+      endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: id.charCodeAt(0) } } },
+    });
+    const [a, b, c, d] = [
+      { locality: { region: 'eu', zone: 'a' }, lbEndpoints: [host('a')] },
+      { locality: { region: 'eu', zone: 'b' }, lbEndpoints: [{ ...host('b'), loadBalancingWeight: 3, healthStatus: 'DEGRADED' }] },
+      { locality: { region: 'us', zone: 'x' }, lbEndpoints: [host('c')] },
+      { locality: { region: 'eu', zone: 'a' }, lbEndpoints: [host('d')] },
+    ];
+    expect(seen({ region: 'eu', zone: 'b' })).toEqual([b, { ...a, priority: 1 }, { ...c, priority: 2 }, { ...d, priority: 3 }]);
+    expect(seen({ region: 'us', zone: 'x' })).toEqual([c, { ...a, priority: 1 }, { ...b, priority: 1 }, { ...d, priority: 2 }]);
+    expect(seen(null)).toEqual([a, b, c, { ...d, priority: 1 }]);
+  });
 });

@@ -174,6 +174,22 @@ describe('health checks', () => {
     await made.until('it is back', healthy(2));
     expect(Object.keys(counts(await load(made, 60))).sort()).toEqual(['a', 'b']);
   });
+  test('by the gRPC health protocol: who does not serve is out', async () => {
+    const made = await start({
+      protocol: 'grpc',
+      endpoints: endpoints('a', 'b'),
+      resilience: { balance: { kind: 'round-robin', slowStartMs: null }, health: health({ by: { kind: 'grpc', service: '' } }) },
+    });
+    const healthy = (many: number) => async (): Promise<boolean> => (await made.stat('membership_healthy')) === many;
+    await made.until('both are in', healthy(2));
+    expect(made.endpoint('a').seen[0]).toMatchObject({ method: 'POST', path: '/grpc.health.v1.Health/Check' });
+    made.endpoint('a').isServing = false;
+    await made.until('it is out', healthy(1));
+    expect(counts(await load(made, 20))).toEqual({ b: 20 });
+    made.endpoint('a').isServing = true;
+    await made.until('it is back', healthy(2));
+    expect(counts(await load(made, 20))).toEqual({ a: 10, b: 10 });
+  });
   test('by connecting: who cannot be reached is out', async () => {
     const made = await start({ endpoints: endpoints('a', 'b'), resilience: { health: health({}) } });
     await made.endpoint('b').shut();

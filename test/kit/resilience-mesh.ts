@@ -4,6 +4,7 @@
  * what the control plane would send (runtime-proxy/bind).
  */
 import * as http from 'node:http';
+import * as http2 from 'node:http2';
 import * as net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { emitEnvoy } from '../../compiler/emit/envoy';
@@ -21,6 +22,8 @@ import { page, pagePrincipal, reviews, reviewsPrincipal, reviewsWeb, smallMesh }
 
 type Forward = Extract<RouteAction, { kind: 'forward' }>;
 export interface Setting {
+  /** `grpc`: applications speak HTTP/2 and the gRPC health protocol. */
+  readonly protocol?: 'http' | 'grpc';
   readonly resilience?: Partial<Resilience>;
   readonly action?: Partial<Omit<Forward, 'kind' | 'to'>>;
   readonly need?: Pick<Need, 'timeoutMs' | 'idleMs' | 'retry' | 'connections'>;
@@ -39,6 +42,8 @@ export interface Endpoint {
   readonly seen: { readonly method: string; readonly path: string; readonly headers: http.IncomingHttpHeaders }[];
   /** What it does with a request; at first it says its id. */
   answers: http.RequestListener;
+  /** What it says of itself by gRPC. */
+  isServing: boolean;
   /** Shut, nobody can connect to it and whoever was is cut off. */
   shut(): Promise<void>;
   open(): Promise<void>;
@@ -64,13 +69,18 @@ export const says: (id: string) => http.RequestListener = (id) => (_request, res
 export const fails: (status: number) => http.RequestListener = (status) => (_request, response) => void response.writeHead(status).end();
 
 /** The mesh of a setting as IR. */
-export function resilienceIr({ resilience, action, need }: Setting): MeshIr {
+export function resilienceIr({ protocol = 'http', resilience, action, need }: Setting): MeshIr {
   const base = smallMesh();
   return {
     ...base,
     services: base.services.map((service) => ({
       ...service,
-      ports: service.ports.map((port) => ({ ...port, resilience: { ...builtInResilience, ...resilience } })),
+      ports: service.ports.map((port) => ({
+        ...port,
+        protocol,
+        layer: protocol,
+        resilience: { ...builtInResilience, ...resilience },
+      })),
     })),
     routes: base.routes.map((table) => ({
       ...table,
@@ -96,7 +106,7 @@ export async function resilienceMesh(setting: Setting = {}): Promise<ResilienceM
   const proxyOf = (workload: string) => present(proxies.find((proxy) => proxy.spec.workload === workload));
   for (const [id, where] of ids) {
     const [app, inbound, front] = [take(), take(), take()];
-    const made = await endpointOf(id, app.port, front.port, inbound.port);
+    const made = await endpointOf(id, setting.protocol ?? 'http', app.port, front.port, inbound.port);
     endpoints.set(id, made);
     const instance: Instance = { id, workload: reviews, ...where, app: { web: app }, inbound: { web: inbound } };
     server.proxies.push(bindInbound(proxyOf(reviews), instance, []));
@@ -197,18 +207,42 @@ function ownClusters(bound: BoundProxy, id: string): BoundProxy {
   };
 }
 
+/** An application, and what a test may do to it. */
+function application(
+  protocol: 'http' | 'grpc',
+  id: string,
+  seen: Endpoint['seen'],
+  endpoint: () => Endpoint,
+): http.Server | http2.Http2Server {
+  if (protocol === 'http') {
+    const app = http.createServer((request, response) => {
+      seen.push({ method: request.method ?? '', path: request.url ?? '', headers: request.headers });
+      endpoint().answers(request, response);
+    });
+    app.keepAliveTimeout = 60_000;
+    return app;
+  }
+  return http2.createServer((request, response) => {
+    seen.push({ method: request.method, path: request.url, headers: request.headers });
+    if (request.url !== '/grpc.health.v1.Health/Check') return void response.end(id);
+    // grpc.health.v1.HealthCheckResponse with `status`: 1 is SERVING, 2 is NOT_SERVING
+    response.writeHead(200, { 'content-type': 'application/grpc' });
+    response.addTrailers({ 'grpc-status': '0' });
+    response.end(Buffer.from([0, 0, 0, 0, 2, 8, endpoint().isServing ? 1 : 2]));
+  });
+}
+
 async function endpointOf(
   id: string,
+  protocol: 'http' | 'grpc',
   appPort: number,
   frontPort: number,
   inboundPort: number,
 ): Promise<Endpoint & { end(): Promise<void> }> {
   const seen: Endpoint['seen'] = [];
-  const app = http.createServer((request, response) => {
-    seen.push({ method: request.method ?? '', path: request.url ?? '', headers: request.headers });
-    endpoint.answers(request, response);
-  });
-  app.keepAliveTimeout = 60_000;
+  const app = application(protocol, id, seen, () => endpoint);
+  const held = new Set<net.Socket>();
+  app.on('connection', (socket: net.Socket) => void held.add(socket.on('close', () => held.delete(socket))));
   await new Promise<void>((resolve) => app.listen(appPort, '127.0.0.1', resolve));
   let relay: net.Server | null = null;
   const sockets = new Set<net.Socket>();
@@ -239,11 +273,12 @@ async function endpointOf(
   const endpoint: Endpoint & { end(): Promise<void> } = {
     seen,
     answers: says(id),
+    isServing: true,
     open,
     shut,
     async end() {
       await shut();
-      app.closeAllConnections();
+      for (const socket of held) socket.destroy();
       await new Promise((resolve) => app.close(resolve));
     },
   };
