@@ -52,6 +52,8 @@ export const agentEnvironment = {
   healthPort: 'MESHWRIGHT_HEALTH_PORT',
   concurrency: 'MESHWRIGHT_CONCURRENCY',
   envoyLogLevel: 'MESHWRIGHT_ENVOY_LOG_LEVEL',
+  /** Set by whoever wants another protocol than the default: the webhook leaves it out. */
+  xds: 'MESHWRIGHT_XDS',
   drainMs: 'MESHWRIGHT_DRAIN_MS',
 } as const;
 

@@ -6,6 +6,7 @@ import type { JsonObject } from '../../core/lib/json';
 
 /** How Envoy asks for its configuration: changes only, or each type as a whole. */
 export type XdsProtocol = 'delta' | 'state-of-the-world';
+export const isXdsProtocol = (text: string): text is XdsProtocol => text === 'delta' || text === 'state-of-the-world';
 
 export interface BootstrapInput {
   readonly instance: string;

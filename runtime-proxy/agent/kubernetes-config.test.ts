@@ -27,6 +27,12 @@ test('the sidecar’s environment is its configuration', () => {
     drainMs: 5000,
   });
 });
+test('the protocol by which Envoy asks may be given, and is one of two', () => {
+  expect(agentConfigFrom({ ...given, MESHWRIGHT_XDS: 'state-of-the-world' })).toMatchObject({ xds: 'state-of-the-world' });
+  expect(() => agentConfigFrom({ ...given, MESHWRIGHT_XDS: 'grpc' })).toThrow(
+    '`MESHWRIGHT_XDS` is neither `delta` nor `state-of-the-world`',
+  );
+});
 test('what is missing or wrong is named, all of it', () => {
   const { POD_IP: _, ...without } = given;
   expect(() => agentConfigFrom({ ...without, MESHWRIGHT_CA: 'ca', MESHWRIGHT_DRAIN_MS: 'soon' })).toThrow(

@@ -1,6 +1,7 @@
 /** The agent's configuration in a pod: from the environment that the injected sidecar has, which the downward API fills in part. */
 import { agentEnvironment as variable, agentHealthPort } from '../../core/mesh/pod';
 import { instanceIdOf } from '../ca/spiffe';
+import { isXdsProtocol } from './bootstrap';
 import type { AgentConfig } from './main';
 
 export type Environment = { readonly [name: string]: string | undefined };
@@ -39,6 +40,8 @@ export function agentConfigFrom(environment: Environment): AgentConfig {
   const drainMs = count(variable.drainMs, 3_600_000);
   const healthPort = count(variable.healthPort, 65_535) ?? agentHealthPort;
   const envoyLogLevel = environment[variable.envoyLogLevel] ?? '';
+  const xds = environment[variable.xds] ?? '';
+  if (xds !== '' && !isXdsProtocol(xds)) wrong.push(`\`${variable.xds}\` is neither \`delta\` nor \`state-of-the-world\``);
   const config: AgentConfig = {
     instance: instanceIdOf(pod, namespace),
     workload,
@@ -52,6 +55,7 @@ export function agentConfigFrom(environment: Environment): AgentConfig {
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(drainMs === undefined ? {} : { drainMs }),
     ...(envoyLogLevel === '' ? {} : { envoyLogLevel }),
+    ...(isXdsProtocol(xds) ? { xds } : {}),
   };
   if (wrong.length > 0) throw new Error(`${[...new Set(wrong)].join('; ')}: \`--kubernetes\` is for the sidecar that the webhook puts in`);
   return config;

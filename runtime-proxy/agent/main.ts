@@ -11,7 +11,7 @@ import { createMetrics, metricsHandler } from '../../platform/metrics';
 import { readPidFile, writePidFile } from '../../platform/process';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import { adminToken, serveAdmin, type AdminServer } from '../rpc/admin-http';
-import { bootstrap, type XdsProtocol } from './bootstrap';
+import { bootstrap, isXdsProtocol, type XdsProtocol } from './bootstrap';
 import { envoyAdmin } from './envoy-admin';
 import { runEnvoy } from './envoy-process';
 import { noActivity, type AgentReport } from './protocol';
@@ -305,8 +305,7 @@ function assertConfig(config: AgentConfig): string {
   if (!isInstanceId(config.instance))
     throw new Error(`\`${config.instance}\` is not an instance id: use lower-case letters, digits, \`-\` and \`.\``);
   if (!isWorkloadKey(config.workload)) throw new Error(`\`${config.workload}\` is not a workload: write \`<namespace>/<name>\``);
-  if (config.xds !== undefined && config.xds !== 'delta' && config.xds !== 'state-of-the-world')
-    throw new Error('`xds` is neither `delta` nor `state-of-the-world`');
+  if (config.xds !== undefined && !isXdsProtocol(config.xds)) throw new Error('`xds` is neither `delta` nor `state-of-the-world`');
   if (!isTrustDomain(config.trustDomain)) throw new Error(`\`${config.trustDomain}\` is not a trust domain`);
   const { joinTokenFile, serviceAccountTokenFile, listenerDrainSeconds = 5 } = config;
   if (!Number.isInteger(listenerDrainSeconds) || listenerDrainSeconds < 0 || listenerDrainSeconds > 3_600)
