@@ -15,7 +15,7 @@ export interface Mistake {
 
 export const mistakesText = readFileSync(mistakesFile, 'utf8');
 export const mistakes: readonly Mistake[] = mistakesText.split('\n').flatMap((text, index, lines) => {
-  const found = /^\/\/ @ts-expect-error (\d\d) (.*?) \| says: (.*)$/.exec(text);
+  const found = /^\/\/ @ts-expect-error (\d{2,3}) (.*?) \| says: (.*)$/.exec(text);
   return found
     ? [{ number: found[1] ?? '', what: found[2] ?? '', says: found[3] ?? '', line: index + 2, code: lines[index + 1] ?? '' }]
     : [];

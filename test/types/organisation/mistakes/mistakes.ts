@@ -2,7 +2,7 @@
  * Mistakes, each refused by tsc; it reads as a file of team books. A directive alone would also hide a wrong error, so ../../mistakes.test.ts takes
  * the directives out and compares what tsc says with the words after `says:`.
  */
-import { anyone, canary, errorRate, external, gateway, githubActions, group, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, per, postgres, secret, service, tagged, tls, waive, workload, never } from 'meshwright/policy';
+import { anyone, canary, errorRate, external, gateway, githubActions, group, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, not, per, postgres, redirect, secret, service, tagged, tls, waive, workload, never } from 'meshwright/policy';
 import { ask } from 'meshwright/testing';
 import { cart, mailer } from '#orders';
 import { edge, google } from '#platform';
@@ -202,3 +202,21 @@ export const r8 = namespace('x', { team: 'books', settings: { locality: { prefer
 export const q1 = namespace('x', { team: 'books', settings: { health: { path: '/x', tcp: 'connect', every: '5s', timeout: '1s' } } });
 // @ts-expect-error 93 a back-off without an end | says: Property 'max' is missing
 export const r9 = web.route({ otherwise: { to: 'v1', retry: { atMost: 1, perTry: '1s', on: ['5xx'], backOff: { base: '25ms' } } } });
+
+// ── what a route does to a request ──
+// @ts-expect-error 100 a fault that does not say how often | says: Property 'share' is missing
+export const t1 = web.route({ otherwise: { to: 'v1', fault: { abort: { status: 503 } } } });
+// @ts-expect-error 101 a copy to a version that does not exist | says: '"v9"' is not assignable to parameter of type '"v1" | "v2" | "v3"'
+export const t2 = web.route({ otherwise: { to: 'v1', mirror: { to: web.version('v9'), share: '5%' } } });
+// @ts-expect-error 102 a copy to a port that speaks gRPC | says: Type '"grpc"' is not assignable to type '"http" | "http2" | "websocket"'
+export const t3 = web.route({ otherwise: { to: 'v1', mirror: { to: cart.ports.api, share: '5%' } } });
+// @ts-expect-error 103 a redirect that no client follows | says: Type '304' is not assignable to type '301 | 302 | 303 | 307 | 308
+export const t4 = web.route({ otherwise: { to: redirect({ path: '/x', status: 304 }) } });
+// @ts-expect-error 104 a user kept by an address | says: 'address' does not exist in type 'Sticky'
+export const t5 = web.route({ otherwise: { to: { v1: 50, v2: 50 }, sticky: { address: 'x' } } });
+// @ts-expect-error 105 an allow by what is not said | says: Type 'Negated' is not assignable to type 'string | TextMatch'
+export const t6 = web.allow({ from: productpage, requests: ['GET /reviews/{id}'], headers: { 'x-debug': not('1') } });
+// @ts-expect-error 106 origins without methods | says: Property 'methods' is missing
+export const t7 = web.route({ cors: { origins: 'any' }, otherwise: { to: 'v1' } });
+// @ts-expect-error 107 paths for nobody | says: '"nobody"' is not assignable to parameter of type
+export const t8 = web.delegate('/x', 'nobody');
