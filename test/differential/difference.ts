@@ -124,6 +124,8 @@ function differenceInHeaders(expected: RawAnswer['headers'], answer: RawAnswer, 
   return more === undefined ? null : `the answer's \`${more}\` came from nowhere`;
 }
 
+/** How a difference begins that may be one of a busy machine. */
+export const lostCopy = 'no copy came to';
 /** Copies go to where the rule says and nowhere else, one to each; those of all requests are there. */
 function differenceInCopies(world: World, question: RequestQuestion, { mirrors }: Decision, copies: readonly Arrival[]): string | null {
   const left = mirrors.filter(({ access, share }) => access === 'allow' && share > 0);
@@ -137,7 +139,7 @@ function differenceInCopies(world: World, question: RequestQuestion, { mirrors }
     left.splice(index, 1);
   }
   const [lacking] = left.filter(({ share }) => share === 100);
-  return lacking ? `no copy came to ${lacking.port}` : null;
+  return lacking ? `${lostCopy} ${lacking.port}` : null;
 }
 
 const nameOf = ({ instance, port }: Arrival): string => `${instance}/${port}`;
