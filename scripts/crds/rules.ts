@@ -49,7 +49,19 @@ const objectRules: Readonly<Record<string, readonly Validation[]>> = {
 };
 
 export const additions: Readonly<Record<'ServiceConfig' | 'ProxyConfig' | 'AdmissionRules' | 'Release', Additions>> = {
-  ServiceConfig: { rules: objectRules, limits: {} },
+  ServiceConfig: {
+    rules: {
+      ...objectRules,
+      spec: [
+        ...(objectRules['spec'] ?? []),
+        {
+          rule: 'has(self.virtualHost) != has(self.listeners)',
+          message: 'a port has either a virtualHost, where requests are routed, or listeners, where connections are',
+        },
+      ],
+    },
+    limits: {},
+  },
   ProxyConfig: { rules: objectRules, limits: {} },
   AdmissionRules: {
     rules: {
