@@ -37,7 +37,10 @@ test('every case: the definition says what it said, and the proxies say the same
 
 test(`${meshes * requestsEach} generated requests over ${meshes} generated meshes are answered as the definition says`, async () => {
   const begun = performance.now();
-  const { found, cases, outcomes, requests, trials } = await run(world, { firstSeed, meshes, requestsEach, shrinkAtMost: 3 });
+  const { found, cases, outcomes, requests, trials } = await run(world, {
+    ...{ firstSeed, meshes, requestsEach, shrinkAtMost: 3 },
+    say: (line) => void process.stderr.write(`differential: ${line}\n`),
+  });
   const seeds = `seeds ${firstSeed} to ${firstSeed + meshes - 1}`;
   const told = [...outcomes].sort().map(([kind, count]) => `${kind}: ${count}`);
   const seconds = ((performance.now() - begun) / 1000).toFixed(0);

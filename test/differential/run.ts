@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly shrinkAtMost: number;
   /** A fault to plant in what was emitted. */
   readonly plant?: (emitted: EmittedEnvoy) => EmittedEnvoy;
+  /** Told now and then how far it is. */
+  readonly say?: (line: string) => void;
   /** Stops after the first mesh with a difference. */
   readonly untilFound?: boolean;
 }
@@ -78,6 +80,7 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
       found.push(`seed ${seed}: ${JSON.stringify(question)}: ${says}`);
       if (cases.length < options.shrinkAtMost) cases.push(await smallest(world, { declarations, question }, options, `seed ${seed}`));
     }
+    if (meshes % 20 === 0) options.say?.(`${meshes} of ${options.meshes} meshes, ${requests} requests, ${found.length} differences`);
     if (options.untilFound && differing.length > 0) break;
   }
   return { meshes, requests, found, cases, outcomes, trials };
