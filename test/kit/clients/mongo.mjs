@@ -1,0 +1,14 @@
+// A MongoDB client: documents in, an index, a cursor over more than one batch.
+import { MongoClient } from 'mongodb';
+import { report } from './report.mjs';
+
+await report(async ({ host, port }) => {
+  const client = new MongoClient(`mongodb://${host}:${port}/?directConnection=true`, { serverSelectionTimeoutMS: 4000 });
+  await client.connect();
+  const books = client.db('shop').collection('books');
+  await books.deleteMany({});
+  await books.insertMany(Array.from({ length: 250 }, (_, id) => ({ id, even: id % 2 === 0 })));
+  const even = await books.find({ even: true }, { batchSize: 20 }).toArray();
+  await client.close();
+  return { even: even.length };
+});
