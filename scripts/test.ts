@@ -72,9 +72,11 @@ async function obtainTools(): Promise<void> {
   const { obtainNft } = await import('../platform/tools/nft.js');
   const { obtainPulumi } = await import('../platform/tools/pulumi.js');
   const { obtainHelm, obtainKubectl, obtainKubernetes } = await import('../platform/tools/kubernetes.js');
-  const servers = await import('../platform/tools/test-servers.js');
+  const { obtainKafka, obtainMariadb, obtainMongo, obtainPostgres, obtainQpid, obtainValkey } =
+    await import('../platform/tools/test-servers.js');
+  const servers = [obtainKafka, obtainMariadb, obtainMongo, obtainPostgres, obtainQpid, obtainValkey];
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  for (const obtain of [obtainEnvoy, obtainNft, obtainPulumi, obtainKubectl, obtainHelm, obtainKubernetes, ...Object.values(servers)]) {
+  for (const obtain of [obtainEnvoy, obtainNft, obtainPulumi, obtainKubectl, obtainHelm, obtainKubernetes, ...servers]) {
     try {
       say(await obtain({ say }));
     } catch (error) {

@@ -94,14 +94,6 @@ export const emit = {
       `rules that go to ${cluster} have the retry budgets ${budgets}, and Envoy keeps one for each destination: ${used}% is used`,
     help: () => 'give the rules of one destination one budget',
   }),
-  protocol: defineDiagnostic<{ port: string; protocol: string }>({
-    code: 'MW5013',
-    slug: 'protocol-not-emitted',
-    severity: 'error',
-    summary: 'a protocol that the Envoy target does not carry',
-    message: ({ port, protocol }) => `${port} speaks \`${protocol}\`, which is not emitted for Envoy yet`,
-    help: () => 'declare it `http`, `http2` or `tcp`, whichever tells the truth',
-  }),
   adoption: defineDiagnostic<{ namespace: string; adoption: string }>({
     code: 'MW5014',
     slug: 'adoption-not-emitted',

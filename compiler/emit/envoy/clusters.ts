@@ -19,8 +19,8 @@ export type Cluster = MessageInitShape<typeof ClusterSchema>;
 const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
 type Http2 = Pick<Connections, 'streams' | 'idleMs' | 'maxAgeMs' | 'perConnection'>;
-/** How a proxy speaks HTTP/2 to endpoints. */
-function http2Over({ streams, idleMs, maxAgeMs, perConnection }: Http2) {
+/** How a proxy speaks HTTP/2 to endpoints; `upgrades`: WebSockets too (RFC 8441). */
+function http2Over({ streams, idleMs, maxAgeMs, perConnection }: Http2, upgrades = false) {
   const common = {
     ...(idleMs === null ? {} : { idleTimeout: ms(idleMs) }),
     ...(maxAgeMs === null ? {} : { maxConnectionDuration: ms(maxAgeMs) }),
@@ -33,7 +33,12 @@ function http2Over({ streams, idleMs, maxAgeMs, perConnection }: Http2) {
       value: {
         protocolConfig: {
           case: 'http2ProtocolOptions',
-          value: { maxConcurrentStreams: streams ?? 100, initialStreamWindowSize: 65_536, initialConnectionWindowSize: 1_048_576 },
+          value: {
+            maxConcurrentStreams: streams ?? 100,
+            initialStreamWindowSize: 65_536,
+            initialConnectionWindowSize: 1_048_576,
+            ...(upgrades ? { allowConnect: true } : {}),
+          },
         },
       },
     },
@@ -74,7 +79,13 @@ export function upstreamCluster(
       isHttp(port.layer) ? ['h2'] : [],
       `${port.name}.${nameOf(service.key)}.${namespaceOf(service.key)}`,
     ),
-    ...(isHttp(port.layer) ? { typedExtensionProtocolOptions: { [httpOptions]: asEver ? http2 : http2Over(connections) } } : {}),
+    ...(isHttp(port.layer)
+      ? {
+          typedExtensionProtocolOptions: {
+            [httpOptions]: asEver && port.maxAgeMs === null ? http2 : http2Over(connections, port.maxAgeMs !== null),
+          },
+        }
+      : {}),
     ...reach({ ...port.resilience, connections }, port.layer, `${nameOf(service.key)}.${namespaceOf(service.key)}`, budget),
   };
 }

@@ -21,6 +21,8 @@ interface Parts {
   readonly side: 'inbound' | 'outbound' | 'gateway';
   readonly routes: string;
   readonly urls: UrlDialect;
+  /** Whether some port behind it takes WebSockets. */
+  readonly upgrades: boolean;
   readonly filters: InHttpSlots;
   readonly localReply: MessageInitShape<typeof LocalReplyConfigSchema>;
   readonly accessLog: readonly MessageInitShape<typeof AccessLogSchema>[];
@@ -62,7 +64,13 @@ export function connectionManager(parts: Parts): ConnectionManager {
     // what one client may hold of a proxy
     maxRequestHeadersKb: 60,
     commonHttpProtocolOptions: { idleTimeout: seconds(300), maxHeadersCount: 100 },
-    http2ProtocolOptions: { maxConcurrentStreams: 100, initialStreamWindowSize: 65_536, initialConnectionWindowSize: 1_048_576 },
+    http2ProtocolOptions: {
+      maxConcurrentStreams: 100,
+      initialStreamWindowSize: 65_536,
+      initialConnectionWindowSize: 1_048_576,
+      // RFC 8441: an upgrade over HTTP/2; whether it is let through is the route's to say
+      ...(parts.upgrades ? { allowConnect: true } : {}),
+    },
     requestHeadersTimeout: seconds(10),
     streamIdleTimeout: seconds(300),
     delayedCloseTimeout: ms(1_000),

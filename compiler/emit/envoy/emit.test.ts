@@ -97,13 +97,6 @@ describe('what cannot be emitted is said, and then there is no value', () => {
       'MW5010 error: `books/reviewsRoutes.otherwise` retries on `sometimes`, which Envoy does not have',
     ],
     [
-      'a protocol that is not carried',
-      withRating((ir) => ({
-        services: ir.services.map((service) => ({ ...service, ports: service.ports.map((port) => ({ ...port, protocol: 'websocket' })) })),
-      })),
-      'MW5013 error: bookinfo/details.web speaks `websocket`',
-    ],
-    [
       'an adoption that is not carried',
       withRating((ir) => ({ namespaces: ir.namespaces.map((namespace) => ({ ...namespace, adoption: 'shadow' })) })),
       'MW5014 error: namespace bookinfo is adopted as `shadow`',

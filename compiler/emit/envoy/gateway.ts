@@ -43,6 +43,7 @@ export function gatewayListenerOf(index: IrIndex, gateway: Gateway, listener: Ga
             side: 'gateway',
             routes: gatewayRoutes(listener.name, host),
             urls: 'rfc3986',
+            upgrades: true,
             filters: { cors: noCors, fault: noFault },
             localReply: gatewayReplies(),
             accessLog: accessLogs(name, null),

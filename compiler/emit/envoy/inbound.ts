@@ -1,6 +1,6 @@
 /** What a service's proxy lets in: one listener for each port, the access rules in its routes, the application behind. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { AccessRule } from '../../../core/ir/ir';
+import type { AccessRule, ServicePort } from '../../../core/ir/ir';
 import { isHttp } from '../../../core/ir/layers';
 import type { Principal } from '../../../core/mesh/ids';
 import { coversPrincipal } from '../../../core/semantics/inbound';
@@ -20,6 +20,7 @@ import { listenerFilters, networkFilters } from './filter-order';
 import type { IrIndex, PortFacts } from './index-of';
 import { inboundReplies } from './local-reply';
 import { appCluster, inboundListener } from './names';
+import { type Ages, sockets } from './routes';
 import { meshServer } from './tls';
 
 export type Listener = MessageInitShape<typeof ListenerSchema>;
@@ -85,6 +86,7 @@ function requestFilters({ port }: PortFacts): Filters {
         side: 'inbound',
         routes: name,
         urls: port.urls,
+        upgrades: port.maxAgeMs !== null,
         filters: baseAccess,
         localReply: inboundReplies(port.key),
         accessLog: accessLogs(name, port.key),
@@ -129,6 +131,13 @@ function connectionFilters(index: IrIndex, { port }: PortFacts): Filters {
   });
 }
 
+/** What is open when access is taken away ends by itself: the destination counts too, and takes no caller's word for it. */
+function agesOf(index: IrIndex, port: ServicePort): Ages {
+  if (port.maxAgeMs !== null) return sockets(port.maxAgeMs);
+  const longest = port.layer === 'grpc' ? index.longest.get(port.key) : undefined;
+  return longest === undefined ? {} : { maxStreamDuration: { maxStreamDuration: ms(longest) } };
+}
+
 /** Where the access rules live: they hold from the next request on, on connections that are open too. */
 export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfiguration {
   const idleMs = index.idles.get(port.key);
@@ -149,6 +158,7 @@ export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfigu
               value: {
                 clusterSpecifier: { case: 'cluster', value: appCluster(port.key) },
                 timeout: seconds(0),
+                ...agesOf(index, port),
                 ...(idleMs === undefined ? {} : { idleTimeout: ms(idleMs) }),
               },
             },

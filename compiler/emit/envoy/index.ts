@@ -155,11 +155,6 @@ function refusals(ir: MeshIr): readonly Diagnostic[] {
   for (const namespace of ir.namespaces)
     if (namespace.adoption !== 'enforce')
       found.push(emit.adoption({ namespace: namespace.name, adoption: namespace.adoption }, { rule: namespace.id }));
-  for (const service of ir.services) {
-    for (const port of service.ports) {
-      if (port.protocol === 'websocket') found.push(emit.protocol({ port: port.key, protocol: port.protocol }, { rule: service.id }));
-    }
-  }
   const passedOn = new Set(ir.services.flatMap(({ ports }) => ports.filter(({ layer }) => layer === 'tls').map(({ key }) => key)));
   for (const rule of ir.access) {
     if (rule.hosts.length > 0 && passedOn.has(rule.port))

@@ -31,6 +31,7 @@ export function outboundListenerOf(caller: WorkloadKey): Listener {
               side: 'outbound',
               routes: outboundListener,
               urls: 'rfc3986',
+              upgrades: true,
               filters: { cors: noCors, fault: noFault },
               localReply: outboundReplies(caller),
               accessLog: accessLogs(outboundListener, null),

@@ -27,6 +27,7 @@ import { stricter } from '../../../core/semantics/variant';
 import {
   RedirectAction_RedirectResponseCode,
   type RedirectActionSchema,
+  type RouteActionSchema,
   type RouteMatchSchema,
   type RouteSchema,
 } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
@@ -234,6 +235,23 @@ const redirectCode = {
 
 type RouteActionInit = Extract<NonNullable<Route['action']>, { case: 'route' }>['value'];
 type Forward = Extract<RouteAction, { kind: 'forward' }>;
+/**
+ * A gRPC call lives no longer than its route's timeout, a stream too, and a caller's own deadline (`grpc-timeout`) may be shorter. A WebSocket lives no
+ * longer than its port's maximum age; only there an upgrade is let through.
+ */
+function layerFields(index: IrIndex, to: readonly WeightedTarget[], timeoutMs: number): Ages {
+  const ports = to.flatMap((target) => index.ports.get(target.port)?.port ?? []);
+  if (ports.some((port) => port.layer === 'grpc'))
+    return { maxStreamDuration: { maxStreamDuration: ms(timeoutMs), grpcTimeoutHeaderMax: ms(timeoutMs) } };
+  const ages = ports.flatMap((port) => port.maxAgeMs ?? []);
+  return ages.length === 0 || ages.length < ports.length ? {} : sockets(Math.min(...ages));
+}
+export type Ages = Pick<MessageInitShape<typeof RouteActionSchema>, 'upgradeConfigs' | 'maxStreamDuration'>;
+export const sockets = (maxAgeMs: number): Ages => ({
+  upgradeConfigs: [{ upgradeType: 'websocket' }],
+  maxStreamDuration: { maxStreamDuration: ms(maxAgeMs) },
+});
+
 function forward(index: IrIndex, action: Forward, request: RequestClass | null, variant: Variant, tries: Tries | null): RouteActionInit {
   const { timeoutMs, idleMs } = stricter(action, variant.needs);
   const { sticky, rewrite, mirrors } = action;
@@ -261,6 +279,7 @@ function forward(index: IrIndex, action: Forward, request: RequestClass | null, 
         },
     ...hashing(index, action.to, hashed),
     timeout: ms(timeoutMs),
+    ...layerFields(index, action.to, timeoutMs),
     ...(idleMs === builtInIdleMs ? {} : { idleTimeout: ms(idleMs) }),
     ...(rewrite?.path ? { regexRewrite: pathRewrite(rewrite.path, request) } : {}),
     ...(rewrite?.host ? { hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: rewrite.host } } : {}),
