@@ -7,6 +7,7 @@ import { sortedUnique } from '../lib/order';
 import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
 import { hostRoutesFor } from './address';
+import { compareConnections } from './compare-connections';
 import { decide } from './decide';
 import type { Decision, MeshRequest } from './decision';
 import { coversPrincipal } from './inbound';
@@ -34,6 +35,7 @@ export type Answer = Exclude<RouteRule['action'], { kind: 'forward' }>;
  */
 export function* compareCalls(before: MeshIr | null, after: MeshIr, at: ReadonlySet<PortKey> | null = null): Generator<Comparison> {
   yield* compareWithin(before, after, at);
+  yield* compareConnections(before, after, at);
   yield* compareOutside(before, after, at);
 }
 

@@ -1,0 +1,68 @@
+/** compare.ts for connections that are routed whole: every caller of such a port, asked before and after for each server name that some rule tells apart. */
+import { callableByWorkload } from '../ir/edges';
+import { accessOf, serviceOf } from '../ir/lookup';
+import type { ConnectionRoutes, MeshIr } from '../ir/ir';
+import { canonicalJson } from '../lib/json';
+import { sortedUnique } from '../lib/order';
+import type { PortKey, WorkloadKey } from '../mesh/ids';
+import { serviceOfPort } from '../mesh/ids';
+import type { Comparison } from './compare';
+import { decideConnection, type ConnectionDecision } from './decide-connection';
+
+/** In order of port, caller, server name. `at`: only connections that may end at one of these ports. */
+export function* compareConnections(before: MeshIr | null, after: MeshIr, at: ReadonlySet<PortKey> | null): Generator<Comparison> {
+  const sides = [before && sideOf(before), sideOf(after)] as const;
+  for (const port of sortedUnique([...(sides[0]?.tables.keys() ?? []), ...sides[1].tables.keys()])) {
+    const tables = sides.flatMap((side) => side?.tables.get(port) ?? []);
+    if (at !== null && !tables.some((table) => targetsOf(table).some((target) => at.has(target)))) continue;
+    if (sides[0]?.meaning(port) === sides[1].meaning(port)) continue;
+    const names = sortedUnique(tables.flatMap((table) => table.rules.flatMap((rule) => rule.match?.sni ?? [])));
+    const probes = [null, ...names.map((name) => name.replace(/^\*/, 'any'))];
+    for (const caller of sortedUnique(sides.flatMap((side) => side?.callersOf(port) ?? []))) {
+      for (const sni of probes) {
+        const [was, is] = [sides[0]?.ask(caller, port, sni) ?? null, sides[1].ask(caller, port, sni)];
+        if (meaningOf(was) === meaningOf(is)) continue;
+        const text = sni === null ? 'any connection' : `a connection to ${sni}`;
+        const probe = { text, method: '', path: '/', headers: {} };
+        yield { caller, port, host: null, probe, before: was, after: is, answers: [null, null] };
+      }
+    }
+  }
+}
+
+const targetsOf = (table: ConnectionRoutes): readonly PortKey[] => table.rules.flatMap((rule) => rule.to.map((target) => target.port));
+const meaningOf = (decision: ConnectionDecision | null): string =>
+  decision === null
+    ? ''
+    : canonicalJson(JSON.parse(JSON.stringify({ ...decision, says: '', because: [], route: null, destinations: ends(decision) })));
+const ends = (decision: ConnectionDecision): readonly unknown[] =>
+  decision.destinations.map(({ port, version, share, access }) => [port, version, share, access]);
+
+function sideOf(ir: MeshIr) {
+  const tables = new Map(ir.connectionRoutes.map((table) => [table.port, table]));
+  const callable = callableByWorkload(ir);
+  const callers = new Map<PortKey, WorkloadKey[]>();
+  for (const { key, kind } of ir.workloads) {
+    if (kind === 'gateway') continue;
+    for (const port of callable.get(key) ?? []) if (tables.has(port)) callers.set(port, [...(callers.get(port) ?? []), key]);
+  }
+  return {
+    tables,
+    callersOf: (port: PortKey): readonly WorkloadKey[] => callers.get(port) ?? [],
+    /** All that decides about a port's connections, whoever opens them. */
+    meaning: (port: PortKey): string => {
+      const table = tables.get(port);
+      if (!table) return '';
+      const ends = sortedUnique([port, ...targetsOf(table)]);
+      const principals = (callers.get(port) ?? []).map((caller) => [
+        caller,
+        ir.workloads.find(({ key }) => key === caller)?.principal ?? null,
+      ]);
+      const declared = ends.map((end) => serviceOf(ir, serviceOfPort(end))?.ports.find(({ key }) => key === end) ?? null);
+      const access = ends.map((end) => accessOf(ir, end).map((rule) => ({ ...rule, id: '', because: null })));
+      return JSON.stringify([table.rules.map(({ match, to, idleMs }) => [match, to, idleMs]), access, declared, principals]);
+    },
+    ask: (caller: WorkloadKey, port: PortKey, sni: string | null): ConnectionDecision | null =>
+      tables.has(port) && ir.workloads.some(({ key }) => key === caller) ? decideConnection(ir, { from: caller, to: port, sni }) : null,
+  };
+}
