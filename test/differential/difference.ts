@@ -156,8 +156,8 @@ function whoIs(world: World, arrival: Arrival): string {
   return version === null ? port : `${port} ${version}`;
 }
 
-/** Headers that proxies say of a connection or a request, and no client to an application. */
-const ofProxies = /^(x-forwarded-(proto|for|client-cert)|x-request-id|content-length|transfer-encoding|connection|te)$/;
+/** Headers that proxies say of a connection or a request, and no client to an application; what is left of a gRPC call's time among them. */
+const ofProxies = /^(x-forwarded-(proto|for|client-cert)|x-request-id|content-length|transfer-encoding|connection|te|grpc-timeout)$/;
 /** Headers that a client may not say. */
 const takenOff = /^(x-envoy-.*|x-forwarded-(client-cert|proto|for)|x-request-id|connection|te|host)$/;
 

@@ -166,7 +166,7 @@ function action(random: Random, port: Port, ports: readonly Port[], requests: re
     to,
     ...back,
     ...(random.chance(20)
-      ? { timeout: random.pick(['1s', '2s', '5s']), retry: { atMost: 2, perTry: '200ms', on: ['connect-failure', 'reset'] } }
+      ? { timeout: random.pick(['20s', '30s']), retry: { atMost: 2, perTry: '10s', on: ['connect-failure', 'reset'] } }
       : {}),
     ...(isSplit && random.chance(40) ? { sticky: sticky(random) } : {}),
     ...(http && random.chance(20) ? { rewrite: rewrite(random, requests) } : {}),

@@ -133,9 +133,9 @@ function proposedDeclarations(seed: number, size: number): readonly Declaration[
       kind: 'need',
       caller: caller.to,
       targets: targets.map(({ service, port }) => ({ ref: service, port })),
-      ...(stricter && random.chance(50) ? { timeout: '900ms' } : {}),
+      ...(stricter && random.chance(50) ? { timeout: '12s' } : {}),
       ...(stricter && random.chance(50)
-        ? { retry: random.pick(['none' as const, { atMost: 1, perTry: '100ms', on: ['reset'], budget: '10%' }]) }
+        ? { retry: random.pick(['none' as const, { atMost: 1, perTry: '8s', on: ['reset'], budget: '10%' }]) }
         : {}),
     });
   }
