@@ -3,6 +3,7 @@ import { inOrder, mergeEnvironments } from '../../core/diagnostics/order';
 import type { Evaluated } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
 import { abortsEverything } from './aborts-everything';
+import { connections } from './connections';
 import { deniedAnyway } from './denied-anyway';
 import { deployConflict } from './deploy-conflict';
 import { deployScope } from './deploy-scope';
@@ -23,6 +24,7 @@ import { readWaivers } from './waivers';
 export const analysers: readonly Analyser[] = [
   shadowedRoute,
   routeToRefusal,
+  connections,
   abortsEverything,
   unusedDelegation,
   unreachable,
