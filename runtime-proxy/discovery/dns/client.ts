@@ -54,7 +54,9 @@ function byUdp(server: NameServer, name: string, type: RecordType, timeoutMs: nu
         if (!(error instanceof BadMessage)) reject(error);
       }
     });
-    socket.connect(server.port, server.host, () => socket.send(encodeQuery(id, name, type)));
+    // Told as an event where there is no callback: a server to which there is no way (a family that the machine has no route for) is one that does not answer.
+    socket.once('connect', () => socket.send(encodeQuery(id, name, type)));
+    socket.connect(server.port, server.host);
   }).finally(() => socket.close());
 }
 

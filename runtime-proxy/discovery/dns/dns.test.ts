@@ -6,7 +6,7 @@ import type { Instance } from '../../inventory';
 import { asker, type Ask } from './client';
 import { followDns, nameServerFrom } from './follow';
 import { BadMessage, decodeResponse, encodeQuery, isDnsName } from './message';
-import { keptNamesFrom, Names } from './names';
+import { keptNamesFrom, Names, type KeptNames } from './names';
 import { mostEndpoints, resolveSource, type DnsSource } from './source';
 
 const a = (address: string, ttl = 60): ZoneRecord => ({ type: 'A', ttl, address });
@@ -95,6 +95,13 @@ describe('a question', () => {
     } finally {
       await other.close();
     }
+  });
+  test('a server to which there is no way is passed over', async () => {
+    server.zone.set('x.example', [a('192.0.2.9')]);
+    const unreachable = { host: '255.255.255.255', port: 53 };
+    const both = asker([unreachable, nameServerFrom(server.address) ?? { host: '', port: 0 }], 500);
+    expect(await both('x.example', 'A')).toMatchObject({ records: [{ data: { address: '192.0.2.9' } }] });
+    expect(await asker([unreachable], 500)('x.example', 'A')).toEqual({ kind: 'failed', why: expect.stringContaining('EACCES') });
   });
   test('whatever comes back, reading it ends with an answer or with BadMessage', () => {
     const query = encodeQuery(7, 'x.example', 'SRV');
@@ -209,6 +216,27 @@ describe('endpoints by name', () => {
       { inbound: { web: { host: '192.0.2.2', port: 9081 } }, weight: 1, priority: 1 },
     ]);
   });
+  test('targets are looked up at once: those that nobody answers for do not add up', async () => {
+    const targets = Array.from({ length: 20 }, (_, index) => srv(`t${index}.example`, 9080));
+    let [under, most] = [0, 0];
+    const slow: Ask = async (name, type) => {
+      if (type === 'SRV')
+        return {
+          kind: 'records',
+          records: targets.flatMap(({ ttl, ...data }) => (data.type === 'SRV' ? [{ ttlSeconds: ttl, data }] : [])),
+        };
+      under += 1;
+      most = Math.max(most, under);
+      await new Promise((resolve) => setImmediate(resolve));
+      under -= 1;
+      return { kind: 'failed', why: name };
+    };
+    const { diagnostics } = await resolveSource(
+      { workload: reviews, srv: { web: '_web._tcp.x.example' } },
+      new Names(slow, limits, () => 0),
+    );
+    expect([most, diagnostics.length]).toEqual([2 * targets.length, targets.length]);
+  });
   test('one target that cannot be looked up keeps its own, and takes nothing from the others', async () => {
     server.zone.set('_web._tcp.x.example', [srv('a.example', 1), srv('b.example', 2)]);
     server.zone.set('a.example', [a('192.0.2.1')]);
@@ -239,7 +267,8 @@ describe('endpoints by name', () => {
   });
 });
 
-test('a follower asks again when it is time, hands on what changed, and says each trouble once', async () => {
+/** A clock that is moved by hand, to the next time that somebody waits for. */
+function handClock(): { readonly clock: Clock; next(): Promise<void> } {
   const time = { now: 1_000_000 };
   const sleepers: { readonly at: number; readonly wake: () => void }[] = [];
   const clock: Clock = {
@@ -251,6 +280,45 @@ test('a follower asks again when it is time, hands on what changed, and says eac
         signal?.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
       }),
   };
+  return {
+    clock,
+    async next() {
+      const [first] = sleepers.splice(0).sort((x, y) => x.at - y.at);
+      time.now = Math.max(time.now, first?.at ?? 0);
+      first?.wake();
+      while (sleepers.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
+
+test('names that nobody asks for any more are forgotten: a name that stands for others each time fills nothing', async () => {
+  const { clock, next } = handClock();
+  const name = '_web._tcp.x.example';
+  let kept: KeptNames = {};
+  const follower = followDns({
+    servers: [nameServerFrom(server.address) ?? { host: '', port: 0 }],
+    settings: { timeoutMs: 500, minTtlMs: 10, maxTtlMs: 20 },
+    kept: {},
+    clock,
+    onChange: (_instances, known) => (kept = known),
+    say: () => undefined,
+  });
+  try {
+    for (let turn = 0; turn < 80; turn += 1) {
+      server.zone.set(`t${turn}.example`, [a(`192.0.2.${turn}`, 0)]);
+      server.zone.set(name, [srv(`t${turn}.example`, 9080, { ttl: 0 })]);
+      if (turn === 0) await follower.follow([{ workload: reviews, srv: { web: name } }]);
+      else await next();
+    }
+    expect(Object.keys(kept)).toContain('A t79.example');
+    expect(Object.keys(kept).length).toBeLessThan(40);
+  } finally {
+    follower.close();
+  }
+});
+
+test('a follower asks again when it is time, hands on what changed, and says each trouble once', async () => {
+  const { clock, next } = handClock();
   server.zone.set('reviews.example', [a('192.0.2.1', 10)]);
   const changes: (readonly string[])[] = [];
   const said: string[] = [];
@@ -262,13 +330,6 @@ test('a follower asks again when it is time, hands on what changed, and says eac
     onChange: (instances) => changes.push(hosts(instances)),
     say: ({ code }) => said.push(code),
   });
-  /** Moves to the next time that somebody waits for, and waits until somebody waits again. */
-  const next = async (): Promise<void> => {
-    const [first] = sleepers.splice(0).sort((x, y) => x.at - y.at);
-    time.now = Math.max(time.now, first?.at ?? 0);
-    first?.wake();
-    while (sleepers.length === 0) await new Promise((resolve) => setImmediate(resolve));
-  };
   try {
     await follower.follow([source]);
     expect(changes).toEqual([['192.0.2.1:9080']]);

@@ -36,6 +36,9 @@ export interface DnsFollower {
   close(): void;
 }
 
+/** A timer that is set for longer ends at once. */
+const longestSleepMs = 2 ** 31 - 1;
+
 export function followDns({ servers, settings, kept, clock, onChange, say }: FollowOptions): DnsFollower {
   const { minTtlMs = 5_000, maxTtlMs = 300_000, timeoutMs = 2_000 } = settings;
   const names = new Names(asker(servers, timeoutMs), { minTtlMs, maxTtlMs }, clock.now, kept);
@@ -81,14 +84,22 @@ export function followDns({ servers, settings, kept, clock, onChange, say }: Fol
     found = first.map(({ instances }) => instances);
     publish();
     names.forget(10 * maxTtlMs);
+    let forgotten = clock.now();
     for (const [index, source] of sources.entries()) {
       const again = async (): Promise<void> => {
         for (let until = first[index]?.until ?? clock.now(); ;) {
-          await clock.sleep(Math.max(1, until - clock.now()), { signal: own.signal, unref: true });
+          await clock.sleep(Math.min(Math.max(1, until - clock.now()), longestSleepMs), { signal: own.signal, unref: true });
           const next = await look(source);
           if (own.signal.aborted) return;
           until = next.until;
-          found = found.map((instances, at) => (at === index ? next.instances : instances));
+          // The targets of a name may be others each time: what nobody asks for any more is not known for ever.
+          if (clock.now() - forgotten >= maxTtlMs) {
+            names.forget(10 * maxTtlMs);
+            forgotten = clock.now();
+          }
+          // Of thousands of names one says something new: the others are not compared again.
+          if (canonicalJson(next.instances) === canonicalJson(found[index] ?? [])) continue;
+          found = found.with(index, next.instances);
           publish();
         }
       };

@@ -26,9 +26,12 @@ interface State extends Known {
 /** The last good records, by type and name: to begin with after a restart. */
 export type KeptNames = { readonly [question: string]: readonly RecordData[] };
 
+/** Names that are kept: whoever answers for one may name others each time, and the file must be read again. */
+const mostKept = 100_000;
+
 /** Reads what `kept` gave, from a file. Throws DecodeError. */
 export function keptNamesFrom(value: unknown): KeptNames {
-  return recordOf({ names: value }, 'names', (records, question): readonly RecordData[] => {
+  const read = (records: unknown, question: string): readonly RecordData[] => {
     if (!Array.isArray(records) || records.length > 4_096) throw new DecodeError(`\`${question}\` must be a list`);
     return records.map((record): RecordData => {
       const fields = fieldsOf(record, question);
@@ -45,7 +48,8 @@ export function keptNamesFrom(value: unknown): KeptNames {
       if ((type !== 'A' && type !== 'AAAA') || isIP(address) === 0) throw new DecodeError(`\`${question}\` has no address`);
       return { type, address };
     });
-  });
+  };
+  return recordOf({ names: value }, 'names', read, mostKept);
 }
 
 export class Names {
@@ -74,11 +78,11 @@ export class Names {
     return started;
   }
 
-  /** The last good records of every name that has some. */
+  /** The last good records of every name that has some, of those asked for latest. */
   kept(): KeptNames {
-    return Object.fromEntries(
-      [...this.#states].filter(([, state]) => state.records.length > 0).map(([question, { records }]) => [question, records]),
-    );
+    const good = [...this.#states].filter(([, state]) => state.records.length > 0);
+    const latest = good.length <= mostKept ? good : good.toSorted(([, a], [, b]) => b.until - a.until).slice(0, mostKept);
+    return Object.fromEntries(latest.map(([question, { records }]) => [question, records]));
   }
 
   /** Forgets what was not asked for lately. */

@@ -60,8 +60,10 @@ export async function resolveSource(source: DnsSource, names: Names): Promise<Re
     else if (targets.length === 0) diagnostics.push(enforce.nameEmpty({ name, workload: source.workload, why: known.none ?? 'NODATA' }));
     const levels = [...new Set(targets.map(({ priority }) => priority))].sort((a, b) => a - b);
     const heaviest = Math.max(1, ...targets.map(({ weight }) => weight));
-    for (const target of targets.slice(0, mostTargets)) {
-      for (const host of await addressesOf(target.target)) {
+    // At once: one after the other, targets that nobody answers for would take minutes, and a start waits for them.
+    const places = targets.slice(0, mostTargets).map(async (target) => ({ target, hosts: await addressesOf(target.target) }));
+    for (const { target, hosts } of await Promise.all(places)) {
+      for (const host of hosts) {
         instances.push({
           ...instanceOf(source, { [port]: { host, port: target.port } }),
           // RFC 2782: weights count among records of one priority; 0 means hardly ever
