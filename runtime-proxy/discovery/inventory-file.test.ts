@@ -42,6 +42,8 @@ test.each([
   [{ instances: [{ ...one, outbound: { host: 'localhost', port: 1 } }] }, '`localhost`, must be an IP address'],
   [{ instances: [{ ...one, weight: 0 }] }, '`weight` must be a number from 1 to 1000'],
   [{ instances: [{ ...one, priority: 0.5 }] }, '`priority` must be a whole number'],
+  [{ instances: [{ ...one, inbound: { web: { host: '127.0.0.1', port: 80.5 } } }] }, '`port` must be a whole number'],
+  [{ instances: [{ ...one, zone: 'z\ud800' }] }, '`zone` holds half a character'],
   [{ instances: [{ ...one, health: 'fine' }] }, '`health` of `a-1` must be'],
   [{ instances: [{ ...one, outboundPorts: { db: one.outbound } }] }, '`db` must be `<namespace>/<service>.<port name>`'],
   [{ instances: [{ ...one, capture: { inbound: one.outbound, outbound: one.outbound } }] }, 'needs two ports'],
@@ -71,6 +73,7 @@ test('names by which more is found', () => {
   expect(wrong({ workload: 'shop/a', ports: { web: 80 }, srv: { web: 'a.example' } })).toContain('needs `name` with `ports`');
   expect(wrong({ workload: 'shop/a', srv: {} })).toContain('needs `name`');
   expect(wrong({ workload: 'shop/a', name: 'a..example', ports: { web: 80 } })).toContain('has a name that is none: `a..example`');
+  expect(wrong({ workload: 'shop/a', name: 'a.example', ports: { web: 80.5 } })).toContain('`web` must be a whole number');
   expect(wrong({ workload: 'shop/a', name: 'a.example', ports: { web: 0 } })).toContain('`web` must be a number from 1');
 });
 test('a broken file is told once, and the last good one stays until a better comes', async () => {

@@ -10,18 +10,7 @@ import { isInstanceId, isWorkloadKey } from '../ca/spiffe';
 import type { Address, Capture, Health, Instance, Inventory, VirtualAddresses } from '../inventory';
 import { isDnsName } from './dns/message';
 import type { DnsSource } from './dns/source';
-import {
-  booleanOf,
-  DecodeError,
-  fieldsOf,
-  listOf,
-  numberOf,
-  optionalNumberOf,
-  optionalTextOf,
-  recordOf,
-  textOf,
-  type Fields,
-} from '../rpc/decode';
+import { booleanOf, DecodeError, fieldsOf, listOf, numberOf, optionalTextOf, recordOf, textOf, type Fields } from '../rpc/decode';
 
 const maxInstances = 100_000;
 const maxVirtual = 16;
@@ -83,6 +72,7 @@ function instanceFrom(value: unknown, index: number): Instance {
 function placeFrom(fields: Fields): Pick<Instance, 'version' | 'region' | 'zone' | 'subZone' | 'weight' | 'priority'> {
   const texts = (['version', 'region', 'zone', 'subZone'] as const).flatMap((key) => {
     const text = optionalTextOf(fields, key, 256);
+    if (text !== undefined && Buffer.from(text).toString() !== text) throw new DecodeError(`\`${key}\` holds half a character`);
     return text === undefined ? [] : [[key, text] as const];
   });
   return { ...Object.fromEntries(texts), ...counted(fields, 'weight', 1, 1_000), ...counted(fields, 'priority', 0, 15) };
@@ -100,7 +90,7 @@ function sourceFrom(value: unknown, index: number): DnsSource {
   };
   const name = fields['name'] === undefined ? undefined : nameFrom(fields['name']);
   const ports =
-    fields['ports'] === undefined ? undefined : recordOf(fields, 'ports', (number, port) => numberOf({ [port]: number }, port, 1, 65_535));
+    fields['ports'] === undefined ? undefined : recordOf(fields, 'ports', (number, port) => wholeOf({ [port]: number }, port, 1, 65_535));
   const srv = fields['srv'] === undefined ? undefined : recordOf(fields, 'srv', nameFrom, 64);
   if (
     (name === undefined) !== (ports === undefined) ||
@@ -118,10 +108,14 @@ function sourceFrom(value: unknown, index: number): DnsSource {
 }
 
 function counted(fields: Fields, key: 'weight' | 'priority', min: number, max: number): { readonly [key: string]: number } {
-  const value = optionalNumberOf(fields, key, min, max);
-  if (value === undefined) return {};
+  return fields[key] === undefined ? {} : { [key]: wholeOf(fields, key, min, max) };
+}
+
+/** Envoy's messages have whole numbers only: of one endpoint that cannot be said, its service would have no news at all. */
+function wholeOf(fields: Fields, key: string, min: number, max: number): number {
+  const value = numberOf(fields, key, min, max);
   if (!Number.isInteger(value)) throw new DecodeError(`\`${key}\` must be a whole number`);
-  return { [key]: value };
+  return value;
 }
 
 function healthFrom(fields: Fields, id: string): Health {
@@ -175,7 +169,7 @@ function addressFrom(value: unknown, name: string): Address {
   const fields = fieldsOf(value, `the address \`${name}\``);
   const host = textOf(fields, 'host');
   if (isIP(host) === 0) throw new DecodeError(`the host of \`${name}\`, \`${host}\`, must be an IP address`);
-  return { host, port: numberOf(fields, 'port', 1, 65535) };
+  return { host, port: wholeOf(fields, 'port', 1, 65_535) };
 }
 
 export interface InventoryWatch {
