@@ -29,6 +29,7 @@ test("the proxy's own connections are told apart before anything is redirected",
 });
 test.each<readonly [Partial<CaptureRules>, string]>([
   [{ uid: 0 }, 'must not run as root'],
+  [{ gid: 0 }, 'nor in its group'],
   [{ outboundPort: 15006 }, 'a port each'],
   [{ openInbound: [0] }, '`0` is no port'],
   [{ openInbound: [15005] }, "the proxy's own"],

@@ -25,7 +25,7 @@ export function faultIn(rules: CaptureRules): string | null {
   const { inboundPort, outboundPort, uid, gid, openInbound, nameServers } = rules;
   if (uid === undefined && gid === undefined)
     return "without `--uid` or `--gid` the proxy's own connections would come back to it for ever: say which user or group it runs as";
-  if (uid === 0) return 'the proxy must not run as root: whatever else does would not be captured';
+  if (uid === 0 || gid === 0) return 'the proxy must not run as root, nor in its group: whatever else does would not be captured';
   if (inboundPort === outboundPort) return 'inbound and outbound need a port each';
   for (const port of [inboundPort, outboundPort, ...openInbound])
     if (!Number.isInteger(port) || port < 1 || port > 65_535) return `\`${port}\` is no port`;
