@@ -85,6 +85,17 @@ describe('a connection on which nobody asked yet', () => {
     for (let more = 0; more < 10; more += 1) await connected().catch(() => undefined);
     expect(await answer).toBe('closed');
   });
+  test('whoever has begun to ask when it ends is answered, who has not is let go', async () => {
+    await start(100);
+    const [silent, asking] = [await connected(), await connected()];
+    const [end, answer] = [firstLine(silent), firstLine(asking)];
+    asking.write('GET / HTTP/1.1\r\nhost:');
+    const closed = listener.close();
+    expect(await end).toBe('closed');
+    asking.write(' x\r\nconnection: close\r\n\r\n');
+    expect(await answer).toBe('HTTP/1.1 200 OK');
+    await closed;
+  });
   test('what is no request is told so', async () => {
     await start(100);
     for (const [text, line] of [

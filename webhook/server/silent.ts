@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls';
 export interface SilentConnections {
   /** Ends those that were let wait: for when there is no room left. */
   endIdle(): void;
-  /** Ends all of them. */
+  /** Ends all of them, and none on which somebody has begun to ask. */
   endAll(): void;
 }
 
@@ -48,7 +48,7 @@ export function silentConnections(server: Server, idleMs: number): SilentConnect
   const end = (sockets: Iterable<Duplex>): void => {
     for (const socket of sockets) socket.destroy();
   };
-  return { endIdle: () => end(waiting), endAll: () => end(silent) };
+  return { endIdle: () => end(waiting), endAll: () => end([...silent].filter(isUnused)) };
 }
 
 const statuses: ReadonlyMap<string, string> = new Map([
