@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bundle } from '../../core/bundle/bundle';
 import { apiVersion, objectName, type MeshObject, type Release } from '../../core/bundle/objects';
+import { completed } from '../../core/ir/earlier';
 import type { MeshIr } from '../../core/ir/ir';
 import { digestOfJson } from '../../core/lib/digest';
 import { openStorage } from '../reconcile/storage';
@@ -21,7 +22,8 @@ const object = (name: string, text: string): MeshObject => ({
   metadata: { namespace: 'n', name },
   spec: { text },
 });
-const ir = (generation: number): MeshIr => ({ environment: `ir of ${generation}`, routes: [], hostRoutes: [] }) as unknown as MeshIr;
+const ir = (generation: number): MeshIr =>
+  ({ environment: `ir of ${generation}`, services: [], routes: [], hostRoutes: [], needs: [] }) as unknown as MeshIr;
 
 function bundle(generation: number, objects: readonly MeshObject[]): Bundle {
   const signed = objects.map((one) => ({ object: one, digest: digestOfJson(one), jws: 'jws' }));
@@ -66,16 +68,16 @@ test('every kept release is whole, whichever release its objects came with, also
   for (const kept of made.slice(3)) {
     const { generation } = kept.release.release;
     expect(await again.bundle(generation)).toEqual(kept);
-    expect(await again.ir(generation, kept.release.digest)).toEqual({ ...ir(generation), deploys: [], products: [] });
+    expect(await again.ir(generation, kept.release.digest)).toEqual(completed(ir(generation)));
   }
   expect(await again.bundle(3)).toBeNull();
   expect((await readdir(dir)).filter((name) => name.startsWith('ir-'))).toHaveLength(3);
 });
 
-test('an IR that an earlier compiler kept says nothing about deployment', async () => {
+test('an IR that an earlier compiler kept says nothing about what came later', async () => {
   const history = await open();
   const { release: kept } = await release(history, 1, [object('a', '1')]);
-  expect(await history.ir(1, kept.digest)).toEqual({ ...ir(1), deploys: [], products: [] });
+  expect(await history.ir(1, kept.digest)).toEqual({ ...ir(1), deploys: [], products: [], connectionRoutes: [] });
 });
 
 test('an intended release that never went out is written over by the next of its generation', async () => {
