@@ -1,6 +1,7 @@
 /** Workloads, ports and hosts by the names people type, with a near miss named. */
 import type { MeshIr, ServicePort, Workload } from '../core/ir/ir';
 import { nameOf, namespaceOf } from '../core/mesh/ids';
+import { hostsOfPort } from '../core/semantics/address';
 import { suggest } from '../core/lib/suggest';
 import { UsageError } from './command';
 
@@ -29,6 +30,7 @@ export function findPort(ir: MeshIr, text: string): ServicePort {
       `${nameOf(service.key)}.${namespaceOf(service.key)}`,
       `${nameOf(service.key)}.${namespaceOf(service.key)}.svc.cluster.local`,
     ];
+    if (service.outside) return [port.key, `${nameOf(service.key)}:${port.name}`, ...hostsOfPort(service, port, null)];
     return [
       port.key,
       ...hosts.flatMap((host) => [`${host}:${port.number}`, `${host}:${port.name}`, ...(service.ports.length === 1 ? [host] : [])]),

@@ -96,10 +96,12 @@ function* edgesOf(
   const inbound = (ir: MeshIr, port: PortKey): Node => `inbound ${proxyNameOf(ir, serviceOfPort(port))}`;
   const legal = comparison.before?.outcome === 'allow' && comparison.after?.outcome === 'allow' && was.size > 0 && is.size > 0;
   for (const port of is) {
+    if (isOutside(after, port)) continue;
     if (!opened.has(port) || lets(before, comparison.after, caller, port)) continue;
     yield { first: inbound(after, port), then: outbound, hard: legal, why: `${port} lets ${caller} in with ${probe.text}` };
   }
   for (const port of was) {
+    if (isOutside(before, port)) continue;
     if (!opened.has(port) || lets(after, comparison.before, caller, port)) continue;
     yield { first: outbound, then: inbound(before, port), hard: legal, why: `${port} shuts out ${caller} with ${probe.text}` };
   }
@@ -110,6 +112,8 @@ function reached(decision: Decision | null): ReadonlySet<PortKey> {
     (decision?.destinations ?? []).filter((destination) => destination.access === 'allow').map((destination) => destination.port),
   );
 }
+/** Outside the mesh nobody lets in: the caller's one part is all there is. */
+const isOutside = (ir: MeshIr, port: PortKey): boolean => serviceOf(ir, serviceOfPort(port))?.outside !== undefined;
 const has = (ir: MeshIr, workload: WorkloadKey): boolean => ir.workloads.some((known) => known.key === workload);
 const principalOf = (ir: MeshIr, workload: WorkloadKey): Principal | undefined =>
   ir.workloads.find((known) => known.key === workload)?.principal;

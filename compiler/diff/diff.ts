@@ -37,7 +37,7 @@ export interface CallChange {
 /** `port` is a service port's key, `<gateway>/<listener>`, or a workload's key (`identity`). `addressed`: by names with a port number only, or without one too. */
 export interface PortChange {
   readonly port: string;
-  readonly field: 'mtls' | 'urls' | 'number' | 'addressed' | 'certificate' | 'hosts' | 'identity' | keyof Resilience;
+  readonly field: 'mtls' | 'urls' | 'number' | 'addressed' | 'certificate' | 'hosts' | 'identity' | 'outside' | keyof Resilience;
   readonly before: string;
   readonly after: string;
 }
@@ -268,9 +268,17 @@ function portChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
       const changed = fields
         .filter((field) => text(was, field) !== text(port, field))
         .map((field): PortChange => ({ port: port.key, field, before: text(was, field), after: text(port, field) }));
-      return [...changed, ...names];
+      const [led, leads] = [outsideText(before, service.key), outsideText(after, service.key)];
+      const outside: PortChange[] = led === leads ? [] : [{ port: port.key, field: 'outside', before: led, after: leads }];
+      return [...changed, ...names, ...outside];
     }),
   );
+}
+
+/** Where a port outside the mesh is, and by whose word; empty for one of the mesh. */
+function outsideText(ir: MeshIr, key: WorkloadKey): string {
+  const outside = ir.services.find((service) => service.key === key)?.outside;
+  return outside ? `${outside.hosts.join(', ')}, trusting ${outside.trust ?? 'the authorities of the system'}` : '';
 }
 
 /** What a listener is, beyond the routes of its hosts. */

@@ -124,7 +124,7 @@ function portsOf(context: Context, nouns: Nouns, scope: ScopeRef, at: Place): re
     const port = resolvePort(context, nouns, scope.to, at);
     return port ? [port.port.key] : [];
   }
-  const target = context.resolve(scope.to, ['mesh', 'namespace', 'service', 'workload', 'gateway'], at);
+  const target = context.resolve(scope.to, ['mesh', 'namespace', 'service', 'workload', 'gateway', 'external'], at);
   if (!target) return [];
   if (target.value.kind === 'mesh') return keys(services);
   if (target.value.kind === 'namespace') {
@@ -136,7 +136,7 @@ function portsOf(context: Context, nouns: Nouns, scope: ScopeRef, at: Place): re
 
 /** The service and port that a reference names. Reported and undefined when there is none. */
 export function resolvePort(context: Context, nouns: Nouns, ref: { readonly ref: string; readonly port?: string }, at: Place) {
-  const declared = context.resolve(ref, ['service'], at);
+  const declared = context.resolve(ref, ['service', 'external'], at);
   const service = declared && nouns.services.get(declared.id);
   if (!service) return undefined;
   const port = service.ports.find((known) => known.name === ref.port);

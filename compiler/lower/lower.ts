@@ -11,6 +11,7 @@ import { checkStandards, lowerGuarantees, lowerNeeds, lowerPatches, lowerRollout
 import { makeContext } from './context';
 import type { Context, Declared } from './context';
 import { lowerDeploys, lowerProducts } from './deploys';
+import { checkOutside, lowerExternals } from './externals';
 import { withHealthChecks } from './health-access';
 import { checkMesh, lowerNamespaces, lowerNouns } from './nouns';
 import { checkOnly, lowerRoutes } from './routes';
@@ -36,7 +37,8 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
   checkEvery(context, evaluated, root);
   const namespaces = lowerNamespaces(context);
   const settings = lowerSettings(context, subjectsOf(context, namespaces));
-  const nouns = lowerNouns(context, namespaces, settings);
+  const inside = lowerNouns(context, namespaces, settings);
+  const nouns = { ...inside, services: new Map([...inside.services, ...lowerExternals(context, settings, inside.services)]) };
   checkStandards(context, nouns);
   const { routes, connectionRoutes, hostRoutes } = lowerRoutes(context, nouns, settings);
   const ir: MeshIr = {
@@ -67,6 +69,7 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
     products: lowerProducts(context),
     rollout: lowerRollout(context),
   };
+  checkOutside(context, ir.services, ir);
   const diagnostics = inOrder(context.diagnostics);
   return hasErrors(diagnostics) ? { diagnostics } : { value: ir, diagnostics };
 }

@@ -218,6 +218,16 @@ export type DeclarationValue =
       };
     }
   | {
+      /** Hosts outside the mesh. `trust`: the authorities of its `https` ports, `namespace/name`. */
+      readonly kind: 'external';
+      readonly name: string;
+      readonly team: string;
+      readonly hosts: readonly string[];
+      readonly ports: { readonly [name: string]: WirePort };
+      readonly trust?: string;
+      readonly through?: Ref;
+    }
+  | {
       readonly kind: 'access';
       readonly action: 'allow' | 'deny';
       readonly port: Ref;

@@ -16,6 +16,7 @@ describe('the catalogue of diagnostics', () => {
       policy: '2',
       ir: '3',
       settings: '3',
+      outside: '3',
       analyse: '4',
       emit: '5',
       sign: '6',

@@ -11,6 +11,7 @@ import { install } from './install';
 import { internal } from './internal';
 import { analyse } from './analyse';
 import { ir } from './ir';
+import { outside } from './outside';
 import { policy } from './policy';
 import { settings } from './settings';
 import { sign } from './sign';
@@ -28,7 +29,24 @@ export interface CatalogueEntry {
   readonly help: ((params: never) => string) | null;
 }
 
-const stages = { internal, source, evaluate, policy, ir, settings, analyse, emit, sign, deploy, gitops, install, admit, inject, enforce };
+const stages = {
+  internal,
+  source,
+  evaluate,
+  policy,
+  ir,
+  settings,
+  outside,
+  analyse,
+  emit,
+  sign,
+  deploy,
+  gitops,
+  install,
+  admit,
+  inject,
+  enforce,
+};
 
 export const catalogue: readonly CatalogueEntry[] = Object.entries(stages)
   .flatMap(([stage, kinds]) =>

@@ -19,7 +19,7 @@ export interface MeshIr {
   readonly namespaces: readonly Namespace[];
   /** Everything with an identity: what stands behind services, bare workloads, gateways. By key. */
   readonly workloads: readonly Workload[];
-  /** By key. */
+  /** What is called by name, hosts outside the mesh included. By key. */
   readonly services: readonly Service[];
   /** By key. */
   readonly gateways: readonly Gateway[];
@@ -71,10 +71,19 @@ export interface Service {
   readonly versionLabel: string;
   /** By name. */
   readonly ports: readonly ServicePort[];
+  /** Present: hosts that somebody else runs. No workload of the mesh stands behind, so the caller's proxy decides; the key is `outside/<name>`. */
+  readonly outside?: Outside;
+}
+export interface Outside {
+  /** Exact, lower case. Sorted; a request goes to the one that it addresses. */
+  readonly hosts: readonly string[];
+  /** `namespace/name` of the authorities whose certificates count on `https` ports; null: those of the system. */
+  readonly trust: string | null;
 }
 export interface ServicePort {
   readonly key: PortKey;
   readonly name: string;
+  /** `https` only outside the mesh: the application speaks HTTP to its proxy, and the proxy TLS to the host. */
   readonly protocol: string;
   readonly layer: Layer;
   readonly number: number;

@@ -10,6 +10,8 @@ export type PortKey = Brand<string, 'PortKey'>;
 export type Principal = Brand<string, 'Principal'>;
 
 export const workloadKey = (namespace: string, name: string): WorkloadKey => `${namespace}/${name}` as WorkloadKey;
+/** In the place of a namespace, in the key of what is outside the mesh. No namespace of a mesh that calls the outside has this name (lower sees to it). */
+export const outsideNamespace = 'outside';
 export const portKey = (service: WorkloadKey, port: string): PortKey => `${service}.${port}` as PortKey;
 export const principalOf = (trustDomain: string, namespace: string, serviceAccount: string): Principal =>
   `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}` as Principal;

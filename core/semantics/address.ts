@@ -4,9 +4,12 @@ import { hostCovers, hostEntry } from './match';
 
 /**
  * The Host values that name a service port, as the Kubernetes DNS has them (kubernetes.io/docs, "DNS for Services and Pods"): with the port's
- * number, and without where the service has one port. The short name counts for callers of its own namespace only (null: nobody's).
+ * number, and without where the service has one port. The short name counts for callers of its own namespace only (null: nobody's). What is outside
+ * the mesh is named by its own hosts, so that an application says what it would say without a mesh.
  */
 export function hostsOfPort(service: Service, port: ServicePort, callerNamespace: string | null): readonly string[] {
+  if (service.outside)
+    return service.outside.hosts.flatMap((host) => [`${host}:${port.number}`, ...(isPlain(service, port) ? [host] : [])]);
   const name = nameOf(service.key);
   const namespace = namespaceOf(service.key);
   const names = [`${name}.${namespace}`, `${name}.${namespace}.svc.cluster.local`, ...(callerNamespace === namespace ? [name] : [])];
@@ -33,4 +36,9 @@ export function hostRoutesFor(
   // what is left of a colon when the port is off is no port: such a name is nobody's
   if (chain === undefined || host.includes(':') || !hostCovers(chain, host)) return 'not here';
   return tables.find((table) => table.host === chain) ?? 'no routes';
+}
+
+/** Whether a host outside the mesh without a number means this port: the one that is HTTP's own (RFC 9110 section 4.2.1), else the only one. */
+function isPlain({ ports }: Service, { number }: ServicePort): boolean {
+  return ports.some((port) => port.number === 80) ? number === 80 : ports.length === 1;
 }

@@ -2,7 +2,7 @@
 import { callableByWorkload, targetsOfRules } from '../ir/edges';
 import { accessOf, needsOf, serviceOf } from '../ir/lookup';
 import type { HostRoutes, MeshIr, RouteRule, RouteTable, Workload } from '../ir/ir';
-import { canonicalJson } from '../lib/json';
+import { canonicalJson, type Json } from '../lib/json';
 import { sortedUnique } from '../lib/order';
 import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
@@ -217,13 +217,27 @@ function meaningOf(
   const access = decidersOf(ir, rules, port)
     .access.filter((rule) => caller === undefined || (caller !== null && coversPrincipal(rule.callers, caller)))
     .map((rule) => canonicalJson({ ...rule, id: '', because: null, callers: caller === undefined ? rule.callers : [] }));
-  return canonicalJson([cors, rules.map(({ match, action }) => [match, action]), sortedUnique(access), targetUrls(ir, rules)]);
+  return canonicalJson([
+    cors,
+    rules.map(({ match, action }) => [match, action]),
+    sortedUnique(access),
+    targetUrls(ir, rules),
+    ...outsideOf(ir, rules),
+  ]);
 }
 
 function targetUrls(ir: MeshIr, rules: RouteTable['rules']): readonly string[] {
   return targetsOfRules(rules).map(
     (port) => `${port} ${serviceOf(ir, serviceOfPort(port))?.ports.find((known) => known.key === port)?.urls}`,
   );
+}
+/** Where requests that leave the mesh go, and whom they trust there. */
+function outsideOf(ir: MeshIr, rules: RouteTable['rules']): readonly Json[] {
+  return targetsOfRules(rules).flatMap((port) => {
+    const service = serviceOf(ir, serviceOfPort(port));
+    const found = service?.ports.find((known) => known.key === port);
+    return service?.outside && found ? [[port, found.protocol, found.number, [...service.outside.hosts], service.outside.trust]] : [];
+  });
 }
 function principalOf(ir: MeshIr, workload: WorkloadKey): Principal | null {
   return ir.workloads.find((known) => known.key === workload)?.principal ?? null;

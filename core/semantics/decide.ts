@@ -11,6 +11,7 @@ import { hostRoutesFor, hostsOfPort } from './address';
 import { isCanonicalPath } from './canonical';
 import type { Decision, MeshRequest } from './decision';
 import { nothing, follow } from './follow';
+import { decideInbound } from './inbound';
 import { hostWithoutPort } from './match';
 import type { RequestView } from './match';
 import { portOf, workloadOf } from './nouns';
@@ -25,14 +26,23 @@ function decideWithin(ir: MeshIr, request: MeshRequest, from: WorkloadKey): Deci
   const caller = workloadOf(ir, from);
   if (request.to === null) throw new Error('internal: a request from a workload addresses a port');
   const { service, port } = portOf(ir, request.to);
-  const host = request.headers['host'] ?? `${nameOf(service.key)}.${namespaceOf(service.key)}:${port.number}`;
+  const named = service.outside?.hosts[0] ?? `${nameOf(service.key)}.${namespaceOf(service.key)}`;
+  const host = request.headers['host'] ?? `${named}:${port.number}`;
   if (!isCanonicalPath(request.path, 'rfc3986')) return refused('canonical', 400, `the path \`${request.path}\` is not in canonical form`);
   const pair = `${caller.key} may not call ${nameOf(service.key)}:${port.number}`;
   const addressed = hostsOfPort(service, port, namespaceOf(caller.key)).includes(host.toLowerCase());
   if (!addressed || !isHttp(port.layer) || !callablePorts(ir, caller.key).includes(port.key)) return refused('outbound', 403, pair);
   const table = ir.routes.find((known) => known.port === port.key);
   if (!table) throw new Error(`internal: no route table for ${port.key}`);
-  return follow(ir, caller, table, strictNeeds(ir, caller.key, port.key), { ...viewOf(request, host), scheme: 'http' });
+  const view = viewOf(request, host);
+  // nobody of the mesh is at the other end: what a service's own proxy says, the caller's says here, of the request as the application sends it
+  const here = service.outside ? decideInbound(ir, { ...view, principal: caller.principal, port: port.key }) : null;
+  if (here?.access === 'deny') {
+    const says =
+      here.because.length > 0 ? `${here.because.join(', ')} denies ${pair}` : `no rule of ${port.key} allows this request of ${caller.key}`;
+    return { ...refused('outbound', 403, says), because: here.because };
+  }
+  return follow(ir, caller, table, strictNeeds(ir, caller.key, port.key), { ...view, scheme: 'http' }, here);
 }
 
 function decideFromOutside(ir: MeshIr, request: MeshRequest, from: Extract<MeshRequest['from'], { kind: 'outside' }>): Decision {

@@ -36,8 +36,18 @@ export const nothing: Omit<Decision, 'outcome' | 'stage' | 'status' | 'says'> = 
   retry: null,
 };
 
-/** What routes make of a request of `caller`. `needs`: how that caller is stricter than the owner. */
-export function follow(ir: MeshIr, caller: Workload, { cors, rules }: Routes, needs: readonly Need[], view: FirstHop): Decision {
+/**
+ * What routes make of a request of `caller`. `needs`: how that caller is stricter than the owner. `here`: what the caller's own proxy said already,
+ * where there is no other to ask; null: each destination is asked.
+ */
+export function follow(
+  ir: MeshIr,
+  caller: Workload,
+  { cors, rules }: Routes,
+  needs: readonly Need[],
+  view: FirstHop,
+  here: InboundDecision | null = null,
+): Decision {
   const preflight = cors && preflightAnswer(cors, view);
   if (preflight)
     return {
@@ -85,7 +95,17 @@ export function follow(ir: MeshIr, caller: Workload, { cors, rules }: Routes, ne
         const answer = { status: fault.abort.status, headers: edited({}, cors ? [originEdits(cors, view)] : []), body: null };
         return { ...itself(route, 'fault', answer, 'aborts every request with'), fault };
       }
-      return forward(ir, caller, route, action, needs, forwardedRequest(action, matchingClass(rule.match, view), view), view, outermost);
+      return forward(
+        ir,
+        caller,
+        route,
+        action,
+        needs,
+        forwardedRequest(action, matchingClass(rule.match, view), view),
+        view,
+        outermost,
+        here,
+      );
     }
     default:
       return assertNever(action);
@@ -108,9 +128,10 @@ function forward(
   request: ForwardedRequest,
   view: FirstHop,
   outermost: readonly HeaderEdits[],
+  here: InboundDecision | null,
 ): Decision {
   const arriving = (to: Pick<Mirror, 'port'>, headers: ForwardedRequest['headers']): InboundDecision =>
-    decideInbound(ir, { ...request, headers, principal: caller.principal, port: to.port });
+    here ?? decideInbound(ir, { ...request, headers, principal: caller.principal, port: to.port });
   const { sticky, targets } = destinationsFor(action, view);
   const arrivals = targets.map((target: WeightedTarget): Arrival => {
     // a destination's own edits come before those of the rule (Envoy: the most specific first)

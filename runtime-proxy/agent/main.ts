@@ -1,6 +1,7 @@
 /** The agent of one proxy: its identity, its Envoy, and the truth about what that Envoy serves. */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { getCACertificates } from 'node:tls';
 import { reasonOf } from '../../core/lib/reason';
 import { controlPlanePrincipal, isInstanceId, isTrustDomain, isWorkloadKey } from '../ca/spiffe';
 import { holdIdentity, type Holder } from '../ca/client';
@@ -46,7 +47,7 @@ export interface AgentConfig {
   readonly envoyLogLevel?: string;
   /** How Envoy asks for its configuration: `delta` (default), or `state-of-the-world`, which sends each type as a whole. */
   readonly xds?: XdsProtocol;
-  /** `<dir>/<namespace>/<name>/tls.crt` and `tls.key`: gateways' certificates that the CA does not issue. */
+  /** `<dir>/<namespace>/<name>/tls.crt` and `tls.key`: gateways' certificates that the CA does not issue; `ca.crt`: authorities of hosts outside the mesh. */
   readonly certificatesDir?: string;
   /** HTTP for `/healthz`, `/readyz`, `/metrics`. Absent: none. */
   readonly admin?: { readonly host: string; readonly port: number };
@@ -70,6 +71,7 @@ export interface RunningAgent {
 }
 
 const certificatePrefix = 'certificate/';
+const authoritiesPrefix = 'authorities/';
 const longestSocketPath = 107;
 
 /** Starts the agent and its Envoy. Resolves once Envoy runs (not: once it is configured). */
@@ -119,8 +121,22 @@ export async function runAgent(
     showOwn();
     log.info('rotated the certificate');
   });
+  /** What certificates of hosts outside the mesh are verified against; looked at again, for it is replaced in place. */
+  async function provideAuthorities(name: string): Promise<void> {
+    const authorities = name.slice(authoritiesPrefix.length);
+    try {
+      secrets.set(name, { kind: 'trust', roots: await authoritiesOf(authorities, config.certificatesDir) });
+    } catch (error) {
+      log.error({ authorities, reason: reasonOf(error) }, 'no authorities to verify a host outside the mesh by: it is not called');
+    }
+    const timer = setTimeout(() => (serving.delete(cancel), void provideAuthorities(name)), 10_000);
+    timer.unref();
+    const cancel = (): void => clearTimeout(timer);
+    serving.add(cancel);
+  }
   /** A gateway's certificate: from the folder if it is there, else from the CA; looked at again before it lapses. */
   async function provide(name: string): Promise<void> {
+    if (name.startsWith(authoritiesPrefix)) return provideAuthorities(name);
     if (!name.startsWith(certificatePrefix)) return log.warn({ secret: name }, 'Envoy asks for a certificate of no known kind');
     const certificate = name.slice(certificatePrefix.length);
     let againMs = 2_000;
@@ -238,12 +254,24 @@ export async function runAgent(
   };
 }
 
+/** Those of the system (Node's own list where there is none), or `<dir>/<namespace>/<name>/ca.crt`. */
+async function authoritiesOf(name: string, folder: string | undefined): Promise<string> {
+  if (name === 'system') {
+    const system = getCACertificates('system');
+    return (system.length > 0 ? system : getCACertificates('bundled')).join('\n');
+  }
+  if (folder === undefined) throw new Error('there is no folder of certificates: set `certificatesDir`');
+  if (!isSecretName(name)) throw new Error('not of the form `namespace/name`');
+  return fs.readFile(path.join(folder, name, 'ca.crt'), 'utf8');
+}
+const isSecretName = (name: string): boolean => /^[a-z0-9-]+\/[a-z0-9.-]+$/.test(name) && !name.includes('..');
+
 async function certificateOf(
   name: string,
   folder: string | undefined,
   holder: Holder,
 ): Promise<{ readonly key: string; readonly chain: string; readonly againMs: number }> {
-  if (folder !== undefined && /^[a-z0-9-]+\/[a-z0-9.-]+$/.test(name) && !name.includes('..')) {
+  if (folder !== undefined && isSecretName(name)) {
     try {
       const read = (part: string): Promise<string> => fs.readFile(path.join(folder, name, part), 'utf8');
       return { key: await read('tls.key'), chain: await read('tls.crt'), againMs: 10_000 };

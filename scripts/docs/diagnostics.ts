@@ -8,6 +8,7 @@ const stageSays: Readonly<Record<string, string>> = {
   policy: 'by the SDK, while a module runs: the run-time twin of a type error',
   ir: 'while lowering declarations to the mesh IR',
   settings: 'while lowering settings',
+  outside: 'while lowering hosts outside the mesh',
   analyse: 'by analysis of the whole mesh',
   emit: "while emitting Envoy's configuration",
   sign: 'while signing or verifying',

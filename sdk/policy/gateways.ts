@@ -11,7 +11,6 @@ import { list, named, record, whole } from './read';
 import { suggest } from './did-you-mean';
 import { refTo, register } from './registry';
 import { gatewayHandle, madeAs } from './subjects';
-import { unsupported } from './unsupported';
 import { accountName, hostOrWildcard, name, namespacedName } from './units';
 import { verb } from './verb';
 
@@ -53,18 +52,33 @@ function listenerHandle(entry: number, owner: string, key: string, hosts: readon
   return make({ host: atHost }, { kind: 'listener', ref: freeze(place) });
 }
 
-const externalSpec = record({ team, hosts: list(hostOrWildcard), ports: named(name, anyPortSpec) }, { through: gatewayHandle });
-/** A host that somebody else runs: read and refused as the types do, and not in force in this version. */
+const externalSpec = record(
+  { team, hosts: list(hostOrWildcard), ports: named(name, anyPortSpec) },
+  { trust: madeAs(['secret'], 'a secret', "write `secret('namespace/name')`"), through: gatewayHandle },
+);
+/** A host that somebody else runs. `https` is HTTP to the proxy, and TLS from the proxy on. */
 export const external = verb('external', ['name', 'spec'], 2, (given) => {
   const called = name(given.take(0), given.at(0));
-  const { ports } = externalSpec(given.take(1), given.at(1));
-  const feature = 'hosts outside the mesh (`external`)';
-  const entry = register(unsupported(feature), given.call);
+  const { team: owner, hosts, ports, trust, through } = externalSpec(given.take(1), given.at(1));
+  const wire = Object.fromEntries(
+    Object.entries(ports).map(([key, one]) => [key, one.outsideOnly ? { ...one.port, protocol: 'https' } : one.port]),
+  );
+  const entry = register(
+    {
+      kind: 'external',
+      name: called,
+      team: owner,
+      hosts,
+      ports: wire,
+      ...(trust ? { trust: trust.name } : {}),
+      ...(through ? { through: { ref: refTo(through.entry) } } : {}),
+    },
+    given.call,
+  );
   const made: Record<string, object> = {};
   for (const port of keysOf(ports)) {
     const declared = ports[port];
-    if (declared)
-      made[port] = ownedPort(portOf({ ref: refTo(entry), port }, `${called}.ports.${port}`, declared.port, [], { unsupported: feature }));
+    if (declared) made[port] = ownedPort(portOf({ ref: refTo(entry), port }, `${called}.ports.${port}`, declared.port, []));
   }
   return make({ ports: handles(made, 'MW2114', 'port', called) }, { kind: 'external', entry, name: called, owned: true });
 });

@@ -115,6 +115,7 @@ export const coverage: CoverageOf<MeshIr> = {
     team: yes,
     versions: yes,
     versionLabel: yes,
+    outside: not('hosts outside the mesh are found by the resolver of the machine; test/e2e/externals asks definition and Envoy the same'),
     ports: {
       key: yes,
       name: yes,

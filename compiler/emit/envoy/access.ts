@@ -65,6 +65,35 @@ export const notCallableConfig: { [filter: string]: Any } = {
   }),
 };
 
+/**
+ * The guard of a port outside the mesh, for one caller: the rules that are about it. It is the first filter and only denies, so that what was let in
+ * by nobody goes nowhere, and a proxy that has the routes has the rules. An allow without headers is a permission, whose contrary can be denied.
+ */
+export function outsideAccess(rules: readonly AccessRule[]): { [filter: string]: Any } {
+  const readable = canonical('rfc3986');
+  const whoever: Principal[] = [{ identifier: { case: 'any', value: true } }];
+  const denials = policies(rules.filter((rule) => rule.action === 'deny'));
+  const allowed = anyOf(ordered(rules.filter((rule) => rule.action === 'allow')).map(permissionOf));
+  const named = Object.entries(denials).map(([name, { permissions = [] }]): [string, Policy] => [
+    name,
+    { permissions: [allOf([readable, anyOf(permissions)])], principals: whoever },
+  ]);
+  return {
+    [guardFilter]: pack(RBACPerRouteSchema, {
+      rbac: {
+        rules: {
+          action: RBAC_Action.DENY,
+          policies: {
+            [notCanonical]: refuseUncanonical('rfc3986'),
+            [notCallable]: { permissions: [allOf([readable, { rule: { case: 'notRule', value: allowed } }])], principals: whoever },
+            ...Object.fromEntries(named),
+          },
+        },
+      },
+    }),
+  };
+}
+
 /** Before the routes have come nobody comes in: what the listener holds; the rules themselves travel with the routes. */
 export const baseAccess: InHttpSlots = {
   deny: pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [noRulesYet]: anything } } }),

@@ -16,11 +16,11 @@ import { applicationLimits, reach } from './resilience';
 import { meshClient } from './tls';
 
 export type Cluster = MessageInitShape<typeof ClusterSchema>;
-const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+export const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
 type Http2 = Pick<Connections, 'streams' | 'idleMs' | 'maxAgeMs' | 'perConnection'>;
 /** How a proxy speaks HTTP/2 to endpoints; `upgrades`: WebSockets too (RFC 8441). */
-function http2Over({ streams, idleMs, maxAgeMs, perConnection }: Http2, upgrades = false) {
+export function http2Over({ streams, idleMs, maxAgeMs, perConnection }: Http2, upgrades = false) {
   const common = {
     ...(idleMs === null ? {} : { idleTimeout: ms(idleMs) }),
     ...(maxAgeMs === null ? {} : { maxConnectionDuration: ms(maxAgeMs) }),
@@ -45,7 +45,7 @@ function http2Over({ streams, idleMs, maxAgeMs, perConnection }: Http2, upgrades
   });
 }
 export const http2 = http2Over(noLimits);
-const http1 = pack(HttpProtocolOptionsSchema, {
+export const http1 = pack(HttpProtocolOptionsSchema, {
   upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } } },
 });
 
@@ -66,6 +66,7 @@ export function upstreamCluster(
   connections: Connections,
 ): Cluster {
   const { streams, idleMs, maxAgeMs, perConnection } = connections;
+  if (workload === null) throw new Error(`internal: ${port.key} is outside the mesh`);
   const asEver = [streams, idleMs, maxAgeMs, perConnection].every((limit) => limit === null);
   return {
     name,

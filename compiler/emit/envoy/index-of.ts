@@ -8,7 +8,8 @@ import { clusterName } from './names';
 export interface PortFacts {
   readonly service: Service;
   readonly port: ServicePort;
-  readonly workload: Workload;
+  /** null: outside the mesh. */
+  readonly workload: Workload | null;
 }
 export interface IrIndex {
   readonly ir: MeshIr;
@@ -33,8 +34,8 @@ export function indexIr(ir: MeshIr): IrIndex {
   const workloads = new Map(ir.workloads.map((workload) => [workload.key, workload]));
   const ports = new Map<PortKey, PortFacts>();
   for (const service of ir.services) {
-    const workload = workloads.get(service.key);
-    if (!workload) throw new Error(`internal: no workload behind ${service.key}`);
+    const workload = workloads.get(service.key) ?? null;
+    if (!workload && !service.outside) throw new Error(`internal: no workload behind ${service.key}`);
     for (const port of service.ports) ports.set(port.key, { service, port, workload });
   }
   const fromGateways = new Map<PortKey, Set<string | null>>();

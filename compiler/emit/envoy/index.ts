@@ -4,7 +4,7 @@ import { emit } from '../../../core/diagnostics/emit';
 import { type Diagnostic, hasErrors, type Outcome } from '../../../core/diagnostics/diagnostic';
 import { targetsOfRules } from '../../../core/ir/edges';
 import { isConnection, isHttp } from '../../../core/ir/layers';
-import type { MeshIr, Need, Workload } from '../../../core/ir/ir';
+import type { MeshIr, Need, Outside, Workload } from '../../../core/ir/ir';
 import { proxyNameOf } from '../../../core/ir/proxy-name';
 import { canonicalJson, type JsonObject } from '../../../core/lib/json';
 import { namespaceOf, type PortKey, type Principal, serviceOfPort } from '../../../core/mesh/ids';
@@ -21,6 +21,7 @@ import { inboundListenerOf, inboundRoutes } from './inbound';
 import { indexIr, type IrIndex, type PortFacts } from './index-of';
 import { serviceConfigName } from './names';
 import { catchAllOf, outboundListenerOf } from './outbound';
+import { outsideConfigOf } from './outside';
 import { isProved, patchedListener } from './patch';
 import { type ClusterCache, serviceConfigOf } from './service-config';
 import { checkVersions, supportedEnvoy } from './version';
@@ -44,6 +45,8 @@ export function emitEnvoy(ir: MeshIr): Outcome<EmittedEnvoy> {
   const use = (port: PortKey, workload: Workload | null): string => {
     const facts = index.ports.get(port);
     if (!facts) throw new Error(`internal: no port ${port} in the IR`);
+    const { outside } = facts.service;
+    if (outside) return workload === null ? '' : useOutside(facts, outside, workload);
     if (isConnection(facts.port.layer)) return useConnections(facts, workload);
     const needs = workload === null ? [] : strictNeeds(ir, workload.key, port);
     const variantFor =
@@ -66,8 +69,13 @@ export function emitEnvoy(ir: MeshIr): Outcome<EmittedEnvoy> {
     }
     return name;
   };
-  // every port has its object, called or not: who may call it next changes the caller only
-  for (const key of index.ports.keys()) use(key, null);
+  const useOutside = (facts: PortFacts, outside: Outside, workload: Workload): string => {
+    const made = outsideConfigOf(index, facts, outside, workload, clusters, diagnostics);
+    services.push(made);
+    return `${made.metadata.namespace}/${made.metadata.name}`;
+  };
+  // every port of the mesh has its object, called or not: who may call it next changes the caller only
+  for (const key of index.ports.keys()) if (!index.ports.get(key)?.service.outside) use(key, null);
   for (const workload of ir.workloads) proxies.push(proxyConfigOf(index, workload, use, diagnostics));
   services.sort(byName);
   proxies.sort(byName);

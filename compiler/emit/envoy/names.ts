@@ -21,6 +21,8 @@ export const bindAddress = 'meshwright.bind';
 export const sdsWorkload = 'workload';
 export const sdsTrust = 'trust';
 export const sdsCertificate = (certificate: string): string => `certificate/${certificate}`;
+/** What a host outside the mesh is verified against. */
+export const sdsAuthorities = (trust: string | null): string => `authorities/${trust ?? 'system'}`;
 export const agentCluster = 'agent';
 
 export const guardFilter = 'meshwright.guard';

@@ -100,7 +100,7 @@ export function selectorOf(
 }
 
 /** The limits of a caller where they are smaller than the owner's, by the owner's cluster. */
-function ownLimits(index: IrIndex, rules: readonly RouteRule[], { needs }: Stricter): ReadonlyMap<string, OwnLimits> {
+export function ownLimits(index: IrIndex, rules: readonly RouteRule[], { needs }: Stricter): ReadonlyMap<string, OwnLimits> {
   const smaller = new Map<string, OwnLimits>();
   for (const { action } of rules) {
     if (action.kind !== 'forward') continue;

@@ -14,7 +14,7 @@ import {
   UpstreamTlsContextSchema,
 } from '../../../core/wire/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
 import { ms, pack, seconds } from './any';
-import { agentCluster, sdsCertificate, sdsTrust, sdsWorkload } from './names';
+import { agentCluster, sdsAuthorities, sdsCertificate, sdsTrust, sdsWorkload } from './names';
 
 type TransportSocket = MessageInitShape<typeof TransportSocketSchema>;
 type CommonTls = MessageInitShape<typeof CommonTlsContextSchema>;
@@ -43,6 +43,37 @@ export function meshClient(principal: string, alpn: readonly string[], sni: stri
     configType: {
       case: 'typedConfig',
       value: pack(UpstreamTlsContextSchema, { sni, maxSessionKeys: 0, commonTlsContext: meshTls(alpn, [exactly(principal)]) }),
+    },
+  };
+}
+
+/** To a host outside the mesh: it must prove that it is the host, to authorities that its owner here trusts. No setting turns that off. */
+export function outsideClient(host: string, trust: string | null): TransportSocket {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    configType: {
+      case: 'typedConfig',
+      value: pack(UpstreamTlsContextSchema, {
+        sni: host,
+        maxSessionKeys: 0,
+        commonTlsContext: {
+          tlsParams: {
+            tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+            tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+          },
+          validationContextType: {
+            case: 'combinedValidationContext',
+            value: {
+              defaultValidationContext: {
+                matchTypedSubjectAltNames: [
+                  { sanType: SubjectAltNameMatcher_SanType.DNS, matcher: { matchPattern: { case: 'exact', value: host } } },
+                ],
+              },
+              validationContextSdsSecretConfig: secret(sdsAuthorities(trust)),
+            },
+          },
+        },
+      }),
     },
   };
 }

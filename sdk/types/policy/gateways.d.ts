@@ -47,9 +47,11 @@ export interface ExternalSpec<P extends PortMap> {
   readonly team: Team;
   readonly hosts: NonEmpty<string>;
   readonly ports: P;
+  /** The authorities whose certificates count on `https` ports (`ca.crt` of the secret); those of the system if not said. */
+  readonly trust?: Secret;
   readonly through?: AnyGateway;
 }
-/** A host that somebody else runs: its owner here is the team that answers for calling it. */
+/** Hosts that somebody else runs: the owner here is the team that answers for calling them. Each caller's own proxy decides, since there is no other. */
 export interface External<P extends PortMap> extends Scope {
   readonly [kind]: 'external';
   readonly ports: PortsOf<P, never>;

@@ -1,0 +1,76 @@
+import type { DeclarationValue } from '../../core/declarations/declaration';
+import { decide } from '../../core/semantics/decide';
+import { portKey, workloadKey } from '../../core/mesh/ids';
+import { evaluatedWith, named } from '../../test/kit/declarations';
+import { present } from '../../test/kit/present';
+import { lower } from './index';
+
+type External = Extract<DeclarationValue, { readonly kind: 'external' }>;
+const external = (more: Partial<Omit<External, 'kind'>> = {}): DeclarationValue => ({
+  kind: 'external',
+  name: 'stripe',
+  team: 'books',
+  hosts: ['api.stripe.example'],
+  ports: { api: { protocol: 'https', number: 443 } },
+  ...more,
+});
+type Access = Extract<DeclarationValue, { readonly kind: 'access'; readonly action: 'allow' | 'deny' }>;
+const allow = (more: Partial<Omit<Access, 'kind'>> = {}): DeclarationValue => ({
+  kind: 'access',
+  action: 'allow',
+  port: { ref: 'books/stripe', port: 'api' },
+  from: [named('books/productpage')],
+  requests: ['POST /v1/charges'],
+  ...more,
+});
+const lowered = (more: Parameters<typeof evaluatedWith>[0]) => lower(evaluatedWith({ 'books/stripe': external(), 'books/charge': allow(), ...more }), 'prod');
+
+test('a host outside the mesh is a port with an owner, addressed by its own name', () => {
+  const ir = present(lowered({}).value);
+  expect(ir.services.find(({ key }) => key === 'outside/stripe')).toMatchObject({
+    team: 'books',
+    outside: { hosts: ['api.stripe.example'], trust: null },
+    ports: [{ key: 'outside/stripe.api', protocol: 'https', layer: 'http', number: 443 }],
+  });
+  const asked = (host: string, method = 'POST') =>
+    decide(ir, {
+      from: { kind: 'workload', workload: workloadKey('bookinfo', 'productpage') },
+      to: portKey(workloadKey('outside', 'stripe'), 'api'),
+      method,
+      path: '/v1/charges',
+      headers: { host },
+    });
+  expect(asked('api.stripe.example')).toMatchObject({ outcome: 'allow', because: ['books/charge'] });
+  expect(asked('API.stripe.example:443')).toMatchObject({ outcome: 'allow' });
+  expect(asked('api.stripe.example:80')).toMatchObject({ outcome: 'deny', stage: 'outbound', status: 403 });
+  expect(asked('api.stripe.example', 'GET')).toMatchObject({ outcome: 'deny', stage: 'outbound', status: 403 });
+});
+
+test.each<readonly [string, Parameters<typeof evaluatedWith>[0], readonly string[]]>([
+  ['a wildcard', { 'books/stripe': external({ hosts: ['*.stripe.example'] }) }, ['MW3080']],
+  ['a name of one word', { 'books/stripe': external({ hosts: ['stripe'] }) }, ['MW3011']],
+  ['two externals with one host', { 'books/other': external({ name: 'other' }) }, ['MW3004']],
+  ['an external and a service with one host', { 'books/stripe': external({ hosts: ['details.bookinfo'] }) }, ['MW3004']],
+  ['two externals of one name', { 'books/other': external({ hosts: ['other.example'] }) }, ['MW3004']],
+  ['a gateway on the way', { 'books/stripe': external({ through: { ref: 'platform/edge' } }) }, ['MW3031']],
+  ['another protocol', { 'books/stripe': external({ ports: { api: { protocol: 'tcp', number: 443 } } }) }, ['MW3031']],
+  ['an allow by header', { 'books/charge': allow({ headers: { 'x-a': { exact: 'b' } } as never }) }, ['MW3031']],
+  ['a rule in shadow', { 'books/charge': allow({ mode: 'shadow' }) }, ['MW3031']],
+  ['somebody else who answers for it', { 'orders/stripe': external({ name: 'more', hosts: ['more.example'] }) }, ['MW3010']],
+  [
+    'a route over the border',
+    {
+      'books/routes': {
+        kind: 'route',
+        on: { ref: 'books/details', port: 'web' },
+        rules: [],
+        otherwise: { to: { kind: 'target', to: { ref: 'books/stripe', port: 'api' } } },
+      },
+    },
+    ['MW3081'],
+  ],
+])('refuses %s', (_what, more, codes) => {
+  const { value, diagnostics } = lowered(more);
+  expect(value).toBeUndefined();
+  expect(diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => code)).toEqual(codes);
+});

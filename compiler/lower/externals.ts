@@ -1,0 +1,172 @@
+/** Hosts that somebody else runs: called like services, and decided at the caller's proxy alone. */
+import { ir as messages } from '../../core/diagnostics/ir';
+import { outside as words } from '../../core/diagnostics/outside';
+import type { AccessRule, HostRoutes, MeshIr, Outside, Service, ServicePort } from '../../core/ir/ir';
+import { builtInResilience } from '../../core/ir/resilience';
+import { sortedUnique } from '../../core/lib/order';
+import { outsideNamespace, portKey, type PortKey, type RuleId, workloadKey, type WorkloadKey } from '../../core/mesh/ids';
+import { hostsOfPort } from '../../core/semantics/address';
+import type { Context, Declared, Place } from './context';
+import { checkHost, checkLabel, isDomain } from './names';
+import { checkOwner, checkTeam } from './nouns';
+import { lowerRequests } from './request-line';
+import { portSettings, type SettingsTable } from './settings';
+import { wholeNumber } from './units';
+
+/** What a proxy can speak to the outside and judge by itself. */
+const protocols: ReadonlySet<string> = new Set(['http', 'http2', 'https']);
+
+/** By declaration id, beside the services of the mesh. */
+export function lowerExternals(
+  context: Context,
+  settings: SettingsTable,
+  services: ReadonlyMap<string, Service>,
+): ReadonlyMap<string, Service> {
+  const externals = new Map<string, Service>();
+  const names = new Map<WorkloadKey, string>();
+  const taken = new Map<string, string>();
+  for (const service of services.values())
+    for (const port of service.ports) for (const host of hostsOfPort(service, port, null)) taken.set(host.replace(/:\d+$/, ''), service.id);
+  for (const declared of context.all('external')) {
+    const service = lowerExternal(context, settings, declared);
+    const at = { id: declared.id, path: '' };
+    const first = names.get(service.key);
+    if (first !== undefined) context.report(messages.duplicate, { what: 'external', name: declared.value.name, first }, at);
+    names.set(service.key, declared.id);
+    for (const host of service.outside.hosts) {
+      const owner = taken.get(host);
+      if (owner !== undefined) context.report(messages.duplicate, { what: 'host', name: host, first: owner }, { ...at, path: 'hosts' });
+      taken.set(host, declared.id);
+    }
+    externals.set(declared.id, service);
+  }
+  const clash = context.all('namespace').find(({ value }) => value.name === outsideNamespace);
+  if (externals.size > 0 && clash)
+    context.report(
+      messages.badName,
+      { what: 'namespace', name: outsideNamespace, grammar: 'in a mesh with hosts outside it stands for them' },
+      { id: clash.id, path: '' },
+    );
+  return externals;
+}
+
+function lowerExternal(
+  context: Context,
+  settings: SettingsTable,
+  { id, team, value }: Declared<'external'>,
+): Service & { readonly outside: Outside } {
+  const at = { id, path: '' };
+  checkLabel(context, 'host outside the mesh', value.name, at);
+  if (checkTeam(context, value.team, at)) checkOwner(context, { team, id }, 'answer for', value.name, value.team, true);
+  if (value.through !== undefined)
+    context.report(messages.unsupported, { feature: '`through` of an `external` (an egress gateway)' }, { id, path: 'through' });
+  if (value.hosts.length === 0) context.report(messages.empty, { what: 'the list of hosts' }, { id, path: 'hosts' });
+  for (const host of value.hosts) checkOutsideHost(context, host, { id, path: 'hosts' });
+  const names = Object.keys(value.ports).sort();
+  if (names.length === 0) context.report(messages.empty, { what: `the list of ports of \`${value.name}\`` }, at);
+  const key = workloadKey(outsideNamespace, value.name);
+  const numbers = new Map<number, string>();
+  const ports = names.flatMap((name): ServicePort[] => {
+    const written = value.ports[name];
+    if (!written) return [];
+    const place = { id, path: `ports.${name}` };
+    checkLabel(context, 'port', name, place);
+    wholeNumber(context, 'port', written.number, 1, 65535, place);
+    const first = numbers.get(written.number);
+    if (first !== undefined) context.report(messages.duplicate, { what: 'port number', name: String(written.number), first }, place);
+    numbers.set(written.number, name);
+    if (!protocols.has(written.protocol))
+      context.report(messages.unsupported, { feature: `the protocol \`${written.protocol}\` to hosts outside the mesh` }, place);
+    if (written.urls !== undefined && written.urls !== 'rfc3986')
+      context.report(
+        messages.unsupported,
+        { feature: `\`urls: '${written.urls}'\` outside the mesh (the caller's proxy reads paths)` },
+        place,
+      );
+    const subject = { key: portKey(key, name), layer: 'http', urls: 'rfc3986', requests: null } as const;
+    return [
+      {
+        ...subject,
+        name,
+        protocol: written.protocol,
+        number: written.number,
+        requests: written.requests ? lowerRequests(context, written.requests, subject, place, () => undefined) : null,
+        maxAgeMs: null,
+        brokers: [],
+        // no check goes out that nobody asked for, and places are of the mesh
+        mtls: 'strict',
+        resilience: {
+          ...portSettings(context, settings, id, 'http').resilience,
+          health: null,
+          locality: builtInResilience.locality,
+        },
+      },
+    ];
+  });
+  const { trust } = value;
+  const [trustNamespace = '', trustName = '', ...more] = (trust ?? 'a/b').split('/');
+  if (more.length > 0 || !isDomain(trustNamespace) || !isDomain(trustName))
+    context.report(messages.badName, { what: 'secret', name: trust ?? '', grammar: 'write `namespace/name`' }, { id, path: 'trust' });
+  return {
+    id: id as RuleId,
+    key,
+    team: value.team,
+    versions: [],
+    versionLabel: 'version',
+    ports,
+    outside: { hosts: sortedUnique(value.hosts), trust: trust ?? null },
+  };
+}
+
+function checkOutsideHost(context: Context, host: string, at: Place): void {
+  if (host.startsWith('*')) context.report(words.wildcardOutside, { host }, at);
+  else if (checkHost(context, host, false, at) && !host.includes('.'))
+    context.report(messages.badHost, { host, why: 'it has no dot, and a name of one word means something else in each place' }, at);
+}
+
+type Rules = Pick<MeshIr, 'access' | 'routes' | 'hostRoutes' | 'patches'>;
+
+/** What can be said of a service and not of a host outside the mesh. */
+export function checkOutside(context: Context, services: readonly Service[], { access, routes, hostRoutes, patches }: Rules): void {
+  const outside = new Set<PortKey>(
+    services.filter((service) => service.outside).flatMap((service) => service.ports.map((port) => port.key)),
+  );
+  if (outside.size === 0) return;
+  for (const rule of access) if (outside.has(rule.port)) checkRule(context, rule);
+  for (const table of [...routes, ...hostRoutes]) checkTargets(context, table, outside);
+  for (const patch of patches)
+    if (outside.has(patch.port) && patch.direction === 'inbound')
+      context.report(
+        messages.unsupported,
+        { feature: 'an inbound patch outside the mesh, where no proxy of the mesh is' },
+        { id: patch.id, path: '' },
+      );
+}
+
+function checkRule(context: Context, { id, mode, action, headers }: AccessRule): void {
+  const at = { id, path: '' };
+  if (mode === 'shadow') context.report(messages.unsupported, { feature: "`mode: 'shadow'` of access to hosts outside the mesh" }, at);
+  if (headers.length > 0 && action === 'allow')
+    context.report(messages.unsupported, { feature: '`headers` of an `allow` to hosts outside the mesh' }, { id, path: 'headers' });
+}
+
+function checkTargets(
+  context: Context,
+  table: Pick<HostRoutes, 'id' | 'rules'> | MeshIr['routes'][number],
+  outside: ReadonlySet<PortKey>,
+): void {
+  const own = 'port' in table ? table.port : null;
+  for (const rule of table.rules) {
+    if (rule.action.kind !== 'forward') continue;
+    for (const { port } of [...rule.action.to, ...rule.action.mirrors]) {
+      if (port === own || (!outside.has(port) && (own === null || !outside.has(own)))) continue;
+      context.report(words.routedOutside, { rule: rule.id, port }, { id: table.id ?? context.meshId, path: '' });
+    }
+    if (own !== null && outside.has(own) && rule.action.rewrite?.host)
+      context.report(
+        messages.unsupported,
+        { feature: '`rewrite.host` outside the mesh (the certificate is verified for the host addressed)' },
+        { id: table.id ?? context.meshId, path: '' },
+      );
+  }
+}

@@ -1,0 +1,21 @@
+/** MW308x: what lower refuses of hosts outside the mesh. */
+import { defineDiagnostic } from './diagnostic';
+
+export const outside = {
+  wildcardOutside: defineDiagnostic<{ host: string }>({
+    code: 'MW3080',
+    slug: 'wildcard-outside',
+    severity: 'error',
+    summary: 'a host outside the mesh is named exactly, since its certificate is verified for that name',
+    message: ({ host }) => `\`${host}\` names no one host outside the mesh`,
+    help: () => 'name each host that is called',
+  }),
+  routedOutside: defineDiagnostic<{ rule: string; port: string }>({
+    code: 'MW3081',
+    slug: 'routed-outside',
+    severity: 'error',
+    summary: 'a route does not cross the border of the mesh: who may call the outside is decided where the outside is addressed',
+    message: ({ rule, port }) => `${rule} leads over the border of the mesh to \`${port}\``,
+    help: () => 'let callers address the host outside by its own name, and route there to its own port',
+  }),
+};
