@@ -5,6 +5,7 @@ import type { MeshConnection } from '../../core/semantics/decide-connection';
 import type { Decision, DestinationDecision, ForwardedRequest } from '../../core/semantics/decision';
 import { edited } from '../../core/semantics/forwarded';
 import { portOf } from '../../core/semantics/nouns';
+import { takenOff } from '../kit/ask-envoy';
 import { applicationHeaders, type Arrival } from '../kit/echo-application';
 import { isGrpc, type Question, type RequestQuestion } from '../kit/mesh-generator-requests';
 import type { RawAnswer } from '../kit/raw-http';
@@ -158,8 +159,6 @@ function whoIs(world: World, arrival: Arrival): string {
 
 /** Headers that proxies say of a connection or a request, and no client to an application; what is left of a gRPC call's time among them. */
 const ofProxies = /^(x-forwarded-(proto|for|client-cert)|x-request-id|content-length|transfer-encoding|connection|te|grpc-timeout)$/;
-/** Headers that a client may not say. */
-const takenOff = /^(x-envoy-.*|x-forwarded-(client-cert|proto|for)|x-request-id|connection|te|host)$/;
 
 /** How the request that came differs from the one that was meant to; null when it does not. */
 function differenceInRequest({ wire }: RequestQuestion, meant: ForwardedRequest, arrival: Arrival): string | null {

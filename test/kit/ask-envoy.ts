@@ -62,7 +62,7 @@ function passedDifference({ request, responseHeaders }: DestinationDecision, ans
     return `the application saw ${seen.method} ${seen.url}, not ${request.method} ${request.path}`;
   if (seen.headers.host !== request.host) return `the application saw host ${seen.headers.host}, not ${request.host}`;
   for (const [name, value] of Object.entries(request.headers))
-    if (!hopByHop.has(name) && !sameValue(String(seen.headers[name]), value))
+    if (!hopByHop.has(name) && !takenOff.test(name) && !sameValue(String(seen.headers[name]), value))
       return `the application saw \`${name}: ${String(seen.headers[name])}\`, not \`${value}\``;
   for (const name of Object.keys(seen.headers))
     if (!(name in request.headers) && !written.test(name)) return `the application saw \`${name}\`, which nobody sent`;
@@ -86,6 +86,8 @@ function passedDifference({ request, responseHeaders }: DestinationDecision, ans
   return null;
 }
 const sameValue = (got: string | undefined, wanted: string): boolean => got?.replace(/, */g, ',') === wanted.replace(/, */g, ',');
+/** What a client may not say: a proxy takes it off, or says it itself. */
+export const takenOff = /^(x-envoy-.*|x-forwarded-(client-cert|proto|for)|x-request-id|connection|te|host)$/;
 /** What the mesh may take away or write anew (RFC 9110 section 7.6.1). */
 const hopByHop = new Set(['connection', 'te', 'transfer-encoding', 'upgrade', 'keep-alive', 'expect', 'content-length', 'x-request-id']);
 /** What proxies write of their own. */
