@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
+import { hostPort } from '../core/lib/host-port';
 import type { Diagnostic, Outcome } from '../core/diagnostics/diagnostic';
 import { gitops } from '../core/diagnostics/gitops';
 import { systemClock, type Clock } from '../platform/clock';
@@ -136,8 +137,8 @@ export async function serveGitops(config: GitopsConfig, options: GitopsOptions =
       await new Promise<void>((resolve) => server.close(() => resolve()));
     });
     driver.start();
-    log.info({ url: `http://${host}:${port}`, repository: config.repositoryUrl, branch }, 'the loop runs');
-    return { url: `http://${host}:${port}`, close };
+    log.info({ url: `http://${hostPort(host, port)}`, repository: config.repositoryUrl, branch }, 'the loop runs');
+    return { url: `http://${hostPort(host, port)}`, close };
   } catch (error) {
     await close();
     throw error;

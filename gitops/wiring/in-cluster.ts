@@ -1,6 +1,7 @@
 /** A kubeconfig of the pod's own service account: Pulumi's Kubernetes provider is told of its cluster by a file. */
 import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
+import { hostPort } from '../../core/lib/host-port';
 import { writeFileAtomic } from '../../platform/files';
 
 const mounted = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -12,7 +13,7 @@ export async function kubeconfigInCluster(file: string, env: NodeJS.ProcessEnv):
   if (!host || !port) throw new Error('`target.kubeconfig` is missing, and this is no pod: name a kubeconfig');
   const write = async (): Promise<void> => {
     const token = (await readFile(join(mounted, 'token'), 'utf8')).trim();
-    const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+    const server = `https://${hostPort(host, Number(port))}`;
     const config = {
       apiVersion: 'v1',
       kind: 'Config',

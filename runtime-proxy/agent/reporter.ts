@@ -5,6 +5,7 @@
 import * as dns from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { Client, type ClientDuplexStream } from '@grpc/grpc-js';
+import { hostPort } from '../../core/lib/host-port';
 import { canonicalJson } from '../../core/lib/json';
 import type { Principal } from '../../core/mesh/ids';
 import { reasonOf } from '../../core/lib/reason';
@@ -178,7 +179,7 @@ async function addressesOf(controlPlane: ControlPlaneAddress): Promise<readonly 
   if ('addresses' in controlPlane) return controlPlane.addresses;
   const { host, port } = controlPlane;
   const found = isIP(host) === 0 ? (await dns.lookup(host, { all: true })).map(({ address }) => address) : [host];
-  return found.map((address) => (isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`));
+  return found.map((address) => hostPort(address, port));
 }
 
 /** The one in use as long as it is there; else any, but not the one that failed last if there is another. */

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { status } from '@grpc/grpc-js';
+import { hostPort } from '../../core/lib/host-port';
 import { meshNamespace } from '../../core/bundle/custom-resource';
 import { identityAudience } from '../../core/mesh/pod';
 import { readTextIfThere, writeFileAtomic } from '../../platform/files';
@@ -161,7 +162,7 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
     },
   );
   const publisher = kube === null ? null : publishTrust(kube, authority.trust, log);
-  log.info({ address: `${config.listen.host}:${port}`, admin: admin.url }, 'the certificate authority is up');
+  log.info({ address: hostPort(config.listen.host, port), admin: admin.url }, 'the certificate authority is up');
 
   function adminRoutes(): readonly AdminRoute[] {
     return [
@@ -196,7 +197,7 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
     ];
   }
   return {
-    address: `${config.listen.host}:${port}`,
+    address: hostPort(config.listen.host, port),
     adminUrl: admin.url,
     trustFile,
     async close() {

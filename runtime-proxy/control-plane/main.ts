@@ -1,5 +1,6 @@
 /** The control plane as a server. */
 import * as fs from 'node:fs/promises';
+import { hostPort } from '../../core/lib/host-port';
 import type { RolloutStatus } from '../../core/bundle/status';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { systemClock } from '../../platform/clock';
@@ -168,7 +169,7 @@ export async function serveControlPlane(
     const port = await bind(server, config.listen.host, config.listen.port, credentials.credentials);
     listening = true;
     plane.touch();
-    const xdsAddress = `${config.listen.host}:${port}`;
+    const xdsAddress = hostPort(config.listen.host, port);
     log.info({ xds: xdsAddress, admin: admin.url, generation: store.live()?.signed.release.generation ?? 0 }, 'the control plane is up');
     return { adminUrl: admin.url, xdsAddress, status: () => plane.status, failed: holder.lapsed, close };
   } catch (error) {

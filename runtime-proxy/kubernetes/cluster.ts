@@ -1,5 +1,6 @@
 /** The control plane's sources on Kubernetes: objects and Release, what runs where, and the lease of the one writer. */
 import * as os from 'node:os';
+import { hostPort } from '../../core/lib/host-port';
 import { meshNamespace } from '../../core/bundle/custom-resource';
 import type { RolloutStatus } from '../../core/bundle/status';
 import type { TrustRoot } from '../../core/bundle/trust';
@@ -69,7 +70,7 @@ export async function openCluster(config: KubernetesConfig, options: ClusterOpti
       namespace: meshNamespace,
       name: `control-plane-${environment}`,
       identity: config.identity ?? os.hostname(),
-      address: config.address ?? `${reachable(options.listen.host)}:${options.listen.port}`,
+      address: config.address ?? hostPort(reachable(options.listen.host), options.listen.port),
       lastsMs: config.leaseMs ?? defaultLeaseMs,
     },
     {
@@ -179,9 +180,9 @@ function noteProven(plane: Plane, remote: RemoteProxies, pods: readonly MeshPod[
 
 /** An address that others reach: of a host that listens everywhere, its first one that is not loopback. */
 function reachable(host: string): string {
-  if (host !== '0.0.0.0' && host !== '::') return host.includes(':') ? `[${host}]` : host;
+  if (host !== '0.0.0.0' && host !== '::') return host;
   const found = Object.values(os.networkInterfaces())
     .flatMap((list) => list ?? [])
     .find(({ internal, family }) => !internal && (host === '::' || family === 'IPv4'));
-  return found === undefined ? '127.0.0.1' : found.address.includes(':') ? `[${found.address}]` : found.address;
+  return found?.address ?? '127.0.0.1';
 }

@@ -1,6 +1,7 @@
 /** The admin side of a server: HTTP and JSON on loopback, a bearer token, size and time limits. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import * as http from 'node:http';
+import { hostPort } from '../../core/lib/host-port';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { reasonOf } from '../../core/lib/reason';
 import { readTextIfThere, writeFileAtomic } from '../../platform/files';
@@ -66,7 +67,7 @@ export async function serveAdmin(
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : listen.port;
   return {
-    url: `http://${listen.host}:${port}`,
+    url: `http://${hostPort(listen.host, port)}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -8,6 +8,7 @@ import {
   type ServerCredentials,
   type ServiceError,
 } from '@grpc/grpc-js';
+import { hostPort } from '../../core/lib/host-port';
 import { identityOf, type PeerIdentity } from '../ca/spiffe';
 import { maxMessageBytes } from './json-method';
 
@@ -36,7 +37,7 @@ export function createServer(): Server {
 /** Binds and answers the port. A taken port rejects with one line that says so. */
 export function bind(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(`${host}:${port}`, credentials, (error, bound) => {
+    server.bindAsync(hostPort(host, port), credentials, (error, bound) => {
       if (!error) resolve(bound);
       else
         reject(

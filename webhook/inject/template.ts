@@ -2,6 +2,7 @@
  * The sidecar: agent and Envoy in one init container that stays (`restartPolicy: Always`, Kubernetes 1.29), with what it mounts. Every default of the
  * API server is written out and every amount is in its one spelling, so that what was put in and what comes back for validation are the same value.
  */
+import { hostPort } from '../../core/lib/host-port';
 import { digestOfJson, shortDigest } from '../../core/lib/digest';
 import { agentEnvironment as variable, agentHealthPort, identityAudience, podCapture, trustConfigMap } from '../../core/mesh/pod';
 import { defaultResources, type InjectionSettings, type Place, type PodSettings, userOf } from './settings';
@@ -212,7 +213,7 @@ export function templateVersion(settings: InjectionSettings): string {
 }
 
 const fromPod = (name: string, fieldPath: string): Variable => ({ name, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } } });
-const textOfPlace = ({ host, port }: Place): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
+const textOfPlace = ({ host, port }: Place): string => hostPort(host, port);
 const probe = ({ periodSeconds, failureThreshold }: { readonly periodSeconds: number; readonly failureThreshold: number }): Probe => ({
   httpGet: { path: '/readyz', port: agentHealthPort, scheme: 'HTTP' },
   timeoutSeconds: 2,

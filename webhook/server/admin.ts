@@ -1,6 +1,7 @@
 /** The second listener, without TLS: whether it lives, whether it may be asked, and what it counts. Nothing here changes anything. */
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { hostPort } from '../../core/lib/host-port';
 import { metricsHandler, type Metrics } from '../../platform/metrics';
 
 /** One thing that readiness depends on, or that is only told. */
@@ -40,7 +41,7 @@ export async function serveAdmin(
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(options.port, options.host, resolve));
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
   return {
-    url: `http://${options.host}:${port}`,
+    url: `http://${hostPort(options.host, port)}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -3,6 +3,7 @@ import * as https from 'node:https';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hostPort } from '../../core/lib/host-port';
 import type { CertificateSource } from './certificate';
 import { silentConnections } from './silent';
 
@@ -73,7 +74,7 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
   });
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
   return {
-    url: `https://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    url: `https://${hostPort(options.host, port)}`,
     async close() {
       // Whoever is let in by the kernel, and not yet by us, is reset when the listening socket closes; an idle connection that is closed under a request fails it.
       const latest = performance.now() + longestWaitMs;
