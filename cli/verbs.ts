@@ -87,6 +87,7 @@ export const verbs: readonly Verb[] = [
       { flags: '--method <method>', summary: 'the method', default: 'GET' },
       { flags: '--path <path>', summary: 'path and query as on the wire', default: '/' },
       { flags: '--header <k=v>', summary: 'a header; may be repeated', many: true },
+      { flags: '--claims <json>', summary: 'what the token of the end user says, with its `iss`; or `invalid`' },
       { flags: '--inbound', summary: "only the second hop: the request comes straight to the destination with the caller's identity" },
       env,
       asOf,

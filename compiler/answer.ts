@@ -5,6 +5,7 @@
 import type { Layer, MeshIr } from '../core/ir/ir';
 import { isConnection } from '../core/ir/layers';
 import { callableByWorkload, targetsOfRules } from '../core/ir/edges';
+import type { JsonObject } from '../core/lib/json';
 import { portKey, type PortKey, type RuleId, type WorkloadKey } from '../core/mesh/ids';
 import { decide } from '../core/semantics/decide';
 import { nothing } from '../core/semantics/follow';
@@ -83,6 +84,7 @@ function askOf(ir: MeshIr, question: unknown): unknown {
   const headers: Record<string, string> = {};
   if (typeof given === 'object' && given !== null)
     for (const [name, value] of Object.entries(given)) headers[name.toLowerCase()] = String(value);
+  const claims = claimsOf(member(question, 'claims'));
   const [from, to] = [member(question, 'from'), member(question, 'to')];
   const outside = member(from, 'outside');
   const caller = workloadOf(ir, outside === undefined ? from : member(outside, 'through'));
@@ -92,8 +94,8 @@ function askOf(ir: MeshIr, question: unknown): unknown {
   const decision = connection
     ? decideConnection(ir, { from: caller, to: port, sni: typeof sni === 'string' ? sni : null })
     : outside === undefined
-      ? decide(ir, { from: { kind: 'workload', workload: caller }, to: port ?? portOf(ir, to), method, path, headers })
-      : decideByGateway(ir, caller, to, port, { method, path, headers });
+      ? decide(ir, { from: { kind: 'workload', workload: caller }, to: port ?? portOf(ir, to), method, path, headers, ...claims })
+      : decideByGateway(ir, caller, to, port, { method, path, headers, ...claims });
   const ports = [...new Set([...(port === null ? [] : [port]), ...decision.destinations.map((destination) => destination.port)])];
   const where = port ?? `${textOf(to, 'listener')} of ${caller} as \`${textOf(to, 'host')}\``;
   return {
@@ -112,12 +114,19 @@ function askOf(ir: MeshIr, question: unknown): unknown {
   };
 }
 
+/** What a test says of the token: nothing, that it is not valid, or its claims. */
+function claimsOf(given: unknown): Pick<Request, 'claims'> {
+  if (given === 'invalid') return { claims: given };
+  if (typeof given !== 'object' || given === null) return {};
+  return { claims: given as JsonObject }; // it came out of the sandbox as JSON
+}
+
 function decideByGateway(
   ir: MeshIr,
   gateway: WorkloadKey,
   to: unknown,
   port: PortKey | null,
-  request: Pick<Request, 'method' | 'path' | 'headers'>,
+  request: Pick<Request, 'method' | 'path' | 'headers' | 'claims'>,
 ): Decision {
   const { host } = request.headers;
   const place = hostFor(ir, gateway, to, host);

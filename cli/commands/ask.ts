@@ -2,6 +2,7 @@ import { hasErrors } from '../../core/diagnostics/diagnostic';
 import type { Layer, MeshIr } from '../../core/ir/ir';
 import { isConnection } from '../../core/ir/layers';
 import { portKey, serviceOfPort, nameOfPort, nameOf, type PortKey } from '../../core/mesh/ids';
+import type { JsonObject } from '../../core/lib/json';
 import { decide } from '../../core/semantics/decide';
 import { decideConnection, type ConnectionDecision } from '../../core/semantics/decide-connection';
 import { nothing } from '../../core/semantics/follow';
@@ -58,16 +59,18 @@ function answer(ir: MeshIr, values: Values): Answer {
   const service = ir.services.find((one) => one.ports.some((port) => port.key === request.to));
   const number = service?.ports.find((port) => port.key === request.to)?.number ?? 0;
   const host = request.headers['host'] ?? `${nameOf(serviceOfPort(request.to))}:${number}`;
-  const { method, path, headers } = request;
-  const inbound = decideInbound(ir, { principal, port: request.to, method, path, headers, host });
+  const { method, path, headers, claims } = request;
+  const inbound = decideInbound(ir, { principal, port: request.to, method, path, headers, host, claims });
   const says =
     inbound.access === 'allow'
       ? `${inbound.because.join(', ')} lets ${request.from.workload} call ${request.to}`
       : inbound.because.length > 0
         ? `${inbound.because.join(', ')} denies ${request.from.workload} at ${request.to}`
-        : inbound.status === 400
-          ? `the path is not in the form that ${request.to} reads`
-          : `no rule of ${request.to} allows this request of ${request.from.workload}`;
+        : inbound.status === 401
+          ? `the token of the request is not valid for ${request.to}`
+          : inbound.status === 400
+            ? `the path is not in the form that ${request.to} reads`
+            : `no rule of ${request.to} allows this request of ${request.from.workload}`;
   const destinations = [
     {
       port: request.to,
@@ -105,7 +108,7 @@ function requestOf(ir: MeshIr, values: Values): MeshRequest {
   }
   const path = values.text('path') ?? '/';
   if (!path.startsWith('/')) throw new UsageError(`\`--path\` begins with \`/\`, and \`${path}\` does not`);
-  const common = { method: (values.text('method') ?? 'GET').toUpperCase(), path, headers };
+  const common = { method: (values.text('method') ?? 'GET').toUpperCase(), path, headers, ...claimsOf(values.text('claims')) };
   const to = values.text('to');
   if (to !== undefined) return { ...common, from: { kind: 'workload', workload: from.key }, to: findPort(ir, to).key };
   const gateway = ir.gateways.find((one) => one.key === from.key);
@@ -121,6 +124,22 @@ function requestOf(ir: MeshIr, values: Values): MeshRequest {
       : gateway.listeners.find((one) => one.name === named);
   if (!listener) throw new UsageError(`\`--listener\` has to be one of ${gateway.listeners.map((one) => `\`${one.name}\``).join(', ')}`);
   return { ...common, from: { kind: 'outside', gateway: from.key, listener: listener.name, host: host.toLowerCase() }, to: null };
+}
+
+/** `invalid`, or the claims of a valid token, `iss` among them. */
+function claimsOf(text: string | undefined): Pick<MeshRequest, 'claims'> {
+  if (text === undefined) return {};
+  if (text === 'invalid') return { claims: 'invalid' };
+  try {
+    const claims: unknown = JSON.parse(text);
+    if (typeof claims === 'object' && claims !== null && 'iss' in claims && typeof claims.iss === 'string')
+      return { claims: claims as JsonObject }; // JSON.parse made it, and it is a record
+  } catch {
+    // said below
+  }
+  throw new UsageError(
+    '`--claims` takes `invalid`, or the claims of a token as JSON, with its issuer: `{"iss":"https://accounts.example"}`',
+  );
 }
 
 function placesOf(decision: Decision, compiled: Compiled, sources: Sources): Readonly<Record<string, string | null>> {

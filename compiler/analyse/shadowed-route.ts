@@ -1,5 +1,6 @@
 import { analyse as messages } from '../../core/diagnostics/analyse';
-import type { FieldMatch, PathTemplate, RequestClass, RouteMatch, RouteRule, TextMatch } from '../../core/ir/ir';
+import type { FieldMatch, PathTemplate, RequestClass, RouteMatch, RouteRule, TextMatch, UserMatch } from '../../core/ir/ir';
+import { canonicalJson } from '../../core/lib/json';
 import { matchesText } from '../../core/semantics/match';
 import type { Analyser, AnalyserInput, Finding } from './finding';
 
@@ -42,8 +43,16 @@ function takes(before: RouteMatch | null, match: RouteMatch, cls: RequestClass |
     implied(match.query, before.query) &&
     implied(match.cookies, before.cookies) &&
     isWithin(match.hosts, before.hosts) &&
+    isAlso(match.user, before.user) &&
     (before.callers === null || (match.callers !== null && match.callers.every((caller) => before.callers?.includes(caller))))
   );
+}
+
+/** Whether whoever is `narrow` is `wide` too. */
+function isAlso(narrow: UserMatch | null, wide: UserMatch | null): boolean {
+  if (wide === null) return true;
+  if (narrow === null || narrow.issuer !== wide.issuer) return false;
+  return wide.claims.every((claim) => narrow.claims.some((own) => canonicalJson(own) === canonicalJson(claim)));
 }
 
 /** Whether no request that meets `match` has that header as it is said. */

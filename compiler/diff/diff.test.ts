@@ -176,7 +176,7 @@ describe('what must not pass for nothing', () => {
     const [table] = mesh.hostRoutes;
     const [listener] = gateway?.listeners ?? [];
     if (!gateway || !table || !listener) throw new Error('no gateway');
-    const wild: MeshIr = { ...mesh, hostRoutes: [{ ...table, host: '*.books.acme.example' }] };
+    const wild: MeshIr = { ...mesh, issuers: [], hostRoutes: [{ ...table, host: '*.books.acme.example' }] };
     const hosts = [...listener.hosts, { host: 'own.books.acme.example', team: 'orders' }];
     const carved: MeshIr = { ...wild, gateways: [{ ...gateway, listeners: [{ ...listener, hosts, certificate: 'platform/other' }] }] };
     const diff = semanticDiff(wild, carved);

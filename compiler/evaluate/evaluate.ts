@@ -1,4 +1,4 @@
-import type { Evaluated } from '../../core/declarations/declaration';
+import type { Declaration, Evaluated } from '../../core/declarations/declaration';
 import { hasErrors, type Diagnostic, type Outcome } from '../../core/diagnostics/diagnostic';
 import { validateDeclarations } from '../../core/declarations/validate';
 import { evaluate as said } from '../../core/diagnostics/evaluate';
@@ -67,12 +67,21 @@ export async function evaluate(tree: SourceTree, options: EvaluateOptions = {}):
   if (json.length > limit) return { diagnostics: [said.resultSize({ bytes: json.length, limit })] };
   const linked = link(tree, JSON.parse(json) as Declared, places); // written by realm/report.ts alone
   if (hasErrors(linked.diagnostics)) return { diagnostics: linked.diagnostics };
-  const misshapen = validateDeclarations(linked.declarations.map((one) => one.value)).map(({ index, at, says }) => {
+  const declarations = linked.declarations.map((one) => withKeys(tree, one));
+  const misshapen = validateDeclarations(declarations.map((one) => one.value)).map(({ index, at, says }) => {
     const id = linked.declarations[index]?.id ?? '';
     return said.schema({ at: at === '' ? id : `${id}: ${at}`, says: shown(says) }, { span: linked.origins[id]?.span });
   });
   if (misshapen.length > 0) return { diagnostics: misshapen };
-  return { value: { declarations: linked.declarations, origins: linked.origins, fuel: finished.fuel }, diagnostics: linked.diagnostics };
+  return { value: { declarations, origins: linked.origins, fuel: finished.fuel }, diagnostics: linked.diagnostics };
+}
+
+/** The keys that an issuer names, read from the same sources: a module never sees the text of a file. */
+function withKeys(tree: SourceTree, declaration: Declaration): Declaration {
+  const { value } = declaration;
+  if (value.kind !== 'issuer') return declaration;
+  const text = tree.files.get(value.keys.file);
+  return { ...declaration, value: { ...value, keys: { file: value.keys.file, ...(text === undefined ? {} : { text }) } } };
 }
 
 /** What is said of a sandbox that did not answer. */

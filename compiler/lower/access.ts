@@ -10,6 +10,7 @@ import { checkHost } from './names';
 import { checkOwner } from './nouns';
 import type { Nouns } from './nouns';
 import { lowerRequests } from './request-line';
+import { lowerUser } from './users';
 
 /** Every access rule of the environment, by id. */
 export function lowerAccess(context: Context, nouns: Nouns): readonly AccessRule[] {
@@ -34,6 +35,7 @@ function lowerRule(context: Context, nouns: Nouns, { id, team, value }: Declared
       ['requests', value.requests !== 'any'],
       ['headers', hasKeys(value.headers)],
       ['hosts', value.hosts !== undefined],
+      ['user', value.user !== undefined],
     ] as const) {
       if (given) context.report(messages.conditionalDenial, { dimension }, at);
     }
@@ -41,7 +43,11 @@ function lowerRule(context: Context, nouns: Nouns, { id, team, value }: Declared
   if (value.requests !== 'any' && value.requests.length === 0) context.report(messages.empty, { what: 'the list of requests' }, at);
   if (value.hosts?.length === 0) context.report(messages.empty, { what: 'the list of hosts' }, at);
   for (const host of value.hosts ?? []) checkHost(context, host, false, { id, path: 'hosts' });
-  if (!callers) return undefined;
+  const user = lowerUser(context, value.user, { id, path: 'user' });
+  if (user && service.outside)
+    context.report(messages.unsupported, { feature: 'end users (`user`) at a host outside the mesh' }, { id, path: 'user' });
+  // a condition that could not be read is no rule without it
+  if (!callers || (value.user && !user)) return undefined;
   return {
     id: id as RuleId,
     action: value.action,
@@ -51,6 +57,7 @@ function lowerRule(context: Context, nouns: Nouns, { id, team, value }: Declared
     requests: value.requests === 'any' ? 'any' : lowerRequests(context, value.requests, port, { id, path: 'requests' }, suggest),
     headers: lowerFields(context, 'header', value.headers, { id, path: 'headers' }),
     hosts: sortedUnique(value.hosts ?? []),
+    user,
     because: value.because ?? null,
   };
 }
@@ -62,6 +69,7 @@ function checkDimensions(context: Context, port: ServicePort, value: Declared<'a
     ['requests', port.layer !== 'grpc' && value.requests !== 'any'],
     ['headers', port.layer !== 'grpc' && hasKeys(value.headers)],
     ['hosts', port.layer !== 'tls' && value.hosts !== undefined],
+    ['user', port.layer !== 'grpc' && value.user !== undefined],
   ];
   for (const [dimension, isThere] of given)
     if (isThere) context.report(messages.notOfLayer, { dimension, port: port.key, protocol: port.protocol }, at);

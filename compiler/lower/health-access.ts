@@ -25,6 +25,7 @@ export function withHealthChecks(context: Context, nouns: Nouns, access: readonl
           requests: [request],
           headers: [],
           hosts: [],
+          user: null,
           because: null,
         },
       ];

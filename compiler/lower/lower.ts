@@ -17,6 +17,7 @@ import { checkMesh, lowerNamespaces, lowerNouns } from './nouns';
 import { checkOnly, lowerRoutes } from './routes';
 import { lowerSettings } from './settings';
 import type { Subject } from './settings';
+import { lowerIssuers } from './users';
 
 /** The environments that the mesh root names, in its order; empty when there is no root. */
 export function environmentsOf(evaluated: Evaluated): readonly string[] {
@@ -58,6 +59,7 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
     workloads: sortedBy(nouns.workloads.values(), (workload) => workload.key),
     services: sortedBy(nouns.services.values(), (service) => service.key),
     gateways: sortedBy(nouns.gateways.values(), (gateway) => gateway.key),
+    issuers: lowerIssuers(context),
     access: withHealthChecks(context, nouns, lowerAccess(context, nouns)),
     routes,
     connectionRoutes,

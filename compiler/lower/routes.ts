@@ -36,6 +36,7 @@ import { ruleSubject, subjectOf } from './rule-subject';
 import { ruleSettings, within } from './settings';
 import type { Effective, SettingsTable } from './settings';
 import { wholeNumber } from './units';
+import { lowerUser } from './users';
 
 /** One table for each HTTP port, written or synthesised, and the tables of gateway hosts. */
 export function lowerRoutes(
@@ -226,6 +227,10 @@ function lowerMatch(context: Context, nouns: Nouns, when: WireConditions, subjec
   for (const list of ['request', 'hosts'] as const)
     if (when[list]?.length === 0) context.report(messages.empty, { what: `\`${list}\`` }, within(at, list));
   const callers = when.from && lowerRouteCallers(context, nouns, when.from, subject, within(at, 'from'));
+  const user = lowerUser(context, when.user, within(at, 'user'));
+  if (user && subject.service?.outside)
+    context.report(messages.unsupported, { feature: 'end users (`user`) at a host outside the mesh' }, within(at, 'user'));
+  if (when.user && !user) return undefined;
   const match: RouteMatch = {
     ...anyMatch,
     requests: lowerRequests(
@@ -241,8 +246,18 @@ function lowerMatch(context: Context, nouns: Nouns, when: WireConditions, subjec
     cookies: lowerFields(context, 'cookie', when.cookies, within(at, 'cookies')),
     hosts: sortedUnique((when.hosts ?? []).filter((host) => checkHost(context, host, false, within(at, 'hosts')))),
     callers: callers ?? null,
+    user,
   };
-  const lists = [match.requests, match.headers, match.withoutHeaders, match.query, match.cookies, match.hosts, callers ?? []];
+  const lists = [
+    match.requests,
+    match.headers,
+    match.withoutHeaders,
+    match.query,
+    match.cookies,
+    match.hosts,
+    callers ?? [],
+    user ? [user] : [],
+  ];
   if (lists.some((list) => list.length > 0)) return match;
   // Conditions that were written and could not be read have been reported; with none written, `when` would take everything.
   const written = [when.headers, when.withoutHeaders, when.query, when.cookies].some((fields) => fields && Object.keys(fields).length > 0);

@@ -111,6 +111,16 @@ export interface WireCors {
   readonly credentials?: boolean;
   readonly maxAge?: WireDuration;
 }
+/** A valid token of the issuer, all of whose claims hold. */
+export interface WireUser {
+  readonly issuer: Ref;
+  readonly claims: readonly WireClaim[];
+}
+export interface WireClaim {
+  readonly name: string;
+  readonly kind: 'is' | 'includes' | 'oneOf';
+  readonly values: readonly string[];
+}
 export interface WireConditions {
   /** Request lines, or gRPC methods. */
   readonly request?: readonly string[];
@@ -123,6 +133,7 @@ export interface WireConditions {
   readonly cookies?: WireTextFields;
   readonly hosts?: readonly string[];
   readonly from?: readonly CallerRef[];
+  readonly user?: WireUser;
 }
 export interface WireRouteElse {
   readonly to: WireDestination;
@@ -217,6 +228,14 @@ export type DeclarationValue =
         };
       };
     }
+  /** `file` is relative to the policy directory; `text` is what it holds, put there by the host. */
+  | {
+      readonly kind: 'issuer';
+      readonly name: string;
+      readonly url: string;
+      readonly audiences: readonly string[];
+      readonly keys: { readonly file: string; readonly text?: string };
+    }
   | {
       /** Hosts outside the mesh. `trust`: the authorities of its `https` ports, `namespace/name`. */
       readonly kind: 'external';
@@ -236,6 +255,7 @@ export type DeclarationValue =
       readonly headers?: WireTextFields;
       /** Of the Host header; on a tls-layer port of the server name that a client asks for. */
       readonly hosts?: readonly string[];
+      readonly user?: WireUser;
       readonly mode?: 'enforce' | 'shadow';
       readonly because?: string;
       readonly only?: readonly string[];

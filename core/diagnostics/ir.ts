@@ -447,6 +447,14 @@ export const ir = {
     message: ({ tag, why }) => `tag \`${tag}\`: ${why}`,
     help: ({ known }) => (known.length > 0 ? `use one of ${list(known)}` : 'name the tag in `mesh.policy.ts`'),
   }),
+  badKeys: defineDiagnostic<{ file: string; why: string }>({
+    code: 'MW3090',
+    slug: 'bad-keys',
+    severity: 'error',
+    summary: 'the keys of an issuer are public, asymmetric, and each says its algorithm',
+    message: ({ file, why }) => `\`${file}\` holds no keys to trust: ${why}`,
+    help: () => 'commit the JWK set that the issuer publishes, with `alg` RS256, PS256, ES256 or EdDSA in each key',
+  }),
   notOwner: defineDiagnostic<{ team: string; act: string; subject: string; owner: string }>({
     code: 'MW3107',
     slug: 'not-the-owner',

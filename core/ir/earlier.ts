@@ -1,4 +1,4 @@
-import type { HostRoutes, MeshIr, Need, PathTemplate, Retry, RouteMatch, RouteRule, RouteTable, ServicePort } from './ir';
+import type { AccessRule, HostRoutes, MeshIr, Need, PathTemplate, Retry, RouteMatch, RouteRule, RouteTable, ServicePort } from './ir';
 import { anyMatch, plainForward, plainRedirect, plainRespond, plainTarget } from './plain';
 import { builtInBackOff, builtInResilience, noLimits } from './resilience';
 
@@ -7,13 +7,15 @@ export const completed = (kept: Omit<MeshIr, LaterPart> & Partial<Pick<MeshIr, L
   deploys: [],
   products: [],
   connectionRoutes: [],
+  issuers: [],
   ...kept,
+  access: kept.access.map(laterAccess),
   services: kept.services.map((service) => ({ ...service, ports: service.ports.map(laterPort) })),
   routes: kept.routes.map((table): RouteTable => ({ ...table, cors: table.cors ?? null, rules: table.rules.map(completedRule) })),
   hostRoutes: kept.hostRoutes.map((table): HostRoutes => ({ ...table, cors: table.cors ?? null, rules: table.rules.map(completedRule) })),
   needs: kept.needs.map(laterNeed),
 });
-type LaterPart = 'deploys' | 'products' | 'connectionRoutes';
+type LaterPart = 'deploys' | 'products' | 'connectionRoutes' | 'issuers';
 
 /** How a port said its limits before there was `resilience`. */
 interface EarlierPort {
@@ -74,6 +76,7 @@ type Later<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
 function laterRetry(retry: Later<Retry, 'backOff' | 'hedge' | 'methods'>): Retry {
   return { ...retry, backOff: retry.backOff ?? builtInBackOff, hedge: retry.hedge ?? false, methods: retry.methods ?? 'all' };
 }
+const laterAccess = ({ user = null, ...rule }: Later<AccessRule, 'user'>): AccessRule => ({ ...rule, user });
 function laterNeed({ idleMs = null, connections = null, ...need }: Later<Need, 'idleMs' | 'connections'>): Need {
   return { ...need, idleMs, connections, retry: need.retry === null || need.retry === 'none' ? need.retry : laterRetry(need.retry) };
 }

@@ -23,6 +23,8 @@ export interface MeshIr {
   readonly services: readonly Service[];
   /** By key. */
   readonly gateways: readonly Gateway[];
+  /** Who says who an end user is. By name. */
+  readonly issuers: readonly Issuer[];
   /** By id; order has no meaning. */
   readonly access: readonly AccessRule[];
   /** Exactly one for each http- and grpc-layer service port, synthesised where the owner wrote none (`id` null). By port. */
@@ -112,6 +114,29 @@ export interface GatewayListener {
   readonly hosts: readonly { readonly host: string; readonly team: string }[];
 }
 
+/** Signs the tokens of end users (RFC 7519). */
+export interface Issuer {
+  readonly id: RuleId;
+  readonly name: string;
+  /** The `iss` of its tokens; no two issuers have one. */
+  readonly url: string;
+  /** Any of them in the `aud` of a token. Sorted. */
+  readonly audiences: readonly string[];
+  /** The public keys (RFC 7517), as canonical JSON; each says its `alg`. By canonical JSON. */
+  readonly jwks: string;
+}
+/** An end user: a valid token of the issuer with this `iss`, whose claims all hold. By canonical JSON. */
+export interface UserMatch {
+  readonly issuer: string;
+  readonly claims: readonly ClaimMatch[];
+}
+/** `is` and `oneOf`: the claim is a text, one of these; `includes`: it is a list with this text in it. Values sorted. */
+export interface ClaimMatch {
+  readonly name: string;
+  readonly kind: 'is' | 'includes' | 'oneOf';
+  readonly values: readonly string[];
+}
+
 /** One line `GET /reviews/{id}`: one request class. `method` is `*` for any. */
 export interface RequestClass {
   readonly method: string;
@@ -155,6 +180,8 @@ export interface AccessRule {
   readonly headers: readonly FieldMatch[];
   /** Any of them (the Host header without its port, case ignored; on a tls-layer port the server name asked for); empty means any host. */
   readonly hosts: readonly string[];
+  /** null: whoever the end user is, if there is one. Only where requests are read. */
+  readonly user: UserMatch | null;
   readonly because: string | null;
 }
 
@@ -216,6 +243,8 @@ export interface RouteMatch {
   readonly hosts: readonly string[];
   /** Whose requests; null: anybody's. Sorted. Only in the routes of a service port, where the caller's own proxy decides. */
   readonly callers: readonly Principal[] | null;
+  /** null: whoever the end user is, if there is one. */
+  readonly user: UserMatch | null;
 }
 export type RouteAction =
   | {

@@ -3,7 +3,16 @@ import type { HeaderEdits, RouteAction, RouteMatch, WeightedTarget } from './ir'
 import { builtInIdleMs } from './resilience';
 
 export const noEdits: HeaderEdits = { remove: [], set: [], add: [] };
-export const anyMatch: RouteMatch = { requests: [], headers: [], withoutHeaders: [], query: [], cookies: [], hosts: [], callers: null };
+export const anyMatch: RouteMatch = {
+  requests: [],
+  headers: [],
+  withoutHeaders: [],
+  query: [],
+  cookies: [],
+  hosts: [],
+  callers: null,
+  user: null,
+};
 type Forward = Extract<RouteAction, { kind: 'forward' }>;
 export const plainForward: Omit<Forward, 'to' | 'timeoutMs' | 'retry'> & { readonly kind: 'forward' } = {
   kind: 'forward',

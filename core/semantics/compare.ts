@@ -13,6 +13,7 @@ import type { Decision, MeshRequest } from './decision';
 import { coversPrincipal } from './inbound';
 import { corsProbes, decidersOf, differing, probesFor } from './probes';
 import type { Deciders, Probe } from './probes';
+import { routesSpeakOfUsers } from './user';
 
 /** One request, asked of both meshes. null: the mesh does not have the caller or the destination. */
 export interface Comparison {
@@ -51,7 +52,11 @@ export function portsWithOtherAccess(before: MeshIr, after: MeshIr): ReadonlySet
   const meanings = (ir: MeshIr): ReadonlyMap<PortKey, string> =>
     new Map(
       ir.services.flatMap((service) =>
-        service.ports.map((port) => [port.key, canonicalJson([port.urls, accessOf(ir, port.key)])] as const),
+        service.ports.map((port) => {
+          const access = accessOf(ir, port.key);
+          const issuers = access.some(({ user }) => user !== null) ? ir.issuers : [];
+          return [port.key, canonicalJson([port.urls, access, issuers])] as const;
+        }),
       ),
     );
   const [old, fresh] = [meanings(before), meanings(after)];
@@ -85,6 +90,7 @@ function* compareWithin(before: MeshIr | null, after: MeshIr, at: ReadonlySet<Po
           method: probe.method,
           path: probe.path,
           headers: probe.headers,
+          ...(probe.claims ? { claims: probe.claims } : {}),
         };
         const [was, is] = [ask(slices[0], request, caller), ask(slices[1], request, caller)];
         const answers = [answerOf(sides[0]?.tables.get(port)?.rules, was), answerOf(sides[1].tables.get(port)?.rules, is)] as const;
@@ -114,6 +120,7 @@ function* compareOutside(before: MeshIr | null, after: MeshIr, at: ReadonlySet<P
         method: probe.method,
         path: probe.path,
         headers: probe.headers,
+        ...(probe.claims ? { claims: probe.claims } : {}),
       });
     };
     for (const probe of [...corsProbes([old?.cors ?? null, fresh?.cors ?? null]), ...probesFor([...was, ...is], differing(was, is))]) {
@@ -223,7 +230,14 @@ function meaningOf(
     sortedUnique(access),
     targetUrls(ir, rules),
     ...outsideOf(ir, rules),
+    issuersOf(ir, rules, port),
   ]);
+}
+
+/** Who signs the tokens that these rules ask for, where they do: what makes a token valid is part of what the rules mean. */
+function issuersOf(ir: MeshIr, rules: readonly RouteRule[], port: PortKey | null): readonly string[] {
+  const isAsked = routesSpeakOfUsers(rules) || decidersOf(ir, rules, port).access.some(({ user }) => user !== null);
+  return isAsked ? ir.issuers.map(({ url, audiences, jwks }) => canonicalJson([url, audiences, jwks])) : [];
 }
 
 function targetUrls(ir: MeshIr, rules: RouteTable['rules']): readonly string[] {

@@ -63,5 +63,6 @@ function refused(stage: Decision['stage'], status: number, says: string): Decisi
 }
 
 function viewOf(request: MeshRequest, host: string): RequestView {
-  return { method: request.method, path: request.path, headers: { ...request.headers, host }, host: hostWithoutPort(host) };
+  const { method, path, claims } = request;
+  return { method, path, headers: { ...request.headers, host }, host: hostWithoutPort(host), ...(claims === undefined ? {} : { claims }) };
 }

@@ -2,6 +2,7 @@ import type { PortKey, RuleId, WorkloadKey } from '../mesh/ids';
 import type { Fault, HeaderEdits } from '../ir/ir';
 import type { Resilience } from '../ir/resilience';
 import type { HashReading } from './hash';
+import type { Claims } from './user';
 import type { Tries } from './timing';
 
 /** A request as the caller's application sends it. */
@@ -17,6 +18,8 @@ export interface MeshRequest {
   readonly path: string;
   /** Names lower case. `host` is filled in from `to` or `from.host`. */
   readonly headers: { readonly [name: string]: string };
+  /** What its bearer token says; undefined: it has none. */
+  readonly claims?: Claims | undefined;
 }
 
 /** A request as a destination reads it: after rewrites and edits. */
@@ -76,9 +79,9 @@ export interface StickyDecision {
 /** The meaning of a request. `stage` is where it was decided; a later stage was not reached. */
 export interface Decision {
   readonly outcome: 'allow' | 'deny' | 'mixed';
-  readonly stage: 'canonical' | 'cors' | 'outbound' | 'route' | 'fault' | 'inbound';
+  readonly stage: 'canonical' | 'cors' | 'authentication' | 'outbound' | 'route' | 'fault' | 'inbound';
   /**
-   * The status the mesh itself answers with (400 not canonical, 403 denied, 404 no such host, 421 host not served here, that of a direct response, a
+   * The status the mesh itself answers with (400 not canonical, 401 a token that is not valid, 403 denied, 404 no such host, 421 host not served here, that of a direct response, a
    * redirect, a preflight request or a fault that hits every request); null when the application answers.
    */
   readonly status: number | null;

@@ -14,6 +14,7 @@ import { portOf } from './nouns';
 import { locationOf } from './redirect';
 import { destinationsFor, issuedCookie } from './sticky';
 import { triesOf } from './timing';
+import { claimsAfter, isRefused, routesSpeakOfUsers } from './user';
 import { stricter, stricterLimits } from './variant';
 
 /** Routes of a port or of a gateway's host. */
@@ -58,6 +59,9 @@ export function follow(
       answer: preflight,
       says: 'the mesh answers the preflight request',
     };
+  const mayBeAbout = rules.filter(({ match }) => !match?.callers || match.callers.includes(caller.principal));
+  if (routesSpeakOfUsers(mayBeAbout) && isRefused(ir.issuers, view.claims))
+    return { ...nothing, outcome: 'deny', stage: 'authentication', status: 401, says: 'the token of the request is not valid' };
   const index = rules.findIndex((rule) => matchesRoute(rule.match, view, caller.principal));
   const rule = rules[index];
   if (!rule) throw new Error('internal: a route table without a last rule');
@@ -130,18 +134,19 @@ function forward(
   outermost: readonly HeaderEdits[],
   here: InboundDecision | null,
 ): Decision {
-  const arriving = (to: Pick<Mirror, 'port'>, headers: ForwardedRequest['headers']): InboundDecision =>
-    here ?? decideInbound(ir, { ...request, headers, principal: caller.principal, port: to.port });
+  const arriving = (to: Pick<Mirror, 'port'>, headers: ForwardedRequest['headers'], edits: readonly HeaderEdits[]): InboundDecision =>
+    here ?? decideInbound(ir, { ...request, headers, claims: claimsAfter(view.claims, edits), principal: caller.principal, port: to.port });
   const { sticky, targets } = destinationsFor(action, view);
   const arrivals = targets.map((target: WeightedTarget): Arrival => {
     // a destination's own edits come before those of the rule (Envoy: the most specific first)
-    const headers = edited(request.headers, [target.requestHeaders, action.requestHeaders]);
+    const edits = [target.requestHeaders, action.requestHeaders];
+    const headers = edited(request.headers, edits);
     const back = [target.responseHeaders, ...issuedCookie(action.sticky, sticky, target), action.responseHeaders, ...outermost];
     return {
       port: target.port,
       version: target.version,
       share: target.weight,
-      ...arriving(target, headers),
+      ...arriving(target, headers, edits),
       request: { ...request, headers },
       ...reach(ir, target.port, needs, { ...request, headers }),
       responseHeaders: back.filter(({ remove, set, add }) => remove.length + set.length + add.length > 0),
@@ -149,7 +154,7 @@ function forward(
   });
   const mirrors = action.mirrors.map((mirror): MirrorDecision => {
     const headers = edited(request.headers, [action.requestHeaders]);
-    const { access, because } = arriving(mirror, headers);
+    const { access, because } = arriving(mirror, headers, [action.requestHeaders]);
     return { port: mirror.port, version: mirror.version, share: mirror.percent, access, because, request: { ...request, headers } };
   });
   const { timeoutMs, idleMs, retry } = stricter(action, needs);
@@ -193,6 +198,14 @@ export function combined(caller: Workload, arrivals: readonly Arrival[]): Decisi
     return { ...common, outcome: 'mixed', says: `${caller.key} is let in by some destinations and not by ${names(denied)}` };
   if (denied.every((arrival) => arrival.status === 400))
     return { ...common, outcome: 'deny', stage: 'canonical', status: 400, says: `the path is not in the form that ${names(denied)} reads` };
+  if (denied.every((arrival) => arrival.status === 401))
+    return {
+      ...common,
+      outcome: 'deny',
+      stage: 'authentication',
+      status: 401,
+      says: `the token of the request is not valid for ${names(denied)}`,
+    };
   const says =
     because.length > 0
       ? `${because.join(', ')} denies ${caller.key} at ${names(denied)}`

@@ -5,6 +5,7 @@ import { sortedBy } from '../lib/order';
 import type { Principal } from '../mesh/ids';
 import type { FieldMatch, PathTemplate, RequestClass, RouteMatch, TextMatch } from '../ir/ir';
 import { pathWithoutQuery } from './canonical';
+import { type Claims, matchesUser } from './user';
 
 /** A request as a matcher reads it. `host` is the Host header in lower case without a port; header names are lower case. */
 export interface RequestView {
@@ -13,6 +14,8 @@ export interface RequestView {
   readonly path: string;
   readonly host: string;
   readonly headers: { readonly [name: string]: string };
+  /** undefined: no bearer token. */
+  readonly claims?: Claims | undefined;
 }
 
 /** A request at the proxy that routes it. `scheme`: what its listener speaks. */
@@ -141,7 +144,8 @@ export function matchesRoute(match: RouteMatch | null, request: RequestView, cal
     (match.requests.length === 0 || match.requests.some((cls) => matchesClass(cls, request))) &&
     match.headers.every((field) => matchesHeader(field, request.headers)) &&
     match.query.every((field) => matchesQuery(field, request.path)) &&
-    match.cookies.every((field) => matchesCookie(field, request.headers))
+    match.cookies.every((field) => matchesCookie(field, request.headers)) &&
+    matchesUser(match.user, request.claims)
   );
 }
 

@@ -3,9 +3,9 @@
  * templates, and one that no rule names; conditions none, each rule's own, and all together. What cannot be shown by an example (an expression that no
  * text was found for) is left out, so a comparison by probes says what it found and never that there is nothing more.
  */
-import type { AccessRule, Cors, FieldMatch, MeshIr, PathTemplate, RequestClass, RouteRule } from '../ir/ir';
+import type { AccessRule, Cors, FieldMatch, MeshIr, PathTemplate, RequestClass, RouteRule, UserMatch } from '../ir/ir';
 import { targetsOfRules } from '../ir/edges';
-import { canonicalJson } from '../lib/json';
+import { canonicalJson, type Json, type JsonObject } from '../lib/json';
 import { accessOf } from '../ir/lookup';
 import type { PortKey } from '../mesh/ids';
 import { sortedBy, sortedUnique } from '../lib/order';
@@ -19,6 +19,8 @@ export interface Probe {
   /** Path and query. */
   readonly path: string;
   readonly headers: { readonly [name: string]: string };
+  /** Of a valid token; absent: no token. */
+  readonly claims?: JsonObject;
 }
 
 /** What tells requests apart: rules of a route list and the access rules of where it leads. */
@@ -80,8 +82,14 @@ export function probesFor(deciders: readonly Deciders[], first: Deciders = { rul
   for (const lines of [linesOf(classesOf(first)), linesOf(classesOf(all))]) {
     for (const condition of conditions) {
       for (const line of lines) {
-        const probe = { ...line, path: `${line.path}${condition.query}`, headers: condition.headers };
-        if (probes.size < mostProbes) probes.set(JSON.stringify([probe.method, probe.path, probe.headers]), probe);
+        const probe = {
+          ...line,
+          path: `${line.path}${condition.query}`,
+          headers: condition.headers,
+          ...(condition.claims ? { claims: condition.claims } : {}),
+        };
+        const key = JSON.stringify([probe.method, probe.path, probe.headers, condition.claims ?? null]);
+        if (probes.size < mostProbes) probes.set(key, probe);
       }
     }
   }
@@ -90,6 +98,7 @@ export function probesFor(deciders: readonly Deciders[], first: Deciders = { rul
     (p) => p.text,
     (p) => p.path,
     (p) => JSON.stringify(p.headers),
+    (p) => JSON.stringify(p.claims ?? null),
   );
 }
 
@@ -171,6 +180,7 @@ interface Conditions {
   readonly headers: { readonly [name: string]: string };
   /** With its `?`, or empty. */
   readonly query: string;
+  readonly claims?: JsonObject;
 }
 function conditionsOf(rules: readonly RouteRule[], access: readonly AccessRule[]): readonly Conditions[] {
   const sets = new Map<string, Conditions>();
@@ -179,18 +189,25 @@ function conditionsOf(rules: readonly RouteRule[], access: readonly AccessRule[]
     query: readonly FieldMatch[],
     cookies: readonly FieldMatch[],
     hosts: readonly string[],
+    user: UserMatch | null = null,
   ): void => {
     const conditions = meetConditions(headers, query, cookies, hosts);
-    if (conditions) sets.set(JSON.stringify(conditions), conditions);
+    if (!conditions) return;
+    const whose = user === null ? conditions : { ...conditions, claims: exampleClaims(user) };
+    sets.set(JSON.stringify(whose), whose);
   };
   add([], [], [], []);
   for (const { match } of rules) {
     if (!match) continue;
-    add(match.headers, match.query, match.cookies, match.hosts);
+    add(match.headers, match.query, match.cookies, match.hosts, match.user);
     // what such a rule does not take
-    if (match.withoutHeaders.length > 0) add([...match.headers, ...match.withoutHeaders], match.query, match.cookies, match.hosts);
+    if (match.withoutHeaders.length > 0)
+      add([...match.headers, ...match.withoutHeaders], match.query, match.cookies, match.hosts, match.user);
   }
-  for (const rule of access) add(rule.headers, [], [], rule.hosts);
+  for (const rule of access) add(rule.headers, [], [], rule.hosts, rule.user);
+  // a token of the issuer that says nothing more
+  const users = [...rules.map(({ match }) => match?.user ?? null), ...access.map(({ user }) => user)].filter((user) => user !== null);
+  for (const { issuer } of users) add([], [], [], [], { issuer, claims: [] });
   const matches = rules.flatMap((rule) => (rule.match ? [rule.match] : []));
   const first = <T extends FieldMatch>(fields: readonly T[]): readonly T[] => [
     ...new Map([...fields].reverse().map((field) => [field.name, field])).values(),
@@ -204,9 +221,24 @@ function conditionsOf(rules: readonly RouteRule[], access: readonly AccessRule[]
   // What a route rule asks for together with what an access rule asks for: only both let a request through.
   for (const match of matches.slice(0, 20))
     for (const rule of access.slice(0, 20))
-      if (rule.headers.length > 0) add(first([...rule.headers, ...match.headers]), match.query, match.cookies, rule.hosts);
+      if (rule.headers.length > 0 || rule.user !== null)
+        add(first([...rule.headers, ...match.headers]), match.query, match.cookies, rule.hosts, bothUsers(match.user, rule.user));
   return [...sets.values()];
 }
+
+/** Claims of somebody whom the condition takes. */
+export function exampleClaims({ issuer, claims }: UserMatch): JsonObject {
+  const lists = new Map<string, string[]>();
+  const made: { [name: string]: Json } = { iss: issuer };
+  for (const { name, kind, values } of claims) {
+    const [first = ''] = values;
+    if (kind === 'includes') lists.set(name, [...(lists.get(name) ?? []), first]);
+    else made[name] = first;
+  }
+  return { ...made, ...Object.fromEntries(lists) };
+}
+const bothUsers = (a: UserMatch | null, b: UserMatch | null): UserMatch | null =>
+  a === null || b === null || a.issuer !== b.issuer ? (a ?? b) : { issuer: a.issuer, claims: [...a.claims, ...b.claims] };
 
 function meetConditions(
   headers: readonly FieldMatch[],

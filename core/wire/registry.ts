@@ -4,6 +4,7 @@ import { ExpressionFilterSchema } from './gen/envoy/extensions/access_loggers/fi
 import { StdoutAccessLogSchema } from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb';
 import { CorsPolicySchema, CorsSchema } from './gen/envoy/extensions/filters/http/cors/v3/cors_pb';
 import { HTTPFaultSchema } from './gen/envoy/extensions/filters/http/fault/v3/fault_pb';
+import { JwtAuthenticationSchema, PerRouteConfigSchema } from './gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb';
 import { RBACPerRouteSchema, RBACSchema } from './gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
 import { RouterSchema } from './gen/envoy/extensions/filters/http/router/v3/router_pb';
 import { OriginalDstSchema } from './gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb';
@@ -36,6 +37,8 @@ export const wireRegistry: Registry = createRegistry(
   CorsSchema,
   CorsPolicySchema,
   HTTPFaultSchema,
+  JwtAuthenticationSchema,
+  PerRouteConfigSchema,
   OriginalDstSchema,
   TlsInspectorSchema,
   DownstreamTlsContextSchema,

@@ -23,7 +23,7 @@ const object = (name: string, text: string): MeshObject => ({
   spec: { text },
 });
 const ir = (generation: number): MeshIr =>
-  ({ environment: `ir of ${generation}`, services: [], routes: [], hostRoutes: [], needs: [] }) as unknown as MeshIr;
+  ({ environment: `ir of ${generation}`, services: [], routes: [], hostRoutes: [], access: [], needs: [] }) as unknown as MeshIr;
 
 function bundle(generation: number, objects: readonly MeshObject[]): Bundle {
   const signed = objects.map((one) => ({ object: one, digest: digestOfJson(one), jws: 'jws' }));

@@ -1,5 +1,5 @@
 /** `allow` and `deny` on a port: default deny, deny wins, an allow names identified callers. */
-import type { DeclarationValue, WireTextFields } from '../../core/declarations/declaration';
+import type { DeclarationValue, WireTextFields, WireUser } from '../../core/declarations/declaration';
 import { suggest } from './did-you-mean';
 import { make } from './made';
 import type { MadePort } from './made';
@@ -26,7 +26,8 @@ export const requestOf =
       return refuse(at, 'MW2116', `${show(value)} is not in the contract of \`${port.owner}\``, suggest(line, port.requests, 'request'));
     return line;
   };
-export const user = madeAs(['user'], 'a user of an issuer', 'claims hang on an issuer: write `google.user(claim(...))`');
+const aUser = madeAs(['user'], 'a user of an issuer', 'claims hang on an issuer: write `google.user(claim(...))`');
+export const user: Reader<WireUser> = (value, at) => aUser(value, at).user;
 
 const requestsOf =
   (port: MadePort): Reader<readonly string[] | 'any'> =>
@@ -51,14 +52,14 @@ function allowReader(port: MadePort): Reader<Access | Unsupported> {
     const rule = record({ from: callers, requests: requestsOf(port) }, optional, httpOnly(port));
     return (given, at) => {
       const read = rule(given, at);
-      return read.user ? unsupported('end users (`user`) in an allow') : allowed(port, read.from, read.requests, read);
+      return allowed(port, read.from, read.requests, read);
     };
   }
   if (port.layer === 'grpc') {
     const rule = record({ from: callers, methods: requestsOf(port) }, { user, ...common }, { requests: 'write `methods`' });
     return (given, at) => {
       const read = rule(given, at);
-      return read.user ? unsupported('end users (`user`) in an allow') : allowed(port, read.from, read.methods, read);
+      return allowed(port, read.from, read.methods, read);
     };
   }
   if (port.layer === 'tls') {
@@ -83,6 +84,7 @@ function allowed(
   more: {
     readonly headers?: WireTextFields;
     readonly hosts?: readonly string[];
+    readonly user?: WireUser;
     readonly mode?: 'enforce' | 'shadow';
     readonly only?: readonly string[];
   },
@@ -95,6 +97,7 @@ function allowed(
     requests,
     ...(more.headers ? { headers: more.headers } : {}),
     ...(more.hosts ? { hosts: more.hosts } : {}),
+    ...(more.user ? { user: more.user } : {}),
     ...(more.mode ? { mode: more.mode } : {}),
     ...(more.only ? { only: more.only } : {}),
   };

@@ -2,11 +2,13 @@
 import type {
   CallerRef,
   Ref,
+  WireClaim,
   WireDeployer,
   WireDestination,
   WireHashKey,
   WirePort,
   WireTextMatch,
+  WireUser,
 } from '../../core/declarations/declaration';
 import { defineProperty, freeze, keysOf, secrets } from './intrinsics';
 import type { Plain } from './plain';
@@ -71,7 +73,11 @@ export type Made =
   | { readonly kind: 'secret'; readonly name: string }
   | { readonly kind: 'deployer'; readonly deployer: WireDeployer }
   | { readonly kind: 'canary'; readonly versions: readonly string[] }
-  | { readonly kind: 'gate' | 'user' | 'claim' | 'jwks' | 'tools' };
+  | { readonly kind: 'claim'; readonly claim: WireClaim }
+  | { readonly kind: 'user'; readonly user: WireUser }
+  /** null: fetched. */
+  | { readonly kind: 'jwks'; readonly file: string | null }
+  | { readonly kind: 'gate' | 'tools' };
 
 const known = secrets<object, Made>();
 

@@ -220,10 +220,9 @@ function httpRoutes(port: MadePort): Reader<RouteValue> {
   const ruleFields = record({ ...required, when: httpConditions(port) }, { ...optional, only: onlyIn });
   const rule: Reader<WireRouteRule> = (value, place) => {
     const { when, ...rest } = ruleFields(value, place);
-    const { user: endUser, headers, ...held } = when;
+    const { headers, ...held } = when;
     return {
       ...rest,
-      ...(endUser ? { to: unsupported('a condition on the user (`user`) in a route') } : {}),
       when: { ...held, ...headers } satisfies WireConditions,
     };
   };

@@ -87,22 +87,30 @@ const request = (value: Plain, at: Place): string => {
     'ask with a method and a path as on the wire: `GET /reviews/7`',
   );
 };
+/** Of a token that is valid, with its `iss`; or that it is not. */
+const claims = (value: Plain, at: Place): Plain => {
+  if (value === 'invalid') return value;
+  if (typeof recordOf(value, at)['iss'] !== 'string')
+    return refuse(at, 'MW2101', 'claims without an `iss`', "write `{ iss: 'https://accounts.example', role: 'admin' }`, or 'invalid'");
+  return value;
+};
 const question = record(
   { from: askerRef, to: target },
-  { request, headers: named(headerName, text), sni: text, env: environment },
-  { as: 'end users are not in force in this version' },
+  { request, headers: named(headerName, text), claims, sni: text, env: environment },
+  { as: 'say what the token says: `claims: { iss: ..., role: ... }`' },
 );
 
 /** What the mesh says to one request. @throws PolicyError for what is no question, TestFailure for what cannot be answered. */
 export const ask = verb('ask', ['spec'], 1, (given) => {
   recordOf(given.take(0), given.at(0));
-  const { from, to, request: line, headers, sni, env } = question(given.take(0), given.at(0));
+  const { from, to, request: line, headers, claims: said, sni, env } = question(given.take(0), given.at(0));
   const answer = askHost({
     op: 'ask',
     from,
     to: to.ref,
     request: line ?? 'GET /',
     headers: headers ?? {},
+    ...(said === undefined ? {} : { claims: said }),
     ...(sni === undefined ? {} : { sni }),
     env: env ?? currentEnvironment(),
   });

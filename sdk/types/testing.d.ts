@@ -15,8 +15,11 @@ import type {
   Route,
   Scope,
   Target,
-  User,
 } from './policy';
+export interface Claims {
+  readonly iss: string;
+  readonly [name: string]: string | number | boolean | readonly string[];
+}
 export interface Question {
   readonly from: Caller;
   readonly to: Target;
@@ -25,7 +28,8 @@ export interface Question {
   readonly headers?: { readonly [name: string]: string };
   /** Of a connection to a TLS port: the server name that it asks for. A TCP port is asked about without a request. */
   readonly sni?: string;
-  readonly as?: User;
+  /** What the bearer token says, with its `iss`, where it is valid; or `invalid`. Left out: no token. */
+  readonly claims?: Claims | 'invalid';
   readonly env?: Env;
 }
 export interface Answer {

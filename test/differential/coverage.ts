@@ -46,6 +46,8 @@ const callers: CoverageOf<AccessRule['callers']> = {
   principals: { principals: { principal: 'services, workloads, the gateway, a namespace', named: yes } },
   anyone: { except: yes },
 };
+/** A request of the generator has no token to sign. */
+const byHand = not('end users need signed tokens: test/e2e/users.test.ts holds them against the definition');
 const rule: CoverageOf<RouteRule> = {
   id: yes,
   match: {
@@ -56,6 +58,7 @@ const rule: CoverageOf<RouteRule> = {
     cookies: fieldMatch,
     hosts: yes,
     callers: yes,
+    user: byHand,
   },
   action: {
     forward: {
@@ -84,6 +87,7 @@ const rule: CoverageOf<RouteRule> = {
 };
 
 export const coverage: CoverageOf<MeshIr> = {
+  issuers: byHand,
   version: { 'meshwright.ir/1': yes },
   environment: yes,
   trustDomain: yes,
@@ -184,6 +188,7 @@ export const coverage: CoverageOf<MeshIr> = {
     requests: { words: { any: yes }, list: requestClass },
     headers: fieldMatch,
     hosts: yes,
+    user: byHand,
     because: yes,
   },
   routes: { id: yes, port: yes, cors, rules: rule },

@@ -2,18 +2,20 @@
 import * as path from 'node:path';
 import { emitEnvoy } from '../../compiler/emit/envoy';
 import { objectName } from '../../core/bundle/objects';
-import type { HeaderEdits, HostRoutes, MeshIr, RouteAction, RouteMatch, RouteTable, WeightedTarget } from '../../core/ir/ir';
+import type { HeaderEdits, HostRoutes, MeshIr, RouteAction, RouteMatch, RouteTable, UserMatch, WeightedTarget } from '../../core/ir/ir';
 import { canonicalJson } from '../../core/lib/json';
 import { listFiles, readTextIfThere, replaceFolder } from '../../platform/files';
 import { features } from '../kit/features-ir';
 import { generateMesh } from '../kit/mesh-generator';
 import { seeded } from '../kit/random';
 import { routing } from '../kit/routing-ir';
+import { users } from '../kit/users-ir';
 
 /** A folder for each mesh. */
 const meshes = [
   ['emit-envoy', features],
   ['emit-envoy-routing', routing],
+  ['emit-envoy-users', () => users()],
 ] as const;
 
 function emitted(ir: MeshIr): ReadonlyMap<string, string> {
@@ -48,6 +50,7 @@ function shuffled(ir: MeshIr, seed: number): MeshIr {
       : given.kind === 'respondGrpc'
         ? given
         : { ...given, responseHeaders: edits(given.responseHeaders) };
+  const user = (given: UserMatch | null): UserMatch | null => given && { ...given, claims: mix(given.claims).map((claim) => ({ ...claim, values: mix(claim.values) })) };
   const match = (given: RouteMatch): RouteMatch => ({
     ...given,
     requests: mix(given.requests),
@@ -57,6 +60,7 @@ function shuffled(ir: MeshIr, seed: number): MeshIr {
     query: mix(given.query),
     hosts: mix(given.hosts),
     callers: given.callers && mix(given.callers),
+    user: user(given.user),
   });
   const routes = <T extends RouteTable | HostRoutes>(table: T): T => ({
     ...table,
@@ -80,9 +84,11 @@ function shuffled(ir: MeshIr, seed: number): MeshIr {
       requests: rule.requests === 'any' ? 'any' : mix(rule.requests),
       headers: mix(rule.headers),
       hosts: mix(rule.hosts),
+      user: user(rule.user),
     })),
     routes: mix(ir.routes).map(routes),
     hostRoutes: mix(ir.hostRoutes).map(routes),
+    issuers: mix(ir.issuers).map((issuer) => ({ ...issuer, audiences: mix(issuer.audiences) })),
     needs: mix(ir.needs),
     patches: mix(ir.patches),
   };

@@ -43,7 +43,12 @@ export function difference(ir: MeshIr, mesh: WholeMesh, request: MeshRequest, an
       return reached?.port === port && (version === null || version === reached.version) && answer.status === 200
         ? passedDifference(destination, answer)
         : said;
-    return !reached && answer.status === (isCanonicalPath(destination.request.path, portOf(ir, port).urls) ? 403 : 400) ? null : said;
+    const refused = isCanonicalPath(destination.request.path, portOf(ir, port).urls)
+      ? decision.stage === 'authentication'
+        ? 401
+        : 403
+      : 400;
+    return !reached && answer.status === refused ? null : said;
   });
   return differences.includes(null) ? null : (differences.find((one) => one !== said) ?? said);
 }

@@ -77,6 +77,7 @@ export const allow = (
   requests: requests === 'any' ? 'any' : requests.map(requestClass),
   headers: [],
   hosts: [],
+  user: null,
   because: null,
   ...over,
 });
@@ -189,6 +190,7 @@ export function bookinfo(): MeshIr {
       },
     ],
     connectionRoutes: [],
+    issuers: [],
     hostRoutes: [
       {
         id: id('platform/admin'),

@@ -308,6 +308,7 @@ const irOf = (text: string): MeshIr => ({
   access: [],
   routes: [],
   connectionRoutes: [],
+  issuers: [],
   hostRoutes: [],
   needs: [],
   guarantees: [],

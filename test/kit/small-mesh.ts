@@ -35,6 +35,7 @@ export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMes
       requests: 'any',
       headers: [],
       hosts: [],
+      user: null,
       because: null,
     },
     // Keeps `page` a caller of the port, so that a revoked access is seen at the callee.
@@ -47,6 +48,7 @@ export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMes
       requests: [{ method: 'GET', path: [{ kind: 'literal', text: 'ping' }], text: 'GET /ping' }],
       headers: [],
       hosts: [],
+      user: null,
       because: null,
     },
   ];
@@ -120,6 +122,7 @@ export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMes
     access,
     routes,
     connectionRoutes: [],
+    issuers: [],
     hostRoutes: [],
     needs: [],
     guarantees: [],
@@ -169,6 +172,7 @@ export function meshWithGateway(): MeshIr {
         requests: 'any',
         headers: [],
         hosts: [],
+        user: null,
         because: null,
       },
     ],

@@ -9,6 +9,7 @@ import { listFiles, readTextIfThere } from '../../platform/files';
 import { bookinfo } from '../kit/bookinfo-ir';
 import { features } from '../kit/features-ir';
 import { orderFaults } from '../kit/filter-order';
+import { users } from '../kit/users-ir';
 import { generateMesh } from '../kit/mesh-generator';
 
 /** Everything that is emitted, as the JSON that is signed. */
@@ -33,6 +34,7 @@ test('every golden object keeps the order', async () => {
 test.each([
   ['bookinfo', bookinfo()],
   ['features', features()],
+  ['users', users()],
 ])('every object of the %s fixture keeps the order', (_, ir) => {
   expect(managers(emitted(ir))).toBeGreaterThan(5);
   expect(orderFaults(emitted(ir))).toEqual([]);

@@ -171,6 +171,7 @@ const ruleFor = (mesh: MeshIr, action: AccessRule['action']): AccessRule | undef
       requests: 'any',
       headers: [],
       hosts: [],
+      user: null,
       because: null,
     }
   );

@@ -1,7 +1,7 @@
 /** Who may come in: a port's access rules as the policies of two RBAC filters. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { AccessRule, Callers, RequestClass } from '../../../core/ir/ir';
+import type { AccessRule, Callers, FieldMatch, Issuer, RequestClass } from '../../../core/ir/ir';
 import { canonicalJson } from '../../../core/lib/json';
 import { canonicalPathPattern, type UrlDialect } from '../../../core/semantics/canonical';
 import {
@@ -17,6 +17,7 @@ import { joinedHeaders } from './condition';
 import type { InHttpSlots } from './filter-order';
 import { headerMatcher, hostMatcher, methodMatcher, pathText } from './matchers';
 import { allowFilter, denyFilter, guardFilter, noRulesYet, notCallable, notCanonical } from './names';
+import { oneToken, userMatchers } from './users';
 
 type Permission = MessageInitShape<typeof PermissionSchema>;
 type Principal = MessageInitShape<typeof PrincipalSchema>;
@@ -72,8 +73,12 @@ export const notCallableConfig: { [filter: string]: Any } = {
 export function outsideAccess(rules: readonly AccessRule[]): { [filter: string]: Any } {
   const readable = canonical('rfc3986');
   const whoever: Principal[] = [{ identifier: { case: 'any', value: true } }];
-  const denials = policies(rules.filter((rule) => rule.action === 'deny'));
-  const allowed = anyOf(ordered(rules.filter((rule) => rule.action === 'allow')).map(permissionOf));
+  // nobody has read a token yet, so rules about end users are refused by lower
+  const denials = policies(
+    rules.filter((rule) => rule.action === 'deny'),
+    [],
+  );
+  const allowed = anyOf(ordered(rules.filter((rule) => rule.action === 'allow')).map((rule) => permissionOf(rule, [])));
   const named = Object.entries(denials).map(([name, { permissions = [] }]): [string, Policy] => [
     name,
     { permissions: [allOf([readable, anyOf(permissions)])], principals: whoever },
@@ -101,13 +106,15 @@ export const baseAccess: InHttpSlots = {
 };
 
 /** The rules of one port, as the routes carry them. */
-export function accessPerRoute(rules: readonly AccessRule[]): { [filter: string]: Any } {
+export function accessPerRoute(rules: readonly AccessRule[], issuers: readonly Issuer[]): { [filter: string]: Any } {
   const filter = (action: AccessRule['action']): Any => {
-    const shadow = policies(rules.filter((rule) => rule.action === action && rule.mode === 'shadow'));
+    const inMode = (mode: AccessRule['mode']): readonly AccessRule[] =>
+      rules.filter((rule) => rule.action === action && rule.mode === mode);
+    const shadow = policies(inMode('shadow'), issuers);
     const kind = action === 'deny' ? RBAC_Action.DENY : RBAC_Action.ALLOW;
     return pack(RBACPerRouteSchema, {
       rbac: {
-        rules: { action: kind, policies: policies(rules.filter((rule) => rule.action === action && rule.mode === 'enforce')) },
+        rules: { action: kind, policies: policies(inMode('enforce'), issuers) },
         ...(Object.keys(shadow).length > 0 ? { shadowRules: { action: kind, policies: shadow }, shadowRulesStatPrefix: `${action}_` } : {}),
         trackPerRuleStats: true,
       },
@@ -120,19 +127,22 @@ export function accessPerRoute(rules: readonly AccessRule[]): { [filter: string]
 export function connectionRules(rules: readonly AccessRule[], action: AccessRule['action']): Rules {
   return {
     action: action === 'deny' ? RBAC_Action.DENY : RBAC_Action.ALLOW,
-    policies: policies(rules.filter((rule) => rule.action === action && rule.mode === 'enforce')),
+    policies: policies(
+      rules.filter((rule) => rule.action === action && rule.mode === 'enforce'),
+      [],
+    ),
   };
 }
 
-function policies(rules: readonly AccessRule[]): { [name: string]: Policy } {
+function policies(rules: readonly AccessRule[], issuers: readonly Issuer[]): { [name: string]: Policy } {
   const named: { [name: string]: Policy } = {};
   for (const rule of ordered(rules)) {
     let name: string = rule.id;
     for (let part = 2; named[name]; part += 1) name = `${rule.id}#${part}`; // one rule may take several policies
     // of a repeated header one value that matches is enough to deny; to allow, the whole must match
-    const condition = rule.action === 'allow' ? joinedHeaders(ordered(rule.headers)) : null;
+    const condition = rule.action === 'allow' ? joinedHeaders(ordered(headersOf(rule))) : null;
     named[name] = {
-      permissions: [permissionOf(rule)],
+      permissions: [permissionOf(rule, issuers)],
       principals: [principalOf(rule.callers)],
       ...(condition === null ? {} : { condition }),
     };
@@ -140,12 +150,15 @@ function policies(rules: readonly AccessRule[]): { [name: string]: Policy } {
   return named;
 }
 
-function permissionOf(rule: AccessRule): Permission {
+const headersOf = (rule: AccessRule): readonly FieldMatch[] => (rule.user === null ? rule.headers : [...rule.headers, oneToken]);
+
+function permissionOf(rule: AccessRule, issuers: readonly Issuer[]): Permission {
   const all: Permission[] = [];
   if (rule.requests !== 'any') all.push(anyOf(ordered(rule.requests).map(requestPermission)));
-  for (const field of ordered(rule.headers)) all.push({ rule: { case: 'header', value: headerMatcher(field) } });
+  for (const field of ordered(headersOf(rule))) all.push({ rule: { case: 'header', value: headerMatcher(field) } });
   if (rule.hosts.length > 0)
     all.push(anyOf(ordered(rule.hosts).map((host): Permission => ({ rule: { case: 'header', value: hostMatcher([host]) } }))));
+  for (const value of userMatchers(issuers, rule.user)) all.push({ rule: { case: 'sourcedMetadata', value: { metadataMatcher: value } } });
   return allOf(all);
 }
 

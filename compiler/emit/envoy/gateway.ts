@@ -1,6 +1,7 @@
 /** The way in from outside: one filter chain and one route configuration for each host, so that a connection made for one host serves no other. */
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import type { Gateway, GatewayListener, HostRoutes } from '../../../core/ir/ir';
+import { routesSpeakOfUsers } from '../../../core/semantics/user';
 import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { accessLogs } from './access-log';
 import { pack, seconds } from './any';
@@ -16,6 +17,7 @@ import { gatewayListener, gatewayRoutes } from './names';
 import type { VirtualHost } from './outbound';
 import { asTheOwner, type Route, routesOf } from './routes';
 import { edgeServer } from './tls';
+import { authentication, authenticationPerRoute } from './users';
 
 /** Every host that a listener serves or somebody routes there, sorted. */
 function hostsOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): readonly string[] {
@@ -44,8 +46,12 @@ export function gatewayListenerOf(index: IrIndex, gateway: Gateway, listener: Ga
             routes: gatewayRoutes(listener.name, host),
             urls: 'rfc3986',
             upgrades: true,
-            filters: { cors: noCors, fault: noFault },
-            localReply: gatewayReplies(),
+            filters: {
+              cors: noCors,
+              fault: noFault,
+              ...(speaksOfUsers(tableOf(index, gateway, listener, host)) ? { authentication: authentication(index.ir.issuers) } : {}),
+            },
+            localReply: gatewayReplies(speaksOfUsers(tableOf(index, gateway, listener, host))),
             accessLog: accessLogs(name, null),
           }),
         ),
@@ -62,9 +68,7 @@ export function gatewayRoutesOf(
   diagnostics: Diagnostic[],
 ): readonly RouteConfiguration[] {
   return hostsOf(index, gateway, listener).map((host) => {
-    const table = index.ir.hostRoutes.find(
-      (known) => known.gateway === gateway.key && known.listener === listener.name && known.host === host,
-    );
+    const table = tableOf(index, gateway, listener, host);
     return {
       name: gatewayRoutes(listener.name, host),
       virtualHosts: [hostOf(index, host, table, diagnostics), ...(host === '*' ? [] : [misdirected])],
@@ -74,11 +78,16 @@ export function gatewayRoutesOf(
   });
 }
 
+function tableOf(index: IrIndex, gateway: Gateway, listener: GatewayListener, host: string): HostRoutes | undefined {
+  return index.ir.hostRoutes.find((known) => known.gateway === gateway.key && known.listener === listener.name && known.host === host);
+}
+const speaksOfUsers = (table: HostRoutes | undefined): boolean => table !== undefined && routesSpeakOfUsers(table.rules);
+
 function hostOf(index: IrIndex, host: string, table: HostRoutes | undefined, diagnostics: Diagnostic[]): VirtualHost {
   return {
     name: host,
     domains: [host],
-    typedPerFilterConfig: corsConfig(table?.cors ?? null),
+    typedPerFilterConfig: { ...corsConfig(table?.cors ?? null), ...authenticationPerRoute(speaksOfUsers(table) ? 'users' : null) },
     ...varyOnOrigin(table?.cors ?? null),
     routes: [
       noPort,

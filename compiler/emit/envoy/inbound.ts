@@ -2,8 +2,9 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AccessRule, ServicePort } from '../../../core/ir/ir';
 import { isHttp } from '../../../core/ir/layers';
-import type { Principal } from '../../../core/mesh/ids';
+import type { PortKey, Principal } from '../../../core/mesh/ids';
 import { coversPrincipal } from '../../../core/semantics/inbound';
+import { accessSpeaksOfUsers } from '../../../core/semantics/user';
 import type { RouteConfigurationSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_pb';
 import type { FilterChainSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
 import type { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
@@ -22,6 +23,7 @@ import { inboundReplies } from './local-reply';
 import { appCluster, inboundListener } from './names';
 import { type Ages, sockets } from './routes';
 import { meshServer } from './tls';
+import { authentication, authenticationPerRoute } from './users';
 
 export type Listener = MessageInitShape<typeof ListenerSchema>;
 export type RouteConfiguration = MessageInitShape<typeof RouteConfigurationSchema>;
@@ -49,7 +51,7 @@ const httpServer = meshServer(['h2', 'http/1.1'], null);
 export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
   const { port } = facts;
   const name = inboundListener(port.key);
-  const filters = isHttp(port.layer) ? requestFilters(facts) : connectionFilters(index, facts);
+  const filters = isHttp(port.layer) ? requestFilters(index, facts) : connectionFilters(index, facts);
   const encrypted: FilterChain = {
     name: 'mtls',
     filters,
@@ -77,7 +79,13 @@ export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
 export const socket = { enableReusePort: false, perConnectionBufferLimitBytes: bufferLimitBytes } as const;
 export const tlsInspector = listenerFilters({ tls: pack(TlsInspectorSchema, {}) });
 
-function requestFilters({ port }: PortFacts): Filters {
+/** Whether rules of the port speak of users, and whether any of them decides something. */
+function usersOf(index: IrIndex, port: PortKey): 'users' | 'watched' | null {
+  const rules = index.access.get(port) ?? [];
+  return accessSpeaksOfUsers(rules, 'enforce') ? 'users' : accessSpeaksOfUsers(rules, 'shadow') ? 'watched' : null;
+}
+
+function requestFilters(index: IrIndex, { port }: PortFacts): Filters {
   const name = inboundListener(port.key);
   return networkFilters({
     http: pack(
@@ -87,8 +95,8 @@ function requestFilters({ port }: PortFacts): Filters {
         routes: name,
         urls: port.urls,
         upgrades: port.maxAgeMs !== null,
-        filters: baseAccess,
-        localReply: inboundReplies(port.key),
+        filters: usersOf(index, port.key) === null ? baseAccess : { ...baseAccess, authentication: authentication(index.ir.issuers) },
+        localReply: inboundReplies(port.key, usersOf(index, port.key) !== null),
         accessLog: accessLogs(name, port.key),
       }),
     ),
@@ -147,7 +155,10 @@ export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfigu
       {
         name: port.key,
         domains: ['*'],
-        typedPerFilterConfig: accessPerRoute(index.access.get(port.key) ?? []),
+        typedPerFilterConfig: {
+          ...authenticationPerRoute(usersOf(index, port.key)),
+          ...accessPerRoute(index.access.get(port.key) ?? [], index.ir.issuers),
+        },
         // no timeout of its own: the caller's counts
         routes: [
           {

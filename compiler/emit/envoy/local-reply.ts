@@ -62,19 +62,27 @@ const mapper = (filter: Filter, status: number, body: string): Mapper => ({
 
 const canonical = mapper(deniedBy(notCanonical), 400, 'meshwright: the path is not in canonical form');
 
-export function inboundReplies(port: PortKey): LocalReply {
+/** Envoy answers 403 where the audience is another one; a token that is not valid is 401, whatever is wrong with it. */
+const notValid = mapper(details('.startsWith("jwt_authn_access_denied{")'), 401, 'meshwright: the token of the request is not valid');
+const ofUsers = (users: boolean): readonly Mapper[] => (users ? [notValid] : []);
+
+/** `users`: the listener reads tokens. */
+export function inboundReplies(port: PortKey, users: boolean): LocalReply {
   const pair = `meshwright: %DOWNSTREAM_PEER_URI_SAN% may not call ${port}`;
   return {
     mappers: [
       canonical,
+      ...ofUsers(users),
       mapper(deniedBy('none'), 403, `${pair}: ${defaultDeny(port)}`),
       mapper(details('.startsWith("rbac_access_denied_matched_policy[")'), 403, `${pair}: %RESPONSE_CODE_DETAILS%`),
     ],
   };
 }
-export function outboundReplies(caller: WorkloadKey): LocalReply {
-  return { mappers: [canonical, mapper(deniedBy(notCallable), 403, `meshwright: ${caller} may not call %REQ(:AUTHORITY)%`)] };
+export function outboundReplies(caller: WorkloadKey, users: boolean): LocalReply {
+  return {
+    mappers: [canonical, ...ofUsers(users), mapper(deniedBy(notCallable), 403, `meshwright: ${caller} may not call %REQ(:AUTHORITY)%`)],
+  };
 }
-export function gatewayReplies(): LocalReply {
-  return { mappers: [canonical] };
+export function gatewayReplies(users: boolean): LocalReply {
+  return { mappers: [canonical, ...ofUsers(users)] };
 }

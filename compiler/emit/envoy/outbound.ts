@@ -1,5 +1,6 @@
 /** What a workload's own application reaches its proxy by: one listener, and an answer to what it may not call. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Issuer } from '../../../core/ir/ir';
 import type { WorkloadKey } from '../../../core/mesh/ids';
 import type { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
@@ -14,10 +15,12 @@ import { networkFilters } from './filter-order';
 import { type Listener, socket } from './inbound';
 import { outboundReplies } from './local-reply';
 import { notCallable, outboundListener } from './names';
+import { authentication } from './users';
 
 export type VirtualHost = MessageInitShape<typeof VirtualHostSchema>;
 
-export function outboundListenerOf(caller: WorkloadKey): Listener {
+/** `issuers`: of end users, where some route of a port that it calls speaks of them. */
+export function outboundListenerOf(caller: WorkloadKey, issuers: readonly Issuer[]): Listener {
   return {
     name: outboundListener,
     address: boundAddress('outbound'),
@@ -32,8 +35,8 @@ export function outboundListenerOf(caller: WorkloadKey): Listener {
               routes: outboundListener,
               urls: 'rfc3986',
               upgrades: true,
-              filters: { cors: noCors, fault: noFault },
-              localReply: outboundReplies(caller),
+              filters: { cors: noCors, fault: noFault, ...(issuers.length === 0 ? {} : { authentication: authentication(issuers) }) },
+              localReply: outboundReplies(caller, issuers.length > 0),
               accessLog: accessLogs(outboundListener, null),
             }),
           ),

@@ -6,6 +6,7 @@ import type {
   Cors,
   FieldMatch,
   HeaderEdits,
+  Issuer,
   Mirror,
   Need,
   RequestClass,
@@ -52,6 +53,7 @@ import { clusterName } from './names';
 import { hashPolicy } from './resilience';
 import { pathRewrite, plainPath } from './rewrite';
 import { type HeaderMatcher, retryFields, triesByMethod } from './tries';
+import { oneToken, userMatchers } from './users';
 
 export type Route = MessageInitShape<typeof RouteSchema>;
 type Match = MessageInitShape<typeof RouteMatchSchema>;
@@ -90,7 +92,7 @@ export function routesOf(
 ): Route[] {
   return rules.flatMap((rule) => {
     refuse(rule, variant, diagnostics);
-    return matchesOf(rule).flatMap(([request, match]) => routesFor(index, rule, request, match, variant, cors));
+    return matchesOf(index, rule).flatMap(([request, match]) => routesFor(index, rule, request, match, variant, cors));
   });
 }
 
@@ -192,17 +194,17 @@ function refuse({ id, match, action }: RouteRule, variant: Variant, diagnostics:
 
 /** A rule's match, with further conditions on headers. */
 type MatchWith = (more: readonly HeaderMatcher[]) => Match;
-function matchesOf({ match }: RouteRule): (readonly [RequestClass | null, MatchWith])[] {
+function matchesOf({ ir: { issuers } }: IrIndex, { match }: RouteRule): (readonly [RequestClass | null, MatchWith])[] {
   if (match === null) return [[null, (more) => ({ pathSpecifier: everyPath, headers: [...more] })]];
-  if (match.requests.length === 0) return [[null, (more) => matchOf(null, match, more)]];
+  if (match.requests.length === 0) return [[null, (more) => matchOf(issuers, null, match, more)]];
   return [...match.requests]
     .sort((a, b) => (a.text < b.text ? -1 : 1))
-    .map((request) => [request, (more) => matchOf(request, match, more)] as const);
+    .map((request) => [request, (more) => matchOf(issuers, request, match, more)] as const);
 }
 type PathSpecifier = NonNullable<Match['pathSpecifier']>;
 const everyPath: PathSpecifier = { case: 'prefix', value: '/' };
 
-function matchOf(request: RequestClass | null, match: RouteMatch, more: readonly HeaderMatcher[]): Match {
+function matchOf(issuers: readonly Issuer[], request: RequestClass | null, match: RouteMatch, more: readonly HeaderMatcher[]): Match {
   return {
     pathSpecifier: request === null ? everyPath : pathSpecifier(request),
     headers: [
@@ -211,9 +213,11 @@ function matchOf(request: RequestClass | null, match: RouteMatch, more: readonly
       ...sorted(match.headers).map(headerMatcher),
       ...sorted(match.withoutHeaders).map(noHeaderMatcher),
       ...sorted(match.cookies).map(cookieMatcher),
+      ...(match.user === null ? [] : [headerMatcher(oneToken)]),
       ...more,
     ],
     queryParameters: sorted(match.query).map(queryMatcher),
+    dynamicMetadata: [...userMatchers(issuers, match.user)],
   };
 }
 /** All of them must hold, so their order means nothing. */

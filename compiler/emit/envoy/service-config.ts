@@ -7,6 +7,7 @@ import type { Connections } from '../../../core/ir/resilience';
 import { canonicalJson, type JsonObject } from '../../../core/lib/json';
 import { namespaceOf, type PortKey, type Principal, type WorkloadKey } from '../../../core/mesh/ids';
 import { hostsOfPort } from '../../../core/semantics/address';
+import { routesSpeakOfUsers } from '../../../core/semantics/user';
 import { stricter, stricterLimits } from '../../../core/semantics/variant';
 import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
@@ -17,6 +18,7 @@ import { entry, type IrIndex } from './index-of';
 import { clusterName, serviceConfigName, variantCluster } from './names';
 import { patchedCluster } from './patch';
 import { asTheOwner, routesOf } from './routes';
+import { authenticationPerRoute } from './users';
 import { supportedEnvoy } from './version';
 
 export type ClusterCache = Map<string, JsonObject>;
@@ -76,7 +78,7 @@ export function serviceConfigOf(
       envoyRange: supportedEnvoy,
       virtualHost: jsonOf(VirtualHostSchema, {
         name: port.key,
-        typedPerFilterConfig: corsConfig(cors),
+        typedPerFilterConfig: { ...corsConfig(cors), ...authenticationPerRoute(routesSpeakOfUsers(rules) ? 'users' : null) },
         domains: [...hostsOfPort(service, port, namespaceOf(service.key))].sort(),
         ...varyOnOrigin(cors),
         routes: [

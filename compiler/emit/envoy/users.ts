@@ -1,0 +1,101 @@
+/** End users: the filter that reads tokens, and whom a route or a rule takes, by what the filter found. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import type { ClaimMatch, FieldMatch, Issuer, UserMatch } from '../../../core/ir/ir';
+import { assertNever } from '../../../core/lib/brand';
+import { canonicalJson } from '../../../core/lib/json';
+import { sortedBy } from '../../../core/lib/order';
+import {
+  type JwtProviderSchema,
+  type JwtRequirementSchema,
+  JwtAuthenticationSchema,
+  PerRouteConfigSchema,
+} from '../../../core/wire/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb';
+import type { MetadataMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/metadata_pb';
+import type { ValueMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/value_pb';
+import { pack } from './any';
+import { httpFilterName } from './filter-order';
+
+type Provider = MessageInitShape<typeof JwtProviderSchema>;
+type Requirement = MessageInitShape<typeof JwtRequirementSchema>;
+type Matcher = MessageInitShape<typeof MetadataMatcherSchema>;
+type Value = MessageInitShape<typeof ValueMatcherSchema>;
+
+/** Under this name the filter leaves what it read; no client can write there. */
+const found = 'envoy.filters.http.jwt_authn';
+/** Of a request whose one `authorization` is one bearer token: with two of them the filter would read the first, and an application perhaps the other. */
+export const oneToken: FieldMatch = { name: 'authorization', match: { kind: 'regex', value: 'Bearer [A-Za-z0-9_.-]+' } };
+
+/** The filter of a listener where some rule speaks of users. It does nothing where a virtual host says nothing. */
+export function authentication(issuers: readonly Issuer[]): Any {
+  const each = sortedBy(issuers, ({ name }) => name);
+  const any = (otherwise: Requirement): Requirement => ({
+    requiresType: {
+      case: 'requiresAny',
+      value: {
+        requirements: [...each.map(({ name }): Requirement => ({ requiresType: { case: 'providerName', value: name } })), otherwise],
+      },
+    },
+  });
+  return pack(JwtAuthenticationSchema, {
+    providers: Object.fromEntries(each.map((issuer) => [issuer.name, providerOf(issuer)])),
+    requirementMap: {
+      users: any({ requiresType: { case: 'allowMissing', value: {} } }),
+      watched: any({ requiresType: { case: 'allowMissingOrFailed', value: {} } }),
+    },
+  });
+}
+function providerOf({ name, url, audiences, jwks }: Issuer): Provider {
+  return {
+    issuer: url,
+    audiences: [...audiences].sort(),
+    requireExpiration: true,
+    jwksSourceSpecifier: { case: 'localJwks', value: { specifier: { case: 'inlineString', value: jwks } } },
+    // the header alone: without this Envoy would take a token out of the query too
+    fromHeaders: [{ name: 'authorization', valuePrefix: 'Bearer ' }],
+    // each proxy on the way reads it for itself
+    forward: true,
+    payloadInMetadata: name,
+    clearRouteCache: true,
+  };
+}
+
+/** For a virtual host. `users`: a token that is not valid is refused; `watched`: only rules in shadow speak of users, and they refuse nobody. */
+export function authenticationPerRoute(requirement: 'users' | 'watched' | null): { [filter: string]: Any } {
+  if (requirement === null) return {};
+  const config = pack(PerRouteConfigSchema, { requirementSpecifier: { case: 'requirementName', value: requirement } });
+  return { [httpFilterName('authentication')]: config };
+}
+
+/** All must hold. The first says whose token it is, so that it is there at all. */
+export function userMatchers(issuers: readonly Issuer[], user: UserMatch | null): readonly Matcher[] {
+  if (user === null) return [];
+  const issuer = issuers.find(({ url }) => url === user.issuer);
+  if (!issuer) throw new Error(`internal: no issuer ${user.issuer} in the IR`);
+  const matcher = (name: string, value: Value): Matcher => ({
+    filter: found,
+    path: [issuer.name, name].map((key) => ({ segment: { case: 'key' as const, value: key } })),
+    value,
+  });
+  const claims = sortedBy(user.claims, canonicalJson).map((claim) => matcher(claim.name, valueOf(claim)));
+  return [matcher('iss', exact(issuer.url)), ...claims];
+}
+function valueOf({ kind, values }: ClaimMatch): Value {
+  const any = oneOf([...values].sort().map(exact));
+  switch (kind) {
+    case 'is':
+    case 'oneOf':
+      return any;
+    case 'includes':
+      return { matchPattern: { case: 'listMatch', value: { matchPattern: { case: 'oneOf', value: any } } } };
+    default:
+      return assertNever(kind);
+  }
+}
+const exact = (value: string): Value => ({
+  matchPattern: { case: 'stringMatch', value: { matchPattern: { case: 'exact', value } } },
+});
+function oneOf(values: readonly Value[]): Value {
+  const [only] = values;
+  return only && values.length === 1 ? only : { matchPattern: { case: 'orMatch', value: { valueMatchers: [...values] } } };
+}
