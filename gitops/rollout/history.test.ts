@@ -77,7 +77,7 @@ test('every kept release is whole, whichever release its objects came with, also
 test('an IR that an earlier compiler kept says nothing about what came later', async () => {
   const history = await open();
   const { release: kept } = await release(history, 1, [object('a', '1')]);
-  expect(await history.ir(1, kept.digest)).toEqual({ ...ir(1), deploys: [], products: [], connectionRoutes: [] });
+  expect(await history.ir(1, kept.digest)).toEqual({ ...ir(1), deploys: [], products: [], connectionRoutes: [], issuers: [] });
 });
 
 test('an intended release that never went out is written over by the next of its generation', async () => {
