@@ -1,0 +1,7 @@
+import { gateway, namespace, secret } from 'meshwright/policy';
+
+export const gateways = namespace('gateways', { team: 'platform' });
+export const ingress = gateway(gateways, 'ingress', {
+  serviceAccount: 'ingress',
+  listeners: { web: { port: 443, hosts: { 'bookinfo.example': 'books' }, certificate: secret('gateways/bookinfo-tls') } },
+});
