@@ -268,7 +268,7 @@ function portChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
       const changed = fields
         .filter((field) => text(was, field) !== text(port, field))
         .map((field): PortChange => ({ port: port.key, field, before: text(was, field), after: text(port, field) }));
-      const [led, leads] = [outsideText(before, service.key), outsideText(after, service.key)];
+      const [led, leads] = [outsideText(before, service.key, was), outsideText(after, service.key, port)];
       const outside: PortChange[] = led === leads ? [] : [{ port: port.key, field: 'outside', before: led, after: leads }];
       return [...changed, ...names, ...outside];
     }),
@@ -276,9 +276,9 @@ function portChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
 }
 
 /** Where a port outside the mesh is, and by whose word; empty for one of the mesh. */
-function outsideText(ir: MeshIr, key: WorkloadKey): string {
+function outsideText(ir: MeshIr, key: WorkloadKey, { protocol }: ServicePort): string {
   const outside = ir.services.find((service) => service.key === key)?.outside;
-  return outside ? `${outside.hosts.join(', ')}, trusting ${outside.trust ?? 'the authorities of the system'}` : '';
+  return outside ? `${protocol} to ${outside.hosts.join(', ')}, trusting ${outside.trust ?? 'the authorities of the system'}` : '';
 }
 
 /** What a listener is, beyond the routes of its hosts. */

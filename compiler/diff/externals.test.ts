@@ -1,0 +1,49 @@
+import type { DeclarationValue } from '../../core/declarations/declaration';
+import type { MeshIr } from '../../core/ir/ir';
+import { allow, evaluatedWith, named } from '../../test/kit/declarations';
+import { present } from '../../test/kit/present';
+import { lower } from '../lower';
+import { isEmptyDiff, semanticDiff } from './index';
+
+type External = Extract<DeclarationValue, { readonly kind: 'external' }>;
+const plain: External = {
+  kind: 'external',
+  name: 'stripe',
+  team: 'books',
+  hosts: ['api.stripe.example'],
+  ports: { web: { protocol: 'https', number: 443 } },
+};
+const ir = (external: External | null): MeshIr =>
+  present(
+    lower(
+      evaluatedWith({
+        'books/stripe': external,
+        ...(external ? { 'books/charge': allow('books/stripe', [named('books/productpage')]) } : {}),
+      }),
+      'prod',
+    ).value,
+  );
+
+test('a call of the outside that is gained is named with its caller', () => {
+  const diff = semanticDiff(ir(null), ir(plain));
+  expect(diff.calls).toMatchObject([{ kind: 'gained', caller: 'bookinfo/productpage', target: 'outside/stripe.web' }]);
+  expect(isEmptyDiff(semanticDiff(ir(plain), ir(plain)))).toBe(true);
+});
+
+test.each<readonly [string, Partial<External>, string]>([
+  ['another host', { hosts: ['eu.stripe.example'] }, 'https to eu.stripe.example, trusting the authorities of the system'],
+  ['another authority', { trust: 'bookinfo/partner' }, 'https to api.stripe.example, trusting bookinfo/partner'],
+  [
+    'TLS that goes',
+    { ports: { web: { protocol: 'http', number: 443 } } },
+    'http to api.stripe.example, trusting the authorities of the system',
+  ],
+])('%s is a difference', (_what, change, after) => {
+  const diff = semanticDiff(ir(plain), ir({ ...plain, ...change }));
+  expect(diff.ports).toContainEqual({
+    port: 'outside/stripe.web',
+    field: 'outside',
+    before: 'https to api.stripe.example, trusting the authorities of the system',
+    after,
+  });
+});
