@@ -1,7 +1,7 @@
 /** What fills an EDS cluster: the inventory's instances of a service port, in the order in which this proxy calls them. */
 import type { EndpointSelector } from '../../core/bundle/objects';
 import type { JsonObject } from '../../core/lib/json';
-import { nameOfPort, serviceOfPort, type PortKey } from '../../core/mesh/ids';
+import { nameOfPort, serviceOfPort, type PortKey, type WorkloadKey } from '../../core/mesh/ids';
 import { endpointsFor, type EndpointGroup, type EndpointInstance, type Locality } from '../../core/semantics/locality';
 import type { Address, Instance, Inventory } from '../inventory';
 
@@ -21,11 +21,10 @@ export function localityOf({ region = '', zone = '', subZone = '' }: Pick<Instan
 export function loadAssignment(selector: EndpointSelector, inventory: Inventory, serves: Serves, caller: Instance | null): JsonObject {
   const service = serviceOfPort(selector.port);
   const port = nameOfPort(selector.port);
-  const endpoints = inventory.instances.flatMap((instance): readonly Placed[] => {
+  const endpoints = (byWorkload(inventory).get(service) ?? []).flatMap((instance): readonly Placed[] => {
     const address = Object.hasOwn(instance.inbound, port) ? instance.inbound[port] : undefined;
     const counts =
       address !== undefined &&
-      instance.workload === service &&
       (selector.version === null || instance.version === selector.version) &&
       !instance.away?.includes(port) &&
       serves(instance, selector.port);
@@ -38,6 +37,21 @@ export function loadAssignment(selector: EndpointSelector, inventory: Inventory,
     clusterName: selector.cluster,
     endpoints: priorities.flatMap((groups, priority) => groups.map((group) => groupJson(group, priority))),
   };
+}
+
+/** Every cluster of every proxy is filled at each change: not by looking at every instance of the mesh each time. */
+const indices = new WeakMap<readonly Instance[], ReadonlyMap<WorkloadKey, readonly Instance[]>>();
+function byWorkload({ instances }: Inventory): ReadonlyMap<WorkloadKey, readonly Instance[]> {
+  const known = indices.get(instances);
+  if (known) return known;
+  const made = new Map<WorkloadKey, Instance[]>();
+  for (const instance of instances) {
+    const of = made.get(instance.workload);
+    if (of) of.push(instance);
+    else made.set(instance.workload, [instance]);
+  }
+  indices.set(instances, made);
+  return made;
 }
 
 interface Placed extends EndpointInstance {
