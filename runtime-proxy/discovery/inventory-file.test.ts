@@ -24,7 +24,7 @@ test('reads what the documented form says, and no more', () => {
     instances: [
       {
         ...one,
-        ...{ version: 'v1', region: 'r', zone: 'z', subZone: 's', weight: 3, priority: 1, health: 'degraded' },
+        ...{ version: 'v1', region: 'r', zone: 'z', subZone: 's', weight: 3, priority: 1, health: 'degraded', away: ['web'] },
         outboundPorts: { 'shop/db.pg': { host: '127.0.0.1', port: 5432 } },
         capture: { inbound: { host: '0.0.0.0', port: 15006 }, outbound: { host: '127.0.0.1', port: 15005 } },
       },
@@ -44,6 +44,8 @@ test.each([
   [{ instances: [{ ...one, priority: 0.5 }] }, '`priority` must be a whole number'],
   [{ instances: [{ ...one, inbound: { web: { host: '127.0.0.1', port: 80.5 } } }] }, '`port` must be a whole number'],
   [{ instances: [{ ...one, zone: 'z\ud800' }] }, '`zone` holds half a character'],
+  [{ instances: [{ ...one, away: ['wob'] }] }, '`away` of `a-1` names what is no port of its `inbound`: `wob`'],
+  [{ instances: [{ ...one, away: true }] }, '`away` must be a list'],
   [{ instances: [{ ...one, health: 'fine' }] }, '`health` of `a-1` must be'],
   [{ instances: [{ ...one, outboundPorts: { db: one.outbound } }] }, '`db` must be `<namespace>/<service>.<port name>`'],
   [{ instances: [{ ...one, capture: { inbound: one.outbound, outbound: one.outbound } }] }, 'needs two ports'],

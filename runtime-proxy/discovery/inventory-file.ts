@@ -53,19 +53,29 @@ function instanceFrom(value: unknown, index: number): Instance {
   if (!isWorkloadKey(workload)) throw new DecodeError(`\`workload\` of \`${id}\` must be \`<namespace>/<name>\``);
   const addresses = (key: string): { readonly [name: string]: Address } =>
     fields[key] === undefined ? {} : recordOf(fields, key, addressFrom);
+  const inbound = addresses('inbound');
   return {
     id,
     workload,
     ...placeFrom(fields),
     ...(fields['health'] === undefined ? {} : { health: healthFrom(fields, id) }),
     app: addresses('app'),
-    inbound: addresses('inbound'),
+    inbound,
     ...(fields['outbound'] === undefined ? {} : { outbound: addressFrom(fields['outbound'], 'outbound') }),
     ...(fields['outboundPorts'] === undefined ? {} : { outboundPorts: recordOf(fields, 'outboundPorts', portAddressFrom) }),
     ...(fields['capture'] === undefined ? {} : { capture: captureFrom(fields, id) }),
     ...(fields['listeners'] === undefined ? {} : { listeners: addresses('listeners') }),
     ...(fields['endpointOnly'] === undefined ? {} : { endpointOnly: booleanOf(fields, 'endpointOnly') }),
+    ...(fields['away'] === undefined ? {} : { away: awayFrom(fields, id, inbound) }),
   };
+}
+
+/** Ports that are not to be called for now. One that the instance does not have is a slip: it would be called all the same. */
+function awayFrom(fields: Fields, id: string, inbound: Instance['inbound']): readonly string[] {
+  return listOf(fields, 'away').map((port) => {
+    if (typeof port === 'string' && Object.hasOwn(inbound, port)) return port;
+    throw new DecodeError(`\`away\` of \`${id}\` names what is no port of its \`inbound\`: \`${String(port).slice(0, 80)}\``);
+  });
 }
 
 /** What an endpoint is beside where it listens. */

@@ -102,6 +102,17 @@ test('hundreds of endpoints by file: one EDS version moves, and nothing else doe
   expect((await mesh.call('page-1', 'reviews.shop:9080', '/reviews/7')).status).toBe(200);
 });
 
+test('who is on its way out is away first: it still listens, and nobody is sent there', async () => {
+  const before = await still();
+  await mesh.writeInventory({
+    instances: mesh.inventory.instances.map((one) => (one.id === 'reviews-1' ? { ...one, away: ['web'] } : one)),
+  });
+  await untilHosts(0);
+  expect(await still()).toEqual(before);
+  await mesh.writeInventory(mesh.inventory);
+  await untilHosts(1);
+});
+
 test('by name: what the name servers say moves endpoints; what they cannot say does not, not even over a restart', async () => {
   const before = await still();
   const name = 'reviews.internal.example';
