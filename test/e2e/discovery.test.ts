@@ -137,3 +137,20 @@ test('by name: what the name servers say moves endpoints; what they cannot say d
   await untilHosts(1);
   expect(compiled).toBe(1);
 });
+
+test('by SRV, of both families of addresses: Envoy has each at its own port', async () => {
+  const target = (name: string, port: number) => ({ type: 'SRV', ttl: 0, priority: 0, weight: 1, port, target: name }) as const;
+  dns.zone.set('_web._tcp.reviews.example', [target('four.example', 9081), target('six.example', 9082)]);
+  dns.zone.set('four.example', [{ type: 'A', ttl: 0, address: '127.3.0.1' }]);
+  dns.zone.set('six.example', [{ type: 'AAAA', ttl: 0, address: '2001:db8:0:0:0:0:0:1' }]);
+  const file = { ...mesh.inventory, dns: [{ workload: reviews, version: 'v1', srv: { web: '_web._tcp.reviews.example' } }] };
+  await mesh.writeInventory(file);
+  await untilHosts(3);
+  const { json } = await mesh.admin('GET', '/v1/proxies/page-1/config');
+  const [assignment] = (json as { readonly endpoints: readonly unknown[] }).endpoints; // decoding: the product's own answer
+  const text = JSON.stringify(assignment);
+  expect(text).toContain('{"address":"127.3.0.1","portValue":9081}');
+  expect(text).toContain('{"address":"2001:db8:0:0:0:0:0:1","portValue":9082}');
+  await mesh.writeInventory(mesh.inventory);
+  await untilHosts(1);
+});
