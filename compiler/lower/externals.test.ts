@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import type { DeclarationValue } from '../../core/declarations/declaration';
 import { decide } from '../../core/semantics/decide';
 import { portKey, workloadKey } from '../../core/mesh/ids';
@@ -47,6 +48,19 @@ test('a host outside the mesh is a port with an owner, addressed by its own name
   expect(asked('api.stripe.example', 'GET')).toMatchObject({ outcome: 'deny', stage: 'outbound', status: 403 });
 });
 
+const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const issuer: DeclarationValue = {
+  kind: 'issuer',
+  name: 'accounts',
+  url: 'https://accounts.acme.example',
+  audiences: ['shop'],
+  keys: {
+    file: 'keys.json',
+    text: JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256', use: 'sig' }] }),
+  },
+};
+const customer = { issuer: { ref: 'mesh/accounts' }, claims: [] };
+
 test.each<readonly [string, Parameters<typeof evaluatedWith>[0], readonly string[]]>([
   ['a wildcard', { 'books/stripe': external({ hosts: ['*.stripe.example'] }) }, ['MW3080']],
   ['a name of one word', { 'books/stripe': external({ hosts: ['stripe'] }) }, ['MW3029']],
@@ -57,6 +71,20 @@ test.each<readonly [string, Parameters<typeof evaluatedWith>[0], readonly string
   ['another protocol', { 'books/stripe': external({ ports: { api: { protocol: 'tcp', number: 443 } } }) }, ['MW3023']],
   ['an allow by header', { 'books/charge': allow({ headers: { 'x-a': { kind: 'exact', value: 'b' } } }) }, ['MW3023']],
   ['a rule in shadow', { 'books/charge': allow({ mode: 'shadow' }) }, ['MW3023']],
+  ['an end user', { 'mesh/accounts': issuer, 'books/charge': allow({ user: customer }) }, ['MW3023']],
+  [
+    'an end user in its routes',
+    {
+      'mesh/accounts': issuer,
+      'books/routes': {
+        kind: 'route',
+        on: { ref: 'books/stripe', port: 'api' },
+        rules: [{ when: { user: customer }, to: { kind: 'target', to: { ref: 'books/stripe', port: 'api' } } }],
+        otherwise: { to: { kind: 'target', to: { ref: 'books/stripe', port: 'api' } } },
+      },
+    },
+    ['MW3023'],
+  ],
   ['somebody else who answers for it', { 'orders/stripe': external({ name: 'more', hosts: ['more.example'] }) }, ['MW3107']],
   [
     'a route over the border',

@@ -9,7 +9,8 @@
  *    capture's address and one copy of its filter chains for each port number of the hosts it serves; `outbound/<port key>` takes the port's virtual
  *    addresses and does not bind them; and there is one listener beside, `capture/inbound`, which refuses whatever no other listener is for
  *  - endpoints: a cluster of type EDS gets its hosts from discovery, by the `endpoints` entry of the same name, in the order of the proxy's own place
- *  - certificates: SDS names `workload` (the SVID), `trust` (the bundle to verify peers) and `certificate/<namespace>/<name>` (a gateway's), from the agent
+ *  - certificates: SDS names `workload` (the SVID), `trust` (the bundle to verify peers), `certificate/<namespace>/<name>` (a gateway's) and
+ *    `authorities/system` or `authorities/<namespace>/<name>` (what hosts outside the mesh are verified against), from the agent
  *  - the outbound RouteConfiguration is the catch-all and the virtual hosts of the ServiceConfigs named, in order of name
  */
 import type { LocalityRule } from '../ir/resilience';
@@ -26,7 +27,7 @@ export interface EnvoyRange {
 }
 export interface ObjectMeta {
   readonly namespace: string;
-  /** Without the digest: `reviews.web`, `bookinfo-productpage`. A caller's variant is `reviews.web+<caller namespace>.<caller name>`. */
+  /** Without the digest: `reviews.web`, `bookinfo-productpage`. A caller's variant is `reviews.web+<caller namespace>.<caller name>`; a port outside the mesh has one for each caller, in the caller's namespace, and none beside. */
   readonly name: string;
 }
 

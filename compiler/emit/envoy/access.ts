@@ -78,7 +78,9 @@ export function outsideAccess(rules: readonly AccessRule[]): { [filter: string]:
     rules.filter((rule) => rule.action === 'deny'),
     [],
   );
-  const allowed = anyOf(ordered(rules.filter((rule) => rule.action === 'allow')).map((rule) => permissionOf(rule, [])));
+  // what could only be said in part lets nobody out
+  const whole = rules.filter((rule) => rule.action === 'allow' && rule.user === null && rule.headers.length === 0);
+  const allowed = anyOf(ordered(whole).map((rule) => permissionOf(rule, [])));
   const named = Object.entries(denials).map(([name, { permissions = [] }]): [string, Policy] => [
     name,
     { permissions: [allOf([readable, anyOf(permissions)])], principals: whoever },
