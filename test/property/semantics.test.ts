@@ -8,7 +8,9 @@ import { allow, deny, evaluatedWith, named, need, service } from '../kit/declara
 import { generateMesh, generateRequests } from '../kit/mesh-generator';
 import { compareCalls } from '../../core/semantics/compare';
 import { decide } from '../../core/semantics/decide';
+import { decideConnection } from '../../core/semantics/decide-connection';
 import { decideInbound } from '../../core/semantics/inbound';
+import type { Probe } from '../../core/semantics/probes';
 import type { MeshRequest } from '../../core/semantics/decision';
 import { matchesPath, pathTemplatePattern } from '../../core/semantics/match';
 
@@ -263,6 +265,12 @@ describe('for every mesh and request', () => {
   });
 });
 
+/** The question of a probe, asked of the whole mesh. */
+function asked(mesh: MeshIr, caller: WorkloadKey, port: PortKey, { text, method, path, headers, claims }: Probe): unknown {
+  if (mesh.connectionRoutes.some((table) => table.port === port))
+    return decideConnection(mesh, { from: caller, to: port, sni: /^a connection to (.+)$/.exec(text)?.[1] ?? null });
+  return decide(mesh, { from: { kind: 'workload', workload: caller }, to: port, method, path, headers, ...(claims ? { claims } : {}) });
+}
 test('a comparison of two meshes asks them what the whole of each would say', () => {
   for (let seed = 0; seed < 5; seed++) {
     let turn = 0;
@@ -273,17 +281,7 @@ test('a comparison of two meshes asks them what the whole of each would say', ()
         [before, comparison.before],
         [after, comparison.after],
       ] as const) {
-        const { caller, port, probe } = comparison;
-        if (said)
-          expect(said).toEqual(
-            decide(mesh, {
-              from: { kind: 'workload', workload: caller },
-              to: port,
-              method: probe.method,
-              path: probe.path,
-              headers: probe.headers,
-            }),
-          );
+        if (said) expect(said).toEqual(asked(mesh, comparison.caller, comparison.port, comparison.probe));
       }
     }
   }
