@@ -34,5 +34,7 @@ test('another idle time, and what a caller asks for itself, are changes of its c
 });
 test('a health check by path is also access that callers gain', () => {
   const diff = semanticDiff(ir(), ir(reviews({ health: { path: '/healthz', every: '5s', timeout: '1s' } })));
-  expect(diff.calls).toContainEqual(expect.objectContaining({ kind: 'gained', requests: ['GET /healthz'], because: ['books/reviews.health.web'] }));
+  expect(diff.calls).toContainEqual(
+    expect.objectContaining({ kind: 'gained', requests: ['GET /healthz'], because: ['books/reviews.health.web'] }),
+  );
 });
