@@ -1,4 +1,5 @@
 import * as https from 'node:https';
+import type { RequestListener, ServerResponse } from 'node:http';
 import * as tls from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { localAuthority } from '../../test/kit/serving-certificate';
@@ -42,7 +43,14 @@ describe('a connection on which nobody asked yet', () => {
     const pair = await authority.serving();
     ({ ca } = authority);
     const certificate = { current: () => pair, onChange: () => undefined, problem: () => null, close: () => undefined };
-    listener = await listen((_request, response) => void response.end('yes'), {
+    /** Answered together, when every place is taken. */
+    const held: ServerResponse[] = [];
+    const answer: RequestListener = (request, response) => {
+      if (request.url !== '/together') return void response.end('yes');
+      held.push(response);
+      if (held.length === connections) for (const one of held) one.end('yes');
+    };
+    listener = await listen(answer, {
       ...{ host: '127.0.0.1', port: 0, certificate, clientCa: null, connections },
       requestMs: 100,
     });
@@ -85,6 +93,32 @@ describe('a connection on which nobody asked yet', () => {
     for (let more = 0; more < 10; more += 1) await connected().catch(() => undefined);
     expect(await answer).toBe('closed');
   });
+  test.each(['silent', 'asked'])(
+    'a crowd that took every place at once (%s) does not keep others out',
+    async (kind) => {
+      await start(10);
+      const status = (agent: https.Agent | false, path = '/'): Promise<number | undefined> =>
+        new Promise((resolve) => {
+          const request = https.get(`${listener.url}${path}`, { agent, ca }, (response) => {
+            response.resume();
+            response.once('end', () => resolve(response.statusCode));
+          });
+          request.once('error', () => resolve(undefined));
+        });
+      const agent = new https.Agent({ keepAlive: true });
+      try {
+        if (kind === 'silent') await Promise.all(Array.from({ length: 10 }, connected));
+        else await Promise.all(Array.from({ length: 10 }, () => status(agent, '/together')));
+        const end = Date.now() + 20_000;
+        let said: number | undefined;
+        while (said !== 200 && Date.now() < end) said = await status(false);
+        expect(said).toBe(200);
+      } finally {
+        agent.destroy();
+      }
+    },
+    60_000,
+  );
   test('whoever has begun to ask when it ends is answered, who has not is let go', async () => {
     await start(100);
     const [silent, asking] = [await connected(), await connected()];

@@ -52,15 +52,20 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
   );
   server.maxConnections = options.connections;
   // The last free places are kept free: whoever holds a connection without asking anything loses it, or they could keep the API server out.
-  const silent = silentConnections(server, keepAliveMs);
   let open = 0;
+  const isCrowded = (): boolean => open > options.connections * 0.9;
+  const silent = silentConnections(server, keepAliveMs, isCrowded);
+  const makeRoom = (): void => {
+    server.closeIdleConnections();
+    silent.endIdle();
+  };
   server.on('connection', (socket) => {
     open += 1;
     socket.once('close', () => (open -= 1));
-    if (open <= options.connections * 0.9) return;
-    server.closeIdleConnections();
-    silent.endIdle();
+    if (isCrowded()) makeRoom();
   });
+  // All places were taken before any of them was idle: whoever comes then is not let in, and does not count as a connection.
+  server.on('drop', makeRoom);
   let cameLast = Number.NEGATIVE_INFINITY;
   server.on('connection', () => (cameLast = performance.now()));
   server.on('request', () => (cameLast = performance.now()));

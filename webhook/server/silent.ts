@@ -13,8 +13,8 @@ export interface SilentConnections {
   endAll(): void;
 }
 
-/** `idleMs`: for how long one may wait. The server's own time for a request that has begun is not changed by this. */
-export function silentConnections(server: Server, idleMs: number): SilentConnections {
+/** `idleMs`: for how long one may wait, where there is room. The server's own time for a request that has begun is not changed by this. */
+export function silentConnections(server: Server, idleMs: number, isCrowded: () => boolean): SilentConnections {
   const silent = new Set<Duplex>();
   const waiting = new Set<Duplex>();
   const answering = new Set<Duplex>();
@@ -33,6 +33,7 @@ export function silentConnections(server: Server, idleMs: number): SilentConnect
   });
   server.on('clientError', (error: Error & { readonly code?: string }, socket) => {
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isUnused(socket)) {
+      if (isCrowded()) return void socket.destroy();
       socket.setTimeout(idleMs);
       waiting.add(socket);
       return;
