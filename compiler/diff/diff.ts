@@ -2,7 +2,7 @@ import type { MeshIr, ServicePort } from '../../core/ir/ir';
 import { builtInIdleMs, type Resilience } from '../../core/ir/resilience';
 import { callableByWorkload } from '../../core/ir/edges';
 import { accessOf } from '../../core/ir/lookup';
-import { canonicalJson, type Json } from '../../core/lib/json';
+import { canonicalJson, type Json, type JsonObject } from '../../core/lib/json';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
 import { grpcStatuses } from '../../core/mesh/grpc-status';
 import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
@@ -27,7 +27,13 @@ export interface CallChange {
   /** Request classes, as `GET /reviews/{id}`. Sorted. */
   readonly requests: readonly string[];
   /** One request that shows it: `GET /reviews/7`, with the headers it takes. */
-  readonly example: { readonly method: string; readonly path: string; readonly headers: { readonly [name: string]: string } };
+  readonly example: {
+    readonly method: string;
+    readonly path: string;
+    readonly headers: { readonly [name: string]: string };
+    /** Of the token that it carries; absent: none. */
+    readonly claims?: JsonObject;
+  };
   /** In words: `v1 90 %, v3 10 %`, `denied (403)`. */
   readonly before: string;
   readonly after: string;
@@ -161,7 +167,12 @@ function changeOf({ caller, port, host, probe, before, after, answers }: Compari
     kind,
     caller,
     target: targetOf({ port, host }),
-    example: { method: probe.method, path: probe.path, headers: probe.headers },
+    example: {
+      method: probe.method,
+      path: probe.path,
+      headers: probe.headers,
+      ...(probe.claims ? { claims: probe.claims } : {}),
+    },
     before: describe(before, settings, answers[0], probe, asked),
     after: describe(after, settings, answers[1], probe, asked),
     because: sortedUnique(because),

@@ -138,7 +138,8 @@ function title(diff: MeshDiff): string {
 function shown(call: CallChange): string {
   const headers = Object.entries(call.example.headers).map(([name, value]) => ` ${name}: ${value}`);
   const more = call.requests.length > 1 ? ` and ${call.requests.length - 1} more` : '';
-  return `${call.requests[0] ?? ''}${headers.length > 0 ? ` with${headers.join(',')}` : ''}${more}`;
+  const user = call.example.claims ? ` as ${JSON.stringify(call.example.claims)}` : '';
+  return `${call.requests[0] ?? ''}${headers.length > 0 ? ` with${headers.join(',')}` : ''}${user}${more}`;
 }
 function placeText({ because }: Pick<CallChange | DeployChange, 'because'>, { placeOf }: FormatOptions): string {
   const rules = typeof because === 'string' ? [because] : because;
