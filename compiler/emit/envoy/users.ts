@@ -81,13 +81,13 @@ export function userMatchers(issuers: readonly Issuer[], user: UserMatch | null)
   return [matcher('iss', exact(issuer.url)), ...claims];
 }
 function valueOf({ kind, values }: ClaimMatch): Value {
-  const any = oneOf([...values].sort().map(exact));
+  const someOne = oneOf([...values].sort().map(exact));
   switch (kind) {
     case 'is':
     case 'oneOf':
-      return any;
+      return someOne;
     case 'includes':
-      return { matchPattern: { case: 'listMatch', value: { matchPattern: { case: 'oneOf', value: any } } } };
+      return { matchPattern: { case: 'listMatch', value: { matchPattern: { case: 'oneOf', value: someOne } } } };
     default:
       return assertNever(kind);
   }
