@@ -55,7 +55,7 @@ export function makeContext(evaluated: Evaluated, mesh: Declared<'mesh'>, enviro
   const diagnostics: Diagnostic[] = [];
   const spanOf = (place: Place): Span | undefined => spanIn(evaluated, place);
   const report: Context['report'] = (kind, params, at, related = []) => {
-    diagnostics.push(kind(params, { span: spanOf(at), related }));
+    diagnostics.push(kind(params, { span: spanOf(at), related: [...inRule(evaluated, at), ...related] }));
   };
   return {
     environment,
@@ -109,6 +109,14 @@ function isSymbolic<T>(value: OrPerEnv<T>): value is PerEnv<T> | MostlyEnv<T> {
 export function existsIn(declaration: Declaration, environment: string): boolean {
   const { value } = declaration;
   return !('only' in value) || value.only === undefined || value.only.includes(environment);
+}
+
+/** Which rule of a list it is about, where the line is that of the whole list. */
+function inRule(evaluated: Evaluated, { id, path }: Place): readonly Related[] {
+  const [rule] = /^rules\.[0-9]+/.exec(path) ?? [];
+  const origin = Object.hasOwn(evaluated.origins, id) ? evaluated.origins[id] : undefined;
+  const hasLine = Object.keys(origin?.parts ?? {}).some((part) => path === part || path.startsWith(`${part}.`));
+  return rule === undefined || hasLine ? [] : [{ message: `in \`${path}\`` }];
 }
 
 /** The span of a place: its own, else that of the nearest place around it, else the declaration's. */

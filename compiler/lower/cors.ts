@@ -4,11 +4,16 @@ import type { Cors, TextMatch } from '../../core/ir/ir';
 import { canonicalJson } from '../../core/lib/json';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
 import type { Context, Place } from './context';
+import { matchesText } from '../../core/semantics/match';
 import { lowerText, whyNoName } from './fields';
 import { within } from './settings';
 import { durationMs } from './units';
 
 const anyOrigin: TextMatch = { kind: 'regex', value: '.+' };
+
+/** Origins that nobody can mean by name: of hosts that are not there (RFC 6761 section 6.4), and the one of a page that has none. */
+const strangers = ['null', 'http://stranger.invalid', 'https://stranger.invalid', 'https://stranger.invalid:8443', 'https://a.b.invalid'];
+const takesStrangers = (origin: TextMatch): boolean => strangers.some((stranger) => matchesText(origin, stranger));
 
 /** Who may call across origins; null where nothing is said. */
 export function lowerCors(context: Context, cors: WireCors | undefined, at: Place): Cors | null {
@@ -17,7 +22,8 @@ export function lowerCors(context: Context, cors: WireCors | undefined, at: Plac
     cors.origins === 'any' ? [anyOrigin] : cors.origins.flatMap((origin) => lowerOrigin(context, origin, within(at, 'origins')) ?? []);
   if (cors.origins.length === 0) context.report(messages.empty, { what: '`origins`' }, at);
   if (cors.methods.length === 0) context.report(messages.empty, { what: '`methods`' }, at);
-  if (cors.credentials === true && cors.origins === 'any') context.report(messages.corsAnyWithCredentials, {}, at);
+  if (cors.credentials === true && (cors.origins === 'any' || origins.some(takesStrangers)))
+    context.report(messages.corsAnyWithCredentials, {}, at);
   const names = (list: 'headers' | 'exposed'): readonly string[] =>
     sortedUnique(
       (cors[list] ?? []).flatMap((written) => {

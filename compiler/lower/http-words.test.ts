@@ -196,3 +196,30 @@ describe('delegation', () => {
     expect(found.map((one) => one.code)).toContain('MW4002');
   });
 });
+
+test('a path is made of no more parts than an expression has groups', () => {
+  const made = (names: string): readonly string[] => {
+    const path = [...names].map((name) => `/{${name}}`).join('');
+    // such a request is not in the contract of the service; that is not what is asked
+    return codes(reviews({ when: { request: [`GET ${path}`] }, rewrite: { path: `/x${path}` } })).filter((code) => code !== 'MW3018');
+  };
+  expect(made('abcdefghi')).toEqual([]);
+  expect(made('abcdefghij')).toEqual(['MW3017']);
+});
+
+test.each(['.*', 'https?://.+', 'null|https://[a-z]+[.]acme[.]example', 'https://.*'])(
+  'credentials are for no page whatever: %s',
+  (value) => {
+    const cors = { origins: [{ kind: 'regex', value }], methods: ['GET'] } as const;
+    const asked = (more: { readonly credentials?: boolean }): More => ({
+      'books/reviewsRoutes': route('books/reviews', { cors: { ...cors, ...more }, rules: [], otherwise: { to: v1 } }),
+    });
+    expect(codes(asked({}))).toEqual([]);
+    expect(codes(asked({ credentials: true }))).toEqual(['MW3066']);
+  },
+);
+
+test('what is wrong with a rule says with which', () => {
+  const { diagnostics } = lower(evaluatedWith(reviews({ sticky: { kind: 'header', name: 'x-user' } })), 'prod');
+  expect(diagnostics.map(({ related }) => related)).toEqual([[{ message: 'in `rules.0.sticky`' }]]);
+});

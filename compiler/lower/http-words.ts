@@ -12,11 +12,17 @@ import { parseTemplate } from './request-line';
 import { within } from './settings';
 import { durationMs, percent, wholeNumber } from './units';
 
+/** RE2, by which Envoy makes paths, has no more groups. */
+const mostParameters = 9;
 /** A path that is made of the paths that a rule takes: each parameter is one of every request of the rule, and takes as much there. */
 export function lowerPath(context: Context, text: string, match: RouteMatch | null, at: Place): PathTemplate | undefined {
   const path = parseTemplate(text, 'rfc3986');
   if (typeof path === 'string') {
     context.report(messages.badRequestLine, { line: text, why: path }, at);
+    return undefined;
+  }
+  if (path.filter((segment) => segment.kind !== 'literal').length > mostParameters) {
+    context.report(messages.badRequestLine, { line: text, why: `it is made of more than ${mostParameters} parameters` }, at);
     return undefined;
   }
   const requests = match?.requests ?? [];

@@ -283,8 +283,8 @@ export const ir = {
     slug: 'cors-any-with-credentials',
     severity: 'error',
     summary: 'with credentials, every site would act as the user who visits it (Fetch standard)',
-    message: () => "`origins: 'any'` with `credentials`",
-    help: () => 'name the origins, or leave `credentials` out',
+    message: () => '`credentials` for origins that anybody can have',
+    help: () => 'name the origins, the host in an expression up to its last label, or leave `credentials` out',
   }),
   outsideDelegation: defineDiagnostic<{ request: string; path: string; owner: string }>({
     code: 'MW3067',

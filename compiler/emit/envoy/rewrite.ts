@@ -16,10 +16,14 @@ export function plainPath(template: PathTemplate): string | null {
 export function pathRewrite(template: PathTemplate, cls: RequestClass | null): Rewrite {
   const plain = plainPath(template);
   if (plain !== null || cls === null) return { pattern: { regex: '^/.*$' }, substitution: plain ?? '/' };
-  const names = cls.path.flatMap((segment) => (segment.kind === 'literal' ? [] : [segment.name]));
-  const pattern = cls.path.map((segment) =>
-    segment.kind === 'literal' ? `/${literalPattern(segment.text)}` : segment.kind === 'one' ? '/([^/]+)' : '/(.+)',
-  );
+  // RE2 has the groups 1 to 9 and reads `\10` as the first and a zero: only what the new path takes is a group
+  const used = new Set(template.flatMap((segment) => (segment.kind === 'literal' ? [] : [segment.name])));
+  const names = cls.path.flatMap((segment) => (segment.kind !== 'literal' && used.has(segment.name) ? [segment.name] : []));
+  const pattern = cls.path.map((segment) => {
+    if (segment.kind === 'literal') return `/${literalPattern(segment.text)}`;
+    const taken = segment.kind === 'one' ? '[^/]+' : '.+';
+    return used.has(segment.name) ? `/(${taken})` : `/${taken}`;
+  });
   const text = template.map((segment) => `/${segment.kind === 'literal' ? segment.text : `\\${names.indexOf(segment.name) + 1}`}`);
   return { pattern: { regex: `^${pattern.join('')}$` }, substitution: text.join('') };
 }
