@@ -219,6 +219,11 @@ test.each(['.*', 'https?://.+', 'null|https://[a-z]+[.]acme[.]example', 'https:/
   },
 );
 
+test.each([204, 205, 304])('an answer of %i has no body', (status) => {
+  expect(codes(reviews({ to: { kind: 'respond', status } }))).toEqual([]);
+  expect(codes(reviews({ to: { kind: 'respond', status, body: 'x' } }))).toEqual(['MW3016']);
+});
+
 test('what is wrong with a rule says with which', () => {
   const { diagnostics } = lower(evaluatedWith(reviews({ sticky: { kind: 'header', name: 'x-user' } })), 'prod');
   expect(diagnostics.map(({ related }) => related)).toEqual([[{ message: 'in `rules.0.sticky`' }]]);

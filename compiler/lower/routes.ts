@@ -372,8 +372,10 @@ function lowerRespond(context: Context, to: Extract<WireDestination, { kind: 're
     context.report(messages.badNumber, { what: 'status', value: to.status, least: 200, most: 599 }, at);
     return undefined;
   }
-  if ((to.body?.length ?? 0) > 4096)
-    context.report(messages.badNumber, { what: 'length of the body', value: to.body?.length ?? 0, least: 0, most: 4096 }, at);
+  // what follows such an answer would be read as the next one (RFC 9110 sections 15.3.5, 15.3.6, 15.4.5)
+  const most = [204, 205, 304].includes(to.status) ? 0 : 4096;
+  if ((to.body?.length ?? 0) > most)
+    context.report(messages.badNumber, { what: 'length of the body', value: to.body?.length ?? 0, least: 0, most }, at);
   return { ...plainRespond, status: to.status, body: to.body ?? null };
 }
 

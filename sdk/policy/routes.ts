@@ -32,7 +32,15 @@ export const respond = verb('respond', ['status', 'body'], 1, (given) => {
   const body = given.has(1) ? text(given.take(1), given.at(1)) : undefined;
   if (body !== undefined && body.length > 4096)
     return refuse(given.at(1), 'MW2125', 'a body of more than 4096 characters', 'answer in fewer words');
-  return action({ kind: 'respond', status: status(given.take(0), given.at(0)), ...(body !== undefined ? { body } : {}) }, given.call.stack);
+  const answer = status(given.take(0), given.at(0));
+  if (body !== undefined && (answer === 204 || answer === 205 || answer === 304))
+    return refuse(
+      given.at(1),
+      'MW2125',
+      `a body with the status ${answer}, which has none (RFC 9110)`,
+      'leave the body out, or answer 200',
+    );
+  return action({ kind: 'respond', status: answer, ...(body !== undefined ? { body } : {}) }, given.call.stack);
 });
 
 const redirectStatus: Reader<number> = (value, at) => {
