@@ -132,7 +132,10 @@ export interface HeaderEdit {
   readonly remove?: NonEmpty<string>;
 }
 /** A key of the request, whose value chooses; or a cookie that the mesh gives out. */
-export type Sticky = { readonly header: string } | { readonly cookie: string } | { readonly issue: string; readonly for?: Duration };
+export type Sticky =
+  | { readonly header: string; readonly cookie?: never; readonly issue?: never }
+  | { readonly cookie: string; readonly header?: never; readonly issue?: never }
+  | { readonly issue: string; readonly for?: Duration; readonly header?: never; readonly cookie?: never };
 export interface MirrorSpec {
   readonly to: HttpTarget | HttpVersion;
   readonly share: OrPerEnv<Percent>;

@@ -220,3 +220,5 @@ export const t6 = web.allow({ from: productpage, requests: ['GET /reviews/{id}']
 export const t7 = web.route({ cors: { origins: 'any' }, otherwise: { to: 'v1' } });
 // @ts-expect-error 107 paths for nobody | says: '"nobody"' is not assignable to parameter of type
 export const t8 = web.delegate('/x', 'nobody');
+// @ts-expect-error 130 a user kept by two things | says: Type 'string' is not assignable to type 'undefined'
+export const t30 = web.route({ otherwise: { to: { v1: 50, v2: 50 }, sticky: { header: 'x-user', cookie: 'sid' } } });
