@@ -4,6 +4,7 @@ import { canonicalJson } from '../core/lib/json';
 import { sourceTree } from '../core/source';
 import { compile, type StageName } from '../compiler/pipeline';
 import { fanOutOf } from './growth-mesh';
+import { median } from './median';
 import { generatePolicies } from '../test/kit/policy-generator';
 
 export interface GrowthPoint {
@@ -39,7 +40,7 @@ async function main(services: number): Promise<void> {
     ms: { ...compiled.timings, total },
     peakMiB,
     objects: objects.length,
-    bytesPerProxy: { median: held[Math.floor(held.length / 2)] ?? Number.NaN, largest: held.at(-1) ?? Number.NaN },
+    bytesPerProxy: { median: median(held), largest: held.at(-1) ?? Number.NaN },
   };
   process.stdout.write(`${JSON.stringify(point)}\n`);
 }

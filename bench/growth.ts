@@ -6,6 +6,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { runCommand } from '../platform/process';
 import type { GrowthPoint } from './growth-one';
+import { median } from './median';
 
 const sizes = [10, 100, 1_000, 5_000];
 const stages = ['typecheck', 'evaluate', 'lower', 'analyse', 'emit', 'objects', 'total'] as const;
@@ -17,8 +18,6 @@ const columns: readonly Column[] = [
   { name: 'bytes a proxy holds', of: ({ bytesPerProxy }) => bytesPerProxy.median },
   { name: 'largest', of: ({ bytesPerProxy }) => bytesPerProxy.largest },
 ];
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 async function pointOf(services: number, times: number): Promise<readonly number[]> {
   const points: GrowthPoint[] = [];

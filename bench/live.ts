@@ -10,10 +10,9 @@ import { obtainPulumi } from '../platform/tools/pulumi';
 import { connect, load } from '../scripts/demo/client';
 import { cleanups, setUp } from '../scripts/demo/set-up';
 import type { Stage } from '../scripts/demo/stage';
+import { median } from './median';
 
 const pushes = 11;
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-
 /** Resident memory of a process in MiB; null when it is gone. */
 async function resident(pid: number | null): Promise<number | null> {
   const status = pid === null ? '' : await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');

@@ -12,6 +12,7 @@ import { compile } from '../compiler/pipeline';
 import { temporaryFolder } from '../platform/files';
 import { runCommand } from '../platform/process';
 import { generatePolicies } from '../test/kit/policy-generator';
+import { median } from './median';
 
 const root = path.resolve(__dirname, '..', '..');
 const program = path.join(root, 'bin', 'meshwright.js');
@@ -39,8 +40,6 @@ async function once(args: readonly string[], cache: string): Promise<Measured> {
     cpu: Number(/cpu ([\d.]+)/.exec(stderr)?.[1] ?? Number.NaN),
   };
 }
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 async function measured(args: readonly string[], times: number, cold: boolean): Promise<Measured> {
   const cache = await temporaryFolder('bench-cache');

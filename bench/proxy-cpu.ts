@@ -19,6 +19,7 @@ import { constantArrival } from '../test/kit/constant-arrival';
 import { startEnvoy, type RunningEnvoy } from '../test/kit/envoy';
 import { generatePolicies } from '../test/kit/policy-generator';
 import { layOut, wholeMesh, type EnvoySide } from '../test/kit/whole-mesh';
+import { median } from './median';
 
 const perSecond = 1_000;
 const seconds = 10;
@@ -139,8 +140,6 @@ async function spent(sides: readonly [EnvoySide, EnvoySide], outbound: number, h
     for (const envoy of running) await envoy.stop();
   }
 }
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 /** One destination with so many callers, and a rule for each. */
 async function measure(callers: number): Promise<void> {
