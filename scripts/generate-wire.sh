@@ -19,6 +19,10 @@ routes="$work/proto/envoy/config/route/v3/route_components.proto"
 if ! grep -q use_hash_policy "$routes"; then
   sed -i 's/^  oneof random_value_specifier {$/&\n    google.protobuf.BoolValue use_hash_policy = 5;\n/' "$routes"
 fi
+tcp="$work/proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto"
+if ! grep -q upstream_connect_mode "$tcp"; then
+  sed -i 's/^message TcpProxy {$/enum UpstreamConnectMode { IMMEDIATE = 0; ON_DOWNSTREAM_DATA = 1; ON_DOWNSTREAM_TLS_HANDSHAKE = 2; }\n&\n  UpstreamConnectMode upstream_connect_mode = 21;\n  google.protobuf.UInt32Value max_early_data_bytes = 22;\n/' "$tcp"
+fi
 
 export PATH="$PWD/node_modules/.bin:$PATH"
 types=()

@@ -5,6 +5,7 @@
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { spawn } from 'node:child_process';
 import { temporaryFolder } from '../platform/files';
 
@@ -43,20 +44,45 @@ interface Report {
   }[];
 }
 
-async function jest(args: readonly string[], report: string): Promise<Tally> {
-  const code = await new Promise<number>((resolve, reject) => {
-    const child = spawn('jest', ['--json', `--outputFile=${report}`, '--passWithNoTests', ...args], {
-      cwd: root,
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, CI: process.env['CI'] ?? 'true' },
-    });
+/** How long jest may take to end once its report is written: longer, and a suite left something open that would keep this waiting for ever. */
+const endMs = 30_000;
+
+/** Runs jest; how it ended: its exit code, or that it was ended here. */
+async function run(args: readonly string[], report: string): Promise<{ readonly code: number; readonly hung: boolean }> {
+  const child = spawn('jest', ['--json', `--outputFile=${report}`, '--passWithNoTests', ...args], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, CI: process.env['CI'] ?? 'true' },
+  });
+  const ended = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (exit) => resolve(exit ?? 1));
   });
+  let written: number | null = null;
+  for (;;) {
+    const code = await Promise.race([ended, sleep(1_000, null)]);
+    if (code !== null) return { code, hung: false };
+    written ??= await fs.access(report).then(
+      () => performance.now(),
+      () => null,
+    );
+    if (written !== null && performance.now() - written > endMs) {
+      child.kill('SIGKILL');
+      return { code: await ended, hung: true };
+    }
+  }
+}
+
+async function jest(args: readonly string[], report: string): Promise<Tally> {
+  const { code, hung } = await run(args, report);
+  if (hung)
+    process.stderr.write(
+      `test: jest did not end within ${endMs / 1000} s of its last test: a suite left something open. Ended it; that is a failure\n`,
+    );
   const text = await fs.readFile(report, 'utf8').catch(() => null);
   if (text === null) return { passed: 0, failed: code === 0 ? 0 : 1, skipped: [] };
   const read = JSON.parse(text) as Report; // jest's own documented format
-  const failed = read.numFailedTests + read.numRuntimeErrorTestSuites;
+  const failed = read.numFailedTests + read.numRuntimeErrorTestSuites + (hung ? 1 : 0);
   return {
     passed: read.numPassedTests,
     failed: code !== 0 && failed === 0 ? 1 : failed,

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import * as path from 'node:path';
+import * as tls from 'node:tls';
 import type { DeclarationValue } from '../../core/declarations/declaration';
 import type { Json, JsonObject } from '../../core/lib/json';
 import { emitEnvoy } from '../../compiler/emit/envoy';
@@ -11,7 +12,8 @@ import { staticBootstrap } from '../../runtime-proxy/validate/static-bootstrap';
 import { testAuthority, type TestAuthority } from '../kit/certificates';
 import { allow, deny, named, service, workload } from '../kit/declarations';
 import { type RunningEnvoy, startEnvoy } from '../kit/envoy';
-import { appOf, dialled, eventually, lowered, port } from '../kit/layered-mesh';
+import { appOf, dialled, eventually, guardOf, key as keyOf, lowered, port } from '../kit/layered-mesh';
+import { present } from '../kit/present';
 import { layOut, wholeMesh, type WholeMesh } from '../kit/whole-mesh';
 
 const open: { readonly [id: string]: DeclarationValue } = {
@@ -25,6 +27,7 @@ const envoys: RunningEnvoy[] = [];
 let folder: string;
 let echo: net.Server;
 const held = new Set<net.Socket>();
+let dials = 0;
 afterAll(async () => {
   await Promise.all(envoys.map((envoy) => envoy.stop()));
   for (const socket of held) socket.destroy();
@@ -41,6 +44,7 @@ test('a connection that is open is closed when its caller is shut out, on both s
   const at = appOf(before, 'echo');
   echo = net.createServer((socket) => {
     held.add(socket);
+    dials++;
     socket
       .on('data', (chunk) => socket.write(chunk))
       .on('error', () => undefined)
@@ -70,7 +74,13 @@ test('a connection that is open is closed when its caller is shut out, on both s
     ),
   ).toBe(0);
   expect((await talk(to)).said).toBe('');
-  expect(held.size).toBe(0);
+  // Nor past its own Envoy: the application is dialled for those alone whose certificate was taken, not for whoever opens a connection.
+  const guard = guardOf(before, 'echo');
+  expect((await talk(guard)).said).not.toContain('hello'); // an alert of TLS
+  const shutOut = lowered(open).workloads.find((one) => one.key === keyOf('app'));
+  const { key, chain } = await authority.svid(present(shutOut).principal, present(shutOut).key);
+  expect(await secretly({ ...guard, key, cert: chain, ca: authority.trust })).toBe('');
+  expect(dials).toBe(1);
 }, 60_000);
 
 async function meshOf(more: typeof open, inventory: WholeMesh['inventory'], authority: TestAuthority): Promise<WholeMesh> {
@@ -108,5 +118,15 @@ function talk(to: { readonly host: string; readonly port: number }): Promise<{ r
     socket.on('data', (chunk: Buffer) => resolve({ said: chunk.toString(), socket }));
     socket.on('error', () => undefined);
     socket.on('close', () => resolve({ said: '', socket }));
+  });
+}
+
+/** The same by TLS with a certificate of the mesh, straight to the destination's Envoy. */
+function secretly(options: tls.ConnectionOptions): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = tls.connect({ ...options, checkServerIdentity: () => undefined }, () => socket.write('hello'));
+    socket.on('data', (chunk: Buffer) => resolve(chunk.toString()));
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(''));
   });
 }

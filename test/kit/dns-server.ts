@@ -1,5 +1,6 @@
 /** A name server for tests: real UDP and TCP on one port of loopback, answers as told, counts what it was asked. Its encoder shares nothing with the product. */
 import * as dgram from 'node:dgram';
+import { once } from 'node:events';
 import * as net from 'node:net';
 
 export type ZoneRecord =
@@ -30,7 +31,6 @@ export async function serveDns(host = '127.0.0.1'): Promise<DnsServer> {
   const zone = new Map<string, ZoneEntry>();
   const asked = new Map<string, number>();
   const byTcp = new Map<string, number>();
-  const udp = dgram.createSocket('udp4');
   const answerTo = (query: Buffer, counts: Map<string, number>, limit: number, send: (bytes: Buffer) => void): void => {
     const { name, type, end } = question(query);
     const key = `${Object.entries(numbers).find(([, number]) => number === type)?.[0] ?? type} ${name}`;
@@ -79,9 +79,6 @@ export async function serveDns(host = '127.0.0.1'): Promise<DnsServer> {
       }
     }
   };
-  udp.on('message', (query, from) => answerTo(query, asked, 512, (bytes) => udp.send(bytes, from.port, from.address)));
-  await new Promise<void>((resolve) => udp.bind(0, host, resolve));
-  const { port } = udp.address();
   const tcp = net.createServer((socket) => {
     socket.on('error', () => undefined);
     socket.once('data', (bytes) =>
@@ -93,7 +90,8 @@ export async function serveDns(host = '127.0.0.1'): Promise<DnsServer> {
       }),
     );
   });
-  await new Promise<void>((resolve) => tcp.listen(port, host, resolve));
+  const { udp, port } = await onePort(tcp, host);
+  udp.on('message', (query, from) => answerTo(query, asked, 512, (bytes) => udp.send(bytes, from.port, from.address)));
   return {
     address: `${host}:${port}`,
     zone,
@@ -106,6 +104,24 @@ export async function serveDns(host = '127.0.0.1'): Promise<DnsServer> {
       ]);
     },
   };
+}
+
+/** One number for both protocols: what is free for one may be taken for the other, by anybody on this machine, so another is tried. */
+async function onePort(tcp: net.Server, host: string): Promise<{ readonly udp: dgram.Socket; readonly port: number }> {
+  for (let tries = 0; ; tries++) {
+    const udp = dgram.createSocket('udp4');
+    udp.bind(0, host);
+    await once(udp, 'listening');
+    const { port } = udp.address();
+    try {
+      tcp.listen(port, host);
+      await once(tcp, 'listening');
+      return { udp, port };
+    } catch (error) {
+      udp.close();
+      if (tries === 20) throw error;
+    }
+  }
 }
 
 function question(query: Buffer): { readonly name: string; readonly type: number; readonly end: number } {

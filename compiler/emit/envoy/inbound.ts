@@ -11,7 +11,7 @@ import type { ListenerSchema } from '../../../core/wire/gen/envoy/config/listene
 import { TlsInspectorSchema } from '../../../core/wire/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
 import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { RBACSchema as NetworkRBACSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb';
-import { TcpProxySchema } from '../../../core/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
+import { TcpProxySchema, UpstreamConnectMode } from '../../../core/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
 import { accessLogs, connectionLog } from './access-log';
 import { accessPerRoute, baseAccess, connectionRules } from './access';
 import { ms, pack, seconds } from './any';
@@ -133,6 +133,9 @@ function connectionFilters(index: IrIndex, { port }: PortFacts): Filters {
     tcp: pack(TcpProxySchema, {
       statPrefix: inboundListener(port.key),
       clusterSpecifier: { case: 'cluster', value: appCluster(port.key) },
+      // Envoy would dial the application as soon as somebody connects: who fails the handshake would still hold a connection of it
+      upstreamConnectMode: UpstreamConnectMode.ON_DOWNSTREAM_TLS_HANDSHAKE,
+      maxEarlyDataBytes: 0,
       // the longest that some caller's routes give; theirs may be shorter
       idleTimeout: ms(index.longest.get(port.key) ?? 3_600_000),
     }),
