@@ -15,7 +15,6 @@ import { runAgent, type AgentConfig, type RunningAgent } from '../../runtime-pro
 import { controlPlaneIdentity, serveCa, type CaConfig, type RunningCa } from '../../runtime-proxy/ca/main';
 import { serveControlPlane, type ControlPlaneConfig, type RunningControlPlane } from '../../runtime-proxy/control-plane/main';
 import type { Instance, Inventory } from '../../runtime-proxy/inventory';
-import { quietPorts } from './quiet-ports';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, type TestSigner } from './signing';
 
 export const trustDomain = 'mesh.test';
@@ -92,7 +91,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
   const applications = new Map<string, net.Server>();
   const instances: Instance[] = [];
   for (const spec of workloads) {
-    const ports = await quietPorts(2 * spec.ports.length + (spec.listeners?.length ?? 1));
+    const ports = await freePorts(2 * spec.ports.length + (spec.listeners?.length ?? 1));
     const app: Record<string, { host: string; port: number }> = {};
     const inbound: Record<string, { host: string; port: number }> = {};
     for (const [index, name] of spec.ports.entries()) {
@@ -108,7 +107,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
       (spec.listeners ?? []).map((name, index) => [name, rest[index] ?? { host: '127.0.0.1', port: 0 }]),
     );
     const called = spec.outboundPorts ?? [];
-    const calledAt = await quietPorts(called.length);
+    const calledAt = await freePorts(called.length);
     instances.push({
       id: spec.id,
       workload: spec.workload as WorkloadKey,
