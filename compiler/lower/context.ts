@@ -81,13 +81,13 @@ export function makeContext(evaluated: Evaluated, mesh: Declared<'mesh'>, enviro
     pick: <T>(value: OrPerEnv<T>, at: Place) => {
       if (!isSymbolic(value)) return value;
       if ('$perEnv' in value) {
-        const own = Object.hasOwn(value.$perEnv, environment) ? value.$perEnv[environment] : undefined;
+        const own = valueIn(value, environment);
         if (own === undefined) report(messages.missingEnvironment, { environment }, at);
         for (const name of Object.keys(value.$perEnv)) reportUnknownEnvironment(name);
         return own;
       }
       for (const name of Object.keys(value.$mostly.except)) reportUnknownEnvironment(name);
-      return (Object.hasOwn(value.$mostly.except, environment) ? value.$mostly.except[environment] : undefined) ?? value.$mostly.value;
+      return valueIn(value, environment);
 
       function reportUnknownEnvironment(name: string): void {
         if (!mesh.value.environments.includes(name))
@@ -99,6 +99,13 @@ export function makeContext(evaluated: Evaluated, mesh: Declared<'mesh'>, enviro
 
 function isOneOf<K extends Kind>(declaration: Declaration, kinds: readonly K[]): declaration is Declaration & Declared<K> {
   return kinds.some((kind) => kind === declaration.value.kind);
+}
+
+/** What a value is in an environment; undefined where it says nothing of that one. */
+export function valueIn<T>(value: OrPerEnv<T>, environment: string): T | undefined {
+  if (!isSymbolic(value)) return value;
+  if ('$perEnv' in value) return Object.hasOwn(value.$perEnv, environment) ? value.$perEnv[environment] : undefined;
+  return (Object.hasOwn(value.$mostly.except, environment) ? value.$mostly.except[environment] : undefined) ?? value.$mostly.value;
 }
 
 function isSymbolic<T>(value: OrPerEnv<T>): value is PerEnv<T> | MostlyEnv<T> {

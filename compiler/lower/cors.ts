@@ -1,3 +1,4 @@
+import { answers } from '../../core/diagnostics/answers';
 import { ir as messages } from '../../core/diagnostics/ir';
 import type { WireCors } from '../../core/declarations/declaration';
 import type { Cors, TextMatch } from '../../core/ir/ir';
@@ -24,6 +25,8 @@ export function lowerCors(context: Context, cors: WireCors | undefined, at: Plac
   if (cors.methods.length === 0) context.report(messages.empty, { what: '`methods`' }, at);
   if (cors.credentials === true && (cors.origins === 'any' || origins.some(takesStrangers)))
     context.report(messages.corsAnyWithCredentials, {}, at);
+  for (const list of ['headers', 'exposed'] as const)
+    if (cors.credentials === true && cors[list]?.includes('*')) context.report(answers.corsStar, { list }, within(at, list));
   const names = (list: 'headers' | 'exposed'): readonly string[] =>
     sortedUnique(
       (cors[list] ?? []).flatMap((written) => {

@@ -90,6 +90,17 @@ test.each<readonly [code: string, what: string, over: Partial<WireRouteRule>]>([
   ['MW3063', 'one header twice', { responseHeaders: { set: { 'x-a': '1' }, add: { 'X-A': '2' } } }],
   ['MW3064', 'a value over two lines', { responseHeaders: { set: { 'x-a': '1\r\nx-b: 2' } } }],
   ['MW3065', 'a user with one destination', { sticky: { kind: 'header', name: 'x-user' } }],
+  [
+    'MW3065',
+    'a user with one destination that has any share',
+    { to: { kind: 'weights', weights: { v1: 0, v3: 100 } }, sticky: { kind: 'header', name: 'x-user' } },
+  ],
+  ['MW3130', 'an abort with an answer that has no body', { fault: { abort: { status: 204, share: '1%' } } }],
+  ['MW3016', 'an abort that is no answer', { fault: { abort: { status: 100, share: '1%' } } }],
+  ['MW3012', 'no fault', { fault: {} }],
+  ['MW3012', 'no rewrite', { rewrite: {} }],
+  ['MW3012', 'no edit of headers', { requestHeaders: {} }],
+  ['MW3012', 'an edit that sets nothing', { responseHeaders: { set: {} } }],
   ['MW3026', 'a user by a header that proxies write', { to: both, sticky: { kind: 'header', name: 'x-forwarded-for' } }],
   ['MW3007', 'a copy to a version that is not there', { mirror: [{ to: { version: 'v9' }, share: '1%' }] }],
   [

@@ -1,4 +1,5 @@
 /** What a route rule of HTTP says beside where it goes: paths made of other paths, edits of headers, copies, faults, and who keeps a destination. */
+import { answers } from '../../core/diagnostics/answers';
 import { ir as messages } from '../../core/diagnostics/ir';
 import type { OrPerEnv, WireFault, WireHeaderEdit, WirePercent, WireSticky } from '../../core/declarations/declaration';
 import type { Fault, HeaderEdits, HeaderValue, PathTemplate, RouteMatch, Sticky } from '../../core/ir/ir';
@@ -79,7 +80,7 @@ export function lowerEdits(context: Context, edit: WireHeaderEdit | undefined, a
   const set = values('set');
   const add = values('add');
   const remove = (edit.remove ?? []).flatMap((written) => taken(written, 'remove') ?? []).sort();
-  if (set.length + add.length + remove.length === 0 && names.size === 0 && Object.keys(edit).length === 0)
+  if ([...Object.keys(edit.set ?? {}), ...Object.keys(edit.add ?? {}), ...(edit.remove ?? [])].length === 0)
     context.report(messages.empty, { what: 'an edit of headers' }, at);
   wholeNumber(context, 'number of edits', names.size, 0, mostEdits, at);
   return { remove, set, add };
@@ -99,6 +100,7 @@ export function lowerFault(context: Context, fault: WireFault | undefined, at: P
   const ms = fault.delay && durationMs(context, fault.delay.for, within(at, 'delay'));
   const abortShare = fault.abort && lowerShare(context, fault.abort.share, within(at, 'abort'));
   const status = fault.abort && wholeNumber(context, 'status of a fault', fault.abort.status, 200, 599, within(at, 'abort'));
+  if (status === 204 || status === 205 || status === 304) context.report(answers.bodilessAbort, { status }, within(at, 'abort'));
   const delay = ms && delayShare ? { ms, percent: delayShare } : null;
   const abort = status && abortShare ? { status, percent: abortShare } : null;
   return delay || abort ? { delay, abort } : null;

@@ -9,7 +9,7 @@ import { sortedBy, sortedUnique } from '../../core/lib/order';
 import type { PortKey } from '../../core/mesh/ids';
 import type { UrlDialect } from '../../core/semantics/canonical';
 import { resolvePort } from './callers';
-import type { Context, Place } from './context';
+import { type Context, type Place, valueIn } from './context';
 import { lowerEdits, lowerShare } from './http-words';
 import type { Nouns } from './nouns';
 import { within } from './settings';
@@ -93,6 +93,12 @@ export function versionTargets(
   )
     return undefined;
   return weighted(shares.flatMap(({ version, weight }) => (weight ? [{ ...plainTarget, port: port.key, version, weight }] : [])));
+}
+
+/** Whether a rule has several destinations in some environment. */
+export function isSplitSomewhere({ mesh }: Context, to: WireDestination): boolean {
+  const shares = to.kind === 'weights' ? Object.values(to.weights) : to.kind === 'split' ? to.shares.map(({ percent }) => percent) : [];
+  return mesh.environments.some((environment) => shares.filter((share) => valueIn(share, environment) !== 0).length > 1);
 }
 
 /** Whether shares are whole numbers from 0 to 100 that add up to 100. A share that could not be read was reported before. */

@@ -31,7 +31,7 @@ import { checkHost } from './names';
 import { checkOwner } from './nouns';
 import type { Nouns } from './nouns';
 import { lowerRequests } from './request-line';
-import { lowerMirrors, lowerTargets, portsOf, splitTargets, type Subject, versionTargets } from './route-targets';
+import { isSplitSomewhere, lowerMirrors, lowerTargets, portsOf, splitTargets, type Subject, versionTargets } from './route-targets';
 import { ruleSubject, subjectOf } from './rule-subject';
 import { ruleSettings, within } from './settings';
 import type { Effective, SettingsTable } from './settings';
@@ -307,10 +307,14 @@ function lowerAction(
     return lowerAnswer(context, rule, to, match, subject, at);
   const targets = lowerTargets(context, nouns, to, subject, within(at, 'to'));
   const base = targets && baseSettings(nouns, settings, subject, targets);
-  const sticky = lowerSticky(context, rule.sticky, to.kind === 'weights' || to.kind === 'split', within(at, 'sticky'));
+  const written = lowerSticky(context, rule.sticky, isSplitSomewhere(context, to), within(at, 'sticky'));
+  // where an environment has one destination only, there is nothing to keep
+  const sticky = targets && targets.length > 1 ? written : null;
   const own = base && ruleSettings(context, base, rule, ruleSubject(context, nouns, targets, sticky, within(at, 'to')), at);
   const { rewrite } = rule;
   const path = rewrite?.path === undefined ? null : lowerPath(context, rewrite.path, match, within(at, 'rewrite'));
+  if (rewrite && rewrite.path === undefined && rewrite.host === undefined)
+    context.report(messages.empty, { what: 'the rewrite' }, within(at, 'rewrite'));
   if (rewrite?.host !== undefined) checkHost(context, rewrite.host, false, within(at, 'rewrite'));
   const mirrors = lowerMirrors(context, nouns, rule.mirror ?? [], subject, within(at, 'mirror'));
   if (!targets || !own || path === undefined) return undefined;

@@ -10,6 +10,7 @@ import { inject } from './inject';
 import { install } from './install';
 import { internal } from './internal';
 import { analyse } from './analyse';
+import { answers } from './answers';
 import { ir } from './ir';
 import { outside } from './outside';
 import { policy } from './policy';
@@ -36,6 +37,7 @@ const stages = {
   policy,
   ir,
   settings,
+  answers,
   outside,
   analyse,
   emit,

@@ -33,10 +33,21 @@ export const headerEdit: Reader<WireHeaderEdit> = atLeastOne(
 );
 
 const share = orPerEnv(percent);
+const abortStatus: Reader<number> = (value, at) => {
+  const status = whole(200, 599, 'status of an answer')(value, at);
+  if (status === 204 || status === 205 || status === 304)
+    return refuse(
+      at,
+      'MW2125',
+      `an abort with the status ${status}, which has no body (RFC 9110)`,
+      'write the status of a failure, such as 503',
+    );
+  return status;
+};
 export const fault: Reader<WireFault> = atLeastOne(
   record(
     {},
-    { delay: record({ for: duration, share }, {}), abort: record({ status: whole(200, 599, 'status of an answer'), share }, {}) },
+    { delay: record({ for: duration, share }, {}), abort: record({ status: abortStatus, share }, {}) },
     { share: "write it beside each: `delay: { for: '2s', share: '10%' }`" },
   ),
   'a fault',

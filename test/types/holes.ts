@@ -145,7 +145,7 @@ export const holes: readonly Hole[] = [
   {
     number: '24',
     what: 'an edit of a header that proxies write',
-    ...traffic(`{ to: 'v1', mirror: { to: reviews.ports.web, share: '5%' }, requestHeaders: { set: { 'x-envoy-a': '1' } } }`),
+    ...traffic(`{ to: 'v1', mirror: { to: 'v2', share: '5%' }, requestHeaders: { set: { 'x-envoy-a': '1' } } }`),
     code: 'MW3062',
   },
   {
@@ -229,4 +229,16 @@ export const other = details.deploys({ by: [kubernetesUser('bob')`,
     text: `import { mesh } from '../mesh.policy';\nexport const old = mesh.versions({ ranges: { envoy: { below: '1.40.0' } } });\n`,
     code: 'MW3202',
   },
+  {
+    number: '44',
+    what: 'a user kept where one destination has it all',
+    ...traffic(`{ to: { v1: 0, v2: 100 }, sticky: { header: 'x-user' } }`),
+    code: 'MW3065',
+  },
+  ...(['headers', 'exposed'] as const).map((list, index): Hole => ({
+    number: String(45 + index),
+    what: `every header in \`${list}\` beside credentials`,
+    ...traffic(`{ to: 'v1' }`, `cors: { origins: ['https://shop.acme.example'], methods: ['GET'], ${list}: ['*'], credentials: true },`),
+    code: 'MW3131',
+  })),
 ];

@@ -114,10 +114,10 @@ export type GrpcStatus =
 /** What a call on a gRPC port is answered with, as `respond` is on an HTTP one. */
 export declare function respondGrpc(status: GrpcStatus, message?: string): Action;
 /** Edits of what goes to one destination of a split, and of what comes back; they come before those of the rule. */
-export interface DestinationEdits {
+export type DestinationEdits = AtLeastOne<{
   readonly requestHeaders?: HeaderEdit;
   readonly responseHeaders?: HeaderEdit;
-}
+}>;
 export declare function split(
   ...shares: NonEmpty<readonly [to: Target | TargetVersion, percent: OrPerEnv<number>, edits?: DestinationEdits]>
 ): Action;
@@ -126,30 +126,36 @@ export type HttpDestination<V extends string> = Versioned<V> | HttpTarget | Http
 export type GrpcDestination<V extends string> = Versioned<V> | Target<'grpc'> | Action;
 export type TcpDestination<V extends string> = Versioned<V> | Target | Action;
 
-export interface HeaderEdit {
+/** At least one of the three. */
+export type HeaderEdit = AtLeastOne<{
   readonly set?: { readonly [name: string]: string };
   readonly add?: { readonly [name: string]: string };
   readonly remove?: NonEmpty<string>;
-}
+}>;
 /** A key of the request, whose value chooses; or a cookie that the mesh gives out. */
 export type Sticky =
   | { readonly header: string; readonly cookie?: never; readonly issue?: never }
   | { readonly cookie: string; readonly header?: never; readonly issue?: never }
   | { readonly issue: string; readonly for?: Duration; readonly header?: never; readonly cookie?: never };
-export interface MirrorSpec {
-  readonly to: HttpTarget | HttpVersion;
+/** `to`: a version of the port, or another service's port. */
+export interface MirrorSpec<V extends string> {
+  readonly to: V | HttpTarget | HttpVersion;
   readonly share: OrPerEnv<Percent>;
 }
-/** Delay, then abort; each falls on its share of the requests, whatever the other does. */
-export interface FaultSpec {
+type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+type NumberIn<T extends string> = T extends `${infer N extends number}` ? N : never;
+/** From 200 to 599, without those that have no body (204, 205, 304): an abort has one. */
+export type AbortStatus = Exclude<NumberIn<`${2 | 3 | 4 | 5}${Digit}${Digit}`>, 204 | 205 | 304>;
+/** Delay, then abort; each falls on its share of the requests, whatever the other does. At least one of the two. */
+export type FaultSpec = AtLeastOne<{
   readonly delay?: { readonly for: Duration; readonly share: OrPerEnv<Percent> };
-  readonly abort?: { readonly status: number; readonly share: OrPerEnv<Percent> };
-}
-/** What the destination reads. A path is whole, or has the parameters of the rule's requests: `/new/{rest...}`. */
-export interface RewriteSpec {
+  readonly abort?: { readonly status: AbortStatus; readonly share: OrPerEnv<Percent> };
+}>;
+/** What the destination reads, at least one of the two. A path is whole, or has the parameters of the rule's requests: `/new/{rest...}`. */
+export type RewriteSpec = AtLeastOne<{
   readonly path?: string;
   readonly host?: string;
-}
+}>;
 export interface HttpElse<V extends string> {
   readonly to: HttpDestination<V>;
   readonly timeout?: OrPerEnv<Duration>;
@@ -158,7 +164,7 @@ export interface HttpElse<V extends string> {
   /** By what a user keeps one destination of several. */
   readonly sticky?: Sticky;
   /** Copies whose answers nobody waits for. */
-  readonly mirror?: OneOrMore<MirrorSpec>;
+  readonly mirror?: OneOrMore<MirrorSpec<V>>;
   readonly fault?: FaultSpec;
   readonly rewrite?: RewriteSpec;
   readonly requestHeaders?: HeaderEdit;

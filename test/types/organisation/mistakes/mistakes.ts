@@ -2,7 +2,7 @@
  * Mistakes, each refused by tsc; it reads as a file of team books. A directive alone would also hide a wrong error, so ../../mistakes.test.ts takes
  * the directives out and compares what tsc says with the words after `says:`.
  */
-import { anyone, canary, errorRate, external, gateway, githubActions, group, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, not, per, postgres, redirect, secret, service, tagged, tls, waive, workload, never } from 'meshwright/policy';
+import { anyone, canary, errorRate, external, gateway, githubActions, group, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, not, per, postgres, redirect, secret, service, split, tagged, tls, waive, workload, never } from 'meshwright/policy';
 import { ask } from 'meshwright/testing';
 import { cart, mailer } from '#orders';
 import { edge, google } from '#platform';
@@ -222,3 +222,17 @@ export const t7 = web.route({ cors: { origins: 'any' }, otherwise: { to: 'v1' } 
 export const t8 = web.delegate('/x', 'nobody');
 // @ts-expect-error 130 a user kept by two things | says: Type 'string' is not assignable to type 'undefined'
 export const t30 = web.route({ otherwise: { to: { v1: 50, v2: 50 }, sticky: { header: 'x-user', cookie: 'sid' } } });
+// @ts-expect-error 131 an abort whose answer has no body | says: Type '204' is not assignable to type 'AbortStatus'
+export const t31 = web.route({ otherwise: { to: 'v1', fault: { abort: { status: 204, share: '5%' } } } });
+// @ts-expect-error 132 an abort that is not the end of it | says: Type '103' is not assignable to type 'AbortStatus'
+export const t32 = web.route({ otherwise: { to: 'v1', fault: { abort: { status: 103, share: '5%' } } } });
+// @ts-expect-error 133 a fault that does nothing | says: '{}' is not assignable to type 'FaultSpec'
+export const t33 = web.route({ otherwise: { to: 'v1', fault: {} } });
+// @ts-expect-error 134 a rewrite of nothing | says: '{}' is not assignable to type 'RewriteSpec'
+export const t34 = web.route({ otherwise: { to: 'v1', rewrite: {} } });
+// @ts-expect-error 135 an edit of no header | says: '{}' is not assignable to type 'HeaderEdit'
+export const t35 = web.route({ otherwise: { to: 'v1', requestHeaders: {} } });
+// @ts-expect-error 136 an edit of nothing at one destination | says: '{}' is not assignable to type 'DestinationEdits'
+export const t36 = web.route({ otherwise: { to: split([web, 90, {}], [web.version('v2'), 10]) } });
+// @ts-expect-error 137 a copy to a version of its own that does not exist | says: Type '"v9"' is not assignable to type
+export const t37 = web.route({ otherwise: { to: 'v1', mirror: { to: 'v9', share: '5%' } } });
