@@ -103,7 +103,7 @@ test('a redirect is not followed and a server that never ends is given up', asyn
     else
       response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-advertisement' }).write('001e# service=git-upload-pack\n');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
   undo.push(() => new Promise((resolve) => (server.closeAllConnections(), server.close(() => resolve()))));
   const address = server.address();
   const base = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;

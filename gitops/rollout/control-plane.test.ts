@@ -26,7 +26,7 @@ beforeAll(async () => {
       .resume()
       .on('end', () => response.writeHead(answer?.status ?? 404).end(answer?.body === undefined ? '' : JSON.stringify(answer.body)));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
   const address = server.address();
   plane = controlPlane({
     adminUrl: `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,

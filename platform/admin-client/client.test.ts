@@ -20,7 +20,7 @@ beforeAll(async () => {
     request.resume();
     answer(request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
   const address = server.address();
   adminUrl = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
 });

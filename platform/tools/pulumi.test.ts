@@ -43,7 +43,7 @@ describe('an archive', () => {
       if (!request.url?.includes(`/pulumi-v${pulumiVersion}-`)) response.writeHead(404).end();
       else void fs.readFile(archive).then((bytes) => response.end(bytes));
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
     const address = server.address();
     return {
       url: `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,

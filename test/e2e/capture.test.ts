@@ -350,7 +350,7 @@ cases('connections captured in network namespaces', () => {
     });
     test("by user as well as by group, the proxy's own connections; datagrams only when that is asked for", async () => {
       const server = net.createServer((socket) => socket.on('error', () => undefined).end('here\n'));
-      await new Promise<void>((resolve) => server.listen(4242, space.host, resolve));
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(4242, space.host, resolve));
       try {
         const done = await space.run('c', [
           ...meshwright,

@@ -317,7 +317,7 @@ describe('bad luck on the machine', () => {
     const port = mesh.inventory.instances.find((one) => one.id === 'reviews-1')?.inbound['web']?.port ?? 0;
     const squatter = net.createServer((socket) => socket.destroy());
     try {
-      await new Promise<void>((resolve) => squatter.listen(port, '127.0.0.1', resolve));
+      await new Promise<void>((resolve, reject) => squatter.once('error', reject).listen(port, '127.0.0.1', resolve));
       await mesh.startAgent('page-1');
       await mesh.startAgent('reviews-1');
       await mesh.until('both connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 2);

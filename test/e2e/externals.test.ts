@@ -41,7 +41,7 @@ const answers: http.RequestListener = (asked, response) => {
 };
 async function listens(server: http.Server): Promise<number> {
   servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
   return (server.address() as AddressInfo).port;
 }
 async function tlsServer(hosts: readonly string[]): Promise<number> {

@@ -32,7 +32,7 @@ beforeAll(async () => {
   const queue = present(mesh.instanceOf(key('ratings')).app['queue']).port;
   await apps.listen([...mesh.apps.keys()].filter((port) => port !== queue));
   echo = net.createServer((socket) => void socket.on('error', () => undefined).write('hello\n'));
-  await new Promise<void>((resolve) => echo.listen(queue, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => echo.once('error', reject).listen(queue, '127.0.0.1', resolve));
   const [clientAdmin = 0, serverAdmin = 0] = await freePorts(2);
   const bootstrap = (side: WholeMesh['client'], adminPort: number) =>
     staticBootstrap({ proxies: [side.proxy], adminPort, secrets: side.secrets, assignments: side.assignments });

@@ -44,7 +44,7 @@ beforeAll(async () => {
   ] as const) {
     const app = address();
     const server = http.createServer((_request, response) => response.end(version ?? 'page'));
-    await new Promise<void>((resolve) => server.listen(app.port, app.host, resolve));
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(app.port, app.host, resolve));
     undo.push(() => new Promise((resolve) => (server.closeAllConnections(), server.close(() => resolve()))));
     instances.push({
       id,

@@ -117,7 +117,7 @@ beforeAll(async () => {
       const script = path.join(__dirname, '..', 'kit', 'clients', 'websocket-server.cjs');
       const { attach }: { attach(server: http.Server): void } = jest.requireActual(script);
       attach(server);
-      await new Promise<void>((resolve) => server.listen(at.port, at.host, resolve));
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(at.port, at.host, resolve));
       servers.push({
         close: () => {
           server.closeAllConnections();

@@ -50,7 +50,7 @@ test('a connection that is open is closed when its caller is shut out, on both s
       .on('error', () => undefined)
       .on('close', () => held.delete(socket));
   });
-  await new Promise<void>((resolve) => echo.listen(at.port, at.host, resolve));
+  await new Promise<void>((resolve, reject) => echo.once('error', reject).listen(at.port, at.host, resolve));
   const [clientAdmin = 0, serverAdmin = 0] = await freePorts(2);
   const { bootstrap: server, listeners } = followed(bootstrapOf(before.server, serverAdmin), path.join(folder, 'lds.json'));
   await put(listeners);

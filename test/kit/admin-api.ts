@@ -130,7 +130,7 @@ export async function startAdminApi(folder: string, environment = 'prod'): Promi
       return answer(404, {});
     })().catch(() => response.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
   const address = server.address();
   return Object.assign(api, { url: `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}` });
 }

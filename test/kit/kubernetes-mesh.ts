@@ -184,7 +184,7 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
       if (called) {
         const application = http.createServer((incoming, response) => response.end(`${name} ${incoming.url}`));
         application.keepAliveTimeout = 60_000;
-        await new Promise<void>((resolve) => application.listen(web, '127.0.0.1', resolve));
+        await new Promise<void>((resolve, reject) => application.once('error', reject).listen(web, '127.0.0.1', resolve));
         applications.set(name, application);
       }
       const labels = { app: workload, ...(version === undefined ? {} : { version }) };

@@ -243,7 +243,7 @@ async function endpointOf(
   const app = application(protocol, id, seen, () => endpoint);
   const held = new Set<net.Socket>();
   app.on('connection', (socket: net.Socket) => void held.add(socket.on('close', () => held.delete(socket))));
-  await new Promise<void>((resolve) => app.listen(appPort, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => app.once('error', reject).listen(appPort, '127.0.0.1', resolve));
   let relay: net.Server | null = null;
   const sockets = new Set<net.Socket>();
   const open = (): Promise<void> =>

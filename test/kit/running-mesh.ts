@@ -98,7 +98,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
       app[name] = { host: '127.0.0.1', port: ports[2 * index] ?? 0 };
       inbound[name] = { host: '127.0.0.1', port: ports[2 * index + 1] ?? 0 };
       const server = options.application?.(spec, name) ?? saysWho(spec);
-      await new Promise<void>((resolve) => server.listen(app[name]?.port, '127.0.0.1', resolve));
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(app[name]?.port, '127.0.0.1', resolve));
       applications.set(`${spec.id}/${name}`, server);
     }
     const rest = ports.slice(2 * spec.ports.length).map((port) => ({ host: '127.0.0.1', port }));

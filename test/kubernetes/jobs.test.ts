@@ -30,7 +30,7 @@ beforeAll(async () => {
         : { issuer: issuerUrl, jwks_uri: `${issuerUrl}/keys`, id_token_signing_alg_values_supported: ['ES256'] };
     response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
   });
-  await new Promise<void>((resolve) => issuer.listen(0, 'localhost', resolve));
+  await new Promise<void>((resolve, reject) => issuer.once('error', reject).listen(0, 'localhost', resolve));
   const address = issuer.address();
   issuerUrl = `https://localhost:${typeof address === 'object' && address ? address.port : 0}`;
   const extra = (name: string, claim: string): object => ({ key: `meshwright.dev/${name}`, valueExpression: claim });

@@ -39,7 +39,7 @@ describe('a handshake', () => {
   });
   const listening = async (server: net.Server): Promise<number> => {
     closers.push(() => server.close());
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
     return (server.address() as AddressInfo).port; // a TCP server that listens has one
   };
   const shake = (port: number, bundle: string, name = 'webhook.meshwright.svc'): Promise<Shake> =>

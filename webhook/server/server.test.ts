@@ -229,7 +229,7 @@ test('8: an answer leaves before the time that the API server gives is over, wha
     closing: () => false,
   });
   const server = http.createServer(app);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
   const ask = async (path: string): Promise<unknown> =>
     (

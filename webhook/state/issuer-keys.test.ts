@@ -20,7 +20,7 @@ describe("an issuer's keys", () => {
     const authority = await localAuthority();
     await fs.writeFile(join(dir, 'ca.pem'), authority.ca);
     server = https.createServer(await authority.serving(), (_request, response) => response.writeHead(answer.status).end(answer.body));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
     url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/keys`; // a TCP server that listens has one
   });
   afterAll(async () => {

@@ -36,7 +36,7 @@ export async function meetsTrouble(root: string, scratch: string, step: Step): P
   };
 
   const taken = createServer();
-  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => taken.once('error', reject).listen(0, '127.0.0.1', resolve));
   const address = taken.address();
   const port = typeof address === 'object' && address ? address.port : 0;
   await judge('a port that is taken', await again(root, ['--port', String(port)], {}), new RegExp(`${port}.*(taken|in use)`));
