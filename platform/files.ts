@@ -60,6 +60,24 @@ export async function readTextIfThere(file: string): Promise<string | null> {
   }
 }
 
+/** The text of a file that somebody else writes: no more of it is read than it may have. Throws one line when it has more, whatever its size is said to be. */
+export async function readTextUpTo(file: string, mostBytes: number): Promise<string> {
+  const handle = await fs.open(file, 'r');
+  try {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of handle.createReadStream({ end: mostBytes, autoClose: false })) {
+      if (!Buffer.isBuffer(chunk)) throw new Error('internal: a stream without an encoding gives bytes');
+      size += chunk.length;
+      chunks.push(chunk);
+    }
+    if (size > mostBytes) throw new Error(`it has more than ${mostBytes} bytes`);
+    return Buffer.concat(chunks).toString('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
 /** A JSON file's value, for the caller to check; null when there is no file. A file that is not JSON throws with its name. */
 export async function readJsonIfThere(file: string): Promise<unknown> {
   const text = await readTextIfThere(file);

@@ -106,6 +106,35 @@ test('a broken file is told once, and the last good one stays until a better com
     await fs.rm(folder, { recursive: true });
   }
 });
+test('a file that is longer than it may be is not read to its end: that is said once, and the last good one stays', async () => {
+  const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-inventory-'));
+  const file = path.join(folder, 'inventory.json');
+  const text = JSON.stringify({ instances: [one] });
+  const said: string[] = [];
+  const options = { pollMs: 3_600_000, mostBytes: text.length, onChange: () => undefined };
+  const onTrouble = ({ diagnostics }: { readonly diagnostics: readonly { readonly message: string }[] }): void =>
+    void said.push(diagnostics[0]?.message ?? '');
+  const tooLong = `\`${file}\` cannot be used: it has more than ${text.length} bytes`;
+  await fs.writeFile(file, text);
+  const watch = await watchInventory(file, { ...options, onTrouble });
+  try {
+    await fs.writeFile(file, `${text} `);
+    await watch.check();
+    await fs.writeFile(file, `${text}  `);
+    await watch.check();
+    expect([watch.current(), said]).toEqual([{ instances: [one] }, [tooLong]]);
+    const later = await watchInventory(file, { ...options, onTrouble });
+    later.close();
+    expect([later.current(), said]).toEqual([{ instances: [] }, [tooLong, tooLong]]);
+    // one without an end says that it has no size
+    const endless = await watchInventory('/dev/zero', { ...options, onTrouble });
+    endless.close();
+    expect(said.at(-1)).toBe(tooLong.replace(file, '/dev/zero'));
+  } finally {
+    watch.close();
+    await fs.rm(folder, { recursive: true });
+  }
+});
 test('the last good one of an earlier run is in force while the file cannot be used', async () => {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-inventory-'));
   const file = path.join(folder, 'inventory.json');

@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Outcome } from '../../core/diagnostics/diagnostic';
 import { reasonOf } from '../../core/lib/reason';
+import { isNotFound, readTextUpTo } from '../../platform/files';
 import { isInstanceId, isWorkloadKey } from '../ca/spiffe';
 import type { Address, Capture, Health, Instance, Inventory, VirtualAddresses } from '../inventory';
 import { isDnsName } from './dns/message';
@@ -15,6 +16,8 @@ import { booleanOf, DecodeError, fieldsOf, listOf, numberOf, optionalTextOf, rec
 const maxInstances = 100_000;
 const maxVirtual = 16;
 const maxSources = 1_000;
+/** Room for all instances there may be, with names and addresses of the usual length. */
+const longestFile = 64 << 20;
 
 /** The file: what runs where, and names by which more of it is found. */
 export interface InventoryFile extends Inventory {
@@ -200,11 +203,13 @@ export async function watchInventory(
     onTrouble,
     pollMs = 1000,
     kept = null,
+    mostBytes = longestFile,
   }: {
     readonly onChange: (inventory: InventoryFile) => void;
     readonly onTrouble: (outcome: Outcome<InventoryFile>) => void;
     readonly pollMs?: number;
     readonly kept?: InventoryFile | null;
+    readonly mostBytes?: number;
   },
 ): Promise<InventoryWatch> {
   let current: InventoryFile = kept ?? { instances: [] };
@@ -213,10 +218,13 @@ export async function watchInventory(
   const look = async (): Promise<void> => {
     let text: string;
     try {
-      text = await fs.promises.readFile(file, 'utf8');
+      text = await readTextUpTo(file, mostBytes);
     } catch (error) {
-      if (seen !== null && seen !== 'unreadable') onTrouble({ diagnostics: [enforce.badInventory({ file, reason: reasonOf(error) })] });
-      seen = seen === null ? null : 'unreadable';
+      // before there was one, its absence is nothing to say
+      if (seen === null && isNotFound(error)) return;
+      const reason = reasonOf(error);
+      if (seen !== reason) onTrouble({ diagnostics: [enforce.badInventory({ file, reason })] });
+      seen = reason;
       return;
     }
     const hash = createHash('sha256').update(text).digest('hex');
