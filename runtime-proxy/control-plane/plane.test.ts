@@ -129,6 +129,26 @@ test('whoever proves to be another than policy has at that place is not called; 
   expect(called()).toEqual(['10.0.0.1']);
   await write();
 });
+test('endpoints that cannot be said are reported, and the last good ones stay; the roll-out is not to blame', async () => {
+  const { plane, settle, write } = await began();
+  const at = (host: string, weight: number) => ({ id: host, workload: reviews, weight, app: {}, inbound: { web: { host, port: 9080 } } });
+  const notAfter = Date.now() + 60_000;
+  plane.connect({ instance: 'page-1', workload: page, principal: pagePrincipal, notAfter, proof: 'pod' }, '1.40.0', () => undefined);
+  const seen = async (...called: readonly ReturnType<typeof at>[]) => {
+    plane.setInventory({ instances: [...inventory.instances, ...called] });
+    await settle();
+    const one = plane.status.proxies.find(({ instance }) => instance === 'page-1');
+    return [JSON.stringify(plane.configOf('page-1')).match(/10\.0\.0\.\d/g) ?? [], one?.lastError, one?.parts.outbound.phase];
+  };
+  expect(await seen(at('10.0.0.1', 2))).toEqual([['10.0.0.1'], null, 'none']);
+  expect(await seen(at('10.0.0.1', 2), at('10.0.0.2', 1.5))).toEqual([
+    ['10.0.0.1'],
+    expect.stringMatching(/^`shop\/reviews\.web` of `the inventory` cannot be encoded: /),
+    'none',
+  ]);
+  expect(await seen(at('10.0.0.1', 2), at('10.0.0.2', 3))).toEqual([['10.0.0.1', '10.0.0.2'], null, 'none']);
+  await write();
+});
 test('nothing counts before it is written: until then, and when it could not be, everybody is served by the decision before', async () => {
   const { plane, signed, hear, write } = await began();
   await hear(signed.digest, 'stable');

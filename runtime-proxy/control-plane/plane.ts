@@ -41,6 +41,8 @@ interface Entry {
   envoyVersion: string | null;
   sets: { readonly [part in Part]: SetName };
   trouble: Diagnostic | null;
+  /** What cannot be said of endpoints: it keeps those it has, and nothing of the roll-out is to blame. */
+  endpointTrouble: readonly Diagnostic[];
   concerned: { readonly [part in Part]: boolean };
   unconfigured: boolean;
   /** What it takes calls for, as far as its agent has said. */
@@ -346,12 +348,15 @@ export class Plane {
         proxy: (candidate.proxies.get(workload) ?? stable.proxies.get(workload))?.name ?? workload,
         presence,
         parts: { inbound: part('inbound'), outbound: part('outbound') },
-        lastError: away ? away.lastError : (entry.trouble?.message ?? entry.link?.lastError ?? null),
+        lastError: away ? away.lastError : this.#errorOf(entry),
       });
     }
     return result;
   }
 
+  #errorOf({ trouble, endpointTrouble: [first], link }: Entry): string | null {
+    return trouble?.message ?? first?.message ?? link?.lastError ?? null;
+  }
   #isWaitedFor({ code }: Diagnostic): boolean {
     return code === enforce.envoyOutOfRange.code || (this.role.settles && code === enforce.unboundSymbol.code);
   }
@@ -400,7 +405,14 @@ export class Plane {
     entry.unconfigured = inbound === nothing && outbound === nothing && into.length === 0;
     if (into.length > 0) return;
     const selectors = [...inbound.selectors, ...outbound.selectors];
-    const endpoints = this.#maker.endpoints(selectors, this.#inventory ?? { instances: [] }, this.#serves, instance ?? null);
+    const unsaid: Diagnostic[] = [];
+    const before = link.target?.resources.endpoints ?? new Map();
+    const inventory = this.#inventory ?? { instances: [] };
+    const endpoints = this.#maker.endpoints(selectors, inventory, this.#serves, instance ?? null, before, unsaid);
+    for (const { code, message } of unsaid)
+      if (!entry.endpointTrouble.some((known) => known.message === message))
+        this.log.error({ code, instance: entry.instance }, `${message}: its last endpoints stay`);
+    entry.endpointTrouble = unsaid;
     link.aim(
       targetOf({ parts: { inbound, outbound }, sets: entry.sets, endpoints, other: (type) => this.#everySet(live, link.identity, type) }),
     );
@@ -527,7 +539,7 @@ export class Plane {
       return {
         ...{ instance, workload, principal, notAfter, release },
         parts: { inbound: part('inbound'), outbound: part('outbound') },
-        lastError: entry.trouble?.message ?? link.lastError,
+        lastError: this.#errorOf(entry),
         envoyVersion: entry.report?.envoyVersion || entry.envoyVersion,
         responses: link.responses,
         unconfigured: entry.unconfigured,
@@ -551,6 +563,7 @@ export class Plane {
         envoyVersion: null,
         sets: bothStable,
         trouble: null,
+        endpointTrouble: [],
         concerned: { inbound: false, outbound: false },
         unconfigured: false,
         serving: servingOf(null),

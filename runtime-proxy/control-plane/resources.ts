@@ -152,19 +152,24 @@ export class ResourceMaker {
     };
   }
 
-  /** The endpoints of the clusters of some parts. Needs no object and no compilation: the fast path. */
+  /**
+   * The endpoints of the clusters of some parts. Needs no object and no compilation: the fast path. A cluster whose endpoints cannot be encoded keeps those of
+   * `before`, and a diagnostic says so.
+   */
   endpoints(
     selectors: readonly EndpointSelector[],
     inventory: Inventory,
     serves: Serves,
     caller: Instance | null,
+    before: EncodedByName,
+    into: Diagnostic[],
   ): { readonly resources: EncodedByName; readonly hosts: ReadonlyMap<string, number> } {
     const resources = new Map<string, Encoded>();
     const hosts = new Map<string, number>();
     for (const selector of selectors) {
       const json = loadAssignment(selector, inventory, serves, caller);
-      hosts.set(selector.cluster, hostsIn(json));
-      const encoded = this.#encode('endpoints', selector.cluster, json, 'the inventory', []);
+      const encoded = this.#encode('endpoints', selector.cluster, json, 'the inventory', into) ?? before.get(selector.cluster);
+      hosts.set(selector.cluster, encoded ? hostsIn(encoded.json) : 0);
       if (encoded) resources.set(selector.cluster, encoded);
     }
     return { resources, hosts };

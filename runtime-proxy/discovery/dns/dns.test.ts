@@ -4,7 +4,7 @@ import { serveDns, type DnsServer, type ZoneRecord } from '../../../test/kit/dns
 import { workloadKey } from '../../../core/mesh/ids';
 import type { Instance } from '../../inventory';
 import { asker, type Ask } from './client';
-import { followDns, nameServerFrom } from './follow';
+import { followDns, gatherMs, nameServerFrom } from './follow';
 import { BadMessage, decodeResponse, encodeQuery, isDnsName } from './message';
 import { keptNamesFrom, Names, type KeptNames } from './names';
 import { mostEndpoints, resolveSource, type DnsSource } from './source';
@@ -267,29 +267,73 @@ describe('endpoints by name', () => {
   });
 });
 
-/** A clock that is moved by hand, to the next time that somebody waits for. */
-function handClock(): { readonly clock: Clock; next(): Promise<void> } {
+/** A clock that is moved by hand, to the next time at which a name is asked for again; what is gathered by then is handed on. */
+function handClock(): { readonly clock: Clock; next(): Promise<void>; waiting(): number } {
   const time = { now: 1_000_000 };
-  const sleepers: { readonly at: number; readonly wake: () => void }[] = [];
+  interface Sleeper {
+    readonly at: number;
+    readonly gathers: boolean;
+    readonly wake: () => void;
+  }
+  let sleepers: readonly Sleeper[] = [];
+  const take = (due: (one: Sleeper) => boolean): void => {
+    const woken = sleepers.filter(due);
+    sleepers = sleepers.filter((one) => !due(one));
+    for (const { wake } of woken) wake();
+  };
   const clock: Clock = {
     now: () => time.now,
     monotonic: () => time.now,
     sleep: (ms, { signal } = {}) =>
       new Promise((resolve, reject) => {
-        sleepers.push({ at: time.now + ms, wake: resolve });
-        signal?.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+        const own = { at: time.now + ms, gathers: ms === gatherMs, wake: resolve };
+        sleepers = [...sleepers, own];
+        signal?.addEventListener('abort', () => ((sleepers = sleepers.filter((one) => one !== own)), reject(new Error('aborted'))), {
+          once: true,
+        });
       }),
   };
+  const waiting = (): number => sleepers.filter(({ gathers }) => !gathers).length;
   return {
     clock,
+    waiting,
     async next() {
-      const [first] = sleepers.splice(0).sort((x, y) => x.at - y.at);
-      time.now = Math.max(time.now, first?.at ?? 0);
-      first?.wake();
-      while (sleepers.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      const all = waiting();
+      time.now = Math.max(time.now, Math.min(...sleepers.map(({ at }) => at)));
+      take(({ at, gathers }) => !gathers && at <= time.now);
+      while (waiting() < all) await new Promise((resolve) => setImmediate(resolve));
+      take(({ gathers }) => gathers);
+      await new Promise((resolve) => setImmediate(resolve));
     },
   };
 }
+
+test('names that come due together are handed on together', async () => {
+  const { clock, next, waiting } = handClock();
+  const sources = Array.from({ length: 300 }, (_, index): DnsSource => ({ ...source, name: `n${index}.example` }));
+  const answer = (last: number): void =>
+    sources.forEach((_, index) => server.zone.set(`n${index}.example`, [a(`192.0.${index >> 8}.${(index & 127) + last}`, 10)]));
+  answer(1);
+  const changes: (readonly string[])[] = [];
+  const follower = followDns({
+    servers: [nameServerFrom(server.address) ?? { host: '', port: 0 }],
+    settings: { timeoutMs: 5_000 },
+    kept: {},
+    clock,
+    onChange: (instances) => changes.push(hosts(instances)),
+    say: () => undefined,
+  });
+  try {
+    await follower.follow(sources);
+    expect([changes.length, waiting()]).toEqual([1, 300]);
+    answer(100);
+    await next();
+    expect(changes.length).toBe(2);
+    expect(changes[1]).not.toEqual(changes[0]);
+  } finally {
+    follower.close();
+  }
+});
 
 test('names that nobody asks for any more are forgotten: a name that stands for others each time fills nothing', async () => {
   const { clock, next } = handClock();

@@ -36,6 +36,8 @@ export interface DnsFollower {
   close(): void;
 }
 
+/** Names with one TTL come due together, and their answers come one by one: so long the first waits for the others. */
+export const gatherMs = 100;
 /** A timer that is set for longer ends at once. */
 const longestSleepMs = 2 ** 31 - 1;
 
@@ -55,6 +57,16 @@ export function followDns({ servers, settings, kept, clock, onChange, say }: Fol
     if (text === published) return;
     published = text;
     onChange(all(), names.kept());
+  };
+  /** Whoever is told looks at the whole mesh: many answers make one telling. */
+  let gathering: AbortSignal | null = null;
+  const publishSoon = (signal: AbortSignal): void => {
+    if (gathering === signal) return;
+    gathering = signal;
+    clock.sleep(gatherMs, { signal, unref: true }).then(
+      () => ((gathering = null), publish()),
+      () => undefined, // others are followed, and they are published
+    );
   };
   const tell = (key: string, diagnostics: readonly Diagnostic[]): void => {
     const before = said.get(key) ?? new Set();
@@ -100,7 +112,7 @@ export function followDns({ servers, settings, kept, clock, onChange, say }: Fol
           // Of thousands of names one says something new: the others are not compared again.
           if (canonicalJson(next.instances) === canonicalJson(found[index] ?? [])) continue;
           found = found.with(index, next.instances);
-          publish();
+          publishSoon(own.signal);
         }
       };
       again().catch(() => undefined); // it is followed no longer
