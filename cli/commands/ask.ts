@@ -182,7 +182,7 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
       const to = decision.destinations
         .map(
           ({ port, version, share, access }) =>
-            `${port}${version === null ? '' : ` ${version}`} ${share} %${access === 'deny' && decision.outcome === 'mixed' ? ' (denied)' : ''}`,
+            `${port}${version === null ? '' : ` ${version}`} ${share} %${throughText(ir, port)}${access === 'deny' && decision.outcome === 'mixed' ? ' (denied)' : ''}`,
         )
         .join(', ');
       out.line(
@@ -193,6 +193,12 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
     if (decision.outcome === 'deny' && decision.stage !== 'canonical' && decision.stage !== 'route' && ir)
       for (const line of nearestAllows(ir, one.request, compiled, sources)) out.line(`       ${line}`);
   }
+}
+
+/** The gateway on the way to a host outside. */
+function throughText(ir: MeshIr | undefined, port: PortKey): string {
+  const through = ir?.services.find(({ key }) => key === serviceOfPort(port))?.outside?.through ?? null;
+  return through === null ? '' : ` through ${through}`;
 }
 
 /** What there is, and the line the owner would add. */

@@ -10,7 +10,7 @@ import type { Diagnostic, Outcome } from '../../core/diagnostics/diagnostic';
 import type { Part, RolloutStep } from '../../core/bundle/objects';
 import type { AccessRule, MeshIr } from '../../core/ir/ir';
 import { sortedUnique } from '../../core/lib/order';
-import { accessOf, serviceOf } from '../../core/ir/lookup';
+import { accessOf, doorOf, serviceOf } from '../../core/ir/lookup';
 import { serviceOfPort } from '../../core/mesh/ids';
 import type { PortKey, Principal, WorkloadKey } from '../../core/mesh/ids';
 import { compareCalls, portsWithOtherAccess } from '../../core/semantics/compare';
@@ -93,17 +93,18 @@ function* edgesOf(
   const [was, is] = [reached(comparison.before), reached(comparison.after)];
   const callerIr = has(after, caller) ? after : before;
   const outbound = `outbound ${proxyNameOf(callerIr, caller)}`;
-  const inbound = (ir: MeshIr, port: PortKey): Node => `inbound ${proxyNameOf(ir, serviceOfPort(port))}`;
+  const inbound = (ir: MeshIr, door: WorkloadKey): Node => `inbound ${proxyNameOf(ir, door)}`;
+  const stays = (port: PortKey): boolean => doorOf(before, port) === doorOf(after, port);
   const legal = comparison.before?.outcome === 'allow' && comparison.after?.outcome === 'allow' && was.size > 0 && is.size > 0;
   for (const port of is) {
-    if (isOutside(after, port)) continue;
-    if (!opened.has(port) || lets(before, comparison.after, caller, port)) continue;
-    yield { first: inbound(after, port), then: outbound, hard: legal, why: `${port} lets ${caller} in with ${probe.text}` };
+    const door = doorOf(after, port);
+    if (door === null || (stays(port) && (!opened.has(port) || lets(before, comparison.after, caller, port)))) continue;
+    yield { first: inbound(after, door), then: outbound, hard: legal, why: `${port} lets ${caller} in with ${probe.text}` };
   }
   for (const port of was) {
-    if (isOutside(before, port)) continue;
-    if (!opened.has(port) || lets(after, comparison.before, caller, port)) continue;
-    yield { first: outbound, then: inbound(before, port), hard: legal, why: `${port} shuts out ${caller} with ${probe.text}` };
+    const door = doorOf(before, port);
+    if (door === null || (stays(port) && (!opened.has(port) || lets(after, comparison.before, caller, port)))) continue;
+    yield { first: outbound, then: inbound(before, door), hard: legal, why: `${port} shuts out ${caller} with ${probe.text}` };
   }
 }
 
@@ -112,8 +113,6 @@ function reached(decision: Decision | null): ReadonlySet<PortKey> {
     (decision?.destinations ?? []).filter((destination) => destination.access === 'allow').map((destination) => destination.port),
   );
 }
-/** Outside the mesh nobody lets in: the caller's one part is all there is. */
-const isOutside = (ir: MeshIr, port: PortKey): boolean => serviceOf(ir, serviceOfPort(port))?.outside !== undefined;
 const has = (ir: MeshIr, workload: WorkloadKey): boolean => ir.workloads.some((known) => known.key === workload);
 const principalOf = (ir: MeshIr, workload: WorkloadKey): Principal | undefined =>
   ir.workloads.find((known) => known.key === workload)?.principal;

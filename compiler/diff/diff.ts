@@ -289,7 +289,9 @@ function portChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
 /** Where a port outside the mesh is, and by whose word; empty for one of the mesh. */
 function outsideText(ir: MeshIr, key: WorkloadKey, { protocol }: ServicePort): string {
   const outside = ir.services.find((service) => service.key === key)?.outside;
-  return outside ? `${protocol} to ${outside.hosts.join(', ')}, trusting ${outside.trust ?? 'the authorities of the system'}` : '';
+  if (!outside) return '';
+  const { hosts, trust, through } = outside;
+  return `${protocol} to ${hosts.join(', ')}${through === null ? '' : ` through ${through}`}, trusting ${trust ?? 'the authorities of the system'}`;
 }
 
 /** What a listener is, beyond the routes of its hosts. */

@@ -32,6 +32,11 @@ test('a call of the outside that is gained is named with its caller', () => {
 
 test.each<readonly [string, Partial<External>, string]>([
   ['another host', { hosts: ['eu.stripe.example'] }, 'https to eu.stripe.example, trusting the authorities of the system'],
+  [
+    'a gateway on the way',
+    { through: { ref: 'platform/edge' } },
+    'https to api.stripe.example through platform/edge, trusting the authorities of the system',
+  ],
   ['another authority', { trust: 'bookinfo/partner' }, 'https to api.stripe.example, trusting bookinfo/partner'],
   [
     'TLS that goes',

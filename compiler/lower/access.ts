@@ -44,8 +44,12 @@ function lowerRule(context: Context, nouns: Nouns, { id, team, value }: Declared
   if (value.hosts?.length === 0) context.report(messages.empty, { what: 'the list of hosts' }, at);
   for (const host of value.hosts ?? []) checkHost(context, host, false, { id, path: 'hosts' });
   const user = lowerUser(context, value.user, { id, path: 'user' });
-  if (user && service.outside)
-    context.report(messages.unsupported, { feature: 'end users (`user`) at a host outside the mesh' }, { id, path: 'user' });
+  if (user && service.outside?.through === null)
+    context.report(
+      messages.unsupported,
+      { feature: 'end users (`user`) at a host outside the mesh that no gateway is on the way to' },
+      { id, path: 'user' },
+    );
   // a condition that could not be read is no rule without it
   if (!callers || (value.user && !user)) return undefined;
   return {

@@ -67,7 +67,7 @@ test.each<readonly [string, Parameters<typeof evaluatedWith>[0], readonly string
   ['two externals with one host', { 'books/other': external({ name: 'other' }) }, ['MW3004']],
   ['an external and a service with one host', { 'books/stripe': external({ hosts: ['details.bookinfo'] }) }, ['MW3004']],
   ['two externals of one name', { 'books/other': external({ hosts: ['other.example'] }) }, ['MW3004']],
-  ['a gateway on the way', { 'books/stripe': external({ through: { ref: 'platform/edge' } }) }, ['MW3023']],
+  ['a gateway that is none', { 'books/stripe': external({ through: { ref: 'books/details' } }) }, ['MW3006']],
   ['another protocol', { 'books/stripe': external({ ports: { api: { protocol: 'tcp', number: 443 } } }) }, ['MW3023']],
   ['an allow by header', { 'books/charge': allow({ headers: { 'x-a': { kind: 'exact', value: 'b' } } }) }, ['MW3023']],
   ['a rule in shadow', { 'books/charge': allow({ mode: 'shadow' }) }, ['MW3023']],
@@ -102,4 +102,25 @@ test.each<readonly [string, Parameters<typeof evaluatedWith>[0], readonly string
   const { value, diagnostics } = lowered(more);
   expect(value).toBeUndefined();
   expect(diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => code)).toEqual(codes);
+});
+
+const egress: DeclarationValue = {
+  ...{ kind: 'gateway', namespace: { ref: 'platform/platform' }, name: 'egress', serviceAccount: 'egress', listeners: {} },
+};
+const through = { 'platform/egress': egress, 'books/stripe': external({ through: { ref: 'platform/egress' } }) };
+
+test('a gateway on the way is a destination: it reads headers and users, and watches', () => {
+  const { value, diagnostics } = lowered({
+    ...through,
+    'mesh/accounts': issuer,
+    'books/byHeader': allow({ headers: { 'x-a': { kind: 'exact', value: 'b' } } }),
+    'books/watched': allow({ mode: 'shadow' }),
+    'books/byUser': allow({ user: customer }),
+  });
+  expect(diagnostics).toEqual([]);
+  expect(present(value).services.find(({ key }) => key === 'outside/stripe')?.outside?.through).toBe('platform/egress');
+});
+test('a gateway that nothing comes in by has to be a way out', () => {
+  const { diagnostics } = lowered({ 'platform/egress': egress });
+  expect(diagnostics.map(({ code, message }) => [code, message])).toEqual([['MW3012', expect.stringContaining('listeners')]]);
 });

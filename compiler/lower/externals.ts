@@ -1,26 +1,30 @@
-/** Hosts that somebody else runs: called like services, and decided at the caller's proxy alone. */
+/** Hosts that somebody else runs: called like services, and decided at the caller's proxy, or at the gateway through which they are called. */
 import { ir as messages } from '../../core/diagnostics/ir';
 import { outside as words } from '../../core/diagnostics/outside';
-import type { AccessRule, HostRoutes, MeshIr, Outside, Service, ServicePort } from '../../core/ir/ir';
+import type { AccessRule, HostRoutes, Layer, MeshIr, Outside, Service, ServicePort } from '../../core/ir/ir';
 import { builtInResilience } from '../../core/ir/resilience';
 import { sortedUnique } from '../../core/lib/order';
 import { outsideNamespace, portKey, type PortKey, type RuleId, workloadKey, type WorkloadKey } from '../../core/mesh/ids';
 import { hostsOfPort } from '../../core/semantics/address';
 import type { Context, Declared, Place } from './context';
 import { checkHost, checkLabel, isDomain } from './names';
-import { checkOwner, checkTeam } from './nouns';
+import { checkOwner, checkTeam, type Nouns } from './nouns';
 import { lowerRequests } from './request-line';
 import { portSettings, type SettingsTable } from './settings';
 import { wholeNumber } from './units';
 
 /** What a proxy can speak to the outside and judge by itself. */
-const protocols: ReadonlySet<string> = new Set(['http', 'http2', 'https']);
+const layers: ReadonlyMap<string, Layer> = new Map([
+  ['http', 'http'],
+  ['http2', 'http'],
+  ['https', 'http'],
+]);
 
 /** By declaration id, beside the services of the mesh. */
 export function lowerExternals(
   context: Context,
   settings: SettingsTable,
-  services: ReadonlyMap<string, Service>,
+  { services, workloads }: Pick<Nouns, 'services' | 'workloads'>,
 ): ReadonlyMap<string, Service> {
   const externals = new Map<string, Service>();
   const names = new Map<WorkloadKey, string>();
@@ -28,7 +32,7 @@ export function lowerExternals(
   for (const service of services.values())
     for (const port of service.ports) for (const host of hostsOfPort(service, port, null)) taken.set(host.replace(/:\d+$/, ''), service.id);
   for (const declared of context.all('external')) {
-    const service = lowerExternal(context, settings, declared);
+    const service = lowerExternal(context, settings, workloads, declared);
     const at = { id: declared.id, path: '' };
     const first = names.get(service.key);
     if (first !== undefined) context.report(messages.duplicate, { what: 'external', name: declared.value.name, first }, at);
@@ -53,13 +57,14 @@ export function lowerExternals(
 function lowerExternal(
   context: Context,
   settings: SettingsTable,
+  workloads: Nouns['workloads'],
   { id, team, value }: Declared<'external'>,
 ): Service & { readonly outside: Outside } {
   const at = { id, path: '' };
   checkLabel(context, 'host outside the mesh', value.name, at);
   if (checkTeam(context, value.team, at)) checkOwner(context, { team, id }, 'answer for', value.name, value.team, true);
-  if (value.through !== undefined)
-    context.report(messages.unsupported, { feature: '`through` of an `external` (an egress gateway)' }, { id, path: 'through' });
+  const gateway = value.through && context.resolve(value.through, ['gateway'], { id, path: 'through' });
+  const through = gateway ? (workloads.get(gateway.id)?.key ?? null) : null;
   if (value.hosts.length === 0) context.report(messages.empty, { what: 'the list of hosts' }, { id, path: 'hosts' });
   for (const host of value.hosts) checkOutsideHost(context, host, { id, path: 'hosts' });
   const names = Object.keys(value.ports).sort();
@@ -75,15 +80,17 @@ function lowerExternal(
     const first = numbers.get(written.number);
     if (first !== undefined) context.report(messages.duplicate, { what: 'port number', name: String(written.number), first }, place);
     numbers.set(written.number, name);
-    if (!protocols.has(written.protocol))
+    const layer = layers.get(written.protocol) ?? 'http';
+    if (!layers.has(written.protocol))
       context.report(messages.unsupported, { feature: `the protocol \`${written.protocol}\` to hosts outside the mesh` }, place);
     if (written.urls !== undefined && written.urls !== 'rfc3986')
       context.report(
         messages.unsupported,
-        { feature: `\`urls: '${written.urls}'\` outside the mesh (the caller's proxy reads paths)` },
+        { feature: `\`urls: '${written.urls}'\` outside the mesh (a proxy of the mesh reads paths)` },
         place,
       );
-    const subject = { key: portKey(key, name), layer: 'http', urls: 'rfc3986', requests: null } as const;
+    const subject = { key: portKey(key, name), layer, urls: 'rfc3986', requests: null } as const;
+    const { resilience } = portSettings(context, settings, id, layer);
     return [
       {
         ...subject,
@@ -96,7 +103,9 @@ function lowerExternal(
         // no check goes out that nobody asked for, and places are of the mesh
         mtls: 'strict',
         resilience: {
-          ...portSettings(context, settings, id, 'http').resilience,
+          ...resilience,
+          // the gateway, which chooses among a host's addresses, does not know whose request it is
+          balance: through !== null && resilience.balance.kind === 'hash' ? builtInResilience.balance : resilience.balance,
           health: null,
           locality: builtInResilience.locality,
         },
@@ -114,7 +123,7 @@ function lowerExternal(
     versions: [],
     versionLabel: 'version',
     ports,
-    outside: { hosts: sortedUnique(value.hosts), trust: trust ?? null },
+    outside: { hosts: sortedUnique(value.hosts), trust: trust ?? null, through },
   };
 }
 
@@ -128,11 +137,12 @@ type Rules = Pick<MeshIr, 'access' | 'routes' | 'hostRoutes' | 'patches'>;
 
 /** What can be said of a service and not of a host outside the mesh. */
 export function checkOutside(context: Context, services: readonly Service[], { access, routes, hostRoutes, patches }: Rules): void {
-  const outside = new Set<PortKey>(
-    services.filter((service) => service.outside).flatMap((service) => service.ports.map((port) => port.key)),
-  );
+  const portsOf = (found: readonly Service[]): ReadonlySet<PortKey> => new Set(found.flatMap(({ ports }) => ports.map(({ key }) => key)));
+  const outside = portsOf(services.filter((service) => service.outside));
   if (outside.size === 0) return;
-  for (const rule of access) if (outside.has(rule.port)) checkRule(context, rule);
+  // a gateway on the way judges like any destination
+  const judgedHere = portsOf(services.filter((service) => service.outside?.through === null));
+  for (const rule of access) if (judgedHere.has(rule.port)) checkRule(context, rule);
   for (const table of [...routes, ...hostRoutes]) checkTargets(context, table, outside);
   for (const patch of patches)
     if (outside.has(patch.port) && patch.direction === 'inbound')
@@ -145,9 +155,18 @@ export function checkOutside(context: Context, services: readonly Service[], { a
 
 function checkRule(context: Context, { id, mode, action, headers }: AccessRule): void {
   const at = { id, path: '' };
-  if (mode === 'shadow') context.report(messages.unsupported, { feature: "`mode: 'shadow'` of access to hosts outside the mesh" }, at);
+  if (mode === 'shadow')
+    context.report(
+      messages.unsupported,
+      { feature: "`mode: 'shadow'` of access to hosts outside the mesh that no gateway is on the way to" },
+      at,
+    );
   if (headers.length > 0 && action === 'allow')
-    context.report(messages.unsupported, { feature: '`headers` of an `allow` to hosts outside the mesh' }, { id, path: 'headers' });
+    context.report(
+      messages.unsupported,
+      { feature: '`headers` of an `allow` to hosts outside the mesh that no gateway is on the way to' },
+      { id, path: 'headers' },
+    );
 }
 
 function checkTargets(

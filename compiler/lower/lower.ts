@@ -39,7 +39,7 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
   const namespaces = lowerNamespaces(context);
   const settings = lowerSettings(context, subjectsOf(context, namespaces));
   const inside = lowerNouns(context, namespaces, settings);
-  const nouns = { ...inside, services: new Map([...inside.services, ...lowerExternals(context, settings, inside.services)]) };
+  const nouns = { ...inside, services: new Map([...inside.services, ...lowerExternals(context, settings, inside)]) };
   checkStandards(context, nouns);
   const { routes, connectionRoutes, hostRoutes } = lowerRoutes(context, nouns, settings);
   const ir: MeshIr = {

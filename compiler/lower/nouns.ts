@@ -280,7 +280,10 @@ function lowerGateway(context: Context, { id, value }: Declared<'gateway'>, key:
       if (hosts.length === 0) context.report(messages.empty, { what: `the list of hosts of listener \`${name}\`` }, at);
       return [{ name, port: written.port, certificate: written.certificate, hosts }];
     });
-  if (listeners.length === 0) context.report(messages.empty, { what: `the list of listeners of \`${key}\`` }, { id, path: '' });
+  // one that nothing comes in by is still a way out
+  const isWayOut = context.all('external').some(({ value: { through } }) => through?.ref === id);
+  if (listeners.length === 0 && !isWayOut)
+    context.report(messages.empty, { what: `the list of listeners of \`${key}\`` }, { id, path: '' });
   return { id: id as RuleId, key, listeners };
 }
 

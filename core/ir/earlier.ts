@@ -10,7 +10,11 @@ export const completed = (kept: Omit<MeshIr, LaterPart> & Partial<Pick<MeshIr, L
   issuers: [],
   ...kept,
   access: kept.access.map(laterAccess),
-  services: kept.services.map((service) => ({ ...service, ports: service.ports.map(laterPort) })),
+  services: kept.services.map(({ outside, ...service }) => ({
+    ...service,
+    ports: service.ports.map(laterPort),
+    ...(outside ? { outside: { ...outside, through: outside.through ?? null } } : {}),
+  })),
   routes: kept.routes.map((table): RouteTable => ({ ...table, cors: table.cors ?? null, rules: table.rules.map(completedRule) })),
   hostRoutes: kept.hostRoutes.map((table): HostRoutes => ({ ...table, cors: table.cors ?? null, rules: table.rules.map(completedRule) })),
   needs: kept.needs.map(laterNeed),

@@ -73,19 +73,21 @@ export interface Service {
   readonly versionLabel: string;
   /** By name. */
   readonly ports: readonly ServicePort[];
-  /** Present: hosts that somebody else runs. No workload of the mesh stands behind, so the caller's proxy decides; the key is `outside/<name>`. */
+  /** Present: hosts that somebody else runs. No workload of the mesh stands behind, so the caller's proxy decides, or a gateway; the key is `outside/<name>`. */
   readonly outside?: Outside;
 }
 export interface Outside {
-  /** Exact, lower case. Sorted; a request goes to the one that it addresses. */
+  /** Exact, lower case; an IP address only where no port has names. Sorted; what is sent goes to the one that it addresses. */
   readonly hosts: readonly string[];
   /** `namespace/name` of the authorities whose certificates count on `https` ports; null: those of the system. */
   readonly trust: string | null;
+  /** The gateway that alone dials the hosts and judges who may; null: each caller's own proxy does. */
+  readonly through: WorkloadKey | null;
 }
 export interface ServicePort {
   readonly key: PortKey;
   readonly name: string;
-  /** `https` only outside the mesh: the application speaks HTTP to its proxy, and the proxy TLS to the host. */
+  /** `https` and `grpcs` only outside the mesh: the application speaks HTTP to its proxy, and the last proxy TLS to the host. */
   readonly protocol: string;
   readonly layer: Layer;
   readonly number: number;

@@ -1,4 +1,4 @@
-import type { PortKey, WorkloadKey } from '../mesh/ids';
+import { serviceOfPort, type PortKey, type WorkloadKey } from '../mesh/ids';
 import type { AccessRule, MeshIr, Need, Service } from './ir';
 
 /** Lists of the IR by what they are asked for; made once for an IR. The definition (core/semantics/decide.ts) does without, on purpose. */
@@ -32,6 +32,12 @@ export function needsOf(ir: MeshIr, caller: WorkloadKey): readonly Need[] {
 }
 export function serviceOf(ir: MeshIr, key: WorkloadKey): Service | undefined {
   return lookup(ir).services.get(key);
+}
+
+/** Whose proxy lets callers into a port: that of the workload behind it, or of the gateway on the way to a host outside. null: nobody but the caller's own. */
+export function doorOf(ir: MeshIr, port: PortKey): WorkloadKey | null {
+  const service = serviceOf(ir, serviceOfPort(port));
+  return service?.outside ? service.outside.through : serviceOfPort(port);
 }
 
 function groupBy<K, T>(values: readonly T[], keyOf: (value: T) => K): ReadonlyMap<K, readonly T[]> {

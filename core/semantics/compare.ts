@@ -1,6 +1,6 @@
 /** What a change does to the calls of a mesh: every caller and port whose rules changed, asked before and after by probes. */
 import { callableByWorkload, targetsOfRules } from '../ir/edges';
-import { accessOf, needsOf, serviceOf } from '../ir/lookup';
+import { accessOf, doorOf, needsOf, serviceOf } from '../ir/lookup';
 import type { HostRoutes, MeshIr, RouteRule, RouteTable, Workload } from '../ir/ir';
 import { canonicalJson, type Json } from '../lib/json';
 import { sortedUnique } from '../lib/order';
@@ -45,7 +45,7 @@ function leadsTo(at: ReadonlySet<PortKey> | null, rules: readonly RouteRule[]): 
   return at === null || targetsOfRules(rules).some((port) => at.has(port));
 }
 
-/** Ports where another set of requests may be let in: new or gone, or their rules, their dialect or somebody's identity changed. */
+/** Ports where another set of requests may be let in: new or gone, or their rules, their dialect, who judges by them or somebody's identity changed. */
 export function portsWithOtherAccess(before: MeshIr, after: MeshIr): ReadonlySet<PortKey> {
   const principals = new Map(before.workloads.map((workload) => [workload.key, workload.principal]));
   const sameIdentities = after.workloads.every(({ key, principal }) => (principals.get(key) ?? principal) === principal);
@@ -55,7 +55,7 @@ export function portsWithOtherAccess(before: MeshIr, after: MeshIr): ReadonlySet
         service.ports.map((port) => {
           const access = accessOf(ir, port.key);
           const issuers = access.some(({ user }) => user !== null) ? ir.issuers : [];
-          return [port.key, canonicalJson([port.urls, access, issuers])] as const;
+          return [port.key, canonicalJson([port.urls, access, issuers, doorOf(ir, port.key)])] as const;
         }),
       ),
     );
@@ -250,7 +250,9 @@ function outsideOf(ir: MeshIr, rules: RouteTable['rules']): readonly Json[] {
   return targetsOfRules(rules).flatMap((port) => {
     const service = serviceOf(ir, serviceOfPort(port));
     const found = service?.ports.find((known) => known.key === port);
-    return service?.outside && found ? [[port, found.protocol, found.number, [...service.outside.hosts], service.outside.trust]] : [];
+    if (!service?.outside || !found) return [];
+    const { hosts, trust, through } = service.outside;
+    return [[port, found.protocol, found.number, [...hosts], trust, through && [through, principalOf(ir, through)]]];
   });
 }
 function principalOf(ir: MeshIr, workload: WorkloadKey): Principal | null {

@@ -35,8 +35,8 @@ function decideWithin(ir: MeshIr, request: MeshRequest, from: WorkloadKey): Deci
   const table = ir.routes.find((known) => known.port === port.key);
   if (!table) throw new Error(`internal: no route table for ${port.key}`);
   const view = viewOf(request, host);
-  // nobody of the mesh is at the other end: what a service's own proxy says, the caller's says here, of the request as the application sends it
-  const here = service.outside ? decideInbound(ir, { ...view, principal: caller.principal, port: port.key }) : null;
+  // nobody of the mesh is at the other end: what a service's own proxy says, the caller's says here, of the request as the application sends it; a gateway on the way says it there
+  const here = service.outside?.through === null ? decideInbound(ir, { ...view, principal: caller.principal, port: port.key }) : null;
   if (here?.access === 'deny') {
     const says =
       here.because.length > 0 ? `${here.because.join(', ')} denies ${pair}` : `no rule of ${port.key} allows this request of ${caller.key}`;

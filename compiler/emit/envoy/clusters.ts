@@ -64,6 +64,7 @@ export function upstreamCluster(
   { service, port, workload }: PortFacts,
   budget: number | undefined,
   connections: Connections,
+  serverName = `${port.name}.${nameOf(service.key)}.${namespaceOf(service.key)}`,
 ): Cluster {
   const { streams, idleMs, maxAgeMs, perConnection } = connections;
   if (workload === null) throw new Error(`internal: ${port.key} is outside the mesh`);
@@ -75,11 +76,7 @@ export function upstreamCluster(
       edsConfig: { resourceApiVersion: ApiVersion.V3, initialFetchTimeout: seconds(0), configSourceSpecifier: { case: 'ads', value: {} } },
     },
     ignoreHealthOnHostRemoval: true,
-    transportSocket: meshClient(
-      workload.principal,
-      isHttp(port.layer) ? ['h2'] : [],
-      `${port.name}.${nameOf(service.key)}.${namespaceOf(service.key)}`,
-    ),
+    transportSocket: meshClient(workload.principal, isHttp(port.layer) ? ['h2'] : [], serverName),
     ...(isHttp(port.layer)
       ? {
           typedExtensionProtocolOptions: {

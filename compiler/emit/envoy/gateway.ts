@@ -105,7 +105,8 @@ const answer = (name: string, status: number, body: string, match: NonNullable<R
   match,
   action: { case: 'directResponse', value: { status, body: { specifier: { case: 'inlineString', value: body } } } },
 });
-const notServed = (match?: NonNullable<Route['match']>): Route =>
+/** What is asked of another host than this connection is for. */
+export const notServed = (match?: NonNullable<Route['match']>): Route =>
   answer('meshwright.misdirected', 421, 'meshwright: this connection does not serve that host\n', match);
 /** Envoy takes whatever stands after the last colon of a Host for its port; what is no number would reach the application. */
 const noPort = notServed({

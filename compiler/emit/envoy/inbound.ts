@@ -46,7 +46,7 @@ export const strippedHeaders = [
 /** Of what one connection may have in flight. */
 export const bufferLimitBytes = 1_048_576;
 
-const httpServer = meshServer(['h2', 'http/1.1'], null);
+export const httpServer = meshServer(['h2', 'http/1.1'], null);
 
 export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
   const { port } = facts;
@@ -55,7 +55,7 @@ export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
   const encrypted: FilterChain = {
     name: 'mtls',
     filters,
-    transportSocket: isHttp(port.layer) ? httpServer : meshServer([], connectionCallers(index, facts)),
+    transportSocket: isHttp(port.layer) ? httpServer : meshServer([], connectionCallers(index, index.access.get(port.key) ?? [])),
   };
   const isPlaintextUseful = isHttp(port.layer) || isOpenToAnyone(index.access.get(port.key) ?? []);
   const chains: FilterChain[] =
@@ -80,12 +80,13 @@ export const socket = { enableReusePort: false, perConnectionBufferLimitBytes: b
 export const tlsInspector = listenerFilters({ tls: pack(TlsInspectorSchema, {}) });
 
 /** Whether rules of the port speak of users, and whether any of them decides something. */
-function usersOf(index: IrIndex, port: PortKey): 'users' | 'watched' | null {
+export function usersOf(index: IrIndex, port: PortKey): 'users' | 'watched' | null {
   const rules = index.access.get(port) ?? [];
   return accessSpeaksOfUsers(rules, 'enforce') ? 'users' : accessSpeaksOfUsers(rules, 'shadow') ? 'watched' : null;
 }
 
-function requestFilters(index: IrIndex, { port }: PortFacts): Filters {
+/** Of requests that arrive: who may ask what stands in the routes. */
+export function requestFilters(index: IrIndex, { port }: PortFacts): Filters {
   const name = inboundListener(port.key);
   return networkFilters({
     http: pack(
@@ -107,8 +108,8 @@ function requestFilters(index: IrIndex, { port }: PortFacts): Filters {
  * Whom the handshake lets in where the protocol is not HTTP. The RBAC filter judges at the first byte from the caller, and in a protocol where the
  * server speaks first there may be none: without this, whoever is denied hears the greeting. null: everybody of the mesh.
  */
-function connectionCallers(index: IrIndex, { port }: PortFacts): readonly string[] | null {
-  const rules = (index.access.get(port.key) ?? []).filter((rule) => rule.mode === 'enforce');
+export function connectionCallers(index: IrIndex, all: readonly AccessRule[]): readonly string[] | null {
+  const rules = all.filter((rule) => rule.mode === 'enforce');
   if (isOpenToAnyone(rules)) return null;
   const covers = (action: AccessRule['action'], principal: Principal): boolean =>
     rules.some((rule) => rule.action === action && coversPrincipal(rule.callers, principal));
@@ -126,24 +127,26 @@ function isOpenToAnyone(rules: readonly AccessRule[]): boolean {
 
 /** Connections that are not HTTP: the rules are about the caller alone, and stand in the listener. */
 function connectionFilters(index: IrIndex, { port }: PortFacts): Filters {
-  const rules = index.access.get(port.key) ?? [];
+  return connectionsTo(index, port.key, index.access.get(port.key) ?? [], appCluster(port.key));
+}
+export function connectionsTo(index: IrIndex, port: PortKey, rules: readonly AccessRule[], cluster: string): Filters {
   return networkFilters({
-    deny: pack(NetworkRBACSchema, { rules: connectionRules(rules, 'deny'), statPrefix: `${port.key}.deny_` }),
-    allow: pack(NetworkRBACSchema, { rules: connectionRules(rules, 'allow'), statPrefix: `${port.key}.allow_` }),
+    deny: pack(NetworkRBACSchema, { rules: connectionRules(rules, 'deny'), statPrefix: `${port}.deny_` }),
+    allow: pack(NetworkRBACSchema, { rules: connectionRules(rules, 'allow'), statPrefix: `${port}.allow_` }),
     tcp: pack(TcpProxySchema, {
-      statPrefix: inboundListener(port.key),
-      clusterSpecifier: { case: 'cluster', value: appCluster(port.key) },
+      statPrefix: inboundListener(port),
+      clusterSpecifier: { case: 'cluster', value: cluster },
       // Envoy would dial the application as soon as somebody connects: who fails the handshake would still hold a connection of it
       upstreamConnectMode: UpstreamConnectMode.ON_DOWNSTREAM_TLS_HANDSHAKE,
       maxEarlyDataBytes: 0,
       // the longest that some caller's routes give; theirs may be shorter
-      idleTimeout: ms(index.longest.get(port.key) ?? 3_600_000),
+      idleTimeout: ms(index.longest.get(port) ?? 3_600_000),
     }),
   });
 }
 
 /** What is open when access is taken away ends by itself: the destination counts too, and takes no caller's word for it. */
-function agesOf(index: IrIndex, port: ServicePort): Ages {
+export function agesOf(index: IrIndex, port: ServicePort): Ages {
   if (port.maxAgeMs !== null) return sockets(port.maxAgeMs);
   const longest = port.layer === 'grpc' ? index.longest.get(port.key) : undefined;
   return longest === undefined ? {} : { maxStreamDuration: { maxStreamDuration: ms(longest) } };

@@ -8,7 +8,7 @@ import { clusterName } from './names';
 export interface PortFacts {
   readonly service: Service;
   readonly port: ServicePort;
-  /** null: outside the mesh. */
+  /** Whose proxy lets callers in: outside the mesh the gateway on the way there. null: nobody's. */
   readonly workload: Workload | null;
 }
 export interface IrIndex {
@@ -34,7 +34,7 @@ export function indexIr(ir: MeshIr): IrIndex {
   const workloads = new Map(ir.workloads.map((workload) => [workload.key, workload]));
   const ports = new Map<PortKey, PortFacts>();
   for (const service of ir.services) {
-    const workload = workloads.get(service.key) ?? null;
+    const workload = workloads.get(service.outside?.through ?? service.key) ?? null;
     if (!workload && !service.outside) throw new Error(`internal: no workload behind ${service.key}`);
     for (const port of service.ports) ports.set(port.key, { service, port, workload });
   }

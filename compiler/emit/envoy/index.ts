@@ -16,6 +16,7 @@ import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/
 import { RouteConfigurationSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_pb';
 import { jsonOf } from './any';
 import { localCluster } from './clusters';
+import { egressOf } from './egress';
 import { gatewayListenerOf, gatewayRoutesOf } from './gateway';
 import { connectionConfigOf, isRoutedApart } from './connections';
 import { inboundListenerOf, inboundRoutes } from './inbound';
@@ -93,6 +94,7 @@ function proxyConfigOf(
   const gateway = index.ir.gateways.find((known) => known.key === workload.key);
   const called = gateway ? portsOfGateway(index, workload) : (index.callable.get(workload.key) ?? []);
   const ports = (index.services.get(workload.key)?.ports ?? []).flatMap((port) => index.ports.get(port.key) ?? []);
+  const egress = egressOf(index, workload.key);
   const outboundPatches = called.flatMap((port) => index.patches.get(port) ?? []).filter((patch) => patch.direction === 'outbound');
   const inboundPatches = ports.flatMap((facts) => index.patches.get(facts.port.key) ?? []).filter((patch) => patch.direction === 'inbound');
   return {
@@ -109,12 +111,12 @@ function proxyConfigOf(
           .map((facts) =>
             patchedListener(jsonOf(ListenerSchema, inboundListenerOf(index, facts)), index.patches.get(facts.port.key) ?? [], diagnostics),
           )
+          .concat(egress.listeners.map((listener) => jsonOf(ListenerSchema, listener)))
           .sort(byNameField),
-        routes: ports
-          .filter((facts) => isHttp(facts.port.layer))
-          .map((facts) => jsonOf(RouteConfigurationSchema, inboundRoutes(index, facts)))
+        routes: [...ports.filter((facts) => isHttp(facts.port.layer)).map((facts) => inboundRoutes(index, facts)), ...egress.routes]
+          .map((routes) => jsonOf(RouteConfigurationSchema, routes))
           .sort(byNameField),
-        clusters: ports.map((facts) => jsonOf(ClusterSchema, localCluster(facts))).sort(byNameField),
+        clusters: [...ports.map(localCluster), ...egress.clusters].map((cluster) => jsonOf(ClusterSchema, cluster)).sort(byNameField),
       },
       outbound: {
         listeners: gateway

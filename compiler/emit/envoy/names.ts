@@ -1,5 +1,6 @@
 /** The names that Envoy's resources carry on the wire. core/bundle/objects.ts and the README of this folder have the list. */
-import { type PortKey, nameOf, nameOfPort, namespaceOf, serviceOfPort, type WorkloadKey } from '../../../core/mesh/ids';
+import { digestOf, shortDigest } from '../../../core/lib/digest';
+import { type PortKey, nameOf, nameOfPort, namespaceOf, portKey, serviceOfPort, type WorkloadKey } from '../../../core/mesh/ids';
 
 export const inboundListener = (port: PortKey): string => `inbound/${port}`;
 export const outboundListener = 'outbound';
@@ -14,6 +15,16 @@ export const variantCluster = (cluster: string, caller: WorkloadKey): string => 
 /** `reviews.web`, or `reviews.web+bookinfo.productpage` for a caller that is stricter than the owner. */
 export const serviceConfigName = (port: PortKey, variantFor: WorkloadKey | null): string =>
   `${nameOf(serviceOfPort(port))}.${nameOfPort(port)}${variantFor === null ? '' : `+${namespaceOf(variantFor)}.${nameOf(variantFor)}`}`;
+
+/** What a gateway's one way out is called, as a port of it: the name of its address in an inventory, and of the port of its Service. */
+export const egressName = 'egress';
+export const egressPort = (gateway: WorkloadKey): PortKey => portKey(gateway, egressName);
+/** The name that a caller's proxy asks a gateway for: of a port, or of one host of it where nobody reads what is in a connection. */
+export const egressServerName = (port: PortKey, host: string | null): string => {
+  const service = serviceOfPort(port);
+  const name = `${nameOfPort(port)}.${nameOf(service)}.${namespaceOf(service)}`;
+  return host === null ? name : `${shortDigest(digestOf(host))}.${name}`;
+};
 
 /** Where the control plane puts an instance's own address. */
 export const bindAddress = 'meshwright.bind';

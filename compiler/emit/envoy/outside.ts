@@ -1,30 +1,27 @@
 /**
- * A port of hosts outside the mesh as one caller sees it: nobody of the mesh is at the other end, so the caller's own guard holds the access rules, and
- * each caller has an object of its own, in its own namespace.
+ * A port of hosts outside the mesh as one caller sees it: nobody of the mesh is at the other end, so the caller's own guard holds the access rules (but
+ * where a gateway on the way does), and each caller has an object of its own, in its own namespace.
  */
 import { apiVersion, type ServiceConfig } from '../../../core/bundle/objects';
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import type { Outside, RouteRule, Workload } from '../../../core/ir/ir';
 import { anyMatch } from '../../../core/ir/plain';
-import type { Connections } from '../../../core/ir/resilience';
 import { namespaceOf } from '../../../core/mesh/ids';
 import { hostsOfPort } from '../../../core/semantics/address';
 import { coversPrincipal } from '../../../core/semantics/inbound';
 import { strictNeeds } from '../../../core/semantics/variant';
-import { Cluster_DiscoveryType, Cluster_DnsLookupFamily, ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
+import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
-import { HttpProtocolOptionsSchema } from '../../../core/wire/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
 import { outsideAccess } from './access';
-import { jsonOf, ms, pack } from './any';
-import { type Cluster, http1, http2Over, httpOptions, ownBudget } from './clusters';
+import { jsonOf } from './any';
+import { ownBudget } from './clusters';
 import { corsConfig, preflightRoute, varyOnOrigin } from './cors';
 import { entry, type IrIndex, type PortFacts } from './index-of';
 import { clusterName, serviceConfigName, variantCluster } from './names';
+import { gatewayCluster, gatewaySelector, hostCluster, outsideClusterName } from './outside-clusters';
 import { patchedCluster } from './patch';
-import { reach } from './resilience';
 import { type Route, routesOf } from './routes';
 import { type ClusterCache, ownLimits, rulesFor } from './service-config';
-import { outsideClient } from './tls';
 import { supportedEnvoy } from './version';
 
 /** The object of a port outside the mesh for a caller. A request goes to the host that it addresses: each has a cluster, and with several its own routes. */
@@ -43,8 +40,11 @@ export function outsideConfigOf(
   const needs = strictNeeds(index.ir, caller.key, port.key);
   const own = ownLimits(index, rules, { caller: caller.key, principal: caller.principal, needs }).get(clusterName(port.key, null));
   const budget = own?.budget ?? ownBudget(index, clusterName(port.key, null), table?.id ?? '', diagnostics);
-  const destinations = outside.hosts.map((host) => {
-    const name = clusterName(port.key, host);
+  const { through } = outside;
+  const connections = own?.connections ?? port.resilience.connections;
+  // through a gateway all hosts have one door, which reads the host again
+  const destinations = (through === null ? outside.hosts : outside.hosts.slice(0, 1)).map((host) => {
+    const name = outsideClusterName(port.key, through === null ? host : null);
     return { host, cluster: own === undefined ? name : variantCluster(name, caller.key) };
   });
   const routesTo = ({ host, cluster }: (typeof destinations)[number]): readonly Route[] => {
@@ -63,7 +63,7 @@ export function outsideConfigOf(
       envoyRange: supportedEnvoy,
       virtualHost: jsonOf(VirtualHostSchema, {
         name: port.key,
-        typedPerFilterConfig: { ...corsConfig(cors), ...outsideAccess(access) },
+        typedPerFilterConfig: { ...corsConfig(cors), ...(through === null ? outsideAccess(access) : {}) },
         domains: [...hostsOfPort(service, port, null)].sort(),
         ...varyOnOrigin(cors),
         routes: [...(cors === null ? [] : [preflightRoute]), ...destinations.flatMap(routesTo)],
@@ -71,13 +71,18 @@ export function outsideConfigOf(
       clusters: destinations.map(({ host, cluster }) =>
         entry(cache, cluster, () =>
           patchedCluster(
-            jsonOf(ClusterSchema, outsideCluster(cluster, host, facts, outside, budget, own?.connections ?? port.resilience.connections)),
+            jsonOf(
+              ClusterSchema,
+              through === null
+                ? hostCluster(cluster, host, facts, outside, budget, connections)
+                : gatewayCluster(cluster, facts, null, budget, connections),
+            ),
             index.patches.get(port.key) ?? [],
             diagnostics,
           ),
         ),
       ),
-      endpoints: [],
+      endpoints: through === null ? [] : destinations.map(({ cluster }) => gatewaySelector(cluster, through)),
     },
   };
 }
@@ -85,63 +90,4 @@ export function outsideConfigOf(
 function onlyFor(host: string, rule: RouteRule): readonly RouteRule[] {
   const match = rule.match ?? anyMatch;
   return match.hosts.length > 0 && !match.hosts.includes(host) ? [] : [{ ...rule, match: { ...match, hosts: [host] } }];
-}
-
-/** Found by the resolver of the machine, as the application itself would find it. */
-function outsideCluster(
-  name: string,
-  host: string,
-  { port }: PortFacts,
-  outside: Outside,
-  budget: number | undefined,
-  connections: Connections,
-): Cluster {
-  const isTls = port.protocol === 'https';
-  const { idleMs, maxAgeMs, perConnection } = connections;
-  const common = {
-    ...(idleMs === null ? {} : { idleTimeout: ms(idleMs) }),
-    ...(maxAgeMs === null ? {} : { maxConnectionDuration: ms(maxAgeMs) }),
-    ...(perConnection === null ? {} : { maxRequestsPerConnection: perConnection }),
-  };
-  const spoken = isTls
-    ? pack(HttpProtocolOptionsSchema, {
-        ...(Object.keys(common).length > 0 ? { commonHttpProtocolOptions: common } : {}),
-        // as a client of the web does: the newest version that the host agrees to in the handshake
-        upstreamProtocolOptions: { case: 'autoConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } },
-      })
-    : port.protocol === 'http2'
-      ? http2Over(connections)
-      : http1;
-  return {
-    name,
-    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STRICT_DNS },
-    // where a machine has no IPv6, an address of it is a failed request
-    dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
-    respectDnsTtl: true,
-    loadAssignment: {
-      clusterName: name,
-      endpoints: [
-        {
-          lbEndpoints: [
-            {
-              hostIdentifier: {
-                case: 'endpoint',
-                value: {
-                  address: {
-                    address: {
-                      case: 'socketAddress',
-                      value: { address: host, portSpecifier: { case: 'portValue', value: port.number } },
-                    },
-                  },
-                },
-              },
-            },
-          ],
-        },
-      ],
-    },
-    ...(isTls ? { transportSocket: outsideClient(host, outside.trust) } : {}),
-    typedExtensionProtocolOptions: { [httpOptions]: spoken },
-    ...reach({ ...port.resilience, connections }, port.layer, host, budget),
-  };
 }

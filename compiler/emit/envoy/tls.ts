@@ -48,7 +48,7 @@ export function meshClient(principal: string, alpn: readonly string[], sni: stri
 }
 
 /** To a host outside the mesh: it must prove that it is the host, to authorities that its owner here trusts. No setting turns that off. */
-export function outsideClient(host: string, trust: string | null): TransportSocket {
+export function outsideClient(host: string, trust: string | null, alpn: readonly string[]): TransportSocket {
   return {
     name: 'envoy.transport_sockets.tls',
     configType: {
@@ -72,6 +72,7 @@ export function outsideClient(host: string, trust: string | null): TransportSock
               validationContextSdsSecretConfig: secret(sdsAuthorities(trust)),
             },
           },
+          alpnProtocols: [...alpn],
         },
       }),
     },

@@ -49,9 +49,10 @@ export interface ExternalSpec<P extends PortMap> {
   readonly ports: P;
   /** The authorities whose certificates count on `https` ports (`ca.crt` of the secret); those of the system if not said. */
   readonly trust?: Secret;
+  /** The gateway that alone dials the hosts: callers reach it over mTLS, and it judges by who they are. A gateway that is only a way out has no listeners (`{}`). */
   readonly through?: AnyGateway;
 }
-/** Hosts that somebody else runs: the owner here is the team that answers for calling them. Each caller's own proxy decides, since there is no other. */
+/** Hosts that somebody else runs: the owner here is the team that answers for calling them. Each caller's own proxy decides, since there is no other, or the gateway on the way. */
 export interface External<P extends PortMap> extends Scope {
   readonly [kind]: 'external';
   readonly ports: PortsOf<P, never>;
