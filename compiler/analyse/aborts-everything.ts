@@ -1,4 +1,5 @@
 import { analyse as messages } from '../../core/diagnostics/analyse';
+import { abortText } from '../../core/semantics/abort';
 import type { Analyser } from './finding';
 
 /** A fault that hits every request of its rule. */
@@ -9,7 +10,7 @@ export const abortsEverything: Analyser = {
     for (const { rules } of [...ir.routes, ...ir.hostRoutes]) {
       for (const { id, action } of rules) {
         if (action.kind !== 'forward' || action.fault?.abort?.percent !== 100) continue;
-        yield { diagnostic: messages.abortsAll({ rule: id, status: action.fault.abort.status }, { span: spanOf(id) }), subjects: [id] };
+        yield { diagnostic: messages.abortsAll({ rule: id, status: abortText(action.fault.abort) }, { span: spanOf(id) }), subjects: [id] };
       }
     }
   },

@@ -1,8 +1,10 @@
 import { analyse as messages } from '../../core/diagnostics/analyse';
 import { callableByWorkload } from '../../core/ir/edges';
-import type { AccessRule, RouteRule, Workload } from '../../core/ir/ir';
+import type { AccessRule, PathTemplate, RouteRule, Workload } from '../../core/ir/ir';
 import type { PortKey } from '../../core/mesh/ids';
 import { serviceOfPort } from '../../core/mesh/ids';
+import { canonicalJson } from '../../core/lib/json';
+import { rewriteFor } from '../../core/semantics/forwarded';
 import { meet } from '../../core/semantics/probes';
 import { accessByPort, allowsFor } from './finding';
 import type { Analyser, AnalyserInput, Finding } from './finding';
@@ -37,19 +39,25 @@ function* refusals(
 ): Generator<Finding> {
   for (const rule of rules) {
     if (rule.action.kind !== 'forward') continue;
-    const { to, mirrors } = rule.action;
+    const { to, mirrors, rewrite } = rule.action;
     const about = rule.match?.callers ?? null;
     const concerned = about === null ? callers : callers.filter((caller) => about.includes(caller.principal));
+    const { action } = rule;
+    const sent = to.map((target) => ({ port: target.port, path: rewriteFor(action, target)?.path ?? null }));
     const leads = [
-      ...[...new Set(to.map((target) => target.port))].map((port) => ({ port, finding: messages.mayNotGo })),
-      ...[...new Set(mirrors.map((mirror) => mirror.port))].map((port) => ({ port, finding: messages.mayNotCopy })),
+      ...new Map(sent.map((lead) => [canonicalJson([lead.port, lead.path]), { ...lead, finding: messages.mayNotGo }])).values(),
+      ...[...new Set(mirrors.map((mirror) => mirror.port))].map((port) => ({
+        port,
+        path: rewrite?.path ?? null,
+        finding: messages.mayNotCopy,
+      })),
     ];
-    for (const { port, finding } of leads) {
+    for (const { port, path, finding } of leads) {
       // Who may call a port at all was settled before, and what he may ask there: what remains is where its routes lead elsewhere, or with another path.
-      if (port === own && !rule.action.rewrite?.path) continue;
+      if (port === own && path === null) continue;
       for (const caller of concerned) {
         const allows = allowsFor(access.get(port) ?? [], caller.principal, port);
-        if (allows.some((allow) => allow.action === 'allow' && meets(rule, allow))) continue;
+        if (allows.some((allow) => allow.action === 'allow' && meets(rule, path, allow))) continue;
         const owner = ir.services.find((service) => service.key === serviceOfPort(port));
         const span = owner && spanOf(owner.id);
         yield {
@@ -65,9 +73,8 @@ function* refusals(
 }
 
 /** Whether some request is taken by both, by method and path: the path that the destination reads. */
-function meets(rule: RouteRule, allow: AccessRule): boolean {
+function meets(rule: RouteRule, rewritten: PathTemplate | null, allow: AccessRule): boolean {
   const { requests } = allow;
-  const rewritten = rule.action.kind === 'forward' ? (rule.action.rewrite?.path ?? null) : null;
   const routed = rule.match?.requests ?? [];
   if (requests === 'any' || (routed.length === 0 && rewritten === null)) return true;
   const sent = routed.length === 0 ? [{ method: '*', path: rewritten ?? [] }] : routed;

@@ -19,7 +19,7 @@ function mesh(otherwise: Partial<WireRouteElse>, more: { readonly cors?: WireCor
   if (!value) throw new Error('no IR');
   return value;
 }
-const split: WireRouteElse['to'] = {
+const split: Extract<WireRouteElse['to'], { kind: 'split' }> = {
   kind: 'split',
   shares: [
     { to: { ref: 'books/productpage', port: 'web' }, percent: 50 },
@@ -35,6 +35,12 @@ test.each<readonly [what: string, from: Partial<WireRouteElse>, to: Partial<Wire
   ['a mirror', {}, { mirror: [{ to: { ref: 'books/details', port: 'web' }, share: '5%' }] }, '; copied bookinfo/details.web 5 % (denied)'],
   ['a delay', {}, { fault: { delay: { for: '2s', share: '0.5%' } } }, '; fault 0.5 % wait 2000 ms'],
   ['an abort', {}, { fault: { abort: { status: 503, share: '10%' } } }, '; fault 10 % are answered 503'],
+  [
+    'a rewrite of one destination',
+    { to: split },
+    { to: { ...split, shares: split.shares.map((share) => ({ ...share, rewrite: { host: `${share.to.ref.slice(6)}.example` } })) } },
+    'reads bookinfo/details.web: host details.example, bookinfo/productpage.web: host productpage.example',
+  ],
   ['who sticks', { to: split }, { to: split, sticky: { kind: 'issued', name: 'which' } }, '; sticks by cookie `which`, which is not there'],
 ])('%s', (_, from, to, after) => {
   const { calls } = semanticDiff(mesh(from), mesh(to));

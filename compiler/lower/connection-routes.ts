@@ -30,6 +30,7 @@ export type SplitTargets = (
   context: Context,
   shares: Extract<WireDestination, { kind: 'split' }>['shares'],
   portOf: (ref: Ref) => PortKey | undefined,
+  of: { readonly match: null; readonly layer: 'http' },
   at: Place,
 ) => readonly ConnectionTarget[] | undefined;
 
@@ -97,7 +98,7 @@ function lowerAction(
   readers: TargetReaders,
 ): Pick<ConnectionRule, 'to' | 'idleMs'> | undefined {
   const { port } = subject;
-  for (const dimension of ['timeout', 'retry'] as const)
+  for (const dimension of ['timeout', 'retry', 'sticky', 'rewrite', 'requestHeaders', 'responseHeaders', 'mirror', 'fault'] as const)
     if (rule[dimension] !== undefined)
       context.report(messages.notOfLayer, { dimension, port: port.key, protocol: port.protocol }, within(at, dimension));
   const idleMs = rule.idle === undefined ? builtInIdleMs : readDuration(context, rule.idle, within(at, 'idle'));
@@ -124,7 +125,11 @@ function lowerTargets(
       return target && [{ port: target, version: null, weight: 100 }];
     }
     case 'split':
-      return readers.split(context, to.shares, portOf, at);
+      for (const share of to.shares)
+        for (const dimension of ['rewrite', 'requestHeaders', 'responseHeaders'] as const)
+          if (share[dimension] !== undefined)
+            context.report(messages.notOfLayer, { dimension, port: port.key, protocol: port.protocol }, at);
+      return readers.split(context, to.shares, portOf, { match: null, layer: 'http' }, at);
     case 'unsupported':
       context.report(messages.unsupported, { feature: to.feature }, at);
       return undefined;

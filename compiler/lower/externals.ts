@@ -181,7 +181,7 @@ function checkTargets(
       if (port === own || (!outside.has(port) && (own === null || !outside.has(own)))) continue;
       context.report(words.routedOutside, { rule: rule.id, port }, { id: table.id ?? context.meshId, path: '' });
     }
-    if (own !== null && outside.has(own) && rule.action.rewrite?.host)
+    if (own !== null && outside.has(own) && [rule.action, ...rule.action.to].some(({ rewrite }) => rewrite?.host))
       context.report(
         messages.unsupported,
         { feature: '`rewrite.host` outside the mesh (the certificate is verified for the host addressed)' },

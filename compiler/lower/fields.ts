@@ -58,11 +58,14 @@ export function whyNoName(what: FieldKind, name: string): string | undefined {
 }
 
 /** Why a header of that name (lower case) is not a route's to edit; undefined: it is. */
-export function whyNotEdited(name: string): string | undefined {
+export function whyNotEdited(name: string, layer: 'http' | 'grpc'): string | undefined {
   if (!token.test(name)) return 'it is no token of RFC 9110';
   if (name === 'host') return 'it says where a request goes: write `rewrite.host`';
   if (/^(?:x-envoy-|x-forwarded-|x-meshwright-)/.test(name)) return 'proxies write it: who is behind a request, and how it came';
   if (ofOneConnection.has(name)) return 'it is about one connection, and proxies take it away or write it anew';
+  // gRPC over HTTP/2, "Requests": names of the protocol's own, and values that clients decode
+  if (layer === 'grpc' && (name === 'content-type' || name.startsWith('grpc-'))) return 'it is of the gRPC protocol';
+  if (layer === 'grpc' && name.endsWith('-bin')) return 'its value is not a text in gRPC';
   return undefined;
 }
 

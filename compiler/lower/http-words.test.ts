@@ -79,6 +79,63 @@ test('words of a rule become its action', () => {
   });
 });
 
+const rpc = (over: Partial<WireRouteRule>): More => ({
+  'books/rpc': service('books/bookinfo', 'rpc', { versions: ['v1', 'v2'], ports: { web: { protocol: 'grpc', number: 7070 } } }),
+  'books/rpcUse': allow('books/rpc', [named('books/productpage')]),
+  'books/rpcRoutes': route('books/rpc', { rules: [{ when: { request: ['t.v1.Echo/Unary'] }, to: v1, ...over }], otherwise: { to: v1 } }),
+});
+test('words of a gRPC rule become its action', () => {
+  const edits = { requestHeaders: { set: { 'X-A': '1' } }, responseHeaders: { add: { 'x-d': '2' } } };
+  const fault = { delay: { for: '2s', share: '10%' }, abort: { status: 'unavailable', share: '20%' } };
+  const ir = valid(rpc({ ...edits, mirror: [{ to: { version: 'v2' }, share: '10%' }], fault }));
+  expect(ir.routes.find((table) => table.port === 'bookinfo/rpc.web')?.rules[0]?.action).toMatchObject({
+    requestHeaders: { set: [{ name: 'x-a', value: '1' }] },
+    responseHeaders: { add: [{ name: 'x-d', value: '2' }] },
+    mirrors: [{ port: 'bookinfo/rpc.web', version: 'v2', percent: 10 }],
+    fault: { delay: { ms: 2000, percent: 10 }, abort: { kind: 'grpc', status: 14, percent: 20 } },
+  });
+});
+test.each<readonly [code: string, what: string, over: Partial<WireRouteRule>]>([
+  ['MW3073', 'a status of HTTP', { fault: { abort: { status: 503, share: '10%' } } }],
+  ['MW3007', 'a status that there is not', { fault: { abort: { status: 'ok', share: '10%' } } }],
+  ['MW3120', 'another path, which is another method', { rewrite: { path: '/x' } }],
+  ['MW3062', "the protocol's own header", { responseHeaders: { set: { 'grpc-status': '0' } } }],
+  ['MW3062', 'what a call is', { requestHeaders: { set: { 'content-type': 'text/plain' } } }],
+  ['MW3062', 'bytes', { requestHeaders: { set: { 'x-trace-bin': 'x' } } }],
+  [
+    'MW3120',
+    'another path at one destination',
+    { to: { kind: 'split', shares: [{ to: { ref: 'books/rpc', port: 'web' }, percent: 100, rewrite: { path: '/x' } }] } },
+  ],
+])('a gRPC rule: %s for %s', (code, _, over) => {
+  expect(codes(rpc(over))).toEqual([code]);
+});
+
+const toPage = { ref: 'books/reviews', port: 'web' };
+const divided = (rewrite: { readonly path?: string; readonly host?: string }): WireRouteElse['to'] => ({
+  kind: 'split',
+  shares: [
+    { to: { ...toPage, version: 'v1' }, percent: 90 },
+    { to: { ...toPage, version: 'v2' }, percent: 10, rewrite },
+  ],
+});
+test('a destination of a split has a rewrite of its own', () => {
+  const ir = valid(
+    reviews({ when: { request: ['GET /reviews/{id}'] }, to: divided({ path: '/reviews/{id}/new' }), rewrite: { host: 'a.example' } }),
+  );
+  const action = first(ir)?.action;
+  expect(action?.kind === 'forward' && action.to.map(({ rewrite }) => rewrite?.path?.length ?? null)).toEqual([null, 3]);
+});
+test.each<readonly [code: string, what: string, over: Partial<WireRouteRule>]>([
+  ['MW3060', 'a parameter that no request has', { to: divided({ path: '/x/{id}' }) }],
+  ['MW3029', 'a host with a port', { to: divided({ host: 'x:1' }) }],
+  ['MW3023', 'a copy, which has one form', { to: divided({ host: 'x' }), mirror: [{ to: { version: 'v3' }, share: '5%' }] }],
+  ['MW3023', 'a key that chooses', { to: divided({ host: 'x' }), sticky: { kind: 'header', name: 'x-user' } }],
+  ['MW3121', 'a gRPC status as a fault', { fault: { abort: { status: 'unavailable', share: '10%' } } }],
+])('a rewrite of one destination, and faults: %s for %s', (code, _, over) => {
+  expect(codes(reviews(over))).toEqual([code]);
+});
+
 test.each<readonly [code: string, what: string, over: Partial<WireRouteRule>]>([
   ['MW3060', 'a parameter that no request has', { rewrite: { path: '/x/{id}' } }],
   ['MW3060', 'a parameter that takes less there', { when: { request: ['GET /reviews/{id}'] }, rewrite: { path: '/x/{id...}' } }],

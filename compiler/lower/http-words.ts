@@ -1,15 +1,17 @@
 /** What a route rule of HTTP says beside where it goes: paths made of other paths, edits of headers, copies, faults, and who keeps a destination. */
 import { answers } from '../../core/diagnostics/answers';
 import { ir as messages } from '../../core/diagnostics/ir';
-import type { OrPerEnv, WireFault, WireHeaderEdit, WirePercent, WireSticky } from '../../core/declarations/declaration';
-import type { Fault, HeaderEdits, HeaderValue, PathTemplate, RouteMatch, Sticky } from '../../core/ir/ir';
+import type { OrPerEnv, WireFault, WireHeaderEdit, WirePercent, WireRewrite, WireSticky } from '../../core/declarations/declaration';
+import type { Abort, Fault, HeaderEdits, HeaderValue, PathTemplate, Rewrite, RouteMatch, ServicePort, Sticky } from '../../core/ir/ir';
 import { noEdits } from '../../core/ir/plain';
+import { grpcStatuses, grpcStatusNumber } from '../../core/mesh/grpc-status';
 import { sortedBy } from '../../core/lib/order';
 import type { UrlDialect } from '../../core/semantics/canonical';
 import { isCanonicalPath } from '../../core/semantics/canonical';
 import type { Context, Place } from './context';
 import { whyNoName, whyNotEdited } from './fields';
 import { parseTemplate } from './request-line';
+import { checkHost } from './names';
 import { within } from './settings';
 import { durationMs, percent, wholeNumber } from './units';
 
@@ -38,6 +40,20 @@ export function lowerPath(context: Context, text: string, match: RouteMatch | nu
   return path;
 }
 
+/** undefined: it was reported. */
+export function lowerRewrite(
+  context: Context,
+  written: WireRewrite | undefined,
+  match: RouteMatch | null,
+  at: Place,
+): Rewrite | null | undefined {
+  if (written === undefined) return null;
+  const path = written.path === undefined ? null : lowerPath(context, written.path, match, at);
+  if (written.path === undefined && written.host === undefined) context.report(messages.empty, { what: 'the rewrite' }, at);
+  if (written.host !== undefined) checkHost(context, written.host, false, at);
+  return path === undefined ? undefined : { path, host: written.host ?? null };
+}
+
 /** Whether each port that reads a rewritten path can have such a path at all. What parameters stand for was canonical before. */
 export function checkDialects(
   context: Context,
@@ -52,12 +68,12 @@ export function checkDialects(
 
 const mostEdits = 32;
 /** Names lower case, each said once. What a mesh depends on is nobody's to edit. */
-export function lowerEdits(context: Context, edit: WireHeaderEdit | undefined, at: Place): HeaderEdits {
+export function lowerEdits(context: Context, edit: WireHeaderEdit | undefined, layer: 'http' | 'grpc', at: Place): HeaderEdits {
   if (edit === undefined) return noEdits;
   const names = new Set<string>();
   const taken = (written: string, list: 'set' | 'add' | 'remove'): string | undefined => {
     const name = written.toLowerCase();
-    const why = whyNotEdited(name);
+    const why = whyNotEdited(name, layer);
     if (why !== undefined) context.report(messages.headerNotEditable, { name: written, why }, within(at, list));
     else if (names.has(name)) context.report(messages.headerEditedTwice, { name: written }, within(at, list));
     else {
@@ -92,18 +108,49 @@ export const lowerShare = (context: Context, share: OrPerEnv<WirePercent>, at: P
   return text === undefined ? undefined : percent(context, text, at);
 };
 
+/** What a list of routes is for; null at a gateway's host. */
+interface FaultSubject {
+  readonly key: string;
+  readonly port: Pick<ServicePort, 'layer'> | null;
+}
 /** null where nothing is ever hit. */
-export function lowerFault(context: Context, fault: WireFault | undefined, at: Place): Fault | null {
+export function lowerFault(context: Context, fault: WireFault | undefined, { key, port }: FaultSubject, at: Place): Fault | null {
   if (fault === undefined) return null;
   if (!fault.delay && !fault.abort) context.report(messages.empty, { what: 'the fault' }, at);
   const delayShare = fault.delay && lowerShare(context, fault.delay.share, within(at, 'delay'));
   const ms = fault.delay && durationMs(context, fault.delay.for, within(at, 'delay'));
   const abortShare = fault.abort && lowerShare(context, fault.abort.share, within(at, 'abort'));
-  const status = fault.abort && wholeNumber(context, 'status of a fault', fault.abort.status, 200, 599, within(at, 'abort'));
-  if (status === 204 || status === 205 || status === 304) context.report(answers.bodilessAbort, { status }, within(at, 'abort'));
+  const answer = fault.abort && lowerAbort(context, fault.abort.status, { key, port }, within(at, 'abort'));
   const delay = ms && delayShare ? { ms, percent: delayShare } : null;
-  const abort = status && abortShare ? { status, percent: abortShare } : null;
+  const abort = answer && abortShare ? { ...answer, percent: abortShare } : null;
   return delay || abort ? { delay, abort } : null;
+}
+
+/** Each is answered in words of its own protocol: no gRPC client reads a status of HTTP as what it was meant to be. */
+function lowerAbort(
+  context: Context,
+  written: number | string,
+  { key, port }: FaultSubject,
+  at: Place,
+): Omit<Abort, 'percent'> | undefined {
+  if (typeof written === 'number') {
+    if (port?.layer === 'grpc') return void context.report(messages.grpcAnswer, { port: key, what: 'fault.abort' }, at);
+    const status = wholeNumber(context, 'status of a fault', written, 200, 599, at);
+    if (status === 204 || status === 205 || status === 304) context.report(answers.bodilessAbort, { status }, at);
+    return status === undefined ? undefined : { kind: 'http', status };
+  }
+  if (port?.layer !== 'grpc') {
+    context.report(messages.grpcAbort, { port: key, status: written }, at);
+    return undefined;
+  }
+  const status = lowerGrpcStatus(context, written, at);
+  return status === undefined ? undefined : { kind: 'grpc', status };
+}
+/** By its number. */
+export function lowerGrpcStatus(context: Context, word: string, at: Place): number | undefined {
+  const status = grpcStatuses.find((known) => known === word);
+  if (!status) context.report(messages.unknownPart, { what: 'gRPC status', name: word, of: 'the protocol', known: grpcStatuses }, at);
+  return status && grpcStatusNumber(status);
 }
 
 const longestCookieMs = 400 * 24 * 3_600_000;

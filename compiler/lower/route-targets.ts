@@ -1,7 +1,7 @@
 /** Where the rules of a route list lead: versions, ports, shares of several, and copies. */
 import { ir as messages } from '../../core/diagnostics/ir';
 import type { OrPerEnv, Ref, WireDestination, WireMirror } from '../../core/declarations/declaration';
-import type { Mirror, Service, ServicePort, WeightedTarget } from '../../core/ir/ir';
+import type { Mirror, RouteMatch, Service, ServicePort, WeightedTarget } from '../../core/ir/ir';
 import { isConnection } from '../../core/ir/layers';
 import { plainTarget } from '../../core/ir/plain';
 import { assertNever } from '../../core/lib/brand';
@@ -10,7 +10,7 @@ import type { PortKey } from '../../core/mesh/ids';
 import type { UrlDialect } from '../../core/semantics/canonical';
 import { resolvePort } from './callers';
 import { type Context, type Place, valueIn } from './context';
-import { lowerEdits, lowerShare } from './http-words';
+import { lowerEdits, lowerRewrite, lowerShare } from './http-words';
 import type { Nouns } from './nouns';
 import { within } from './settings';
 
@@ -22,10 +22,14 @@ export interface Subject {
   readonly urls: UrlDialect;
 }
 
+/** What its rules speak of. Connections have no headers: whoever lowers those has reported them. */
+export const layerOf = ({ port }: Pick<Subject, 'port'>): 'http' | 'grpc' => (port?.layer === 'grpc' ? 'grpc' : 'http');
+
 export function lowerTargets(
   context: Context,
   nouns: Nouns,
   to: Exclude<WireDestination, { kind: 'respond' | 'respondGrpc' | 'redirect' }>,
+  match: RouteMatch | null,
   subject: Subject,
   at: Place,
 ): readonly WeightedTarget[] | undefined {
@@ -39,7 +43,7 @@ export function lowerTargets(
       return port && [{ ...plainTarget, port, version: to.to.version ?? null }];
     }
     case 'split':
-      return splitTargets(context, to.shares, (ref) => httpPort(context, nouns, ref, subject, at), at);
+      return splitTargets(context, to.shares, (ref) => httpPort(context, nouns, ref, subject, at), { match, layer: layerOf(subject) }, at);
     case 'unsupported':
       context.report(messages.unsupported, { feature: to.feature }, at);
       return undefined;
@@ -52,21 +56,27 @@ export function splitTargets(
   context: Context,
   written: Extract<WireDestination, { kind: 'split' }>['shares'],
   portOf: (ref: Ref) => PortKey | undefined,
+  { match, layer }: { readonly match: RouteMatch | null; readonly layer: 'http' | 'grpc' },
   at: Place,
 ): readonly WeightedTarget[] | undefined {
   const shares = written.map((share, index) => ({
     port: portOf(share.to),
     version: share.to.version ?? null,
     weight: context.pick(share.percent, at),
-    requestHeaders: lowerEdits(context, share.requestHeaders, within(at, `shares.${index}`)),
-    responseHeaders: lowerEdits(context, share.responseHeaders, within(at, `shares.${index}`)),
+    rewrite: lowerRewrite(context, share.rewrite, match, within(at, `shares.${index}`)),
+    requestHeaders: lowerEdits(context, share.requestHeaders, layer, within(at, `shares.${index}`)),
+    responseHeaders: lowerEdits(context, share.responseHeaders, layer, within(at, `shares.${index}`)),
   }));
   const keys = shares.map(({ port, version }) => port && (version === null ? port : `${port}|${version}`));
   for (const [index, key] of keys.entries())
     if (key && keys.indexOf(key) !== index) context.report(messages.badWeights, { why: `name \`${key}\` twice` }, at);
   const weights = shares.map((share) => share.weight);
   if (!checkWeights(context, weights, at)) return undefined;
-  return weighted(shares.flatMap(({ port, weight, ...share }) => (port && weight ? [{ ...share, port, weight }] : [])));
+  return weighted(
+    shares.flatMap(({ port, weight, rewrite, ...share }) =>
+      port && weight && rewrite !== undefined ? [{ ...share, port, weight, rewrite }] : [],
+    ),
+  );
 }
 
 export function versionTargets(
@@ -150,7 +160,7 @@ export function lowerMirrors(
     const percent = lowerShare(context, share, at);
     const [target] =
       'ref' in to
-        ? (lowerTargets(context, nouns, { kind: 'target', to }, subject, at) ?? [])
+        ? (lowerTargets(context, nouns, { kind: 'target', to }, null, subject, at) ?? [])
         : (versionTargets(context, { [to.version]: 100 }, subject, at) ?? []);
     if (!target || percent === undefined) continue;
     const name = `${target.port} ${target.version ?? ''}`;

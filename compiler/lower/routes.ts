@@ -15,7 +15,6 @@ import type {
 import { isConnection } from '../../core/ir/layers';
 import { anyMatch, plainForward, plainRedirect, plainRespond, plainTarget } from '../../core/ir/plain';
 import type { Principal, RuleId } from '../../core/mesh/ids';
-import { grpcStatuses, grpcStatusNumber } from '../../core/mesh/grpc-status';
 import { serviceOfPort } from '../../core/mesh/ids';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
 import { suggest } from '../../core/lib/suggest';
@@ -26,12 +25,12 @@ import type { Context, Declared, Place } from './context';
 import { lowerCors } from './cors';
 import { boundRules, type Delegable, type Delegation, lowerDelegations, withDelegated } from './delegations';
 import { lowerFields } from './fields';
-import { checkDialects, lowerEdits, lowerFault, lowerPath, lowerSticky } from './http-words';
+import { checkDialects, lowerEdits, lowerFault, lowerGrpcStatus, lowerPath, lowerRewrite, lowerSticky } from './http-words';
 import { checkHost } from './names';
 import { checkOwner } from './nouns';
 import type { Nouns } from './nouns';
 import { lowerRequests } from './request-line';
-import { isSplitSomewhere, lowerMirrors, lowerTargets, portsOf, splitTargets, type Subject, versionTargets } from './route-targets';
+import { isSplitSomewhere, layerOf, lowerMirrors, lowerTargets, portsOf, splitTargets, type Subject, versionTargets } from './route-targets';
 import { ruleSubject, subjectOf } from './rule-subject';
 import { ruleSettings, within } from './settings';
 import type { Effective, SettingsTable } from './settings';
@@ -305,37 +304,66 @@ function lowerAction(
   const { to } = rule;
   if (to.kind === 'respond' || to.kind === 'redirect' || to.kind === 'respondGrpc')
     return lowerAnswer(context, rule, to, match, subject, at);
-  const targets = lowerTargets(context, nouns, to, subject, within(at, 'to'));
+  const targets = lowerTargets(context, nouns, to, match, subject, within(at, 'to'));
   const base = targets && baseSettings(nouns, settings, subject, targets);
   const written = lowerSticky(context, rule.sticky, isSplitSomewhere(context, to), within(at, 'sticky'));
   // where an environment has one destination only, there is nothing to keep
   const sticky = targets && targets.length > 1 ? written : null;
   const own = base && ruleSettings(context, base, rule, ruleSubject(context, nouns, targets, sticky, within(at, 'to')), at);
-  const { rewrite } = rule;
-  const path = rewrite?.path === undefined ? null : lowerPath(context, rewrite.path, match, within(at, 'rewrite'));
-  if (rewrite && rewrite.path === undefined && rewrite.host === undefined)
-    context.report(messages.empty, { what: 'the rewrite' }, within(at, 'rewrite'));
-  if (rewrite?.host !== undefined) checkHost(context, rewrite.host, false, within(at, 'rewrite'));
+  const rewrite = lowerRewrite(context, rule.rewrite, match, within(at, 'rewrite'));
   const mirrors = lowerMirrors(context, nouns, rule.mirror ?? [], subject, within(at, 'mirror'));
-  if (!targets || !own || path === undefined) return undefined;
-  if (path) checkDialects(context, path, portsOf(nouns, [...targets, ...mirrors]), within(at, 'rewrite'));
-  if (mirrors.length > 0 && targets.some((target) => !isPlain(target.requestHeaders)))
-    context.report(
-      messages.unsupported,
-      { feature: '`mirror` beside request headers of one destination (a copy has one form)' },
-      within(at, 'mirror'),
-    );
+  if (!targets || !own || rewrite === undefined) return undefined;
+  checkRewrites(context, nouns, rule, { targets, mirrors, rewrite, sticky }, subject, at);
   return {
     ...plainForward,
     to: targets,
     ...own,
     sticky,
-    rewrite: rewrite ? { path, host: rewrite.host ?? null } : null,
-    requestHeaders: lowerEdits(context, rule.requestHeaders, within(at, 'requestHeaders')),
-    responseHeaders: lowerEdits(context, rule.responseHeaders, within(at, 'responseHeaders')),
+    rewrite,
+    requestHeaders: lowerEdits(context, rule.requestHeaders, layerOf(subject), within(at, 'requestHeaders')),
+    responseHeaders: lowerEdits(context, rule.responseHeaders, layerOf(subject), within(at, 'responseHeaders')),
     mirrors,
-    fault: lowerFault(context, rule.fault, within(at, 'fault')),
+    fault: lowerFault(context, rule.fault, subject, within(at, 'fault')),
   };
+}
+
+/** Whether what destinations read can be as it is written: by each port's dialect, and in one form where there are copies or a key. */
+function checkRewrites(
+  context: Context,
+  nouns: Nouns,
+  rule: WireRouteElse,
+  {
+    targets,
+    mirrors,
+    rewrite,
+    sticky,
+  }: Pick<Extract<RouteAction, { kind: 'forward' }>, 'mirrors' | 'rewrite' | 'sticky'> & {
+    readonly targets: readonly WeightedTarget[];
+  },
+  subject: Subject,
+  at: Place,
+): void {
+  if (rule.rewrite !== undefined && subject.port?.layer === 'grpc')
+    context.report(messages.notOfGrpc, { port: subject.key, what: 'rewrite' }, within(at, 'rewrite'));
+  if (rewrite?.path) checkDialects(context, rewrite.path, portsOf(nouns, [...targets, ...mirrors]), within(at, 'rewrite'));
+  for (const target of targets) {
+    if (target.rewrite === null) continue;
+    if (target.rewrite.path) checkDialects(context, target.rewrite.path, portsOf(nouns, [target]), within(at, 'to'));
+    if (subject.port?.layer === 'grpc') context.report(messages.notOfGrpc, { port: subject.key, what: 'rewrite' }, within(at, 'to'));
+  }
+  const ownRewrite = targets.some((target) => target.rewrite !== null);
+  if (mirrors.length > 0 && (ownRewrite || targets.some((target) => !isPlain(target.requestHeaders))))
+    context.report(
+      messages.unsupported,
+      { feature: '`mirror` beside request headers or a rewrite of one destination (a copy has one form)' },
+      within(at, 'mirror'),
+    );
+  if (ownRewrite && sticky !== null && sticky.kind !== 'issued')
+    context.report(
+      messages.unsupported,
+      { feature: "a rewrite of one destination beside `sticky` by a header or a cookie of the client's (`issue` a cookie)" },
+      within(at, 'sticky'),
+    );
 }
 const isPlain = ({ remove, set, add }: HeaderEdits): boolean => remove.length + set.length + add.length === 0;
 
@@ -358,7 +386,7 @@ function lowerAnswer(
     return undefined;
   }
   if (to.kind === 'respondGrpc') return lowerRespondGrpc(context, to, within(at, 'to'));
-  const responseHeaders = lowerEdits(context, rule.responseHeaders, within(at, 'responseHeaders'));
+  const responseHeaders = lowerEdits(context, rule.responseHeaders, 'http', within(at, 'responseHeaders'));
   const action = to.kind === 'respond' ? lowerRespond(context, to, within(at, 'to')) : lowerRedirect(context, to, match, within(at, 'to'));
   return action && { ...action, responseHeaders };
 }
@@ -384,9 +412,8 @@ function lowerRespond(context: Context, to: Extract<WireDestination, { kind: 're
 }
 
 function lowerRespondGrpc(context: Context, to: Extract<WireDestination, { kind: 'respondGrpc' }>, at: Place): RouteAction | undefined {
-  const status = grpcStatuses.find((known) => known === to.status);
-  if (!status) context.report(messages.unknownPart, { what: 'gRPC status', name: to.status, of: 'the protocol', known: grpcStatuses }, at);
-  return status && { kind: 'respondGrpc', status: grpcStatusNumber(status), message: to.message ?? null };
+  const status = lowerGrpcStatus(context, to.status, at);
+  return status === undefined ? undefined : { kind: 'respondGrpc', status, message: to.message ?? null };
 }
 
 type Respond = Extract<RouteAction, { kind: 'respond' }>;

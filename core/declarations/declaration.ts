@@ -81,8 +81,13 @@ export type WireDestination =
 export interface WireShare {
   readonly to: Ref;
   readonly percent: OrPerEnv<number>;
+  readonly rewrite?: WireRewrite;
   readonly requestHeaders?: WireHeaderEdit;
   readonly responseHeaders?: WireHeaderEdit;
+}
+export interface WireRewrite {
+  readonly path?: string;
+  readonly host?: string;
 }
 export interface WireHeaderEdit {
   readonly set?: { readonly [name: string]: string };
@@ -96,7 +101,8 @@ export interface WireMirror {
 }
 export interface WireFault {
   readonly delay?: { readonly for: WireDuration; readonly share: OrPerEnv<WirePercent> };
-  readonly abort?: { readonly status: number; readonly share: OrPerEnv<WirePercent> };
+  /** A number: a status of HTTP; a word: one of gRPC. */
+  readonly abort?: { readonly status: number | string; readonly share: OrPerEnv<WirePercent> };
 }
 export type WireSticky =
   | { readonly kind: 'header'; readonly name: string }
@@ -141,7 +147,7 @@ export interface WireRouteElse {
   readonly retry?: OrPerEnv<WireRetry | 'none'>;
   readonly idle?: OrPerEnv<WireDuration>;
   readonly sticky?: WireSticky;
-  readonly rewrite?: { readonly path?: string; readonly host?: string };
+  readonly rewrite?: WireRewrite;
   readonly requestHeaders?: WireHeaderEdit;
   readonly responseHeaders?: WireHeaderEdit;
   readonly mirror?: readonly WireMirror[];

@@ -36,13 +36,13 @@ export const analyse = {
     message: ({ rule, caller, target }) => `\`${rule}\` copies requests of \`${caller}\` to \`${target}\`, which does not let it in`,
     help: ({ caller, target }) => `let the owner of \`${target}\` allow \`${caller}\`, or copy elsewhere`,
   }),
-  abortsAll: defineDiagnostic<{ rule: string; status: number }>({
+  abortsAll: defineDiagnostic<{ rule: string; status: string }>({
     code: 'MW4063',
     slug: 'aborts-everything',
     severity: 'warning',
     summary: 'a fault that hits every request leaves the rest of its rule without effect',
     message: ({ rule, status }) => `\`${rule}\` answers ${status} to every request, and sends none on`,
-    help: () => 'write a smaller share, or `respond(...)` where that is meant',
+    help: () => 'write a smaller share, or an answer (`respond`, `respondGrpc`) where that is meant',
   }),
   unusedDelegation: defineDiagnostic<{ delegation: string; team: string; path: string }>({
     code: 'MW4064',

@@ -227,6 +227,22 @@ export const ir = {
     message: ({ port, what }) => `a route of \`${port}\` says \`${what}\`, and a gRPC call is answered with a gRPC status`,
     help: () => "write `respondGrpc('unavailable', 'in maintenance')`",
   }),
+  notOfGrpc: defineDiagnostic<{ port: string; what: string }>({
+    code: 'MW3120',
+    slug: 'not-of-grpc',
+    severity: 'error',
+    summary: 'a gRPC call goes by its method, which is its path, and by its host',
+    message: ({ port, what }) => `\`${what}\` on \`${port}\`, which speaks gRPC`,
+    help: () => 'remove it: a call of another path would be a call of another method',
+  }),
+  grpcAbort: defineDiagnostic<{ port: string; status: string }>({
+    code: 'MW3121',
+    slug: 'grpc-abort',
+    severity: 'error',
+    summary: 'a fault of an HTTP route answers with a status of HTTP',
+    message: ({ port, status }) => `\`${port}\` is not gRPC, and its fault answers \`${status}\``,
+    help: () => "write a number: `abort: { status: 503, share: '10%' }`",
+  }),
   rewriteParameter: defineDiagnostic<{ parameter: string; request: string | null }>({
     code: 'MW3060',
     slug: 'rewrite-parameter',

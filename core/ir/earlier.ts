@@ -1,4 +1,16 @@
-import type { AccessRule, HostRoutes, MeshIr, Need, PathTemplate, Retry, RouteMatch, RouteRule, RouteTable, ServicePort } from './ir';
+import type {
+  AccessRule,
+  Fault,
+  HostRoutes,
+  MeshIr,
+  Need,
+  PathTemplate,
+  Retry,
+  RouteMatch,
+  RouteRule,
+  RouteTable,
+  ServicePort,
+} from './ir';
 import { anyMatch, plainForward, plainRedirect, plainRespond, plainTarget } from './plain';
 import { builtInBackOff, builtInResilience, noLimits } from './resilience';
 
@@ -54,7 +66,8 @@ function completedRule(rule: RouteRule): RouteRule {
   switch (action.kind) {
     case 'forward': {
       const to = action.to.map((target) => ({ ...plainTarget, ...target }));
-      return { ...rule, match, action: { ...plainForward, ...action, to, retry: action.retry && laterRetry(action.retry) } };
+      const fault = action.fault ? laterFault(action.fault) : null;
+      return { ...rule, match, action: { ...plainForward, ...action, to, fault, retry: action.retry && laterRetry(action.retry) } };
     }
     case 'respond':
       return { ...rule, match, action: { ...plainRespond, ...action } };
@@ -80,6 +93,8 @@ type Later<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
 function laterRetry(retry: Later<Retry, 'backOff' | 'hedge' | 'methods'>): Retry {
   return { ...retry, backOff: retry.backOff ?? builtInBackOff, hedge: retry.hedge ?? false, methods: retry.methods ?? 'all' };
 }
+/** Aborts were of HTTP alone. */
+const laterFault = ({ delay, abort }: Fault): Fault => ({ delay, abort: abort && { ...abort, kind: abort.kind ?? 'http' } });
 const laterAccess = ({ user = null, ...rule }: Later<AccessRule, 'user'>): AccessRule => ({ ...rule, user });
 function laterNeed({ idleMs = null, connections = null, ...need }: Later<Need, 'idleMs' | 'connections'>): Need {
   return { ...need, idleMs, connections, retry: need.retry === null || need.retry === 'none' ? need.retry : laterRetry(need.retry) };

@@ -285,6 +285,8 @@ export interface WeightedTarget {
   readonly port: PortKey;
   readonly version: string | null;
   readonly weight: number;
+  /** Of what goes to this destination: each part of it stands in place of the same part of the rule's. null: as the rule says. */
+  readonly rewrite: Rewrite | null;
   /** Of what goes to, and comes from, this destination. */
   readonly requestHeaders: HeaderEdits;
   readonly responseHeaders: HeaderEdits;
@@ -313,7 +315,13 @@ export interface Mirror {
 /** Delay, then abort; each falls on its share of the requests (steps of 0.0001), independently of the other. */
 export interface Fault {
   readonly delay: { readonly ms: number; readonly percent: number } | null;
-  readonly abort: { readonly status: number; readonly percent: number } | null;
+  readonly abort: Abort | null;
+}
+/** `status`: of HTTP, or, where calls are gRPC, by number of gRPC. */
+export interface Abort {
+  readonly kind: 'http' | 'grpc';
+  readonly status: number;
+  readonly percent: number;
 }
 /** A header's or a cookie's value, hashed; or a cookie that the mesh gives out, which names the destination. `forMs` null: until the browser ends. */
 export type Sticky =

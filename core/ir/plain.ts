@@ -24,9 +24,10 @@ export const plainForward: Omit<Forward, 'to' | 'timeoutMs' | 'retry'> & { reado
   mirrors: [],
   fault: null,
 };
-export const plainTarget: Pick<WeightedTarget, 'version' | 'weight' | 'requestHeaders' | 'responseHeaders'> = {
+export const plainTarget: Pick<WeightedTarget, 'version' | 'weight' | 'rewrite' | 'requestHeaders' | 'responseHeaders'> = {
   version: null,
   weight: 100,
+  rewrite: null,
   requestHeaders: noEdits,
   responseHeaders: noEdits,
 };

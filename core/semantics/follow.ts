@@ -3,9 +3,10 @@ import { assertNever } from '../lib/brand';
 import type { PortKey } from '../mesh/ids';
 import type { Cors, HeaderEdits, MeshIr, Mirror, Need, RouteAction, RouteRule, WeightedTarget, Workload } from '../ir/ir';
 import { grpcStatuses } from '../mesh/grpc-status';
+import { abortText } from './abort';
 import { originEdits, preflightAnswer, varyEdits } from './cors';
 import type { Decision, DestinationDecision, ForwardedRequest, MeshAnswer, MirrorDecision } from './decision';
-import { edited, forwardedRequest } from './forwarded';
+import { edited, forwardedRequest, rewriteFor } from './forwarded';
 import { readHash } from './hash';
 import { decideInbound, type InboundDecision } from './inbound';
 import { matchesRoute, matchingClass } from './match';
@@ -79,10 +80,8 @@ export function follow(
     case 'respondGrpc': {
       const status = { 'grpc-status': String(action.status) };
       const message = action.message === null ? {} : { 'grpc-message': action.message };
-      // who does not say that it speaks gRPC is told in a text (gRPC over HTTP/2, "Content-Type")
-      const speaks = /^application\/grpc(\+|$)/.test(view.headers['content-type'] ?? '');
-      const headers = speaks ? { 'content-type': 'application/grpc', ...status, ...message } : status;
-      const answer = { status: 200, headers: edited(headers, outermost), body: speaks ? null : action.message };
+      const headers = speaksGrpc(view) ? { 'content-type': 'application/grpc', ...status, ...message } : status;
+      const answer = { status: 200, headers: edited(headers, outermost), body: speaksGrpc(view) ? null : action.message };
       return {
         ...itself(route, 'route', answer, ''),
         says: `${rule.id} answers with the gRPC status ${grpcStatuses[action.status - 1] ?? ''}`,
@@ -96,8 +95,14 @@ export function follow(
     case 'forward': {
       const { fault } = action;
       if (fault?.abort?.percent === 100) {
-        const answer = { status: fault.abort.status, headers: edited({}, cors ? [originEdits(cors, view)] : []), body: null };
-        return { ...itself(route, 'fault', answer, 'aborts every request with'), fault };
+        const { kind, status } = fault.abort;
+        const own = kind === 'grpc' && speaksGrpc(view) ? { 'content-type': 'application/grpc', 'grpc-status': String(status) } : {};
+        const answer = { status: kind === 'http' ? status : 200, headers: edited(own, cors ? [originEdits(cors, view)] : []), body: null };
+        return {
+          ...itself(route, 'fault', answer, ''),
+          fault,
+          says: `${rule.id} aborts every request with ${abortText(fault.abort)}`,
+        };
       }
       return forward(
         ir,
@@ -105,7 +110,7 @@ export function follow(
         route,
         action,
         needs,
-        forwardedRequest(action, matchingClass(rule.match, view), view),
+        (target) => forwardedRequest(target ? rewriteFor(action, target) : action.rewrite, matchingClass(rule.match, view), view),
         view,
         outermost,
         here,
@@ -115,6 +120,9 @@ export function follow(
       return assertNever(action);
   }
 }
+
+/** Who does not say that it speaks gRPC is told in a text (gRPC over HTTP/2, "Content-Type"). */
+const speaksGrpc = ({ headers }: FirstHop): boolean => /^application\/grpc(\+|$)/.test(headers['content-type'] ?? '');
 
 function itself(route: NonNullable<Decision['route']>, stage: Decision['stage'], answer: MeshAnswer, verb: string): Decision {
   return { ...nothing, outcome: 'allow', stage, status: answer.status, route, answer, says: `${route.rule} ${verb} ${answer.status}` };
@@ -129,33 +137,35 @@ function forward(
   route: NonNullable<Decision['route']>,
   action: Forward,
   needs: readonly Need[],
-  request: ForwardedRequest,
+  requestTo: (target: WeightedTarget | null) => ForwardedRequest,
   view: FirstHop,
   outermost: readonly HeaderEdits[],
   here: InboundDecision | null,
 ): Decision {
-  const arriving = (to: Pick<Mirror, 'port'>, headers: ForwardedRequest['headers'], edits: readonly HeaderEdits[]): InboundDecision =>
-    here ?? decideInbound(ir, { ...request, headers, claims: claimsAfter(view.claims, edits), principal: caller.principal, port: to.port });
+  const arriving = (to: Pick<Mirror, 'port'>, request: ForwardedRequest, edits: readonly HeaderEdits[]): InboundDecision =>
+    here ?? decideInbound(ir, { ...request, claims: claimsAfter(view.claims, edits), principal: caller.principal, port: to.port });
   const { sticky, targets } = destinationsFor(action, view);
   const arrivals = targets.map((target: WeightedTarget): Arrival => {
     // a destination's own edits come before those of the rule (Envoy: the most specific first)
     const edits = [target.requestHeaders, action.requestHeaders];
-    const headers = edited(request.headers, edits);
+    const rewritten = requestTo(target);
+    const request = { ...rewritten, headers: edited(rewritten.headers, edits) };
     const back = [target.responseHeaders, ...issuedCookie(action.sticky, sticky, target), action.responseHeaders, ...outermost];
     return {
       port: target.port,
       version: target.version,
       share: target.weight,
-      ...arriving(target, headers, edits),
-      request: { ...request, headers },
-      ...reach(ir, target.port, needs, { ...request, headers }),
+      ...arriving(target, request, edits),
+      request,
+      ...reach(ir, target.port, needs, request),
       responseHeaders: back.filter(({ remove, set, add }) => remove.length + set.length + add.length > 0),
     };
   });
   const mirrors = action.mirrors.map((mirror): MirrorDecision => {
-    const headers = edited(request.headers, [action.requestHeaders]);
-    const { access, because } = arriving(mirror, headers, [action.requestHeaders]);
-    return { port: mirror.port, version: mirror.version, share: mirror.percent, access, because, request: { ...request, headers } };
+    const rewritten = requestTo(null);
+    const request = { ...rewritten, headers: edited(rewritten.headers, [action.requestHeaders]) };
+    const { access, because } = arriving(mirror, request, [action.requestHeaders]);
+    return { port: mirror.port, version: mirror.version, share: mirror.percent, access, because, request };
   });
   const { timeoutMs, idleMs, retry } = stricter(action, needs);
   return {
@@ -166,7 +176,7 @@ function forward(
     sticky,
     timeoutMs,
     idleMs,
-    retry: triesOf(retry, request.method),
+    retry: triesOf(retry, view.method),
   };
 }
 

@@ -1,17 +1,22 @@
 /** What a rule makes of a request before it is sent on, and of the headers of an answer. */
-import type { HeaderEdits, PathTemplate, RequestClass, RouteAction } from '../ir/ir';
+import type { HeaderEdits, PathTemplate, RequestClass, Rewrite, RouteAction, WeightedTarget } from '../ir/ir';
 import type { ForwardedRequest } from './decision';
 import { pathWithoutQuery } from './canonical';
 import type { RequestView } from './match';
 
 type Headers = ForwardedRequest['headers'];
 
+/** What a destination reads: what is said of it itself, else what its rule says of all. */
+export const rewriteFor = (
+  { rewrite }: Pick<Extract<RouteAction, { kind: 'forward' }>, 'rewrite'>,
+  target: Pick<WeightedTarget, 'rewrite'>,
+): Rewrite | null =>
+  target.rewrite === null
+    ? rewrite
+    : { path: target.rewrite.path ?? rewrite?.path ?? null, host: target.rewrite.host ?? rewrite?.host ?? null };
+
 /** Rewritten; its headers not edited yet. */
-export function forwardedRequest(
-  { rewrite }: Extract<RouteAction, { kind: 'forward' }>,
-  cls: RequestClass | null,
-  view: RequestView,
-): ForwardedRequest {
+export function forwardedRequest(rewrite: Rewrite | null, cls: RequestClass | null, view: RequestView): ForwardedRequest {
   const { host, cookie, ...others } = view.headers;
   // a cookie header without a cookie does not come over HTTP/2, which proxies speak with each other (RFC 9113 section 8.2.3; RFC 6265 section 4.2.1)
   const headers = cookie ? { ...others, cookie } : others;

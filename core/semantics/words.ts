@@ -2,6 +2,7 @@
 import type { HeaderEdits } from '../ir/ir';
 import { nameOf as serviceNameOf, namespaceOf, serviceOfPort } from '../mesh/ids';
 import type { Decision, DestinationDecision, ForwardedRequest, MeshRequest } from './decision';
+import { abortText } from './abort';
 import { hostWithoutPort } from './match';
 
 /** A label and a text each; only what is said. `asked`: the host that it was sent to, without a port. */
@@ -64,7 +65,7 @@ function stickyText({ sticky }: Decision): readonly string[] {
 function faultText({ fault }: Decision): readonly string[] {
   return [
     ...(fault?.delay ? [`${fault.delay.percent} % wait ${fault.delay.ms} ms`] : []),
-    ...(fault?.abort ? [`${fault.abort.percent} % are answered ${fault.abort.status}`] : []),
+    ...(fault?.abort ? [`${fault.abort.percent} % are answered ${abortText(fault.abort)}`] : []),
   ];
 }
 function readsText(request: Pick<MeshRequest, 'path' | 'headers'>, asked: string, read: ForwardedRequest): readonly string[] {

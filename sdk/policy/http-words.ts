@@ -1,6 +1,7 @@
 /** What a route of HTTP may say beside where it goes. */
 import type { Ref, WireCors, WireFault, WireHeaderEdit, WireMirror, WireSticky, WireTextMatch } from '../../core/declarations/declaration';
 import { freeze, hasOwn, matches } from './intrinsics';
+import { grpcStatuses } from './grpc-statuses';
 import { orPerEnv } from './per-environment';
 import { type Place, refuse } from './policy-error';
 import { type Reader, atLeastOne, list, named, oneOrMore, record, recordOf, show, text, whole, word } from './read';
@@ -44,14 +45,18 @@ const abortStatus: Reader<number> = (value, at) => {
     );
   return status;
 };
-export const fault: Reader<WireFault> = atLeastOne(
-  record(
-    {},
-    { delay: record({ for: duration, share }, {}), abort: record({ status: abortStatus, share }, {}) },
-    { share: "write it beside each: `delay: { for: '2s', share: '10%' }`" },
-  ),
-  'a fault',
-);
+export const grpcStatus = word(...grpcStatuses);
+const faultOf = (status: Reader<number | string>): Reader<WireFault> =>
+  atLeastOne(
+    record(
+      {},
+      { delay: record({ for: duration, share }, {}), abort: record({ status, share }, {}) },
+      { share: "write it beside each: `delay: { for: '2s', share: '10%' }`" },
+    ),
+    'a fault',
+  );
+export const fault = faultOf(abortStatus);
+export const grpcFault = faultOf(grpcStatus);
 export const rewrite = atLeastOne(record({}, { path: pathText, host }), 'a rewrite');
 
 export const sticky: Reader<WireSticky> = (value, at) => {

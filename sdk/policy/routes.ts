@@ -9,7 +9,7 @@ import type {
 } from '../../core/declarations/declaration';
 import { requestOf, user } from './access';
 import { suggest } from './did-you-mean';
-import { cors, fault, headerEdit, mirrors, pathText, rewrite, sticky } from './http-words';
+import { cors, fault, grpcFault, grpcStatus, headerEdit, mirrors, pathText, rewrite, sticky } from './http-words';
 import { freeze, isArray, matches } from './intrinsics';
 import { type MadePort, describeMade, madeOf, make } from './made';
 import { onlyIn, team } from './mesh-names';
@@ -52,25 +52,6 @@ export const redirect = verb('redirect', ['spec'], 1, (given) => {
   return action({ kind: 'redirect', ...atLeastOne(record({}, fields), 'a redirect')(given.take(0), given.at(0)) }, given.call.stack);
 });
 
-// the list of core/mesh/grpc-status.ts, which the sandbox does not load
-const grpcStatus = word(
-  'cancelled',
-  'unknown',
-  'invalid-argument',
-  'deadline-exceeded',
-  'not-found',
-  'already-exists',
-  'permission-denied',
-  'resource-exhausted',
-  'failed-precondition',
-  'aborted',
-  'out-of-range',
-  'unimplemented',
-  'internal',
-  'unavailable',
-  'data-loss',
-  'unauthenticated',
-);
 export const respondGrpc = verb('respondGrpc', ['status', 'message'], 1, (given) => {
   const message = given.has(1) ? text(given.take(1), given.at(1)) : undefined;
   if (message !== undefined && !matches(/^[ -~]{1,256}$/, message))
@@ -103,7 +84,10 @@ export const split = verb(
   'rest',
 );
 
-const destinationEdits = atLeastOne(record({}, { requestHeaders: headerEdit, responseHeaders: headerEdit }), 'an edit of a destination');
+const destinationEdits = atLeastOne(
+  record({}, { rewrite, requestHeaders: headerEdit, responseHeaders: headerEdit }),
+  'an edit of a destination',
+);
 
 /** A port, or its endpoints of one version. */
 interface VersionedTarget {
@@ -255,21 +239,26 @@ const elseWord = { when: '`otherwise` takes what no rule matched: a condition be
 function grpcRoutes(port: MadePort): Reader<DeclarationValue> {
   const to = { to: destinationOf(port) };
   const when = atLeastOne(
-    record({}, { method: oneOrMore(requestOf(port)), headers: headerFields, from: callers }, { request: 'write `method`' }),
+    record({}, { method: oneOrMore(requestOf(port)), headers: headerFields, from: callers, user }, { request: 'write `method`' }),
     'a condition',
   );
-  const optional = { timeout, idle: timeout, retry: retries };
-  const read = record({ ...to, when }, { ...optional, only: onlyIn });
+  const optional = {
+    timeout,
+    idle: timeout,
+    retry: retries,
+    mirror: mirrors(mirrorTo(port)),
+    fault: grpcFault,
+    requestHeaders: headerEdit,
+    responseHeaders: headerEdit,
+  };
+  const noRewrite = { rewrite: 'a call of another path would be a call of another method: remove it' };
+  const read = record({ ...to, when }, { ...optional, only: onlyIn }, noRewrite);
   const rule: Reader<WireRouteRule> = (value, place) => {
     const { when: conditions, only, ...rest } = read(value, place);
-    const { method, headers, from } = conditions;
-    return {
-      ...rest,
-      when: { ...(method ? { request: method } : {}), ...(headers ? { headers } : {}), ...(from ? { from } : {}) },
-      ...(only ? { only } : {}),
-    };
+    const { method, ...others } = conditions;
+    return { ...rest, when: { ...(method ? { request: method } : {}), ...others }, ...(only ? { only } : {}) };
   };
-  return listOf(port, rule, record(to, optional, elseWord));
+  return listOf(port, rule, record(to, optional, { ...elseWord, ...noRewrite }));
 }
 
 function connectionRoutes(port: MadePort): Reader<DeclarationValue> {

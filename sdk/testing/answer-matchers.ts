@@ -1,5 +1,7 @@
 /** Matchers of answers. Each reads the decision that core/semantics made, and nothing else. */
+import type { Abort } from '../../core/ir/ir';
 import type { Decision } from '../../core/semantics/decision';
+import { grpcStatuses } from '../policy/grpc-statuses';
 import { isArray, keysOf, stringify } from '../policy/intrinsics';
 import { type Answered, type Arrival, nameOf } from './ask';
 import { type Verdict, describe, durationText, millisecondsOf, quoted } from './described';
@@ -198,12 +200,14 @@ const toBeDelayed: AnswerMatcher = ({ decision: { fault } }, [time, percent = 10
   };
 };
 
+/** As an author writes it. */
+const answerOf = ({ kind, status }: Abort): string | number => (kind === 'http' ? status : (grpcStatuses[status - 1] ?? status));
 const toBeAborted: AnswerMatcher = ({ decision: { fault } }, [status, percent = 100]) => {
   const abort = fault?.abort;
   return {
-    holds: abort?.status === status && abort?.percent === percent,
+    holds: abort !== undefined && abort !== null && answerOf(abort) === status && abort.percent === percent,
     wanted: `be aborted with ${String(status)}${shareText(percent)}`,
-    is: abort ? `it is aborted with ${abort.status}${shareText(abort.percent)}` : 'it is not aborted',
+    is: abort ? `it is aborted with ${answerOf(abort)}${shareText(abort.percent)}` : 'it is not aborted',
   };
 };
 

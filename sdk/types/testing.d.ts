@@ -7,6 +7,7 @@ import type {
   EjectionTerms,
   Env,
   GrpcMethod,
+  GrpcStatus,
   HealthTerms,
   Locality,
   Percent,
@@ -108,7 +109,7 @@ export interface AnswerMatchers {
   /** All of it, or this share in percent, waits so long first. */
   toBeDelayed(time: Duration, percent?: number): void;
   /** All of it, or this share in percent, is answered with this status in place of the application. */
-  toBeAborted(status: number, percent?: number): void;
+  toBeAborted(status: number | GrpcStatus, percent?: number): void;
 }
 export interface ValueMatchers<T> {
   /** Handles are equal when they stand for the same thing; lists of handles in any order. */

@@ -62,7 +62,14 @@ const rule: CoverageOf<RouteRule> = {
   },
   action: {
     forward: {
-      to: { port: 'its own and another', version: yes, weight: yes, requestHeaders: edits, responseHeaders: edits },
+      to: {
+        port: 'its own and another',
+        version: yes,
+        weight: yes,
+        rewrite: { path, host: yes },
+        requestHeaders: edits,
+        responseHeaders: edits,
+      },
       timeoutMs: 'its value is in golden files; no application here is slow',
       idleMs: ofTime,
       retry,
@@ -71,7 +78,7 @@ const rule: CoverageOf<RouteRule> = {
       requestHeaders: edits,
       responseHeaders: edits,
       mirrors: { port: yes, version: not('copies go to whole ports'), percent: yes },
-      fault: { delay: { ms: yes, percent: yes }, abort: { status: yes, percent: yes } },
+      fault: { delay: { ms: yes, percent: yes }, abort: { kind: { http: yes, grpc: yes }, status: yes, percent: yes } },
     },
     respond: { status: yes, body: yes, responseHeaders: edits },
     respondGrpc: { status: yes, message: yes },

@@ -1,5 +1,5 @@
 /** What counts as the same answer: who answered and with what, what came to the application and its copies, and what became of both on the way. */
-import type { MeshIr } from '../../core/ir/ir';
+import type { Abort, MeshIr } from '../../core/ir/ir';
 import { isCanonicalPath } from '../../core/semantics/canonical';
 import type { MeshConnection } from '../../core/semantics/decide-connection';
 import type { Decision, DestinationDecision, ForwardedRequest } from '../../core/semantics/decision';
@@ -52,7 +52,7 @@ function differenceInExchange(
   const seen = `${answer.status} ${main ? `by ${whoIs(world, main)}` : JSON.stringify(answer.body.slice(0, 120))}`;
   const { destinations, fault } = decision;
   if (fault?.delay?.percent === 100 && tookMs < fault.delay.ms) return `an answer after ${tookMs} ms`;
-  if (!main && fault?.abort && fault.abort.percent > 0 && says(question, answer, fault.abort.status) && copies.length === 0)
+  if (!main && fault?.abort && fault.abort.percent > 0 && saysAbort(question, answer, fault.abort) && copies.length === 0)
     return differenceInAnswer(question, decision, answer);
   if (destinations.length === 0) {
     if (arrivals[0]) return `${seen}, though ${whoIs(world, arrivals[0])} had it`;
@@ -90,6 +90,10 @@ function says({ request }: RequestQuestion, answer: RawAnswer, status: number | 
   const word = answer.headers['grpc-status'];
   return answer.status === 200 && (status === 200 || word === (grpcWords.get(status ?? 0) ?? '2'));
 }
+const saysAbort = (question: RequestQuestion, answer: RawAnswer, { kind, status }: Abort): boolean =>
+  kind === 'http'
+    ? says(question, answer, status)
+    : answer.status === 200 && answer.headers['grpc-status'] === (isGrpc(question.request) ? String(status) : undefined);
 const grpcWords: ReadonlyMap<number, string> = new Map([
   [400, '13'],
   [401, '16'],

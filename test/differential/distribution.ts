@@ -15,7 +15,8 @@ export function trialsOf(world: World, decision: Decision, observed: Observed): 
   const { answer, arrivals } = observed;
   const trials: Trial[] = [];
   const { fault, destinations } = decision;
-  const aborted = fault?.abort && answer.status === fault.abort.status && answer.headers['x-app'] === undefined;
+  const answered = fault?.abort?.kind === 'grpc' ? 200 : fault?.abort?.status;
+  const aborted = fault?.abort && answer.status === answered && answer.headers['x-app'] === undefined;
   const share = fault?.abort?.percent ?? 0;
   if (decision.outcome === 'allow' && share > 0 && share < 100) trials.push({ percent: share, hit: aborted === true });
   const main = arrivals.find(({ instance, port }) => answer.headers['x-app'] === `${instance}/${port}`);

@@ -64,6 +64,36 @@ const versionOf = (answer: RawAnswer): string | undefined => {
 };
 const saw = (answer: RawAnswer): SeenRequest => JSON.parse(answer.body) as SeenRequest; // written by `testApps`
 
+test('each destination of a split reads what is said of it, and in its share', async () => {
+  const count = 400;
+  const answers = await Promise.all(Array.from({ length: count }, (_, index) => both(within(`/each/${index}?q=1`))));
+  const reads = answers.map(
+    (answer, index) => `${versionOf(answer)} ${saw(answer).headers.host} ${saw(answer).url.replace(String(index), 'N')}`,
+  );
+  const shares = new Map([...new Set(reads)].sort().map((read) => [read, reads.filter((one) => one === read).length]));
+  expect([...shares.keys()]).toEqual(['v1 all.example /first/N?q=1', 'v2 second.example /all/N?q=1', 'v3 all.example /all/N?q=1']);
+  // of 400, 50, 30 and 20 in a hundred, within five deviations
+  const [first = 0, second = 0, third = 0] = shares.values();
+  for (const [got, percent] of [
+    [first, 50],
+    [second, 30],
+    [third, 20],
+  ] as const)
+    expect(Math.abs(got - (count * percent) / 100)).toBeLessThan(5 * Math.sqrt((count * percent * (100 - percent)) / 10_000));
+});
+test('a cookie that the mesh gave out keeps a destination, and what that one reads', async () => {
+  const seen = new Set<string | undefined>();
+  for (let index = 0; index < 40 && seen.size < 2; index += 1) {
+    const first = await both(within('/each-kept/7'));
+    const cookie = present(first.headers['set-cookie']?.split(';')[0]);
+    seen.add(versionOf(first));
+    for (let again = 0; again < 3; again += 1) {
+      const next = await both(within('/each-kept/7', { cookie }));
+      expect([versionOf(next), saw(next).url]).toEqual([versionOf(first), saw(first).url]);
+    }
+  }
+  expect(seen.size).toBe(2);
+});
 test('a rewrite changes what the destination reads, and leaves the query', async () => {
   expect(saw(await both(within('/rewritten/7/a/b%20c/?q=/rewritten/x'))).url).toBe('/new/7/x/a/b%20c/?q=/rewritten/x');
   expect(saw(await both(within('/whole/a/b?x=1'))).url).toBe('/one?x=1');

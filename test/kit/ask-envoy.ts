@@ -35,7 +35,8 @@ export function difference(ir: MeshIr, mesh: WholeMesh, request: MeshRequest, an
     return wrong ? `${said}: ${wrong}` : null;
   }
   const { fault } = decision;
-  if (fault?.abort && fault.abort.percent > 0 && !reached && answer.status === fault.abort.status) return null;
+  if (fault?.abort && fault.abort.percent > 0 && !reached && answer.status === (fault.abort.kind === 'grpc' ? 200 : fault.abort.status))
+    return null;
   // one of the destinations got it: each answers for itself, by rule or because the path is not in its form
   const differences = decision.destinations.map((destination) => {
     const { port, version, access } = destination;

@@ -172,7 +172,7 @@ function action(random: Random, port: Port, ports: readonly Port[], requests: re
     ...(http && random.chance(20) ? { rewrite: rewrite(random, requests) } : {}),
     ...(random.chance(15) ? { requestHeaders: edits(random, [...headerNames, 'x-added', 'user-agent']) } : {}),
     ...(random.chance(15) ? { mirror: mirrors(random, port, ports) } : {}),
-    ...(http && random.chance(12) ? { fault: fault(random) } : {}),
+    ...(random.chance(12) ? { fault: fault(random, http) } : {}),
   };
 }
 
@@ -204,10 +204,10 @@ function mirrors(random: Random, port: Port, ports: readonly Port[]): NonNullabl
   const alike = ports.filter(({ protocol }) => protocol === port.protocol);
   return random.some(alike, 1, 2).map((to) => ({ to: { ref: to.service, port: to.port }, share: random.pick(['100%', '100%', '50%']) }));
 }
-function fault(random: Random): NonNullable<WireRouteElse['fault']> {
+function fault(random: Random, http: boolean): NonNullable<WireRouteElse['fault']> {
   const share = random.pick(['100%', '30%']);
   const delay = { for: '20ms', share };
-  const abort = { status: random.pick([418, 503]), share: random.pick(['100%', '30%']) };
+  const abort = { status: http ? random.pick([418, 503]) : random.pick(['unavailable', 'not-found']), share: random.pick(['100%', '30%']) };
   return random.pick([{ delay }, { abort }, { delay, abort }]);
 }
 function sticky(random: Random): NonNullable<WireRouteElse['sticky']> {
@@ -272,7 +272,12 @@ function destination(random: Random, port: Port, ports: readonly Port[], request
       return {
         kind: 'split',
         shares: [
-          { to: ref(port), percent: 30, ...(random.chance(30) ? { requestHeaders: edits(random, ['x-added', 'x-role']) } : {}) },
+          {
+            to: ref(port),
+            percent: 30,
+            ...(port.protocol === 'http' && random.chance(25) ? { rewrite: rewrite(random, requests) } : {}),
+            ...(random.chance(30) ? { requestHeaders: edits(random, ['x-added', 'x-role']) } : {}),
+          },
           { to: ref(other), percent: 70, ...(random.chance(30) ? { responseHeaders: edits(random, ['x-served', 'x-more']) } : {}) },
         ],
       };

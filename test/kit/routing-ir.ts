@@ -27,6 +27,27 @@ const rules = (ir: MeshIr): readonly (readonly [request: string, action: RouteAc
       'GET /rewritten/{id}/{rest...}',
       forward([version('v1')], { rewrite: { path: path('/new/{id}/x/{rest...}'), host: 'inside.example:99' } }),
     ],
+    [
+      'GET /each/{id}',
+      forward(
+        [
+          { ...version('v1', 50), rewrite: { path: path('/first/{id}'), host: null } },
+          { ...version('v2', 30), rewrite: { path: null, host: 'second.example' } },
+          { ...version('v3', 20), responseHeaders: { ...noEdits, add: [header('x-from', 'v3')] } },
+        ],
+        { rewrite: { path: path('/all/{id}'), host: 'all.example' } },
+      ),
+    ],
+    [
+      'GET /each-kept/{id}',
+      forward(
+        [
+          { ...version('v1', 50), rewrite: { path: path('/first/{id}'), host: null } },
+          { ...version('v2', 50), rewrite: { path: path('/second/{id}'), host: null } },
+        ],
+        { sticky: { kind: 'issued', name: 'which', forMs: null } },
+      ),
+    ],
     ['GET /whole/{rest...}', forward([version('v1')], { rewrite: { path: path('/one'), host: null } })],
     [
       'GET /edited',
@@ -73,8 +94,8 @@ const rules = (ir: MeshIr): readonly (readonly [request: string, action: RouteAc
     ],
     ['GET /sampled', forward([version('v1', 50), version('v2', 50)], { mirrors: [{ port: web('reviews'), version: 'v3', percent: 25 }] })],
     ['GET /delayed', forward([version('v1')], { timeoutMs: 250, fault: { delay: { ms: 400, percent: 100 }, abort: null } })],
-    ['GET /aborted', forward([version('v1')], { fault: { delay: null, abort: { status: 503, percent: 100 } } })],
-    ['GET /shaky', forward([version('v1')], { fault: { delay: null, abort: { status: 418, percent: 50 } } })],
+    ['GET /aborted', forward([version('v1')], { fault: { delay: null, abort: { kind: 'http', status: 503, percent: 100 } } })],
+    ['GET /shaky', forward([version('v1')], { fault: { delay: null, abort: { kind: 'http', status: 418, percent: 50 } } })],
     ['GET /by-header', forward(thirds, { sticky: { kind: 'header', name: 'x-user' } })],
     ['GET /by-cookie', forward(thirds, { sticky: { kind: 'cookie', name: 'sid' } })],
     ['GET /issued', forward(thirds, { sticky: { kind: 'issued', name: 'which', forMs: 60_000 } })],

@@ -17,7 +17,14 @@ export const noFault: Any = pack(HTTPFaultSchema, {});
 export function faultConfig({ delay, abort }: Fault): Any {
   return pack(HTTPFaultSchema, {
     ...(delay ? { delay: { faultDelaySecifier: { case: 'fixedDelay', value: ms(delay.ms) }, percentage: share(delay.percent) } } : {}),
-    ...(abort ? { abort: { errorType: { case: 'httpStatus', value: abort.status }, percentage: share(abort.percent) } } : {}),
+    ...(abort
+      ? {
+          abort: {
+            errorType: { case: abort.kind === 'http' ? 'httpStatus' : 'grpcStatus', value: abort.status },
+            percentage: share(abort.percent),
+          },
+        }
+      : {}),
     disableDownstreamClusterStats: true,
   });
 }

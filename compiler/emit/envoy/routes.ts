@@ -22,6 +22,7 @@ import { builtInIdleMs } from '../../../core/ir/resilience';
 import { assertNever } from '../../../core/lib/brand';
 import { canonicalJson } from '../../../core/lib/json';
 import type { PortKey } from '../../../core/mesh/ids';
+import { rewriteFor } from '../../../core/semantics/forwarded';
 import { cookieValue, inHashOrder, setCookie } from '../../../core/semantics/sticky';
 import type { Tries } from '../../../core/semantics/timing';
 import { stricter } from '../../../core/semantics/variant';
@@ -32,6 +33,7 @@ import {
   type RouteMatchSchema,
   type RouteSchema,
 } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
+import { FractionalPercent_DenominatorType } from '../../../core/wire/gen/envoy/type/v3/percent_pb';
 import { HeaderValueOption_HeaderAppendAction } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
 import { ms } from './any';
 import { answersTo } from './cors';
@@ -131,14 +133,27 @@ function routesFor(
         const to = (forwarded: Forward): Pick<Route, 'action'> => ({
           action: { case: 'route', value: forward(index, forwarded, request, variant, tries) },
         });
+        const alone = (target: WeightedTarget, edits: Pick<WeightedTarget, 'responseHeaders'> = target): Forward => ({
+          ...action,
+          rewrite: rewriteFor(action, target),
+          to: [{ ...target, ...edits, rewrite: null, weight: 100 }],
+        });
         const pinned =
           sticky?.kind === 'issued' && action.to.length > 1
             ? inHashOrder(action.to).map((target) => {
                 const cookie = cookieMatcher({ name: sticky.name, match: { kind: 'exact', value: cookieValue(target) } });
-                return route(to({ ...action, to: [{ ...target, weight: 100 }] }), match([...method, cookie]));
+                return route(to(alone(target)), match([...method, cookie]));
               })
             : [];
-        return [...pinned, route(to(action), match(method))];
+        if (action.to.every(({ rewrite }) => rewrite === null)) return [...pinned, route(to(action), match(method))];
+        // Envoy rewrites by route, not by destination: a route for each, which take their shares by the one number that a request has
+        const shares = inHashOrder(action.to).map((target, index, all) => {
+          const upTo = all.slice(0, index + 1).reduce((sum, { weight }) => sum + weight, 0);
+          const responseHeaders =
+            sticky?.kind === 'issued' ? withCookie(target.responseHeaders, setCookie(sticky, target)) : target.responseHeaders;
+          return route(to(alone(target, { responseHeaders })), match(method, upTo));
+        });
+        return [...pinned, ...shares];
       });
     }
     case 'respond': {
@@ -192,20 +207,27 @@ function refuse({ id, match, action }: RouteRule, variant: Variant, diagnostics:
   }
 }
 
-/** A rule's match, with further conditions on headers. */
-type MatchWith = (more: readonly HeaderMatcher[]) => Match;
+/** A rule's match, with further conditions on headers. `upTo`: of a hundred requests, what is left of those before it; the rest if not said. */
+type MatchWith = (more: readonly HeaderMatcher[], upTo?: number) => Match;
 function matchesOf({ ir: { issuers } }: IrIndex, { match }: RouteRule): (readonly [RequestClass | null, MatchWith])[] {
-  if (match === null) return [[null, (more) => ({ pathSpecifier: everyPath, headers: [...more] })]];
-  if (match.requests.length === 0) return [[null, (more) => matchOf(issuers, null, match, more)]];
+  if (match === null) return [[null, (more, upTo) => ({ pathSpecifier: everyPath, headers: [...more], ...takes(upTo) })]];
+  if (match.requests.length === 0) return [[null, (more, upTo) => matchOf(issuers, null, match, more, upTo)]];
   return [...match.requests]
     .sort((a, b) => (a.text < b.text ? -1 : 1))
-    .map((request) => [request, (more) => matchOf(issuers, request, match, more)] as const);
+    .map((request) => [request, (more, upTo) => matchOf(issuers, request, match, more, upTo)] as const);
 }
 type PathSpecifier = NonNullable<Match['pathSpecifier']>;
 const everyPath: PathSpecifier = { case: 'prefix', value: '/' };
 
-function matchOf(issuers: readonly Issuer[], request: RequestClass | null, match: RouteMatch, more: readonly HeaderMatcher[]): Match {
+function matchOf(
+  issuers: readonly Issuer[],
+  request: RequestClass | null,
+  match: RouteMatch,
+  more: readonly HeaderMatcher[],
+  upTo?: number,
+): Match {
   return {
+    ...takes(upTo),
     pathSpecifier: request === null ? everyPath : pathSpecifier(request),
     headers: [
       ...(request === null || request.method === '*' ? [] : [methodMatcher(request.method)]),
@@ -296,6 +318,10 @@ function forward(index: IrIndex, action: Forward, request: RequestClass | null, 
     ...retryFields(tries),
   };
 }
+
+/** Of a hundred requests those up to this one; the last one takes the rest. */
+const takes = (upTo = 100) =>
+  upTo === 100 ? {} : { runtimeFraction: { defaultValue: { numerator: upTo, denominator: FractionalPercent_DenominatorType.HUNDRED } } };
 
 /** Beside a cookie of the destination's own, if it sets one. */
 const withCookie = (edits: HeaderEdits, cookie: string): HeaderEdits => ({

@@ -58,6 +58,7 @@ export interface GrpcConditions<R extends string> {
   readonly method?: OneOrMore<R>;
   readonly headers?: TextFields;
   readonly from?: OneOrMore<Caller>;
+  readonly user?: User;
 }
 interface ByMethod<R extends string> extends GrpcConditions<R> {
   readonly method: OneOrMore<R>;
@@ -68,7 +69,10 @@ interface ByMetadata<R extends string> extends GrpcConditions<R> {
 interface ByGrpcCaller<R extends string> extends GrpcConditions<R> {
   readonly from: OneOrMore<Caller>;
 }
-export type AtLeastOneGrpcCondition<R extends string> = ByMethod<R> | ByMetadata<R> | ByGrpcCaller<R>;
+interface ByGrpcUser<R extends string> extends GrpcConditions<R> {
+  readonly user: User;
+}
+export type AtLeastOneGrpcCondition<R extends string> = ByMethod<R> | ByMetadata<R> | ByGrpcCaller<R> | ByGrpcUser<R>;
 export interface TlsConditions {
   readonly sni: OneOrMore<string>;
   readonly from?: OneOrMore<Caller>;
@@ -113,8 +117,9 @@ export type GrpcStatus =
   | 'unauthenticated';
 /** What a call on a gRPC port is answered with, as `respond` is on an HTTP one. */
 export declare function respondGrpc(status: GrpcStatus, message?: string): Action;
-/** Edits of what goes to one destination of a split, and of what comes back; they come before those of the rule. */
+/** Edits of what goes to one destination of a split, and of what comes back; headers come before those of the rule, a rewrite in place of its own. */
 export type DestinationEdits = AtLeastOne<{
+  readonly rewrite?: RewriteSpec;
   readonly requestHeaders?: HeaderEdit;
   readonly responseHeaders?: HeaderEdit;
 }>;
@@ -191,11 +196,26 @@ export interface HttpRoutes<V extends string, R extends string> {
   readonly rules?: readonly HttpRule<V, R>[];
   readonly otherwise: HttpElse<V>;
 }
+export interface GrpcMirrorSpec {
+  readonly to: Target<'grpc'> | TargetVersion<'grpc'>;
+  readonly share: OrPerEnv<Percent>;
+}
+/** As in `FaultSpec`; a call that is aborted is answered with a status of gRPC. */
+export type GrpcFaultSpec = AtLeastOne<{
+  readonly delay?: { readonly for: Duration; readonly share: OrPerEnv<Percent> };
+  readonly abort?: { readonly status: GrpcStatus; readonly share: OrPerEnv<Percent> };
+}>;
 export interface GrpcElse<V extends string> {
   readonly to: GrpcDestination<V>;
   readonly timeout?: OrPerEnv<Duration>;
   readonly idle?: OrPerEnv<Duration>;
   readonly retry?: OrPerEnv<Retry | 'none'>;
+  readonly mirror?: OneOrMore<GrpcMirrorSpec>;
+  readonly fault?: GrpcFaultSpec;
+  /** Metadata that a call begins with. */
+  readonly requestHeaders?: HeaderEdit;
+  /** Metadata that an answer begins with; trailers stay as they are. */
+  readonly responseHeaders?: HeaderEdit;
 }
 export interface GrpcRule<V extends string, R extends string> extends GrpcElse<V> {
   readonly when: AtLeastOneGrpcCondition<R>;

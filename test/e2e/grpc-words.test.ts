@@ -1,0 +1,254 @@
+/** Every word about gRPC calls beside where they go, as the definition has it and as real Envoys do it: real clients and servers, tokens that are really signed. */
+import * as grpc from '@grpc/grpc-js';
+import * as jose from 'jose';
+import type { DeclarationValue, WireRouteRule } from '../../core/declarations/declaration';
+import { decide } from '../../core/semantics/decide';
+import type { Decision } from '../../core/semantics/decision';
+import type { Claims } from '../../core/semantics/user';
+import { allow, named, service, workload } from '../kit/declarations';
+import { appOf, eventually, key, type LayeredMesh, port, startLayers } from '../kit/layered-mesh';
+import { present } from '../kit/present';
+
+const acme = 'https://accounts.acme.example';
+const user = (...claims: readonly { readonly name: string; readonly value: string }[]) => ({
+  issuer: { ref: 'platform/acme' },
+  claims: claims.map(({ name, value }) => ({ name, kind: 'is' as const, values: [value] })),
+});
+const v1 = { kind: 'version', version: 'v1' } as const;
+const methods = ['Who', 'Edited', 'Aborted', 'Shaky', 'Late', 'TooLate', 'Copied', 'Talk', 'Inner'];
+const rule = (method: string, over: Partial<WireRouteRule>): WireRouteRule => ({
+  when: { request: [`t.v1.Words/${method}`] },
+  to: v1,
+  ...over,
+});
+const declarations = (jwks: string): { [id: string]: DeclarationValue } => ({
+  'platform/acme': { kind: 'issuer', name: 'acme', url: acme, audiences: ['shop'], keys: { file: 'acme.json', text: jwks } },
+  'books/app': workload('books/bookinfo', 'app'),
+  'books/rpc': service('books/bookinfo', 'rpc', { versions: ['v1', 'v2'], ports: { web: { protocol: 'grpc', number: 7070 } } }),
+  'books/rpcUse': allow('books/rpc', [named('books/app')], {
+    requests: methods.filter((name) => name !== 'Inner').map((name) => `t.v1.Words/${name}`),
+  }),
+  'books/rpcInner': allow('books/rpc', [named('books/app')], {
+    requests: ['t.v1.Words/Inner'],
+    user: user({ name: 'role', value: 'admin' }),
+  }),
+  'books/rpcRoutes': {
+    kind: 'route',
+    on: { ref: 'books/rpc', port: 'web' },
+    rules: [
+      { when: { request: ['t.v1.Words/Who'], user: user({ name: 'role', value: 'admin' }) }, to: { kind: 'version', version: 'v2' } },
+      rule('Edited', {
+        requestHeaders: { set: { 'x-set': '100%' }, add: { 'x-more': 'b' }, remove: ['x-secret'] },
+        responseHeaders: { set: { 'x-answer': 'edited' } },
+      }),
+      rule('Aborted', { fault: { abort: { status: 'resource-exhausted', share: '100%' } } }),
+      rule('Shaky', { fault: { abort: { status: 'unavailable', share: '50%' } } }),
+      rule('TooLate', { timeout: '200ms', fault: { delay: { for: '400ms', share: '100%' } } }),
+      rule('Late', { fault: { delay: { for: '400ms', share: '100%' } } }),
+      rule('Copied', { mirror: [{ to: { version: 'v2' }, share: '100%' }] }),
+      rule('Talk', { timeout: '30s', mirror: [{ to: { version: 'v2' }, share: '100%' }] }),
+    ],
+    otherwise: { to: v1, timeout: '15s' },
+  },
+});
+
+let layers: LayeredMesh;
+let sign: (claims: object) => Promise<string>;
+let client: grpc.Client;
+const servers: grpc.Server[] = [];
+/** What servers heard, by version: the method, its metadata, the bytes. */
+const heard: { readonly version: string; readonly method: string; readonly metadata: grpc.MetadataValue[]; readonly text: string }[] = [];
+const bytes = { serialize: (value: Buffer): Buffer => value, deserialize: (value: Buffer): Buffer => value };
+
+async function serve(version: string): Promise<void> {
+  const server = new grpc.Server();
+  const at = appOf(layers.mesh, 'rpc', 'web', version);
+  const method = (name: string, streams: boolean) => ({
+    path: `/t.v1.Words/${name}`,
+    requestStream: streams,
+    responseStream: streams,
+    requestSerialize: bytes.serialize,
+    requestDeserialize: bytes.deserialize,
+    responseSerialize: bytes.serialize,
+    responseDeserialize: bytes.deserialize,
+  });
+  const unary =
+    (name: string): grpc.handleUnaryCall<Buffer, Buffer> =>
+    (call, answer) => {
+      heard.push({
+        version,
+        method: name,
+        metadata: ['x-set', 'x-more', 'x-secret'].flatMap((header) => call.metadata.get(header)),
+        text: call.request.toString(),
+      });
+      const first = new grpc.Metadata();
+      first.set('x-answer', 'plain');
+      call.sendMetadata(first);
+      answer(null, Buffer.from(version));
+    };
+  const talk: grpc.handleBidiStreamingCall<Buffer, Buffer> = (call) => {
+    call.on('data', (chunk: Buffer) => {
+      heard.push({ version, method: 'Talk', metadata: [], text: chunk.toString() });
+      call.write(Buffer.from(`${version} ${chunk.toString()}`));
+    });
+    call.on('end', () => call.end());
+    call.on('error', () => undefined);
+  };
+  server.addService(
+    Object.fromEntries(methods.map((name) => [name, method(name, name === 'Talk')])),
+    Object.fromEntries(methods.map((name) => [name, name === 'Talk' ? talk : unary(name)])),
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(`${at.host}:${at.port}`, grpc.ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()));
+  });
+  servers.push(server);
+}
+
+beforeAll(async () => {
+  const { publicKey, privateKey } = await jose.generateKeyPair('ES256', { extractable: true });
+  const jwk = { ...(await jose.exportJWK(publicKey)), kid: 'a', alg: 'ES256' };
+  sign = (claims) => new jose.SignJWT({ ...claims }).setProtectedHeader({ alg: 'ES256', kid: 'a' }).sign(privateKey);
+  layers = await startLayers(declarations(JSON.stringify({ keys: [jwk] })), async () => undefined);
+  await Promise.all([serve('v1'), serve('v2')]);
+  const at = present(layers.mesh.instanceOf(key('app')).outbound);
+  client = new grpc.Client(`${at.host}:${at.port}`, grpc.credentials.createInsecure(), { 'grpc.default_authority': 'rpc.bookinfo:7070' });
+}, 120_000);
+afterAll(async () => {
+  client?.close();
+  for (const server of servers) server.forceShutdown();
+  await layers?.stop();
+}, 30_000);
+
+interface Answer {
+  readonly said: string | null;
+  readonly code: grpc.status;
+  readonly first: readonly grpc.MetadataValue[];
+  readonly decision: Decision;
+  readonly tookMs: number;
+}
+/** One call, and what the definition says of it. */
+async function call(method: string, metadata: { readonly [name: string]: string } = {}, claims?: Claims): Promise<Answer> {
+  const sent = new grpc.Metadata();
+  for (const [name, value] of Object.entries(metadata)) sent.set(name, value);
+  if (claims !== undefined) sent.set('authorization', `Bearer ${claims === 'invalid' ? 'a.b.c' : await sign(claims)}`);
+  const decision = decide(layers.ir, {
+    from: { kind: 'workload', workload: key('app') },
+    to: port('rpc'),
+    method: 'POST',
+    path: `/t.v1.Words/${method}`,
+    headers: { 'content-type': 'application/grpc', ...metadata },
+    ...(claims === undefined ? {} : { claims }),
+  });
+  const begun = performance.now();
+  return new Promise((resolve) => {
+    let said: string | null = null;
+    let first: readonly grpc.MetadataValue[] = [];
+    const made = client.makeUnaryRequest(
+      `/t.v1.Words/${method}`,
+      bytes.serialize,
+      bytes.deserialize,
+      Buffer.from('a'),
+      sent,
+      { deadline: Date.now() + 30_000 },
+      (_error, value) => (said = value?.toString() ?? null),
+    );
+    made.on('metadata', (got: grpc.Metadata) => (first = got.get('x-answer')));
+    made.on('status', ({ code }) => resolve({ said, code, first, decision, tookMs: performance.now() - begun }));
+  });
+}
+const soon = (): number => Math.floor(Date.now() / 1000) + 3_600;
+const as = (role: string): Claims => ({ iss: acme, aud: 'shop', exp: soon(), role });
+
+test('a route is chosen by claims', async () => {
+  for (const [claims, version] of [
+    [undefined, 'v1'],
+    [as('reader'), 'v1'],
+    [as('admin'), 'v2'],
+  ] as const) {
+    const { said, decision } = await call('Who', {}, claims);
+    expect([said, decision.destinations.map((one) => one.version)]).toEqual([version, [version]]);
+  }
+});
+test('access is by claims, and a token that is not valid is UNAUTHENTICATED', async () => {
+  for (const [claims, code, outcome] of [
+    [undefined, grpc.status.PERMISSION_DENIED, 'deny'],
+    [as('reader'), grpc.status.PERMISSION_DENIED, 'deny'],
+    [as('admin'), grpc.status.OK, 'allow'],
+    ['invalid', grpc.status.UNAUTHENTICATED, 'deny'],
+  ] as const) {
+    const answer = await call('Inner', {}, claims);
+    expect([answer.code, answer.decision.outcome]).toEqual([code, outcome]);
+  }
+  expect((await call('Inner', {}, { iss: acme, aud: 'bank', exp: soon(), role: 'admin' })).code).toBe(grpc.status.UNAUTHENTICATED);
+});
+test('metadata is edited on the way there and back', async () => {
+  const { code, first, decision } = await call('Edited', { 'x-more': 'a', 'x-secret': 's', 'x-set': 'no' });
+  expect([code, first]).toEqual([grpc.status.OK, ['edited']]);
+  expect(heard.find((one) => one.method === 'Edited')?.metadata).toEqual(['100%', 'a, b']);
+  expect(decision.destinations[0]?.request.headers).toMatchObject({ 'x-set': '100%', 'x-more': 'a,b' });
+  expect(decision.destinations[0]?.request.headers).not.toHaveProperty('x-secret');
+});
+test('an abort is a gRPC status, in place of the destination', async () => {
+  const { code, decision } = await call('Aborted');
+  expect([code, decision.stage, decision.answer?.headers['grpc-status']]).toEqual([grpc.status.RESOURCE_EXHAUSTED, 'fault', '8']);
+  expect(heard.filter((one) => one.method === 'Aborted')).toEqual([]);
+});
+test('a share of calls is aborted', async () => {
+  const answers = await Promise.all(Array.from({ length: 200 }, () => call('Shaky')));
+  const codes = answers.map(({ code }) => code);
+  expect([...new Set(codes)].sort()).toEqual([grpc.status.OK, grpc.status.UNAVAILABLE]);
+  expect(Math.abs(codes.filter((code) => code === grpc.status.OK).length - 100)).toBeLessThan(40);
+});
+test('a delay is part of the time that a call lives', async () => {
+  const { code, tookMs, decision } = await call('Late');
+  expect([code, decision.fault?.delay?.ms]).toEqual([grpc.status.OK, 400]);
+  expect(tookMs).toBeGreaterThanOrEqual(400);
+  expect((await call('TooLate')).code).toBe(grpc.status.DEADLINE_EXCEEDED);
+  expect(heard.filter((one) => one.method === 'TooLate')).toEqual([]);
+});
+test('a call is copied, and so is a stream', async () => {
+  const { said, decision } = await call('Copied');
+  expect([said, decision.mirrors.map(({ version, share }) => [version, share])]).toEqual(['v1', [['v2', 100]]]);
+  const versions = (method: string): readonly string[] =>
+    heard
+      .filter((one) => one.method === method)
+      .map((one) => `${one.version} ${one.text}`)
+      .sort();
+  expect(
+    await eventually(
+      () => versions('Copied'),
+      (got) => got.length >= 2,
+    ),
+  ).toEqual(['v1 a', 'v2 a']);
+  const got: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    const stream = client.makeBidiStreamRequest('/t.v1.Words/Talk', bytes.serialize, bytes.deserialize);
+    stream.on('data', (chunk: Buffer) => {
+      got.push(chunk.toString());
+      if (got.length < 3) stream.write(Buffer.from(String(got.length)));
+      else stream.end();
+    });
+    stream.on('error', reject);
+    stream.on('end', () => resolve());
+    stream.write(Buffer.from('0'));
+  });
+  expect(got).toEqual(['v1 0', 'v1 1', 'v1 2']);
+  const all = ['v1 0', 'v1 1', 'v1 2', 'v2 0', 'v2 1', 'v2 2'];
+  expect(
+    await eventually(
+      () => versions('Talk'),
+      (seen) => seen.length >= 6,
+    ),
+  ).toEqual(all);
+});
+test('who does not speak gRPC is told in a text', () => {
+  const { ir } = layers;
+  const asked = {
+    from: { kind: 'workload', workload: key('app') },
+    to: port('rpc'),
+    method: 'POST',
+    path: '/t.v1.Words/Aborted',
+    headers: {},
+  } as const;
+  expect(decide(ir, asked).answer).toEqual({ status: 200, headers: {}, body: null });
+});
