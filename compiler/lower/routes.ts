@@ -30,7 +30,16 @@ import { checkHost } from './names';
 import { checkOwner } from './nouns';
 import type { Nouns } from './nouns';
 import { lowerRequests } from './request-line';
-import { isSplitSomewhere, layerOf, lowerMirrors, lowerTargets, portsOf, splitTargets, type Subject, versionTargets } from './route-targets';
+import {
+  isSplitSomewhere,
+  layerOf,
+  lowerMirrors,
+  lowerTargets,
+  portsOf,
+  splitTargets,
+  type Subject,
+  versionTargets,
+} from './route-targets';
 import { ruleSubject, subjectOf } from './rule-subject';
 import { ruleSettings, within } from './settings';
 import type { Effective, SettingsTable } from './settings';

@@ -128,7 +128,7 @@ export declare function split(
 ): Action;
 /** A version, weights over versions, a canary; another service's port; an answer. */
 export type HttpDestination<V extends string> = Versioned<V> | HttpTarget | HttpVersion | Action;
-export type GrpcDestination<V extends string> = Versioned<V> | Target<'grpc'> | Action;
+export type GrpcDestination<V extends string> = Versioned<V> | Target<'grpc'> | TargetVersion<'grpc'> | Action;
 export type TcpDestination<V extends string> = Versioned<V> | Target | Action;
 
 /** At least one of the three. */
@@ -196,8 +196,8 @@ export interface HttpRoutes<V extends string, R extends string> {
   readonly rules?: readonly HttpRule<V, R>[];
   readonly otherwise: HttpElse<V>;
 }
-export interface GrpcMirrorSpec {
-  readonly to: Target<'grpc'> | TargetVersion<'grpc'>;
+export interface GrpcMirrorSpec<V extends string> {
+  readonly to: V | Target<'grpc'> | TargetVersion<'grpc'>;
   readonly share: OrPerEnv<Percent>;
 }
 /** As in `FaultSpec`; a call that is aborted is answered with a status of gRPC. */
@@ -210,7 +210,7 @@ export interface GrpcElse<V extends string> {
   readonly timeout?: OrPerEnv<Duration>;
   readonly idle?: OrPerEnv<Duration>;
   readonly retry?: OrPerEnv<Retry | 'none'>;
-  readonly mirror?: OneOrMore<GrpcMirrorSpec>;
+  readonly mirror?: OneOrMore<GrpcMirrorSpec<V>>;
   readonly fault?: GrpcFaultSpec;
   /** Metadata that a call begins with. */
   readonly requestHeaders?: HeaderEdit;

@@ -2,7 +2,7 @@
  * Mistakes, each refused by tsc; it reads as a file of team books. A directive alone would also hide a wrong error, so ../../mistakes.test.ts takes
  * the directives out and compares what tsc says with the words after `says:`.
  */
-import { anyone, canary, errorRate, external, gateway, githubActions, group, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, not, per, postgres, redirect, secret, service, split, tagged, tls, waive, workload, never } from 'meshwright/policy';
+import { anyone, canary, errorRate, external, gateway, githubActions, group, grpc, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, not, per, postgres, redirect, secret, service, split, tagged, tls, waive, workload, never } from 'meshwright/policy';
 import { ask } from 'meshwright/testing';
 import { cart, mailer } from '#orders';
 import { edge, google } from '#platform';
@@ -11,6 +11,7 @@ import { productpage, reviews } from '../policies/books/services.policy';
 import { events } from '../policies/platform/services.policy';
 const { web } = reviews.ports;
 const db = service(namespace('db', { team: 'books' }), 'pg', { serviceAccount: 'pg', ports: { sql: postgres(5432) } });
+const rpc = service(namespace('rpc', { team: 'books' }), 'rpc', { serviceAccount: 'rpc', versions: ['v1'], ports: { api: grpc(7070) } });
 const s3 = external('s3', { team: 'books', hosts: ['s3.amazonaws.com'], ports: { s3: tls(443) } });
 
 // ── names ──
@@ -210,6 +211,12 @@ export const t1 = web.route({ otherwise: { to: 'v1', fault: { abort: { status: 5
 export const t2 = web.route({ otherwise: { to: 'v1', mirror: { to: web.version('v9'), share: '5%' } } });
 // @ts-expect-error 102 a copy to a port that speaks gRPC | says: Type '"grpc"' is not assignable to type '"http" | "http2" | "websocket"'
 export const t3 = web.route({ otherwise: { to: 'v1', mirror: { to: cart.ports.api, share: '5%' } } });
+// @ts-expect-error 140 a fault of a gRPC route that answers as HTTP does | says: Type 'number' is not assignable to type
+export const t40 = rpc.ports.api.route({ otherwise: { to: 'v1', fault: { abort: { status: 503, share: '5%' } } } });
+// @ts-expect-error 141 a gRPC call with another path | says: 'rewrite' does not exist in type 'GrpcElse<
+export const t41 = rpc.ports.api.route({ otherwise: { to: 'v1', rewrite: { path: '/x' } } });
+// @ts-expect-error 142 a fault of an HTTP route that answers as gRPC does | says: Type 'string' is not assignable to type 'AbortStatus'
+export const t42 = web.route({ otherwise: { to: 'v1', fault: { abort: { status: 'unavailable', share: '5%' } } } });
 // @ts-expect-error 103 a redirect that no client follows | says: Type '304' is not assignable to type '301 | 302 | 303 | 307 | 308
 export const t4 = web.route({ otherwise: { to: redirect({ path: '/x', status: 304 }) } });
 // @ts-expect-error 104 a user kept by an address | says: 'address' does not exist in type 'Sticky'
