@@ -27,27 +27,6 @@ const rules = (ir: MeshIr): readonly (readonly [request: string, action: RouteAc
       'GET /rewritten/{id}/{rest...}',
       forward([version('v1')], { rewrite: { path: path('/new/{id}/x/{rest...}'), host: 'inside.example:99' } }),
     ],
-    [
-      'GET /each/{id}',
-      forward(
-        [
-          { ...version('v1', 50), rewrite: { path: path('/first/{id}'), host: null } },
-          { ...version('v2', 30), rewrite: { path: null, host: 'second.example' } },
-          { ...version('v3', 20), responseHeaders: { ...noEdits, add: [header('x-from', 'v3')] } },
-        ],
-        { rewrite: { path: path('/all/{id}'), host: 'all.example' } },
-      ),
-    ],
-    [
-      'GET /each-kept/{id}',
-      forward(
-        [
-          { ...version('v1', 50), rewrite: { path: path('/first/{id}'), host: null } },
-          { ...version('v2', 50), rewrite: { path: path('/second/{id}'), host: null } },
-        ],
-        { sticky: { kind: 'issued', name: 'which', forMs: null } },
-      ),
-    ],
     ['GET /whole/{rest...}', forward([version('v1')], { rewrite: { path: path('/one'), host: null } })],
     [
       'GET /edited',
@@ -110,6 +89,27 @@ const rules = (ir: MeshIr): readonly (readonly [request: string, action: RouteAc
         { ...plainTarget, port: web('details'), weight: 50 },
         { ...plainTarget, port: web('reviews'), version: 'v2', weight: 50 },
       ]),
+    ],
+    [
+      'GET /each/{id}',
+      forward(
+        [
+          { ...version('v1', 50), rewrite: { path: path('/first/{id}'), host: null } },
+          { ...version('v2', 30), rewrite: { path: null, host: 'second.example' } },
+          { ...version('v3', 20), responseHeaders: { ...noEdits, add: [header('x-from', 'v3')] } },
+        ],
+        { rewrite: { path: path('/all/{id}'), host: 'all.example' } },
+      ),
+    ],
+    [
+      'GET /each-kept/{id}',
+      forward(
+        [
+          { ...version('v1', 50), rewrite: { path: path('/first/{id}'), host: null } },
+          { ...version('v2', 50), rewrite: { path: path('/second/{id}'), host: null } },
+        ],
+        { sticky: { kind: 'issued', name: 'which', forMs: null } },
+      ),
     ],
   ];
 };
