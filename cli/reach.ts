@@ -59,7 +59,7 @@ function balanceText(balance: Balance, hash: HashReading | null): readonly strin
     case 'value':
       return [`by ${hash.of} \`${hash.value}\``];
     case 'made':
-      return [`by a new cookie ${hash.cookie}${hash.forMs === 0 ? '' : ` for ${duration(hash.forMs)}`}`];
+      return [`by a new${hash.secure ? ' secure' : ''} cookie ${hash.cookie}${hash.forMs === 0 ? '' : ` for ${duration(hash.forMs)}`}`];
     case 'source':
       return ['by source address'];
     case 'none':

@@ -150,14 +150,14 @@ function forward(
     const edits = [target.requestHeaders, action.requestHeaders];
     const rewritten = requestTo(target);
     const request = { ...rewritten, headers: edited(rewritten.headers, edits) };
-    const back = [target.responseHeaders, ...issuedCookie(action.sticky, sticky, target), action.responseHeaders, ...outermost];
+    const back = [target.responseHeaders, ...issuedCookie(action.sticky, sticky, target, view), action.responseHeaders, ...outermost];
     return {
       port: target.port,
       version: target.version,
       share: target.weight,
       ...arriving(target, request, edits),
       request,
-      ...reach(ir, target.port, needs, request),
+      ...reach(ir, target.port, needs, request, view.scheme),
       responseHeaders: back.filter(({ remove, set, add }) => remove.length + set.length + add.length > 0),
     };
   });
@@ -186,12 +186,13 @@ function reach(
   key: PortKey,
   needs: readonly Need[],
   request: ForwardedRequest,
+  scheme: FirstHop['scheme'],
 ): Pick<DestinationDecision, 'resilience' | 'hash'> {
   const { resilience } = portOf(ir, key).port;
   const { balance } = resilience;
   return {
     resilience: { ...resilience, connections: stricterLimits(resilience.connections, needs) },
-    hash: balance.kind === 'hash' ? readHash(balance.by, request) : null,
+    hash: balance.kind === 'hash' ? readHash(balance.by, request, scheme) : null,
   };
 }
 

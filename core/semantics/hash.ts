@@ -1,17 +1,18 @@
 /** Which endpoint a request sticks to: what of it is hashed. */
 import { assertNever } from '../lib/brand';
 import type { HashKey } from '../ir/resilience';
-import type { RequestView } from './match';
+import type { FirstHop, RequestView } from './match';
 
-/** `made`: the proxy gives the client a cookie with a value of its own, so that its next request comes to the same endpoint. */
+/** `made`: the proxy gives the client a cookie with a value of its own, so that its next request comes to the same endpoint. `secure`: it never goes back in clear. */
 export type HashReading =
   | { readonly kind: 'value'; readonly of: string; readonly value: string }
-  | { readonly kind: 'made'; readonly cookie: string; readonly forMs: number }
+  | { readonly kind: 'made'; readonly cookie: string; readonly forMs: number; readonly secure: boolean }
   | { readonly kind: 'source' }
   /** Nothing to go by: any endpoint, by chance. */
   | { readonly kind: 'none' };
 
-export function readHash(key: HashKey, { headers, path }: Pick<RequestView, 'headers' | 'path'>): HashReading {
+/** Of a request as it is sent on, that came by `scheme`. */
+export function readHash(key: HashKey, { headers, path }: Pick<RequestView, 'headers' | 'path'>, scheme: FirstHop['scheme']): HashReading {
   switch (key.kind) {
     case 'source':
       return { kind: 'source' };
@@ -21,7 +22,8 @@ export function readHash(key: HashKey, { headers, path }: Pick<RequestView, 'hea
       return valueOf(`query parameter ${key.name}`, firstParameter(key.name, path));
     case 'cookie': {
       const value = firstCookie(key.name, Object.hasOwn(headers, 'cookie') ? headers['cookie'] : undefined);
-      if ((value === undefined || value === '') && key.madeForMs !== null) return { kind: 'made', cookie: key.name, forMs: key.madeForMs };
+      if ((value === undefined || value === '') && key.madeForMs !== null)
+        return { kind: 'made', cookie: key.name, forMs: key.madeForMs, secure: scheme === 'https' };
       return valueOf(`cookie ${key.name}`, value === '' ? undefined : value);
     }
     default:

@@ -5,7 +5,7 @@ import { xxHash64 } from '../lib/xx-hash-64';
 import type { HeaderEdits, RouteAction, Sticky, WeightedTarget } from '../ir/ir';
 import type { StickyDecision } from './decision';
 import { firstCookie, matchesCookie } from './match';
-import type { RequestView } from './match';
+import type { FirstHop, RequestView } from './match';
 
 /** The order in which destinations share the range of a hash. */
 export const inHashOrder = (to: readonly WeightedTarget[]): readonly WeightedTarget[] =>
@@ -47,12 +47,21 @@ export const cookieValue = ({ port, version }: Pick<WeightedTarget, 'port' | 've
   shortDigest(digestOf(`${port}|${version ?? ''}`));
 
 /** The cookie, on answers to who had none. */
-export function issuedCookie(sticky: Sticky | null, decision: StickyDecision | null, target: WeightedTarget): readonly HeaderEdits[] {
+export function issuedCookie(
+  sticky: Sticky | null,
+  decision: StickyDecision | null,
+  target: WeightedTarget,
+  { scheme }: Pick<FirstHop, 'scheme'>,
+): readonly HeaderEdits[] {
   if (sticky?.kind !== 'issued' || decision === null || decision.value !== null) return [];
-  return [{ remove: [], set: [], add: [{ name: 'set-cookie', value: setCookie(sticky, target) }] }];
+  return [{ remove: [], set: [], add: [{ name: 'set-cookie', value: setCookie(sticky, target, scheme) }] }];
 }
-/** RFC 6265 section 4.1: for every path, out of reach of scripts, kept on links into the site. */
-export function setCookie({ name, forMs }: Extract<Sticky, { kind: 'issued' }>, target: Pick<WeightedTarget, 'port' | 'version'>): string {
+/** RFC 6265 section 4.1: for every path, out of reach of scripts, kept on links into the site; what came over https never goes back in clear. */
+export function setCookie(
+  { name, forMs }: Extract<Sticky, { kind: 'issued' }>,
+  target: Pick<WeightedTarget, 'port' | 'version'>,
+  scheme: FirstHop['scheme'],
+): string {
   const age = forMs === null ? '' : `; Max-Age=${Math.floor(forMs / 1000)}`;
-  return `${name}=${cookieValue(target)}${age}; Path=/; HttpOnly; SameSite=Lax`;
+  return `${name}=${cookieValue(target)}${age}; Path=/; HttpOnly; SameSite=Lax${scheme === 'https' ? '; Secure' : ''}`;
 }

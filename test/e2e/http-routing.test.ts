@@ -229,6 +229,13 @@ describe('a user keeps a version', () => {
     }
     expect((await both(within('/issued', { cookie: 'which=forged' }))).headers['set-cookie']).toBeDefined();
   });
+  test('a cookie that is given out over https never goes back in clear', async () => {
+    const issued = await both(outside('/issued'));
+    expect(issued.headers['set-cookie']).toMatch(/^which=[0-9a-f]{12}; Path=\/; HttpOnly; SameSite=Lax; Secure$/);
+    const kept = await both(outside('/kept'));
+    expect(decide(ir, outside('/kept')).destinations[0]?.hash).toEqual({ kind: 'made', cookie: 'kept', forMs: 60_000, secure: true });
+    expect(kept.headers['set-cookie']).toMatch(/^kept="[0-9a-f]+"; Max-Age=60; Path=\/; SameSite=Lax; Secure; HttpOnly$/);
+  });
 });
 
 test('conditions on the caller, the host and what is not there', async () => {

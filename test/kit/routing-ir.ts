@@ -1,6 +1,7 @@
 /** The example mesh with every word about HTTP requests on one port, each under a path of its own, and on a gateway's host. */
 import type { Cors, MeshIr, RouteAction, RouteMatch, RouteRule, WeightedTarget } from '../../core/ir/ir';
 import { anyMatch, noEdits, plainForward, plainRedirect, plainRespond, plainTarget } from '../../core/ir/plain';
+import type { Balance } from '../../core/ir/resilience';
 import type { RuleId } from '../../core/mesh/ids';
 import { allow, bookinfo, key, requestClass, web } from './bookinfo-ir';
 import { present } from './present';
@@ -126,6 +127,22 @@ export const origins: Cors = {
   maxAgeMs: 3_600_000,
 };
 
+/** Endpoints of `details` by a cookie that the proxy makes. */
+const kept: Balance = { kind: 'hash', by: { kind: 'cookie', name: 'kept', madeForMs: 60_000 }, table: { kind: 'maglev' } };
+/** Of a host over https: cookies that the mesh gives out. */
+const atShop: readonly RouteRule[] = [
+  {
+    id: id('books/shop.issued'),
+    match: { ...anyMatch, requests: [requestClass('GET /issued')] },
+    action: forward(thirds, { sticky: { kind: 'issued', name: 'which', forMs: null } }),
+  },
+  {
+    id: id('books/shop.kept'),
+    match: { ...anyMatch, requests: [requestClass('GET /kept')] },
+    action: forward([{ ...plainTarget, port: web('details') }]),
+  },
+];
+
 export function routing(): MeshIr {
   const base = bookinfo();
   const written = rules(base).map(([request, action, match], index): RouteRule => ({
@@ -141,12 +158,20 @@ export function routing(): MeshIr {
       allow('pageAsksAnything', ['productpage', 'reviews'], 'reviews', 'any'),
       allow('pageCopies', ['productpage'], 'ratings', ['GET /copied']),
       allow('pageReadsElsewhere', ['productpage'], 'details', ['GET /elsewhere']),
+      allow('shopIsIssued', ['edge'], 'reviews', ['GET /issued']),
+      allow('shopIsKept', ['edge'], 'details', ['GET /kept']),
     ].sort((a, b) => (a.id < b.id ? -1 : 1)),
     routes: base.routes.map((table) =>
       table.port === web('reviews') ? { ...table, cors: origins, rules: [...written, otherwise] } : table,
     ),
     hostRoutes: base.hostRoutes.map((table) =>
-      table.host === 'shop.example' ? { ...table, cors: { ...origins, credentials: false } } : table,
+      table.host === 'shop.example' ? { ...table, cors: { ...origins, credentials: false }, rules: [...atShop, ...table.rules] } : table,
     ),
+    services: base.services.map((service) => ({
+      ...service,
+      ports: service.ports.map((port) =>
+        port.key === web('details') ? { ...port, resilience: { ...port.resilience, balance: kept } } : port,
+      ),
+    })),
   };
 }

@@ -93,7 +93,7 @@ function hostOf(index: IrIndex, host: string, table: HostRoutes | undefined, dia
       noPort,
       ...(table?.cors ? [preflightRoute] : []),
       ...(table
-        ? routesOf(index, table, asTheOwner, diagnostics)
+        ? routesOf(index, table, { ...asTheOwner, scheme: 'https' }, diagnostics)
         : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')]),
     ],
   };

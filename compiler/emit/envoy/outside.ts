@@ -20,7 +20,7 @@ import { entry, type IrIndex, type PortFacts } from './index-of';
 import { clusterName, serviceConfigName, variantCluster } from './names';
 import { gatewayCluster, gatewaySelector, hostCluster, outsideClusterName } from './outside-clusters';
 import { patchedCluster } from './patch';
-import { type Route, routesOf } from './routes';
+import { asTheOwner, type Route, routesOf } from './routes';
 import { type ClusterCache, ownLimits, rulesFor } from './service-config';
 import { supportedEnvoy } from './version';
 
@@ -49,7 +49,12 @@ export function outsideConfigOf(
   });
   const routesTo = ({ host, cluster }: (typeof destinations)[number]): readonly Route[] => {
     const own = destinations.length === 1 ? rules : rules.flatMap((rule) => onlyFor(host, rule));
-    return routesOf(index, { cors, rules: own }, { needs, clusters: new Map([[clusterName(port.key, null), cluster]]) }, diagnostics);
+    return routesOf(
+      index,
+      { cors, rules: own },
+      { ...asTheOwner, needs, clusters: new Map([[clusterName(port.key, null), cluster]]) },
+      diagnostics,
+    );
   };
   const access = (index.access.get(port.key) ?? []).filter(
     (rule) => rule.mode === 'enforce' && coversPrincipal(rule.callers, caller.principal),

@@ -165,8 +165,8 @@ function balancing(balance: Balance): Pick<Cluster, 'lbPolicy' | 'lbConfig'> {
 }
 const slow = (windowMs: number | null) => (windowMs === null ? {} : { slowStartConfig: { slowStartWindow: ms(windowMs) } });
 
-/** What of a request is hashed. */
-export function hashPolicy(key: HashKey): MessageInitShape<typeof RouteAction_HashPolicySchema> {
+/** What of a request is hashed, which came by `scheme`. */
+export function hashPolicy(key: HashKey, scheme: 'http' | 'https'): MessageInitShape<typeof RouteAction_HashPolicySchema> {
   switch (key.kind) {
     case 'header':
       return { policySpecifier: { case: 'header', value: { headerName: key.name } } };
@@ -181,7 +181,7 @@ export function hashPolicy(key: HashKey): MessageInitShape<typeof RouteAction_Ha
           value: {
             name: key.name,
             // Envoy makes it HttpOnly by itself
-            ...(key.madeForMs === null ? {} : { ttl: ms(key.madeForMs), path: '/', attributes: [{ name: 'SameSite', value: 'Lax' }] }),
+            ...(key.madeForMs === null ? {} : { ttl: ms(key.madeForMs), path: '/', attributes: cookieAttributes(scheme) }),
           },
         },
       };
@@ -189,3 +189,7 @@ export function hashPolicy(key: HashKey): MessageInitShape<typeof RouteAction_Ha
       return assertNever(key);
   }
 }
+const cookieAttributes = (scheme: 'http' | 'https') => [
+  { name: 'SameSite', value: 'Lax' },
+  ...(scheme === 'https' ? [{ name: 'Secure', value: '' }] : []),
+];

@@ -24,6 +24,7 @@ import { canonicalJson } from '../../../core/lib/json';
 import type { PortKey } from '../../../core/mesh/ids';
 import { rewriteFor } from '../../../core/semantics/forwarded';
 import { cookieValue, inHashOrder, setCookie } from '../../../core/semantics/sticky';
+import type { FirstHop } from '../../../core/semantics/match';
 import type { Tries } from '../../../core/semantics/timing';
 import { stricter } from '../../../core/semantics/variant';
 import {
@@ -78,12 +79,13 @@ const retryWords = new Set([
   'internal',
 ]);
 
-/** How one caller is stricter than the owner, and the clusters it has of its own for that (by the owner's name). */
+/** How one caller is stricter than the owner, and the clusters it has of its own for that (by the owner's name). `scheme`: what requests come by. */
 export interface Variant {
   readonly needs: readonly Need[];
   readonly clusters: ReadonlyMap<string, string>;
+  readonly scheme: FirstHop['scheme'];
 }
-export const asTheOwner: Variant = { needs: [], clusters: new Map() };
+export const asTheOwner: Variant = { needs: [], clusters: new Map(), scheme: 'http' };
 
 /** Routes of a list of rules, in its order. */
 export function routesOf(
@@ -150,7 +152,9 @@ function routesFor(
         const shares = inHashOrder(action.to).map((target, index, all) => {
           const upTo = all.slice(0, index + 1).reduce((sum, { weight }) => sum + weight, 0);
           const responseHeaders =
-            sticky?.kind === 'issued' ? withCookie(target.responseHeaders, setCookie(sticky, target)) : target.responseHeaders;
+            sticky?.kind === 'issued'
+              ? withCookie(target.responseHeaders, setCookie(sticky, target, variant.scheme))
+              : target.responseHeaders;
           return route(to(alone(target, { responseHeaders })), match(method, upTo));
         });
         return [...pinned, ...shares];
@@ -291,7 +295,9 @@ function forward(index: IrIndex, action: Forward, request: RequestClass | null, 
     name: clusterOf(target),
     weight: target.weight,
     ...requestEdits(target.requestHeaders),
-    ...responseEdits(issued === null ? target.responseHeaders : withCookie(target.responseHeaders, setCookie(issued, target))),
+    ...responseEdits(
+      issued === null ? target.responseHeaders : withCookie(target.responseHeaders, setCookie(issued, target, variant.scheme)),
+    ),
   }));
   const isPlain =
     action.to.length === 1 && action.to.every((target) => !isEdited(target.requestHeaders) && !isEdited(target.responseHeaders));
@@ -303,7 +309,7 @@ function forward(index: IrIndex, action: Forward, request: RequestClass | null, 
           case: 'weightedClusters',
           value: { clusters, ...(hashed ? { randomValueSpecifier: { case: 'useHashPolicy', value: { value: true } } } : {}) },
         },
-    ...hashing(index, action.to, hashed),
+    ...hashing(index, action.to, hashed, variant.scheme),
     timeout: ms(timeoutMs),
     ...layerFields(index, action.to, timeoutMs),
     ...(idleMs === builtInIdleMs ? {} : { idleTimeout: ms(idleMs) }),
@@ -333,13 +339,14 @@ function hashing(
   index: IrIndex,
   to: readonly WeightedTarget[],
   sticky: Exclude<Sticky, { kind: 'issued' }> | null,
+  scheme: Variant['scheme'],
 ): Pick<RouteActionInit, 'hashPolicy'> {
   for (const { port } of to) {
     const balance = index.ports.get(port)?.port.resilience.balance;
-    if (balance?.kind === 'hash') return { hashPolicy: [hashPolicy(balance.by)] };
+    if (balance?.kind === 'hash') return { hashPolicy: [hashPolicy(balance.by, scheme)] };
   }
   if (sticky === null) return {};
-  return { hashPolicy: [hashPolicy(sticky.kind === 'header' ? sticky : { ...sticky, madeForMs: null })] };
+  return { hashPolicy: [hashPolicy(sticky.kind === 'header' ? sticky : { ...sticky, madeForMs: null }, scheme)] };
 }
 const inTotalOrder = (mirrors: readonly Mirror[]): readonly Mirror[] =>
   [...mirrors].sort((a, b) => (canonicalJson([a.port, a.version ?? '']) < canonicalJson([b.port, b.version ?? '']) ? -1 : 1));

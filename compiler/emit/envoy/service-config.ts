@@ -83,7 +83,12 @@ export function serviceConfigOf(
         ...varyOnOrigin(cors),
         routes: [
           ...(cors === null ? [] : [preflightRoute]),
-          ...routesOf(index, { cors, rules }, variantFor === null ? asTheOwner : { needs: variantFor.needs, clusters: names }, diagnostics),
+          ...routesOf(
+            index,
+            { cors, rules },
+            variantFor === null ? asTheOwner : { ...asTheOwner, needs: variantFor.needs, clusters: names },
+            diagnostics,
+          ),
         ],
       }),
       clusters: sorted.map((destination) => entry(cache, destination.cluster, () => clusterJson(index, destination, diagnostics))),
