@@ -5,7 +5,7 @@ import type { Json, JsonObject } from '../core/lib/json';
 import type { PortKey, WorkloadKey } from '../core/mesh/ids';
 import { decide } from '../core/semantics/decide';
 import { sourceTree } from '../core/source';
-import { semanticDiff } from './diff';
+import { formatDiff, isEmptyDiff, semanticDiff } from './diff';
 import { compile, type Compiled } from './pipeline';
 
 jest.setTimeout(60_000);
@@ -75,6 +75,41 @@ test('a change of claims is a difference', async () => {
   const changes = semanticDiff(was, is).calls.map(({ kind, example }) => [kind, example.claims]);
   expect(changes).toContainEqual(['lost', { iss: url, role: 'admin' }]);
   expect(changes).toContainEqual(['gained', { iss: url, groups: ['editors'] }]);
+});
+
+test('a change of keys alone is a difference, with what it means for who has a token', async () => {
+  const other = { ...key, kid: 'b', x: 'NCyANCADd8W-vvMEPMwkpZUnWZFZK7uVhCJJFzGgBbg' };
+  const [before, after] = await Promise.all([withUsers(admins, jwks(key)), withUsers(admins, jwks({ ...key, x: other.x }, other))]);
+  const [was, is] = [before.irs.get('prod'), after.irs.get('prod')];
+  if (!was || !is) throw new Error('no IR');
+  const diff = semanticDiff(was, is);
+  expect([diff.calls, diff.unshown, isEmptyDiff(diff), isEmptyDiff(semanticDiff(was, was))]).toEqual([[], [], false, true]);
+  const named = expect.stringMatching(
+    /^tokens signed with a \(EdDSA, [0-9a-f]{12}\) are answered 401; tokens signed with a \(EdDSA, [0-9a-f]{12}\), b \(EdDSA, [0-9a-f]{12}\) are taken$/,
+  );
+  expect(diff.issuers).toEqual([
+    expect.objectContaining({ issuer: 'acme', field: 'keys', means: named, at: ['bookinfo/details.web'], because: 'platform/acme' }),
+  ]);
+  expect(formatDiff(diff, 'text')).toMatch(
+    /issuer acme: keys a \(.* are taken at bookinfo\/details\.web   platform\/acme\n.*1 issuer changes/,
+  );
+  expect(formatDiff(diff, 'markdown')).toContain('- issuer `acme`, keys: a (EdDSA');
+});
+
+test('a change of audiences is a difference, and none where no rule speaks of users', async () => {
+  const more = (audience: string): string =>
+    `export const other = issuer('b', { url: 'https://b.example', audiences: ['${audience}'], keys: jwks.file('platform/acme.jwks.json') });`;
+  const irs = await Promise.all(['x', 'y'].map(async (audience) => (await withUsers(admins, jwks(key), more(audience))).irs.get('prod')));
+  const [was, is] = irs.map((ir) => {
+    if (!ir) throw new Error('no IR');
+    return ir;
+  });
+  if (!was || !is) throw new Error('no IR');
+  expect(semanticDiff(was, is).issuers.map(({ field, means }) => [field, means])).toEqual([
+    ['audiences', 'tokens for x alone are answered 401; tokens for y alone are taken'],
+  ]);
+  const nobody = (ir: typeof was) => ({ ...ir, access: ir.access.map((rule) => ({ ...rule, user: null })) });
+  expect(semanticDiff(nobody(was), nobody(is)).issuers).toEqual([]);
 });
 
 const rsa = (length: number): JsonObject => ({ kty: 'RSA', alg: 'RS256', n: 'A'.repeat(length), e: 'AQAB' });

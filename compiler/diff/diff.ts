@@ -11,6 +11,8 @@ import { compareCalls } from '../../core/semantics/compare';
 import type { Answer, Comparison } from '../../core/semantics/compare';
 import { deployChanges } from './deploys';
 import type { DeployChange } from './deploys';
+import { issuerChanges } from './issuers';
+import type { IssuerChange } from './issuers';
 import type { Decision } from '../../core/semantics/decision';
 import type { Probe } from '../../core/semantics/probes';
 import { wordsOf } from '../../core/semantics/words';
@@ -65,6 +67,8 @@ export interface MeshDiff {
   }[];
   /** Who may deploy what, and which versions go together. */
   readonly deploys: readonly DeployChange[];
+  /** Whose tokens are valid, and signed with which keys. */
+  readonly issuers: readonly IssuerChange[];
   /** Workload keys. */
   readonly added: readonly string[];
   readonly removed: readonly string[];
@@ -92,6 +96,7 @@ export function semanticDiff(before: MeshIr | null, after: MeshIr, proxies: Prox
     unshown: compared.unshown,
     exposure: exposure(before, after),
     deploys: deployChanges(before, after),
+    issuers: before === null ? [] : issuerChanges(before, after),
     added: missing(keys(before), keys(after)),
     removed: missing(keys(after), keys(before)),
     proxies,
@@ -100,8 +105,8 @@ export function semanticDiff(before: MeshIr | null, after: MeshIr, proxies: Prox
 
 /** Whether nothing has changed that a request or a deployment could notice. */
 export function isEmptyDiff(diff: MeshDiff): boolean {
-  const { calls, ports, unshown, exposure: hosts, deploys, added, removed } = diff;
-  return [calls, ports, unshown, hosts, deploys, added, removed].every((list) => list.length === 0);
+  const { calls, ports, unshown, exposure: hosts, deploys, issuers, added, removed } = diff;
+  return [calls, ports, unshown, hosts, deploys, issuers, added, removed].every((list) => list.length === 0);
 }
 
 function wholePorts(after: MeshIr): readonly CallChange[] {

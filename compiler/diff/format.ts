@@ -3,6 +3,7 @@ import { nameOf } from '../../core/mesh/ids';
 import type { WorkloadKey } from '../../core/mesh/ids';
 import type { CallChange, CallChangeKind, MeshDiff } from './diff';
 import type { DeployChange } from './deploys';
+import type { IssuerChange } from './issuers';
 import { isEmptyDiff } from './diff';
 
 export type DiffFormat = 'text' | 'markdown' | 'json';
@@ -44,6 +45,10 @@ function text(diff: MeshDiff, options: FormatOptions): string {
   for (const { host, listener, gateway, change } of diff.exposure) lines.push(`${change} ${host} at ${gateway} (${listener})`);
   for (const change of diff.deploys)
     lines.push(`deploy ${change.subject}: ${change.field} ${change.before}  ->  ${change.after}   ${placeText(change, options)}`);
+  for (const change of diff.issuers)
+    lines.push(
+      `issuer ${change.issuer}: ${change.field} ${change.before}  ->  ${change.after}: ${meaningText(change)}   ${placeText({ because: change.because }, options)}`,
+    );
   if (diff.added.length > 0) lines.push(`new: ${diff.added.join(', ')}`);
   if (diff.removed.length > 0) lines.push(`gone: ${diff.removed.join(', ')}`);
   for (const place of diff.unshown) lines.push(`${place}: ${unshown}`);
@@ -71,7 +76,9 @@ export function summary(diff: MeshDiff): string {
     : [];
   const changed = new Set(diff.deploys.map((change) => change.because)).size;
   const rules = changed > 0 ? [`${count(changed, 'rule about deployment changes', 'rules about deployment change')}`] : [];
-  return [calls, ...proxies, ...rules, unchanged(diff)].filter((part) => part !== '').join('; ');
+  const names = new Set(diff.issuers.map(({ issuer }) => issuer)).size;
+  const issuers = names > 0 ? [count(names, 'issuer changes', 'issuers change')] : [];
+  return [calls, ...proxies, ...rules, ...issuers, unchanged(diff)].filter((part) => part !== '').join('; ');
 }
 
 function unchanged(diff: MeshDiff): string {
@@ -125,6 +132,10 @@ function markdown(diff: MeshDiff, options: FormatOptions): string {
       );
     lines.push('');
   }
+  for (const change of diff.issuers)
+    lines.push(
+      `- issuer ${code(change.issuer)}, ${change.field}: ${cell(change.before)} → **${cell(change.after)}**: ${cell(meaningText(change))} (${cell(placeText({ because: change.because }, options))})`,
+    );
   if (diff.added.length > 0) lines.push(`- new: ${diff.added.map(code).join(', ')}`);
   if (diff.removed.length > 0) lines.push(`- gone: ${diff.removed.map(code).join(', ')}`);
   return `${lines.join('\n').trimEnd()}\n`;
@@ -145,6 +156,7 @@ function placeText({ because }: Pick<CallChange | DeployChange, 'because'>, { pl
   const rules = typeof because === 'string' ? [because] : because;
   return rules.map((rule) => placeOf?.(rule) ?? rule).join(', ');
 }
+const meaningText = ({ means, at }: IssuerChange): string => `${means} at ${at.join(', ')}`;
 const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 function bytesText(bytes: number): string {
   const sign = bytes < 0 ? '-' : '+';

@@ -13,7 +13,6 @@ import type { Decision, MeshRequest } from './decision';
 import { coversPrincipal } from './inbound';
 import { corsProbes, decidersOf, differing, probesFor } from './probes';
 import type { Deciders, Probe } from './probes';
-import { routesSpeakOfUsers } from './user';
 
 /** One request, asked of both meshes. null: the mesh does not have the caller or the destination. */
 export interface Comparison {
@@ -230,14 +229,7 @@ function meaningOf(
     sortedUnique(access),
     targetUrls(ir, rules),
     ...outsideOf(ir, rules),
-    issuersOf(ir, rules, port),
   ]);
-}
-
-/** Who signs the tokens that these rules ask for, where they do: what makes a token valid is part of what the rules mean. */
-function issuersOf(ir: MeshIr, rules: readonly RouteRule[], port: PortKey | null): readonly string[] {
-  const isAsked = routesSpeakOfUsers(rules) || decidersOf(ir, rules, port).access.some(({ user }) => user !== null);
-  return isAsked ? ir.issuers.map(({ url, audiences, jwks }) => canonicalJson([url, audiences, jwks])) : [];
 }
 
 function targetUrls(ir: MeshIr, rules: RouteTable['rules']): readonly string[] {
