@@ -29,6 +29,8 @@ function lowerRule(context: Context, nouns: Nouns, { id, team, value }: Declared
   // The platform may shut a door anywhere; only the owner opens one.
   checkOwner(context, { team, id }, value.action === 'allow' ? 'allow into' : 'deny into', port.key, service.team, value.action === 'deny');
   checkDimensions(context, port, value, at);
+  if (port.layer === 'tls' && value.hosts !== undefined && !service.outside)
+    context.report(messages.innerServerName, { port: port.key }, at);
   if (value.action === 'allow' && callers?.kind === 'anyone') context.report(messages.allowAnyone, {}, { id, path: 'from' });
   if (value.action === 'deny') {
     for (const [dimension, given] of [

@@ -226,6 +226,14 @@ const refused: readonly (readonly [string, string, More])[] = [
     },
   ],
   [
+    'an allow by the server name of TLS that the application ends',
+    'MW3122',
+    {
+      'books/k': service('books/bookinfo', 'k', { ports: { web: { protocol: 'tls', number: 443 } } }),
+      'books/a': allow('books/k', [named('books/details')], { hosts: ['k.example'] }),
+    },
+  ],
+  [
     'an allow of requests on a Kafka port',
     'MW3070',
     {

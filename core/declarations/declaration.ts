@@ -259,7 +259,7 @@ export type DeclarationValue =
       readonly from: readonly CallerRef[];
       readonly requests: readonly string[] | 'any';
       readonly headers?: WireTextFields;
-      /** Of the Host header; on a tls-layer port of the server name that a client asks for. */
+      /** Of the Host header; on a tls-layer port outside the mesh of the server name that a client asks for. */
       readonly hosts?: readonly string[];
       readonly user?: WireUser;
       readonly mode?: 'enforce' | 'shadow';

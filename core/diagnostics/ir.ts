@@ -243,6 +243,14 @@ export const ir = {
     message: ({ port, status }) => `\`${port}\` is not gRPC, and its fault answers \`${status}\``,
     help: () => "write a number: `abort: { status: 503, share: '10%' }`",
   }),
+  innerServerName: defineDiagnostic<{ port: string }>({
+    code: 'MW3122',
+    slug: 'inner-server-name',
+    severity: 'error',
+    summary: 'inside the mesh no access rests on the server name of TLS that only an application ends',
+    message: ({ port }) => `a rule of \`${port}\` names server names, and the proxy there sees the mesh's own TLS around the application's`,
+    help: () => 'leave `sni` out, and give each server name that has other callers a port of its own',
+  }),
   rewriteParameter: defineDiagnostic<{ parameter: string; request: string | null }>({
     code: 'MW3060',
     slug: 'rewrite-parameter',

@@ -180,7 +180,7 @@ export interface AccessRule {
   readonly requests: readonly RequestClass[] | 'any';
   /** All of them. By name. */
   readonly headers: readonly FieldMatch[];
-  /** Any of them (the Host header without its port, case ignored; on a tls-layer port the server name asked for); empty means any host. */
+  /** Any of them (the Host header without its port, case ignored; on a tls-layer port outside the mesh the server name asked for); empty means any host. */
   readonly hosts: readonly string[];
   /** null: whoever the end user is, if there is one. Only where requests are read. */
   readonly user: UserMatch | null;

@@ -10,7 +10,7 @@ import { register } from './registry';
 import { callers, callersOrAnyone, madeAs } from './subjects';
 import { headerFields } from './text-matches';
 import { unsupported } from './unsupported';
-import { cidr, grpcMethod, headerName, host, rate, requestLine } from './units';
+import { grpcMethod, headerName, host, rate, requestLine } from './units';
 import { orPerEnv } from './per-environment';
 import { verb } from './verb';
 
@@ -37,16 +37,15 @@ const requestsOf =
 const common = { mode: word('enforce', 'shadow'), only: onlyIn };
 const httpOnly = (port: MadePort): { readonly [key: string]: string } => {
   const said = `\`${port.owner}\` is a ${port.protocol} port: its rules do not read requests`;
-  return port.layer === 'http'
-    ? { methods: 'write `requests`' }
-    : { requests: said, headers: said, hosts: said, user: said, methods: said };
+  if (port.layer === 'http') return { methods: 'write `requests`' };
+  const inner =
+    'who ends this TLS is the application, and no proxy of the mesh: give each server name that has other callers a port of its own';
+  return { requests: said, headers: said, hosts: said, user: said, methods: said, ...(port.layer === 'tls' ? { sni: inner } : {}) };
 };
 
 type Access = Extract<DeclarationValue, { readonly kind: 'access' }>;
 
-type Unsupported = Extract<DeclarationValue, { readonly kind: 'unsupported' }>;
-
-function allowReader(port: MadePort): Reader<Access | Unsupported> {
+function allowReader(port: MadePort): Reader<Access> {
   if (port.layer === 'http') {
     const optional = { user, headers: headerFields, hosts: list(host, { unique: 'host' }), ...common };
     const rule = record({ from: callers, requests: requestsOf(port) }, optional, httpOnly(port));
@@ -62,19 +61,20 @@ function allowReader(port: MadePort): Reader<Access | Unsupported> {
       return allowed(port, read.from, read.methods, read);
     };
   }
-  if (port.layer === 'tls') {
+  if (port.layer === 'tls' && port.outside) {
     const rule = record({ from: callers }, { sni: list(host, { unique: 'server name' }), ...common }, httpOnly(port));
     return (given, at) => {
       const { sni, ...read } = rule(given, at);
       return allowed(port, read.from, 'any', { ...read, ...(sni ? { hosts: sni } : {}) });
     };
   }
-  const rule = record({ from: callers }, { networks: list(cidr), ...common }, httpOnly(port));
+  const rule = record({ from: callers }, common, {
+    ...httpOnly(port),
+    networks: 'a caller is known by its identity, whatever address it has: name it in `from`',
+  });
   return (given, at) => {
     const read = rule(given, at);
-    return read.networks
-      ? unsupported('`networks` in an allow (a caller inside the mesh is known by its identity, whatever address it has)')
-      : allowed(port, read.from, 'any', read);
+    return allowed(port, read.from, 'any', read);
   };
 }
 function allowed(
@@ -105,7 +105,7 @@ function allowed(
 const notInForce = (port: MadePort): string | null => port.unsupported ?? (port.atGateway ? 'access rules at a gateway host' : null);
 
 export const allowMethod = (port: MadePort): ((...given: unknown[]) => object) => {
-  let reader: Reader<Access | Unsupported> | undefined;
+  let reader: Reader<Access> | undefined;
   const missing = notInForce(port);
   return verb(`${port.owner}.allow`, ['spec'], 1, (given) => {
     reader ??= allowReader(port);

@@ -78,7 +78,8 @@ export const external = verb('external', ['name', 'spec'], 2, (given) => {
   const made: Record<string, object> = {};
   for (const port of keysOf(ports)) {
     const declared = ports[port];
-    if (declared) made[port] = ownedPort(portOf({ ref: refTo(entry), port }, `${called}.ports.${port}`, declared.port, []));
+    if (declared)
+      made[port] = ownedPort(portOf({ ref: refTo(entry), port }, `${called}.ports.${port}`, declared.port, [], { outside: true }));
   }
   return make({ ports: handles(made, 'MW2114', 'port', called) }, { kind: 'external', entry, name: called, owned: true });
 });

@@ -26,6 +26,8 @@ export interface MadePort {
   readonly versions: readonly string[];
   /** A host at a gateway's listener: routed like a port, but not callable. */
   readonly atGateway: boolean;
+  /** Of hosts outside the mesh. */
+  readonly outside: boolean;
   /** Feature name if the thing the port belongs to is not in force in this version. */
   readonly unsupported: string | null;
 }

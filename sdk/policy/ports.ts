@@ -14,7 +14,7 @@ export const portOf = (
   owner: string,
   port: WirePort,
   versions: readonly string[],
-  more: { readonly atGateway?: true; readonly unsupported?: string } = {},
+  more: { readonly atGateway?: true; readonly outside?: true; readonly unsupported?: string } = {},
 ): MadePort => ({
   kind: 'port',
   ref: freeze(ref),
@@ -24,6 +24,7 @@ export const portOf = (
   requests: port.requests ?? null,
   versions,
   atGateway: more.atGateway ?? false,
+  outside: more.outside ?? false,
   unsupported: more.unsupported ?? null,
 });
 

@@ -305,6 +305,7 @@ const underDelegation: MadePort = {
   requests: null,
   versions: freeze([]),
   atGateway: false,
+  outside: false,
   unsupported: null,
 };
 /** Routes of the paths that another team gave to this one. */

@@ -68,7 +68,7 @@ const edge = run.gateway(space, 'edge', {
   serviceAccount: 'e',
   listeners: { web: { port: 443, hosts: { 'a.example': 'books' }, certificate: run.secret('x/y') } },
 });
-const stripe = run.external('stripe', { team: 'books', hosts: ['api.stripe.com'], ports: { api: run.https(443) } });
+const stripe = run.external('stripe', { team: 'books', hosts: ['api.stripe.com'], ports: { api: run.https(443), pass: run.tls(8443) } });
 const google = run.issuer('google', { url: 'https://accounts.google.com', audiences: ['a'], keys: run.jwks.file('g.json') });
 const port = (name: string): object => reviews.ports[name] ?? {};
 const act = (of: object, name: string): ((...given: unknown[]) => unknown) => {
@@ -150,8 +150,9 @@ test.each<[string, (bogus: object) => unknown]>([
   ['GrpcPortSpec', (x) => run.grpc(80, x)],
   ['HttpAccess', (x) => act(port('web'), 'allow')(x)],
   ['GrpcAccess', (x) => act(port('api'), 'allow')(x)],
-  ['TlsAccess', (x) => act(port('sni'), 'allow')(x)],
-  ['TcpAccess', (x) => act(port('raw'), 'allow')(x)],
+  ['AccessCommon', (x) => act(port('sni'), 'allow')(x)],
+  ['AccessCommon', (x) => act(port('raw'), 'allow')(x)],
+  ['OutsideTlsAccess', (x) => act(stripe.ports['pass'] ?? {}, 'allow')(x)],
   ['Denial', (x) => act(port('web'), 'deny')(x)],
   ['HttpLimit', (x) => act(port('web'), 'limit')(x)],
   ['LimitRule', (x) => act(port('api'), 'limit')(x)],

@@ -171,7 +171,9 @@ function refusals(ir: MeshIr): readonly Diagnostic[] {
   for (const namespace of ir.namespaces)
     if (namespace.adoption !== 'enforce')
       found.push(emit.adoption({ namespace: namespace.name, adoption: namespace.adoption }, { rule: namespace.id }));
-  const passedOn = new Set(ir.services.flatMap(({ ports }) => ports.filter(({ layer }) => layer === 'tls').map(({ key }) => key)));
+  // outside the mesh the caller's own proxy reads the server name
+  const inside = ir.services.filter(({ outside }) => !outside);
+  const passedOn = new Set(inside.flatMap(({ ports }) => ports.filter(({ layer }) => layer === 'tls').map(({ key }) => key)));
   for (const rule of ir.access) {
     if (rule.hosts.length > 0 && passedOn.has(rule.port))
       found.push(emit.innerServerName({ rule: rule.id, port: rule.port }, { rule: rule.id }));

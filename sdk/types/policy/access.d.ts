@@ -3,7 +3,7 @@ import type { kind } from './marks';
 import type { Anyone, Caller, Env, OrPerEnv, Scope } from './names';
 import type { TextFields } from './routes';
 import type { Mode } from './settings';
-import type { Cidr, NonEmpty, OneOrMore, Rate } from './units';
+import type { NonEmpty, OneOrMore, Rate } from './units';
 
 /** Said out loud where every request is meant. */
 export declare const anyRequest: 'any request';
@@ -23,11 +23,9 @@ export interface GrpcAccess<R extends string> extends AccessCommon {
   readonly methods: NonEmpty<R> | typeof anyRequest;
   readonly user?: User;
 }
-export interface TlsAccess extends AccessCommon {
+/** Of TLS to a host outside the mesh, where the caller's own proxy decides: the server names that its application may ask for. */
+export interface OutsideTlsAccess extends AccessCommon {
   readonly sni?: NonEmpty<string>;
-}
-export interface TcpAccess extends AccessCommon {
-  readonly networks?: NonEmpty<Cidr>;
 }
 /** Wins over every allow. Whole identities only: there is no denial by path for an odd URL to slip past. */
 export interface Denial {

@@ -2,7 +2,7 @@ import type { DeployRule, DeploySpec } from './deploy-time';
 import type { Namespace } from './inventory';
 import type { identity, kind } from './marks';
 import type { Caller, Scope, Team } from './names';
-import type { HttpPort, PortsOf } from './ports';
+import type { HttpPort, OutsidePortsOf } from './ports';
 import type { PortMap } from './targets';
 import type { Cidr, NonEmpty, RequestLine } from './units';
 
@@ -55,7 +55,7 @@ export interface ExternalSpec<P extends PortMap> {
 /** Hosts that somebody else runs: the owner here is the team that answers for calling them. Each caller's own proxy decides, since there is no other, or the gateway on the way. */
 export interface External<P extends PortMap> extends Scope {
   readonly [kind]: 'external';
-  readonly ports: PortsOf<P, never>;
+  readonly ports: OutsidePortsOf<P>;
 }
 export declare function external<P extends PortMap>(name: string, spec: ExternalSpec<P>): External<P>;
 

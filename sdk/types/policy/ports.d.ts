@@ -1,4 +1,4 @@
-import type { AccessRule, Denial, GrpcAccess, HttpAccess, HttpLimit, Limit, LimitRule, TcpAccess, TlsAccess } from './access';
+import type { AccessCommon, AccessRule, Denial, GrpcAccess, HttpAccess, HttpLimit, Limit, LimitRule, OutsideTlsAccess } from './access';
 import type { requestLines } from './marks';
 import type { Scope, Team } from './names';
 import type { EnvoyPatch } from './patch';
@@ -30,15 +30,22 @@ export interface GrpcPort<P extends Protocol, V extends string, R extends string
   patch(patch: EnvoyPatch): Scope;
 }
 export interface TlsPort<P extends Protocol, V extends string> extends Target<P, V, never> {
-  allow(rule: TlsAccess): AccessRule;
+  allow(rule: AccessCommon): AccessRule;
   deny(rule: Denial): AccessRule;
   route(routes: TlsRoutes<V>): Route;
   patch(patch: EnvoyPatch): Scope;
 }
 export interface TcpPort<P extends Protocol, V extends string> extends Target<P, V, never> {
-  allow(rule: TcpAccess): AccessRule;
+  allow(rule: AccessCommon): AccessRule;
   deny(rule: Denial): AccessRule;
   route(routes: TcpRoutes<V>): Route;
+  patch(patch: EnvoyPatch): Scope;
+}
+/** TLS to a host outside: nobody else's proxy is at the other end, so the caller's own reads the server name and judges by it. */
+export interface OutsideTlsPort<P extends Protocol> extends Target<P, never, never> {
+  allow(rule: OutsideTlsAccess): AccessRule;
+  deny(rule: Denial): AccessRule;
+  route(routes: TlsRoutes<never>): Route;
   patch(patch: EnvoyPatch): Scope;
 }
 export interface PortByLayer<P extends Protocol, V extends string, R extends string> {
@@ -49,6 +56,8 @@ export interface PortByLayer<P extends Protocol, V extends string, R extends str
 }
 type PortOf<S extends PortSpec, V extends string> = PortByLayer<S['protocol'], V, S[typeof requestLines]>[Layers[S['protocol']]];
 export type PortsOf<P extends PortMap, V extends string> = { readonly [K in keyof P]: PortOf<P[K], V> };
+type OutsidePortOf<S extends PortSpec> = Layers[S['protocol']] extends 'tls' ? OutsideTlsPort<S['protocol']> : PortOf<S, never>;
+export type OutsidePortsOf<P extends PortMap> = { readonly [K in keyof P]: OutsidePortOf<P[K]> };
 export type TargetsOf<P extends PortMap, V extends string> = {
   readonly [K in keyof P]: Target<P[K]['protocol'], V, P[K][typeof requestLines]>;
 };

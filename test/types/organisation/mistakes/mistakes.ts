@@ -67,12 +67,14 @@ export const d3 = web.allow({ from: productpage, requests: ['GET /health'], only
 // ── protocols ──
 // @ts-expect-error 22 HTTP match on a Kafka port | says: 'headers' does not exist in type 'TcpConditions'
 export const e1 = events.ports.broker.route({ rules: [{ when: { headers: { topic: 'orders' } }, to: events.ports.broker }], otherwise: { to: events.ports.broker } });
-// @ts-expect-error 23 HTTP requests in an allow on a Kafka port | says: 'requests' does not exist in type 'TcpAccess'
+// @ts-expect-error 23 HTTP requests in an allow on a Kafka port | says: 'requests' does not exist in type 'AccessCommon'
 export const e2 = events.ports.broker.allow({ from: productpage, requests: ['GET /topics'] });
-// @ts-expect-error 24 a user on a TCP port | says: 'user' does not exist in type 'TcpAccess'
+// @ts-expect-error 24 a user on a TCP port | says: 'user' does not exist in type 'AccessCommon'
 export const e3 = db.ports.sql.allow({ from: productpage, user: google.user() });
-// @ts-expect-error 25 requests on TLS that is passed through | says: 'requests' does not exist in type 'TlsAccess'
+// @ts-expect-error 25 requests on TLS that is passed through | says: 'requests' does not exist in type 'OutsideTlsAccess'
 export const e4 = s3.ports.s3.allow({ from: productpage, requests: ['GET /bucket'] });
+// @ts-expect-error 143 access by an address inside the mesh | says: 'networks' does not exist in type 'AccessCommon'
+export const c43 = db.ports.sql.allow({ from: productpage, networks: ['10.0.0.0/8'] });
 // @ts-expect-error 26 a request timeout on TCP | says: 'timeout' does not exist in type 'TcpElse<never>'
 export const e5 = events.ports.broker.route({ otherwise: { to: events.ports.broker, timeout: '2s' } });
 // @ts-expect-error 27 HTTP sent to a Kafka port | says: '"kafka"' is not assignable to type '"http" | "http2" | "websocket"'
