@@ -178,7 +178,10 @@ describe('what must not pass for nothing', () => {
     if (!gateway || !table || !listener) throw new Error('no gateway');
     const wild: MeshIr = { ...mesh, issuers: [], hostRoutes: [{ ...table, host: '*.books.acme.example' }] };
     const hosts = [...listener.hosts, { host: 'own.books.acme.example', team: 'orders' }];
-    const carved: MeshIr = { ...wild, gateways: [{ ...gateway, listeners: [{ ...listener, hosts, certificate: 'platform/other' }] }] };
+    const carved: MeshIr = {
+      ...wild,
+      gateways: [{ ...gateway, listeners: [{ ...listener, hosts, speaks: { kind: 'https', certificate: 'platform/other' } }] }],
+    };
     const diff = semanticDiff(wild, carved);
     expect(diff.calls).toMatchObject([{ target: `${listener.name}/own.books.acme.example`, after: 'denied (404)' }]);
     expect(diff.ports.map((change) => change.field)).toEqual(['certificate', 'hosts']);

@@ -45,7 +45,8 @@ export interface CallChange {
 /** `port` is a service port's key, `<gateway>/<listener>`, or a workload's key (`identity`). `addressed`: by names with a port number only, or without one too. */
 export interface PortChange {
   readonly port: string;
-  readonly field: 'mtls' | 'urls' | 'number' | 'addressed' | 'certificate' | 'hosts' | 'identity' | 'outside' | keyof Resilience;
+  readonly field:
+    'mtls' | 'urls' | 'protocol' | 'number' | 'addressed' | 'certificate' | 'hosts' | 'identity' | 'outside' | keyof Resilience;
   readonly before: string;
   readonly after: string;
 }
@@ -308,9 +309,11 @@ function listenerChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
     const was = old.get(port);
     if (!was) return [];
     const hosts = (listener: typeof is): string => listener.hosts.map(({ host, team }) => `${host} (${team})`).join(', ');
+    const certificate = (listener: typeof is): string => (listener.speaks.kind === 'https' ? listener.speaks.certificate : 'none');
     const fields = [
+      ['protocol', was.speaks.kind, is.speaks.kind],
       ['number', String(was.port), String(is.port)],
-      ['certificate', was.certificate, is.certificate],
+      ['certificate', certificate(was), certificate(is)],
       ['hosts', hosts(was), hosts(is)],
     ] as const;
     return fields.flatMap(([field, from, to]) => (from === to ? [] : [{ port, field, before: from, after: to }]));

@@ -6,7 +6,8 @@ import { anyMatch } from '../../core/ir/plain';
 import { sortedBy } from '../../core/lib/order';
 import type { UrlDialect } from '../../core/semantics/canonical';
 import type { Context, Place } from './context';
-import { checkOwner, checkTeam } from './nouns';
+import { checkTeam } from './names';
+import { checkOwner } from './nouns';
 import { parseTemplate } from './request-line';
 
 /** A list of routes that paths can be taken out of. */

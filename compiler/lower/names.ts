@@ -1,4 +1,5 @@
 import { ir as messages } from '../../core/diagnostics/ir';
+import { suggest } from '../../core/lib/suggest';
 import type { Context, Place } from './context';
 
 const label = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -33,4 +34,10 @@ export function checkHost(context: Context, host: string, wildcard: boolean, at:
   const rest = host.startsWith('*.') ? host.slice(2) : host;
   if (rest !== host && !wildcard) return fail('a wildcard is not taken here');
   return isDomain(rest) || fail('it is not a DNS name');
+}
+
+export function checkTeam(context: Context, team: string, at: Place): boolean {
+  if (Object.hasOwn(context.mesh.teams, team)) return true;
+  context.report(messages.unknownTeam, { team, suggestion: suggest(team, Object.keys(context.mesh.teams)) }, at);
+  return false;
 }

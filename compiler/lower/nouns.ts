@@ -1,14 +1,14 @@
 /** The nouns: teams, namespaces, workloads, services, gateways; their names, owners, ports and versions. */
 import { ir as messages } from '../../core/diagnostics/ir';
 import type { WirePort } from '../../core/declarations/declaration';
-import type { Gateway, GatewayListener, Layer, Namespace, RequestClass, Service, ServicePort, Workload } from '../../core/ir/ir';
+import type { Gateway, Layer, Namespace, RequestClass, Service, ServicePort, Workload } from '../../core/ir/ir';
 import { portKey, principalOf, workloadKey } from '../../core/mesh/ids';
-import type { RuleId, WorkloadKey } from '../../core/mesh/ids';
+import type { RuleId } from '../../core/mesh/ids';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
-import { suggest } from '../../core/lib/suggest';
 import { hasPlatformRole } from './context';
 import type { Context, Declared, Place } from './context';
-import { checkHost, checkLabel, checkVersion, isDomain } from './names';
+import { lowerGateway } from './gateways';
+import { checkLabel, checkTeam, checkVersion, isDomain } from './names';
 import { lowerRequests } from './request-line';
 import { checkPortSettings, portSettings, readDuration } from './settings';
 import type { SettingsTable } from './settings';
@@ -57,12 +57,6 @@ export function checkMesh(context: Context): void {
       owners.set(namespace, team);
     }
   }
-}
-
-export function checkTeam(context: Context, team: string, at: Place): boolean {
-  if (Object.hasOwn(context.mesh.teams, team)) return true;
-  context.report(messages.unknownTeam, { team, suggestion: suggest(team, Object.keys(context.mesh.teams)) }, at);
-  return false;
 }
 
 /** Whether `team` owns the subject, or acts with the platform role where the act takes that. Reported when not. */
@@ -250,41 +244,6 @@ function lowerBrokers(context: Context, { protocol, brokers }: WirePort, version
   for (const broker of brokers)
     if (!versions.includes(broker)) context.report(messages.unknownPart, { what: 'version', name: broker, of: at.id, known: versions }, at);
   return sortedUnique(brokers);
-}
-
-function lowerGateway(context: Context, { id, value }: Declared<'gateway'>, key: WorkloadKey): Gateway {
-  const numbers = new Map<number, string>();
-  const listeners = Object.keys(value.listeners)
-    .sort()
-    .flatMap((name): GatewayListener[] => {
-      const written = value.listeners[name];
-      if (!written) return [];
-      const at = { id, path: `listeners.${name}` };
-      checkLabel(context, 'listener', name, at);
-      wholeNumber(context, 'port', written.port, 1, 65535, at);
-      const first = numbers.get(written.port);
-      if (first !== undefined) context.report(messages.duplicate, { what: 'port number', name: String(written.port), first }, at);
-      numbers.set(written.port, name);
-      const [certificateNamespace = '', certificateName = '', ...more] = written.certificate.split('/');
-      if (more.length > 0 || !isDomain(certificateNamespace) || !isDomain(certificateName)) {
-        context.report(messages.badName, { what: 'secret', name: written.certificate, grammar: 'write `namespace/name`' }, at);
-      }
-      const hosts = Object.keys(written.hosts)
-        .sort()
-        .flatMap((host) => {
-          const team = written.hosts[host] ?? '';
-          checkHost(context, host, true, at);
-          checkTeam(context, team, at);
-          return [{ host, team }];
-        });
-      if (hosts.length === 0) context.report(messages.empty, { what: `the list of hosts of listener \`${name}\`` }, at);
-      return [{ name, port: written.port, certificate: written.certificate, hosts }];
-    });
-  // one that nothing comes in by is still a way out
-  const isWayOut = context.all('external').some(({ value: { through } }) => through?.ref === id);
-  if (listeners.length === 0 && !isWayOut)
-    context.report(messages.empty, { what: `the list of listeners of \`${key}\`` }, { id, path: '' });
-  return { id: id as RuleId, key, listeners };
 }
 
 function lowerTags(context: Context, own: Tags | undefined, inherited: Tags, at: Place): Tags {

@@ -25,6 +25,8 @@ import type { Context, Declared, Place } from './context';
 import { lowerCors } from './cors';
 import { boundRules, type Delegable, type Delegation, lowerDelegations, withDelegated } from './delegations';
 import { lowerFields } from './fields';
+import { redirectedHosts } from './gateway-redirects';
+import { checkListenerHost } from './gateways';
 import { checkDialects, lowerEdits, lowerFault, lowerGrpcStatus, lowerPath, lowerRewrite, lowerSticky } from './http-words';
 import { checkHost } from './names';
 import { checkOwner } from './nouns';
@@ -58,7 +60,9 @@ export function lowerRoutes(
 } {
   const tables = new Map<string, RouteTable>();
   const connections = new Map<string, ConnectionRoutes>();
-  const hosts = new Map<string, HostRoutes>();
+  const hosts = new Map<string, HostRoutes>(
+    redirectedHosts(context, nouns).map((table) => [`${table.gateway}/${table.listener}/${table.host}`, table] as const),
+  );
   const delegations = lowerDelegations(context, (on, at) => delegable(context, nouns, on, at));
   const delegated = new Map<string, { readonly delegation: Delegation; readonly id: string; readonly rules: readonly RouteRule[] }>();
   for (const declared of context.all('route')) {
@@ -183,7 +187,7 @@ function resolveHost(context: Context, nouns: Nouns, on: Ref, at: Place) {
     return undefined;
   }
   const host = on.host ?? '';
-  if (!checkHost(context, host, true, at)) return undefined;
+  if (!checkListenerHost(context, host, at)) return undefined;
   const known = listener.hosts.map((entry) => entry.host);
   const entry = hostEntry(known, host);
   const owner = listener.hosts.find((candidate) => candidate.host === entry && hostCovers(candidate.host, host));

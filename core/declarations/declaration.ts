@@ -228,9 +228,14 @@ export type DeclarationValue =
       readonly serviceAccount: string;
       readonly listeners: {
         readonly [name: string]: {
+          /** Absent: `https`. */
+          readonly protocol?: 'https' | 'http';
           readonly port: number;
           readonly hosts: { readonly [host: string]: string };
-          readonly certificate: string;
+          /** Of an https listener, and of no other. */
+          readonly certificate?: string;
+          /** Of an http listener: every request is answered with the same address under https. */
+          readonly redirect?: 'https';
         };
       };
     }

@@ -17,6 +17,7 @@ describe('the catalogue of diagnostics', () => {
       ir: '3',
       settings: '3',
       outside: '3',
+      gateways: '3',
       answers: '3',
       analyse: '4',
       emit: '5',

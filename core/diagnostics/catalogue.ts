@@ -5,6 +5,7 @@ import { deploy } from './deploy';
 import { emit } from './emit';
 import { enforce } from './enforce';
 import { evaluate } from './evaluate';
+import { gateways } from './gateways';
 import { gitops } from './gitops';
 import { inject } from './inject';
 import { install } from './install';
@@ -39,6 +40,7 @@ const stages = {
   settings,
   answers,
   outside,
+  gateways,
   analyse,
   emit,
   sign,

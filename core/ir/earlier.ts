@@ -1,6 +1,7 @@
 import type {
   AccessRule,
   Fault,
+  GatewayListener,
   HostRoutes,
   MeshIr,
   Need,
@@ -28,9 +29,15 @@ export const completed = (kept: Omit<MeshIr, LaterPart> & Partial<Pick<MeshIr, L
     ...(outside ? { outside: { ...outside, through: outside.through ?? null } } : {}),
   })),
   routes: kept.routes.map((table): RouteTable => ({ ...table, cors: table.cors ?? null, rules: table.rules.map(completedRule) })),
+  gateways: kept.gateways.map((gateway) => ({ ...gateway, listeners: gateway.listeners.map(laterListener) })),
   hostRoutes: kept.hostRoutes.map((table): HostRoutes => ({ ...table, cors: table.cors ?? null, rules: table.rules.map(completedRule) })),
   needs: kept.needs.map(laterNeed),
 });
+/** A listener was one with a certificate then. */
+function laterListener({ certificate = '', speaks = { kind: 'https', certificate }, ...listener }: EarlierListener): GatewayListener {
+  return { ...listener, speaks };
+}
+type EarlierListener = Later<GatewayListener, 'speaks'> & { readonly certificate?: string };
 type LaterPart = 'deploys' | 'products' | 'connectionRoutes' | 'issuers';
 
 /** How a port said its limits before there was `resilience`. */

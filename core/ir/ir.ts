@@ -109,12 +109,20 @@ export interface Gateway {
 }
 export interface GatewayListener {
   readonly name: string;
+  /** The number that the outside dials. */
   readonly port: number;
-  /** `namespace/name` of the serving certificate. */
-  readonly certificate: string;
-  /** By host; exact (`shop.acme.example`) or one leading wildcard label (`*.books.acme.example`). Lower case. */
+  readonly speaks: ListenerProtocol;
+  /** By host; exact (`shop.acme.example`), one leading wildcard label (`*.books.acme.example`), or `*`. Lower case. */
   readonly hosts: readonly { readonly host: string; readonly team: string }[];
 }
+export type ListenerProtocol =
+  | {
+      readonly kind: 'https';
+      /** `namespace/name` of the serving certificate. */
+      readonly certificate: string;
+    }
+  /** In the open: whoever is on the way may read and change what is said. */
+  | { readonly kind: 'http' };
 
 /** Signs the tokens of end users (RFC 7519). */
 export interface Issuer {

@@ -1,4 +1,4 @@
-import type { Gateway, HostRoutes, MeshIr, Service, ServicePort } from '../ir/ir';
+import type { Gateway, GatewayListener, HostRoutes, MeshIr, Service, ServicePort } from '../ir/ir';
 import { nameOf, namespaceOf } from '../mesh/ids';
 import { hostCovers, hostEntry } from './match';
 
@@ -20,7 +20,7 @@ export function hostsOfPort(service: Service, port: ServicePort, callerNamespace
 
 /**
  * Where a request from outside lands at a listener: the routes of its host. `sni` chose the connection's filter chain, `host` is the Host header
- * (both lower case, no port); a Host of another chain is misdirected (RFC 9110 section 15.5.20).
+ * (both lower case, no port); a Host of another chain is misdirected (RFC 9110 section 15.5.20). In plain HTTP there is the Host header alone.
  */
 export function hostRoutesFor(
   ir: MeshIr,
@@ -30,12 +30,19 @@ export function hostRoutesFor(
   host: string,
 ): HostRoutes | 'not here' | 'no routes' {
   const tables = ir.hostRoutes.filter((table) => table.gateway === gateway.key && table.listener === listener);
-  const served = gateway.listeners.find((known) => known.name === listener)?.hosts.map((known) => known.host) ?? [];
-  const entries = [...tables.map((table) => table.host), ...served];
-  const chain = hostEntry(entries, sni);
+  const { speaks, hosts: served } = listenerOf(gateway, listener);
+  const entries = [...tables.map((table) => table.host), ...served.map((known) => known.host)];
+  const chain = hostEntry(entries, speaks.kind === 'http' ? host : sni);
   // what is left of a colon when the port is off is no port: such a name is nobody's
   if (chain === undefined || host.includes(':') || !hostCovers(chain, host)) return 'not here';
   return tables.find((table) => table.host === chain) ?? 'no routes';
+}
+
+/** A gateway's listener. Throws when there is none of that name. */
+export function listenerOf(gateway: Gateway, name: string): GatewayListener {
+  const found = gateway.listeners.find((known) => known.name === name);
+  if (!found) throw new Error(`internal: ${gateway.key} has no listener ${name}`);
+  return found;
 }
 
 /** Whether a host outside the mesh without a number means this port: the one that is HTTP's own (RFC 9110 section 4.2.1), else the only one. */

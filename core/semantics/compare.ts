@@ -6,7 +6,7 @@ import { canonicalJson, type Json } from '../lib/json';
 import { sortedUnique } from '../lib/order';
 import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
-import { hostRoutesFor } from './address';
+import { hostRoutesFor, listenerOf } from './address';
 import { compareConnections } from './compare-connections';
 import { decide } from './decide';
 import type { Decision, MeshRequest } from './decision';
@@ -108,11 +108,14 @@ function* compareOutside(before: MeshIr | null, after: MeshIr, at: ReadonlySet<P
     const [old, fresh] = [before && routesAt(before, place, host), routesAt(after, place, host)];
     if (!(leadsTo(at, old?.rules ?? []) || leadsTo(at, fresh?.rules ?? []))) continue;
     const meaning = (ir: MeshIr | null, own: HostRoutes | null): string =>
-      ir && own ? canonicalJson([meaningOf(ir, own, null, principalOf(ir, own.gateway)), principalOf(ir, own.gateway)]) : '';
+      ir && own
+        ? canonicalJson([meaningOf(ir, own, null, principalOf(ir, own.gateway)), principalOf(ir, own.gateway), spokenAt(ir, own)])
+        : '';
     if (meaning(before, old) === meaning(after, fresh)) continue;
     const [was, is] = [before && old ? [decidersOf(before, old.rules, null)] : [], fresh ? [decidersOf(after, fresh.rules, null)] : []];
     const ask = (ir: MeshIr | null, probe: Probe): Decision | null => {
-      if (!ir?.gateways.some((gateway) => gateway.key === place.gateway)) return null;
+      if (!ir?.gateways.some(({ key, listeners }) => key === place.gateway && listeners.some(({ name }) => name === place.listener)))
+        return null;
       return decide(ir, {
         from: { kind: 'outside', gateway: place.gateway, listener: place.listener, host },
         to: null,
@@ -148,10 +151,15 @@ function placesOf(ir: MeshIr | null): readonly (readonly [string, Place])[] {
     { gateway: place.gateway, listener: place.listener, host: place.host },
   ]);
 }
+/** What a listener speaks: a redirect keeps it, and so does what an application is told. */
+function spokenAt(ir: MeshIr, { gateway, listener }: Place): string {
+  const known = ir.gateways.find((candidate) => candidate.key === gateway);
+  return known ? listenerOf(known, listener).speaks.kind : '';
+}
 /** The routes that a request to a host comes to, its own or those of a wildcard over it. */
 function routesAt(ir: MeshIr, { gateway, listener }: Place, host: string): HostRoutes | null {
   const known = ir.gateways.find((candidate) => candidate.key === gateway);
-  const found = known ? hostRoutesFor(ir, known, listener, host, host) : 'not here';
+  const found = known?.listeners.some(({ name }) => name === listener) ? hostRoutesFor(ir, known, listener, host, host) : 'not here';
   return typeof found === 'string' ? null : found;
 }
 

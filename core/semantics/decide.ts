@@ -7,7 +7,7 @@ import { isHttp } from '../ir/layers';
 import type { MeshIr } from '../ir/ir';
 import type { WorkloadKey } from '../mesh/ids';
 import { nameOf, namespaceOf } from '../mesh/ids';
-import { hostRoutesFor, hostsOfPort } from './address';
+import { hostRoutesFor, hostsOfPort, listenerOf } from './address';
 import { isCanonicalPath } from './canonical';
 import type { Decision, MeshRequest } from './decision';
 import { nothing, follow } from './follow';
@@ -52,10 +52,13 @@ function decideFromOutside(ir: MeshIr, request: MeshRequest, from: Extract<MeshR
   const view = viewOf(request, request.headers['host'] ?? from.host);
   if (!isCanonicalPath(request.path, 'rfc3986')) return refused('canonical', 400, `the path \`${request.path}\` is not in canonical form`);
   const table = hostRoutesFor(ir, gateway, from.listener, hostWithoutPort(from.host), view.host);
+  const { kind: scheme } = listenerOf(gateway, from.listener).speaks;
+  if (table === 'not here' && scheme === 'http')
+    return refused('route', 404, `listener \`${from.listener}\` of ${gateway.key} does not serve \`${view.host}\``);
   if (table === 'not here')
     return refused('route', 421, `listener \`${from.listener}\` of ${gateway.key} does not serve \`${view.host}\` on this connection`);
   if (table === 'no routes') return refused('route', 404, `nobody routes \`${view.host}\``);
-  return follow(ir, caller, table, [], { ...view, scheme: 'https' });
+  return follow(ir, caller, table, [], { ...view, scheme });
 }
 
 function refused(stage: Decision['stage'], status: number, says: string): Decision {

@@ -1,4 +1,5 @@
 /** Gateways, and what is outside the mesh. */
+import type { DeclarationValue } from '../../core/declarations/declaration';
 import { deploysMethod } from './deploy-time';
 import { freeze, keysOf } from './intrinsics';
 import { make } from './made';
@@ -6,8 +7,8 @@ import { ownNamespace } from './inventory';
 import { team } from './mesh-names';
 import { anyPortSpec } from './port-specs';
 import { handles, ownedPort, portOf } from './ports';
-import { refuse } from './policy-error';
-import { list, named, record, whole } from './read';
+import { refuse, under } from './policy-error';
+import { type Reader, list, named, record, recordOf, whole, word } from './read';
 import { suggest } from './did-you-mean';
 import { refTo, register } from './registry';
 import { gatewayHandle, madeAs } from './subjects';
@@ -16,33 +17,56 @@ import { verb } from './verb';
 
 export const secret = verb('secret', ['ref'], 1, (given) => make({}, { kind: 'secret', name: namespacedName(given.take(0), given.at(0)) }));
 const certificate = madeAs(['secret'], 'a secret', "write `secret('namespace/name')`");
-const listener = record({ port: whole(1, 65_535, 'port'), hosts: named(hostOrWildcard, team), certificate }, {});
+const [port, hosts] = [whole(1, 65_535, 'port'), named(hostOrWildcard, team)];
+const listeners = {
+  https: record(
+    { port, hosts, certificate },
+    { protocol: word('https') },
+    { redirect: "it is a listener with `protocol: 'http'` that redirects" },
+  ),
+  http: record(
+    { protocol: word('http'), port, hosts },
+    { redirect: word('https') },
+    { certificate: 'a listener with a certificate speaks https: leave `protocol` out, or `certificate`' },
+  ),
+};
+type WireListener = Extract<DeclarationValue, { readonly kind: 'gateway' }>['listeners'][string];
+const protocol = word('https', 'http');
+const listener: Reader<WireListener> = (value, at) => {
+  const spoken = recordOf(value, at)['protocol'];
+  if (spoken !== undefined && protocol(spoken, under(at, 'protocol')) === 'http') return listeners.http(value, at);
+  const { certificate: secretOf, ...read } = listeners.https(value, at);
+  return freeze({ ...read, certificate: secretOf.name });
+};
 const spec = record({ serviceAccount: accountName, listeners: named(name, listener) }, {});
 
 export const gateway = verb('gateway', ['namespace', 'name', 'spec'], 3, (given) => {
   const called = name(given.take(1), given.at(1));
-  const { serviceAccount, listeners } = spec(given.take(2), given.at(2));
-  const wire = Object.fromEntries(
-    Object.entries(listeners).map(([key, one]) => [key, { port: one.port, hosts: one.hosts, certificate: one.certificate.name }]),
-  );
+  const { serviceAccount, listeners: wire } = spec(given.take(2), given.at(2));
   const entry = register(
     { kind: 'gateway', namespace: ownNamespace(given.take(0), given.at(0)), name: called, serviceAccount, listeners: wire },
     given.call,
   );
   const made: Record<string, object> = {};
-  for (const key of keysOf(listeners)) made[key] = listenerHandle(entry, called, key, keysOf(listeners[key]?.hosts ?? {}));
+  for (const key of keysOf(wire)) {
+    const one = wire[key];
+    if (one) made[key] = listenerHandle(entry, called, key, one);
+  }
   return make(
     { listeners: handles(made, 'MW2114', 'listener', called), deploys: deploysMethod(entry, called) },
     { kind: 'gateway', entry, name: called, owned: true },
   );
 });
 
-function listenerHandle(entry: number, owner: string, key: string, hosts: readonly string[]): object {
+function listenerHandle(entry: number, owner: string, key: string, one: WireListener): object {
   const place = { ref: refTo(entry), listener: key };
+  const served = keysOf(one.hosts);
   const atHost = verb(`${owner}.listeners.${key}.host`, ['name'], 1, (given) => {
+    if (one.redirect !== undefined)
+      return refuse(given.at(0), 'MW2121', `\`${key}\` redirects every request itself`, 'leave `redirect` out, and write routes');
     const asked = hostOrWildcard(given.take(0), given.at(0));
-    const covered = hosts.some((one) => one === asked || one === '*' || (one.startsWith('*.') && asked.endsWith(one.slice(1))));
-    if (!covered) return refuse(given.at(0), 'MW2121', `\`${asked}\` is no host of this listener`, suggest(asked, hosts, 'host'));
+    const covered = served.some((one) => one === asked || one === '*' || (one.startsWith('*.') && asked.endsWith(one.slice(1))));
+    if (!covered) return refuse(given.at(0), 'MW2121', `\`${asked}\` is no host of this listener`, suggest(asked, served, 'host'));
     return ownedPort(
       portOf({ ...place, host: asked }, `${owner}.listeners.${key}.host('${asked}')`, { protocol: 'http', number: 1 }, [], {
         atGateway: true,

@@ -46,7 +46,7 @@ export async function ask(world: World, ir: MeshIr, question: Question, { mirror
     headers: [...linesOf(question), ['x-case', name]],
     ...(wire.body === null ? {} : { body: wire.body }),
   };
-  const options = from.kind === 'outside' ? { sni: from.host.replace(/:\d*$/, '') } : {};
+  const options = from.kind === 'outside' && isEncrypted(ir, from) ? { sni: from.host.replace(/:\d*$/, '') } : {};
   const send = wire.http === '2' ? sendHttp2 : sendRaw;
   const begun = performance.now();
   const answer = await send(address, raw, options).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
@@ -58,6 +58,11 @@ export async function ask(world: World, ir: MeshIr, question: Question, { mirror
   world.forget(name);
   return { kind: 'request', answer, arrivals, tookMs };
 }
+
+const isEncrypted = (ir: MeshIr, { gateway, listener }: Extract<RequestQuestion['request']['from'], { kind: 'outside' }>): boolean =>
+  ir.gateways.some(
+    ({ key, listeners }) => key === gateway && listeners.some(({ name, speaks }) => name === listener && speaks.kind === 'https'),
+  );
 
 async function until(holds: () => boolean, limitMs: number): Promise<void> {
   for (const end = Date.now() + limitMs; !holds() && Date.now() < end;) await sleep(2);

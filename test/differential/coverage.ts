@@ -184,7 +184,12 @@ export const coverage: CoverageOf<MeshIr> = {
   gateways: {
     id: yes,
     key: yes,
-    listeners: { name: yes, port: yes, certificate: yes, hosts: { host: 'exact, and under a wildcard', team: yes } },
+    listeners: {
+      name: yes,
+      port: yes,
+      speaks: { https: { certificate: yes }, http: yes },
+      hosts: { host: 'exact, and under a wildcard', team: yes },
+    },
   },
   access: {
     id: yes,

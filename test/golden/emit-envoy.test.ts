@@ -6,6 +6,8 @@ import type { HeaderEdits, HostRoutes, MeshIr, RouteAction, RouteMatch, RouteTab
 import { canonicalJson } from '../../core/lib/json';
 import { listFiles, readTextIfThere, replaceFolder } from '../../platform/files';
 import { features } from '../kit/features-ir';
+import { gatewayDeclarations } from '../kit/gateway-declarations';
+import { lowered } from '../kit/layered-mesh';
 import { generateMesh } from '../kit/mesh-generator';
 import { seeded } from '../kit/random';
 import { routing } from '../kit/routing-ir';
@@ -16,6 +18,7 @@ const meshes = [
   ['emit-envoy', features],
   ['emit-envoy-routing', routing],
   ['emit-envoy-users', () => users()],
+  ['emit-envoy-gateways', () => lowered(gatewayDeclarations)],
 ] as const;
 
 function emitted(ir: MeshIr): ReadonlyMap<string, string> {

@@ -1,10 +1,12 @@
 /** The question of `decide`, asked of real Envoys, and what counts as the same answer. */
 import type { MeshIr, ServicePort } from '../../core/ir/ir';
 import { nameOf, nameOfPort, namespaceOf, type PortKey, serviceOfPort } from '../../core/mesh/ids';
+import { listenerOf } from '../../core/semantics/address';
 import { isCanonicalPath } from '../../core/semantics/canonical';
 import { decide } from '../../core/semantics/decide';
 import type { DestinationDecision, MeshAnswer, MeshRequest } from '../../core/semantics/decision';
 import type { Address } from '../../runtime-proxy/inventory';
+import { present } from './present';
 import { type RawAnswer, type SeenRequest, sendRaw } from './raw-http';
 import type { WholeMesh } from './whole-mesh';
 
@@ -15,7 +17,9 @@ export function askEnvoy(ir: MeshIr, mesh: WholeMesh, request: MeshRequest): Pro
   if (from.kind === 'outside') {
     const address = mesh.instanceOf(from.gateway).listeners?.[from.listener];
     if (!address) throw new Error(`${from.gateway} has no listener ${from.listener}`);
-    return sendRaw(address, { ...raw, host: request.headers['host'] ?? from.host }, { sni: from.host.replace(/:\d*$/, '') });
+    const { speaks } = listenerOf(present(ir.gateways.find(({ key }) => key === from.gateway)), from.listener);
+    const options = speaks.kind === 'https' ? { sni: from.host.replace(/:\d*$/, '') } : {};
+    return sendRaw(address, { ...raw, host: request.headers['host'] ?? from.host }, options);
   }
   const address: Address | undefined = mesh.instanceOf(from.workload).outbound;
   if (!address || request.to === null) throw new Error(`${from.workload} has no outbound address, or the request no port`);

@@ -126,7 +126,7 @@ export function bookinfo(): MeshIr {
           {
             name: 'web',
             port: 8443,
-            certificate: 'platform/shop',
+            speaks: { kind: 'https', certificate: 'platform/shop' },
             hosts: [
               { host: '*.books.example', team: 'books' },
               { host: 'admin.example', team: 'platform' },

@@ -40,7 +40,7 @@ export function placeOf(index: number): Place {
 /** Workloads of the universe that are not services. */
 export const callers = [{ name: 'job', namespace: 'two', serviceAccount: 'job' }] as const;
 export const gateway = {
-  ...{ name: 'edge', namespace: 'one', serviceAccount: 'edge', listeners: ['web'], certificate: 'one/edge-tls' },
+  ...{ name: 'edge', namespace: 'one', serviceAccount: 'edge', listeners: ['web', 'plain'], certificate: 'one/edge-tls' },
   hosts: ['shop.acme.example', '*.books.acme.example', 'idle.acme.example'],
 } as const;
 
@@ -97,6 +97,7 @@ function proposedDeclarations(seed: number, size: number): readonly Declaration[
         hosts: Object.fromEntries(gateway.hosts.map((host) => [host, 't'])),
         certificate: gateway.certificate,
       },
+      plain: { protocol: 'http', port: 8080, hosts: Object.fromEntries(gateway.hosts.map((host) => [host, 't'])) },
     },
   });
   for (const { name, namespace, serviceAccount } of callers)
@@ -207,6 +208,10 @@ function addHosts(random: Random, add: (id: string, value: DeclarationValue) => 
       versions: [],
       plain: true,
     };
-    add(`t/host${index}`, { kind: 'route', on: { ref: 't/edge', listener: 'web', host }, ...routeRules(random, anchor, open, []) });
+    add(`t/host${index}`, {
+      kind: 'route',
+      on: { ref: 't/edge', listener: random.chance(70) ? 'web' : 'plain', host },
+      ...routeRules(random, anchor, open, []),
+    });
   }
 }

@@ -158,7 +158,14 @@ export function meshWithGateway(): MeshIr {
       {
         id: id('shop/edge'),
         key: edge,
-        listeners: [{ name: 'https', port: 443, certificate: 'shop/edge-cert', hosts: [{ host: 'shop.example', team: 'shop' }] }],
+        listeners: [
+          {
+            name: 'https',
+            port: 443,
+            speaks: { kind: 'https', certificate: 'shop/edge-cert' },
+            hosts: [{ host: 'shop.example', team: 'shop' }],
+          },
+        ],
       },
     ],
     access: [

@@ -189,6 +189,10 @@ function ownNames(proxy: BoundProxy, id: string): (json: JsonObject) => JsonObje
 
 async function gatewayCertificates(ir: MeshIr, instance: Instance, authority: TestAuthority): Promise<readonly JsonObject[]> {
   const gateway = ir.gateways.find((known) => known.key === instance.workload);
-  const named = new Map((gateway?.listeners ?? []).map((listener) => [listener.certificate, listener.hosts.map(({ host }) => host)]));
+  const named = new Map(
+    (gateway?.listeners ?? []).flatMap(({ speaks, hosts }) =>
+      speaks.kind === 'https' ? [[speaks.certificate, hosts.map(({ host }) => host)] as const] : [],
+    ),
+  );
   return Promise.all([...named].map(async ([name, hosts]) => certificateSecret(`certificate/${name}`, await authority.serving(hosts))));
 }

@@ -29,7 +29,7 @@ const values = (names: ReadonlyMap<string, ts.Symbol>): string[] =>
     .map(([name]) => name)
     .sort();
 
-/** Keys that an author can write: symbols cannot be written. Of a union, those of all members together. */
+/** Keys that an author can write: symbols cannot be written, nor what takes no value. Of a union, those of all members together. */
 function keysOf(name: string): string[] {
   const symbol = declared.get(name);
   if (!symbol) throw new Error(`there is no type ${name}`);
@@ -39,6 +39,7 @@ function keysOf(name: string): string[] {
     ...new Set(
       members
         .flatMap((one) => checker.getPropertiesOfType(one))
+        .filter((one) => (checker.getTypeOfSymbol(one).flags & (ts.TypeFlags.Never | ts.TypeFlags.Undefined)) === 0)
         .map((one) => one.name)
         .filter((key) => !key.startsWith('__')),
     ),
@@ -144,7 +145,8 @@ test.each<[string, (bogus: object) => unknown]>([
   ['WorkloadSpec', (x) => run.workload(space, 'w', x)],
   ['ServiceSpec', (x) => run.service(space, 's', x)],
   ['GatewaySpec', (x) => run.gateway(space, 'g', x)],
-  ['ListenerSpec', (x) => run.gateway(space, 'g', { serviceAccount: 'g', listeners: { web: x } })],
+  ['HttpsListenerSpec', (x) => run.gateway(space, 'g', { serviceAccount: 'g', listeners: { web: x } })],
+  ['HttpListenerSpec', (x) => run.gateway(space, 'g', { serviceAccount: 'g', listeners: { web: { protocol: 'http', ...x } } })],
   ['ExternalSpec', (x) => run.external('e', x)],
   ['HttpPortSpec', (x) => run.http(80, x)],
   ['GrpcPortSpec', (x) => run.grpc(80, x)],

@@ -1,4 +1,7 @@
-/** The way in from outside: one filter chain and one route configuration for each host, so that a connection made for one host serves no other. */
+/**
+ * The way in from outside. Under TLS one filter chain and one route configuration for each host, so that a connection made for one host serves no
+ * other; in plain HTTP, where a connection is made for no host, one of both with a virtual host for each.
+ */
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import type { Gateway, GatewayListener, HostRoutes } from '../../../core/ir/ir';
 import { routesSpeakOfUsers } from '../../../core/semantics/user';
@@ -29,36 +32,44 @@ function hostsOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): r
 
 export function gatewayListenerOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): Listener {
   const name = gatewayListener(listener.name);
+  const { speaks } = listener;
   return {
     name,
     address: boundAddress(`listener/${listener.name}`),
-    listenerFilters: tlsInspector,
-    listenerFiltersTimeout: seconds(5),
-    filterChains: hostsOf(index, gateway, listener).map((host) => ({
-      name: host,
-      filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host] },
-      transportSocket: edgeServer(listener.certificate),
-      filters: networkFilters({
-        http: pack(
-          HttpConnectionManagerSchema,
-          connectionManager({
-            side: 'gateway',
-            routes: gatewayRoutes(listener.name, host),
-            urls: 'rfc3986',
-            upgrades: true,
-            filters: {
-              cors: noCors,
-              fault: noFault,
-              ...(speaksOfUsers(tableOf(index, gateway, listener, host)) ? { authentication: authentication(index.ir.issuers) } : {}),
-            },
-            localReply: gatewayReplies(speaksOfUsers(tableOf(index, gateway, listener, host))),
-            accessLog: accessLogs(name, null),
-          }),
-        ),
-      }),
-    })),
+    ...(speaks.kind === 'https'
+      ? {
+          listenerFilters: tlsInspector,
+          listenerFiltersTimeout: seconds(5),
+          filterChains: hostsOf(index, gateway, listener).map((host) => ({
+            name: host,
+            filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host] },
+            transportSocket: edgeServer(speaks.certificate),
+            filters: requestFilters(index, gateway, listener, host),
+          })),
+        }
+      : { filterChains: [{ name: 'http', filters: requestFilters(index, gateway, listener, null) }] }),
     ...socket,
   };
+}
+
+/** `host`: whose requests; null: those of all hosts of a listener that has no server names to tell connections apart by. */
+function requestFilters(index: IrIndex, gateway: Gateway, listener: GatewayListener, host: string | null) {
+  const hosts = host === null ? hostsOf(index, gateway, listener) : [host];
+  const users = hosts.some((one) => speaksOfUsers(tableOf(index, gateway, listener, one)));
+  return networkFilters({
+    http: pack(
+      HttpConnectionManagerSchema,
+      connectionManager({
+        side: 'gateway',
+        routes: gatewayRoutes(listener.name, host),
+        urls: 'rfc3986',
+        upgrades: true,
+        filters: { cors: noCors, fault: noFault, ...(users ? { authentication: authentication(index.ir.issuers) } : {}) },
+        localReply: gatewayReplies(users),
+        accessLog: accessLogs(gatewayListener(listener.name), null),
+      }),
+    ),
+  });
 }
 
 export function gatewayRoutesOf(
@@ -67,15 +78,17 @@ export function gatewayRoutesOf(
   listener: GatewayListener,
   diagnostics: Diagnostic[],
 ): readonly RouteConfiguration[] {
-  return hostsOf(index, gateway, listener).map((host) => {
-    const table = tableOf(index, gateway, listener, host);
-    return {
-      name: gatewayRoutes(listener.name, host),
-      virtualHosts: [hostOf(index, host, table, diagnostics), ...(host === '*' ? [] : [misdirected])],
-      ignorePortInHostMatching: true,
-      internalOnlyHeaders: strippedHeaders,
-    };
+  const hosts = hostsOf(index, gateway, listener);
+  const virtualHost = (host: string): VirtualHost => hostOf(index, listener, host, tableOf(index, gateway, listener, host), diagnostics);
+  const routes = (name: string, virtualHosts: VirtualHost[]): RouteConfiguration => ({
+    name,
+    virtualHosts,
+    ignorePortInHostMatching: true,
+    internalOnlyHeaders: strippedHeaders,
   });
+  if (listener.speaks.kind === 'http')
+    return [routes(gatewayRoutes(listener.name, null), [...hosts.map(virtualHost), ...(hosts.includes('*') ? [] : [unknownHost])])];
+  return hosts.map((host) => routes(gatewayRoutes(listener.name, host), [virtualHost(host), ...(host === '*' ? [] : [misdirected])]));
 }
 
 function tableOf(index: IrIndex, gateway: Gateway, listener: GatewayListener, host: string): HostRoutes | undefined {
@@ -83,17 +96,23 @@ function tableOf(index: IrIndex, gateway: Gateway, listener: GatewayListener, ho
 }
 const speaksOfUsers = (table: HostRoutes | undefined): boolean => table !== undefined && routesSpeakOfUsers(table.rules);
 
-function hostOf(index: IrIndex, host: string, table: HostRoutes | undefined, diagnostics: Diagnostic[]): VirtualHost {
+function hostOf(
+  index: IrIndex,
+  { speaks }: GatewayListener,
+  host: string,
+  table: HostRoutes | undefined,
+  diagnostics: Diagnostic[],
+): VirtualHost {
   return {
     name: host,
     domains: [host],
     typedPerFilterConfig: { ...corsConfig(table?.cors ?? null), ...authenticationPerRoute(speaksOfUsers(table) ? 'users' : null) },
     ...varyOnOrigin(table?.cors ?? null),
     routes: [
-      noPort,
+      speaks.kind === 'http' ? noSuchPort : noPort,
       ...(table?.cors ? [preflightRoute] : []),
       ...(table
-        ? routesOf(index, table, { ...asTheOwner, scheme: 'https' }, diagnostics)
+        ? routesOf(index, table, { ...asTheOwner, scheme: speaks.kind }, diagnostics)
         : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')]),
     ],
   };
@@ -105,11 +124,7 @@ const answer = (name: string, status: number, body: string, match: NonNullable<R
   match,
   action: { case: 'directResponse', value: { status, body: { specifier: { case: 'inlineString', value: body } } } },
 });
-/** What is asked of another host than this connection is for. */
-export const notServed = (match?: NonNullable<Route['match']>): Route =>
-  answer('meshwright.misdirected', 421, 'meshwright: this connection does not serve that host\n', match);
-/** Envoy takes whatever stands after the last colon of a Host for its port; what is no number would reach the application. */
-const noPort = notServed({
+const isNoNumber: NonNullable<Route['match']> = {
   ...everyPath,
   headers: [
     {
@@ -120,7 +135,17 @@ const noPort = notServed({
       },
     },
   ],
-});
+};
+/** What is asked of another host than this connection is for. */
+export const notServed = (match?: NonNullable<Route['match']>): Route =>
+  answer('meshwright.misdirected', 421, 'meshwright: this connection does not serve that host\n', match);
+/** Envoy takes whatever stands after the last colon of a Host for its port; what is no number would reach the application. */
+const noPort = notServed(isNoNumber);
+/** In plain HTTP no connection is for one host, so none is misdirected. */
+const unknown = (match?: NonNullable<Route['match']>): Route =>
+  answer('meshwright.unknown-host', 404, 'meshwright: nobody serves that host here\n', match);
+const noSuchPort = unknown(isNoNumber);
+const unknownHost: VirtualHost = { name: 'meshwright.unknown-host', domains: ['*'], routes: [unknown()] };
 /** RFC 9110 section 15.5.20: the client reused a connection for a host that this one does not serve. */
 const misdirected: VirtualHost = {
   name: 'meshwright.misdirected',

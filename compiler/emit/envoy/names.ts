@@ -7,7 +7,9 @@ export const outboundListener = 'outbound';
 /** Where a workload's application opens connections to a port (or to one broker of it); also the symbol of its address. */
 export const connectionListener = (port: PortKey, broker: string | null): string => `outbound/${clusterName(port, broker)}`;
 export const gatewayListener = (listener: string): string => `gateway/${listener}`;
-export const gatewayRoutes = (listener: string, host: string): string => `gateway/${listener}/${host}`;
+/** `host` null: the routes of all hosts of a listener without TLS. */
+export const gatewayRoutes = (listener: string, host: string | null): string =>
+  host === null ? gatewayListener(listener) : `gateway/${listener}/${host}`;
 export const appCluster = (port: PortKey): string => `app/${nameOfPort(port)}`;
 export const clusterName = (port: PortKey, version: string | null): string => (version === null ? port : `${port}|${version}`);
 /** The cluster of a caller whose retry budget is smaller than the owner's. */

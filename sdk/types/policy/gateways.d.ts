@@ -12,11 +12,22 @@ export interface Secret {
 export declare function secret(ref: `${string}/${string}`): Secret;
 type HostUnder<H extends string> = H extends `*.${infer Rest}` ? `${string}.${Rest}` : H;
 /** Each host belongs to one team: nobody else routes it, and no wildcard of another team covers it. */
-export interface ListenerSpec {
+export interface HttpsListenerSpec {
+  readonly protocol?: 'https';
+  /** The number that the outside dials. */
   readonly port: number;
   readonly hosts: { readonly [host: string]: Team };
   readonly certificate: Secret;
 }
+/** In the open: whoever is on the way may read and change what is said. `redirect` answers every request with the same address under https. */
+export interface HttpListenerSpec {
+  readonly protocol: 'http';
+  readonly port: number;
+  readonly hosts: { readonly [host: string]: Team };
+  readonly redirect?: 'https';
+  readonly certificate?: never;
+}
+export type ListenerSpec = HttpsListenerSpec | HttpListenerSpec;
 export interface ListenerMap {
   readonly [name: string]: ListenerSpec;
 }
@@ -24,12 +35,14 @@ export interface Listener<out H extends string> extends Scope {
   readonly [kind]: 'listener';
   host(name: HostUnder<H>): HttpPort<'http', never, RequestLine>;
 }
+/** What answers everything itself has no hosts to route. */
+type ListenerOf<S extends ListenerSpec> = S extends { readonly redirect: 'https' } ? Scope : Listener<keyof S['hosts'] & string>;
 export interface AnyGateway extends Scope, Caller {
   readonly [kind]: 'gateway';
 }
 export interface Gateway<L extends ListenerMap> extends AnyGateway {
   deploys(rule: DeploySpec): DeployRule;
-  readonly listeners: { readonly [K in keyof L]: Listener<keyof L[K]['hosts'] & string> };
+  readonly listeners: { readonly [K in keyof L]: ListenerOf<L[K]> };
 }
 export interface GatewaySpec<L extends ListenerMap> {
   readonly serviceAccount: string;

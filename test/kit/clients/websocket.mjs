@@ -1,11 +1,15 @@
-// A WebSocket client that talks all the time, until the other side ends it.
+// A WebSocket client that talks all the time, until the other side ends it. With a server name as third argument it speaks TLS and asks for that name.
 import WebSocket from 'ws';
 import { report } from './report.mjs';
 
 await report(
-  ({ host, port, rest: [authority, path] }) =>
+  ({ host, port, rest: [authority, path, servername] }) =>
     new Promise((resolve, reject) => {
-      const socket = new WebSocket(`ws://${host}:${port}${path}`, { headers: { host: authority } });
+      const tls = servername === undefined ? {} : { servername, rejectUnauthorized: false };
+      const socket = new WebSocket(`${servername === undefined ? 'ws' : 'wss'}://${host}:${port}${path}`, {
+        headers: { host: authority },
+        ...tls,
+      });
       let first;
       let count = 0;
       socket.on('open', () => socket.send('0'));

@@ -245,3 +245,12 @@ export const t35 = web.route({ otherwise: { to: 'v1', requestHeaders: {} } });
 export const t36 = web.route({ otherwise: { to: split([web, 90, {}], [web.version('v2'), 10]) } });
 // @ts-expect-error 137 a copy to a version of its own that does not exist | says: Type '"v9"' is not assignable to type
 export const t37 = web.route({ otherwise: { to: 'v1', mirror: { to: 'v9', share: '5%' } } });
+
+// ── gateways ──
+// @ts-expect-error 200 a listener without a certificate that does not say so | says: Property 'certificate' is missing
+export const gw1 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { web: { port: 443, hosts: { 'a.example': 'books' } } } });
+const redirecting = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { open: { protocol: 'http', port: 80, hosts: { 'a.example': 'books' }, redirect: 'https' } } });
+// @ts-expect-error 201 routes at a listener that answers everything itself | says: Property 'host' does not exist
+export const gw2 = redirecting.listeners.open.host('a.example').route({ otherwise: { to: productpage.ports.web } });
+// @ts-expect-error 202 plain HTTP with a certificate | says: Type 'Secret' is not assignable to type 'undefined'
+export const gw3 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { open: { protocol: 'http', port: 80, hosts: { 'a.example': 'books' }, certificate: secret('x/y') } } });

@@ -1,0 +1,86 @@
+/** Gateways: their listeners, the hosts of each, and whose those are. */
+import { gateways as refusals } from '../../core/diagnostics/gateways';
+import { ir as messages } from '../../core/diagnostics/ir';
+import type { DeclarationValue } from '../../core/declarations/declaration';
+import type { Gateway, GatewayListener } from '../../core/ir/ir';
+import { assertNever } from '../../core/lib/brand';
+import type { RuleId, WorkloadKey } from '../../core/mesh/ids';
+import type { Context, Declared, Place } from './context';
+import { checkHost, checkLabel, checkTeam, isDomain } from './names';
+import { wholeNumber } from './units';
+
+type Listeners = Extract<DeclarationValue, { readonly kind: 'gateway' }>['listeners'];
+type Hosts = GatewayListener['hosts'];
+
+export function lowerGateway(context: Context, { id, value }: Declared<'gateway'>, key: WorkloadKey): Gateway {
+  const numbers = new Map<number, string>();
+  const listeners = Object.keys(value.listeners)
+    .sort()
+    .flatMap((name): GatewayListener[] => {
+      const written = value.listeners[name];
+      if (!written) return [];
+      const at = { id, path: `listeners.${name}` };
+      checkLabel(context, 'listener', name, at);
+      wholeNumber(context, 'port', written.port, 1, 65535, at);
+      const first = numbers.get(written.port);
+      if (first !== undefined) context.report(messages.duplicate, { what: 'port number', name: String(written.port), first }, at);
+      numbers.set(written.port, name);
+      const hosts = lowerHosts(context, written.hosts, at);
+      if (hosts.length === 0) context.report(messages.empty, { what: `the list of hosts of listener \`${name}\`` }, at);
+      return [{ name, port: written.port, speaks: lowerSpeech(context, written, at), hosts }];
+    });
+  // one that nothing comes in by is still a way out
+  const isWayOut = context.all('external').some(({ value: { through } }) => through?.ref === id);
+  if (listeners.length === 0 && !isWayOut)
+    context.report(messages.empty, { what: `the list of listeners of \`${key}\`` }, { id, path: '' });
+  checkTeams(context, id, listeners);
+  return { id: id as RuleId, key, listeners };
+}
+
+function lowerSpeech(context: Context, { protocol = 'https', certificate }: Listeners[string], at: Place): GatewayListener['speaks'] {
+  switch (protocol) {
+    case 'http':
+      return { kind: 'http' };
+    case 'https':
+      return { kind: 'https', certificate: lowerSecret(context, certificate ?? '', at) };
+    default:
+      return assertNever(protocol);
+  }
+}
+
+function lowerHosts(context: Context, written: Listeners[string]['hosts'], at: Place): Hosts {
+  return Object.keys(written)
+    .sort()
+    .map((host) => {
+      const team = written[host] ?? '';
+      checkListenerHost(context, host, at);
+      checkTeam(context, team, at);
+      return { host, team };
+    });
+}
+/** A host, a wildcard over hosts, or `*` for whatever there is. */
+export const checkListenerHost = (context: Context, host: string, at: Place): boolean => host === '*' || checkHost(context, host, true, at);
+
+/** One name, one team, at all listeners of a gateway: who has it in plain HTTP could speak for who has it under TLS. */
+function checkTeams(context: Context, id: string, listeners: readonly GatewayListener[]): void {
+  const seen = new Map<string, { readonly team: string; readonly listener: string }>();
+  for (const { name, hosts } of listeners) {
+    for (const { host, team } of hosts) {
+      const first = seen.get(host);
+      if (first === undefined) seen.set(host, { team, listener: name });
+      else if (host !== '*' && first.team !== team)
+        context.report(
+          refusals.hostOfTwoTeams,
+          { host, team, other: first.team, listener: first.listener },
+          { id, path: `listeners.${name}` },
+        );
+    }
+  }
+}
+
+export function lowerSecret(context: Context, name: string, at: Place): string {
+  const [namespace = '', own = '', ...more] = name.split('/');
+  if (more.length > 0 || !isDomain(namespace) || !isDomain(own))
+    context.report(messages.badName, { what: 'secret', name, grammar: 'write `namespace/name`' }, at);
+  return name;
+}

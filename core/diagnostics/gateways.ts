@@ -1,0 +1,22 @@
+/** MW308x: what lower refuses of gateways. */
+import { defineDiagnostic } from './diagnostic';
+
+export const gateways = {
+  hostOfTwoTeams: defineDiagnostic<{ host: string; team: string; other: string; listener: string }>({
+    code: 'MW3082',
+    slug: 'host-of-two-teams',
+    severity: 'error',
+    summary: 'one name belongs to one team at all listeners of a gateway',
+    message: ({ host, team, other, listener }) =>
+      `\`${host}\` is given to \`${team}\` here, and to \`${other}\` at listener \`${listener}\``,
+    help: ({ host }) => `give \`${host}\` to one team`,
+  }),
+  redirectToNowhere: defineDiagnostic<{ host: string; listener: string }>({
+    code: 'MW3083',
+    slug: 'redirect-to-nowhere',
+    severity: 'error',
+    summary: 'a listener that redirects to https leads to one that serves the host there',
+    message: ({ host, listener }) => `listener \`${listener}\` redirects \`${host}\` to https, where no listener of the gateway serves it`,
+    help: ({ host }) => `add \`${host}\` to a listener with a certificate`,
+  }),
+};

@@ -1,0 +1,263 @@
+/** What comes in at a gateway: under TLS and in plain HTTP, as HTTP/1.1, HTTP/2, gRPC and WebSockets. Real clients, real Envoys, the definition beside them. */
+import * as http from 'node:http';
+import * as http2 from 'node:http2';
+import * as path from 'node:path';
+import * as tls from 'node:tls';
+import * as grpc from '@grpc/grpc-js';
+import type { MeshRequest } from '../../core/semantics/decision';
+import { runCommand } from '../../platform/process';
+import type { Address } from '../../runtime-proxy/inventory';
+import { askEnvoy, difference } from '../kit/ask-envoy';
+import { edge, gatewayDeclarations } from '../kit/gateway-declarations';
+import { appOf, type LayeredMesh, startLayers } from '../kit/layered-mesh';
+import { present } from '../kit/present';
+import { type RawAnswer, testApps } from '../kit/raw-http';
+import { sendHttp2 } from '../kit/send-http2';
+
+let layers: LayeredMesh;
+const apps = testApps();
+const servers: { close(): void }[] = [];
+const bytes = { serialize: (value: Buffer): Buffer => value, deserialize: (value: Buffer): Buffer => value };
+
+async function startGrpc(where: Address): Promise<void> {
+  const server = new grpc.Server();
+  const method = (name: string, stream: boolean) => ({
+    path: `/t.v1.Echo/${name}`,
+    requestStream: stream,
+    responseStream: stream,
+    requestSerialize: bytes.serialize,
+    requestDeserialize: bytes.deserialize,
+    responseSerialize: bytes.serialize,
+    responseDeserialize: bytes.deserialize,
+  });
+  const unary: grpc.handleUnaryCall<Buffer, Buffer> = (call, answer) => {
+    const trailers = new grpc.Metadata();
+    trailers.set('said-last', 'so');
+    answer(null, Buffer.from(`heard ${call.request.toString()}`), trailers);
+  };
+  const both: grpc.handleBidiStreamingCall<Buffer, Buffer> = (call) => {
+    call.on('data', (chunk: Buffer) => call.write(Buffer.from(`echo ${chunk.toString()}`)));
+    call.on('end', () => call.end());
+    call.on('error', () => undefined);
+  };
+  server.addService(
+    { Unary: method('Unary', false), Hidden: method('Hidden', false), Both: method('Both', true) },
+    { Unary: unary, Hidden: unary, Both: both },
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(`${where.host}:${where.port}`, grpc.ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    );
+  });
+  servers.push({ close: () => server.forceShutdown() });
+}
+
+async function startChat(where: Address): Promise<void> {
+  const server = http.createServer((_request, response) => response.end('plain'));
+  const script = path.join(__dirname, '..', 'kit', 'clients', 'websocket-server.cjs');
+  const { attach }: { attach(server: http.Server): void } = jest.requireActual(script);
+  attach(server);
+  await new Promise<void>((resolve) => server.listen(where.port, where.host, resolve));
+  servers.push({
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  });
+}
+
+beforeAll(async () => {
+  layers = await startLayers(gatewayDeclarations, async (mesh) => {
+    await startGrpc(appOf(mesh, 'rpc'));
+    await startChat(appOf(mesh, 'chat'));
+    const own = [appOf(mesh, 'rpc'), appOf(mesh, 'chat')].map(({ port }) => port);
+    await apps.listen([...mesh.apps.keys()].filter((port) => !own.includes(port)));
+  });
+}, 120_000);
+afterAll(async () => {
+  for (const server of servers) server.close();
+  await Promise.all([layers?.stop(), apps.close()]);
+}, 30_000);
+
+const listener = (name: string): Address => present(layers.mesh.instanceOf(edge).listeners?.[name]);
+async function both(name: string, host: string, requestPath: string, headers: MeshRequest['headers'] = {}): Promise<RawAnswer> {
+  const request: MeshRequest = {
+    from: { kind: 'outside', gateway: edge, listener: name, host },
+    to: null,
+    method: 'GET',
+    path: requestPath,
+    headers,
+  };
+  const answer = await askEnvoy(layers.ir, layers.mesh, request);
+  expect([name, host, requestPath, difference(layers.ir, layers.mesh, request, answer)]).toEqual([name, host, requestPath, null]);
+  return answer;
+}
+
+describe('plain HTTP', () => {
+  test('is served by Host, with the access rules of the destination', async () => {
+    expect((await both('plain', 'shop.example', '/productpage')).status).toBe(200);
+    expect((await both('plain', 'shop.example', '/productpage', { host: 'SHOP.example:8080' })).status).toBe(200);
+    expect((await both('plain', 'shop.example', '/private')).status).toBe(403);
+    expect((await both('plain', 'a.b.books.example', '/anything')).status).toBe(200);
+    expect((await both('plain', 'shop.example', '/a/../productpage')).status).toBe(400);
+  });
+  test('one connection asks for several hosts, each of which is served', async () => {
+    expect((await both('plain', 'shop.example', '/x', { host: 'a.books.example' })).status).toBe(200);
+  });
+  test('a host that nobody serves there is 404, and so is one that is no host', async () => {
+    expect((await both('plain', 'admin.example', '/productpage')).status).toBe(404);
+    expect((await both('plain', 'rpc.example', '/productpage')).status).toBe(404);
+    expect((await both('plain', 'idle.books.example', '/')).status).toBe(404);
+    expect((await both('plain', 'shop.example', '/', { host: 'shop.example:x' })).status).toBe(404);
+    expect((await both('plain', 'shop.example', '/', { host: 'shop.example:' })).status).toBe(403);
+  });
+  test('a redirect keeps the scheme of its listener', async () => {
+    expect((await both('plain', 'shop.example', '/old/a/b')).headers['location']).toBe('http://shop.example/new/a/b');
+    expect((await both('web', 'shop.example', '/old/a/b')).headers['location']).toBe('https://shop.example/new/a/b');
+    expect((await both('plain', 'shop.example', '/up', { host: 'shop.example:80' })).headers['location']).toBe('https://shop.example/up');
+  });
+  test('nobody outside says by a header who he is', async () => {
+    await both('plain', 'shop.example', '/who', {
+      'x-forwarded-proto': 'https',
+      'x-forwarded-client-cert': 'By=spiffe://a;URI=spiffe://b',
+    });
+    const seen = present(apps.seen.filter(({ url }) => url === '/who').at(-1));
+    expect(String(seen.headers['x-forwarded-client-cert'])).not.toContain('spiffe://b');
+  });
+  test('HTTP/2 without TLS, by prior knowledge', async () => {
+    const answer = await sendHttp2(listener('plain'), { method: 'GET', path: '/productpage', host: 'shop.example', headers: [] });
+    expect(answer.status).toBe(200);
+  });
+});
+
+describe('a listener that redirects to https', () => {
+  test('answers every request of its hosts with the same address under https', async () => {
+    expect(await both('open', 'shop.example', '/productpage?a=1')).toMatchObject({
+      status: 301,
+      headers: { location: 'https://shop.example/productpage?a=1' },
+    });
+    expect(await both('open', 'any.books.example', '/', { host: 'any.books.example:80' })).toMatchObject({
+      status: 301,
+      headers: { location: 'https://any.books.example/' },
+    });
+  });
+  test('is no open redirect: what it does not serve is 404, what is not canonical 400', async () => {
+    expect((await both('open', 'evil.example', '/')).status).toBe(404);
+    expect((await both('open', 'shop.example', '//evil.example/')).status).toBe(400);
+  });
+});
+
+describe('HTTP/2 over TLS', () => {
+  test('one connection, many requests at once; a host of another certificate chain is 421', async () => {
+    const { host, port } = listener('web');
+    const session = http2.connect('https://shop.example', {
+      createConnection: () => tls.connect({ host, port, servername: 'shop.example', ALPNProtocols: ['h2'], ca: layers.authority.trust }),
+    });
+    const ask = (authority: string, where: string): Promise<number> =>
+      new Promise((resolve, reject) => {
+        const stream = session.request({ ':authority': authority, ':path': where });
+        stream.on('response', (headers) => resolve(Number(headers[':status'])));
+        stream.on('error', reject);
+        stream.resume();
+      });
+    try {
+      const asked = ['shop.example', 'shop.example:443', 'a.books.example', 'rpc.example', 'admin.example'].map((name) =>
+        ask(name, '/productpage'),
+      );
+      expect(await Promise.all([...asked, ask('shop.example', '/private')])).toEqual([200, 200, 421, 421, 421, 403]);
+    } finally {
+      session.destroy();
+    }
+  });
+  test('a server name that the listener does not have gets no connection', async () => {
+    const { host, port } = listener('web');
+    const said = await new Promise((resolve) => {
+      const socket = tls.connect({ host, port, servername: 'admin.example', rejectUnauthorized: false });
+      socket.on('secureConnect', () => resolve('connected'));
+      socket.on('error', () => resolve('closed'));
+    });
+    expect(said).toBe('closed');
+  });
+});
+
+describe('gRPC', () => {
+  let client: grpc.Client;
+  beforeAll(() => {
+    const { host, port } = listener('web');
+    client = new grpc.Client(`${host}:${port}`, grpc.credentials.createSsl(Buffer.from(layers.authority.trust)), {
+      'grpc.ssl_target_name_override': 'rpc.example',
+      'grpc.default_authority': 'rpc.example',
+    });
+  });
+  afterAll(() => client.close());
+  const unary = (name: string): Promise<{ readonly said?: string; readonly code: grpc.status; readonly last?: unknown }> =>
+    new Promise((resolve) => {
+      let said: string | undefined;
+      const call = client.makeUnaryRequest(
+        `/t.v1.Echo/${name}`,
+        bytes.serialize,
+        bytes.deserialize,
+        Buffer.from('a'),
+        (_error, value) => (said = value?.toString()),
+      );
+      call.on('status', ({ code, metadata }) =>
+        resolve({ ...(said === undefined ? {} : { said }), code, last: metadata.get('said-last')[0] }),
+      );
+    });
+  /** Writes one message after the echo of the other; `count` Infinity: until the other side ends it. */
+  const stream = (count: number): Promise<{ readonly got: readonly string[]; readonly code: grpc.status }> =>
+    new Promise((resolve) => {
+      const got: string[] = [];
+      const call = client.makeBidiStreamRequest('/t.v1.Echo/Both', bytes.serialize, bytes.deserialize);
+      call.on('data', (chunk: Buffer) => {
+        got.push(chunk.toString());
+        if (got.length >= count) call.end();
+        else if (got.length < 2) call.write(Buffer.from(String(got.length)));
+      });
+      call.on('error', () => undefined);
+      call.on('status', ({ code }) => resolve({ got, code }));
+      call.write(Buffer.from('0'));
+    });
+
+  test('unary with trailers, and a stream of both sides', async () => {
+    expect(await unary('Unary')).toEqual({ said: 'heard a', code: grpc.status.OK, last: 'so' });
+    expect(await stream(2)).toEqual({ got: ['echo 0', 'echo 1'], code: grpc.status.OK });
+  });
+  test('what no rule lets in from outside is PERMISSION_DENIED', async () => {
+    expect((await unary('Hidden')).code).toBe(grpc.status.PERMISSION_DENIED);
+  });
+  test('a stream that is open ends with the timeout of its route', async () => {
+    const { got, code } = await stream(Infinity);
+    expect(got).toEqual(['echo 0', 'echo 1']);
+    expect(code).not.toBe(grpc.status.OK);
+  });
+});
+
+describe('WebSocket', () => {
+  const talk = async (
+    name: string,
+    host: string,
+    where: string,
+    sni: readonly string[],
+  ): Promise<{ readonly ok?: unknown; readonly error?: string }> => {
+    const { host: address, port } = listener(name);
+    const script = path.join(__dirname, '..', 'kit', 'clients', 'websocket.mjs');
+    const { stdout } = await runCommand(process.execPath, [script, address, String(port), host, where, ...sni], { timeoutMs: 45_000 });
+    return JSON.parse(stdout);
+  };
+  test.each([
+    ['web', ['chat.example']],
+    ['plain', []],
+  ])(
+    'at listener %s: messages both ways, and the socket ends with its age',
+    async (name, sni) => {
+      expect(await talk(name, 'chat.example', '/talk', sni)).toEqual({ ok: { first: 'echo 0', closed: true } });
+    },
+    60_000,
+  );
+  test('is refused where no rule lets it in, at a host of another connection, and at a port that is not for it', async () => {
+    expect((await talk('web', 'chat.example', '/other', ['chat.example'])).error).toContain('403');
+    expect((await talk('web', 'chat.example', '/talk', ['shop.example'])).error).toMatch(/403|421/);
+    expect((await talk('web', 'shop.example', '/productpage', ['shop.example'])).error).toMatch(/40[0-9]/);
+  }, 60_000);
+});

@@ -1,0 +1,53 @@
+/** The kit's mesh with all that a gateway can listen for, and services for each of it. */
+import type { CallerRef, DeclarationValue } from '../../core/declarations/declaration';
+import { workloadKey } from '../../core/mesh/ids';
+import { allow, service } from './declarations';
+
+export const edge = workloadKey('platform', 'edge');
+const outside: CallerRef = { kind: 'outside', name: 'internet', through: { ref: 'platform/edge' } };
+const at = (listener: string, host: string) => ({ ref: 'platform/edge', listener, host });
+const to = (ref: string) => ({ kind: 'target', to: { ref, port: 'web' } }) as const;
+const every = (listener: string, host: string, ref: string): DeclarationValue => ({
+  kind: 'route',
+  on: at(listener, host),
+  rules: [
+    { when: { request: ['GET /old/{rest...}'] }, to: { kind: 'redirect', path: '/new/{rest...}' } },
+    { when: { request: ['GET /up'] }, to: { kind: 'redirect', scheme: 'https', status: 308 } },
+  ],
+  otherwise: { to: to(ref), timeout: '10s' },
+});
+export const gatewayDeclarations: { [id: string]: DeclarationValue | null } = {
+  'books/shop': null,
+  'platform/edge': {
+    kind: 'gateway',
+    namespace: { ref: 'platform/platform' },
+    name: 'edge',
+    serviceAccount: 'edge',
+    listeners: {
+      web: {
+        port: 443,
+        hosts: { 'shop.example': 'books', '*.books.example': 'books', 'rpc.example': 'books', 'chat.example': 'books' },
+        certificate: 'platform/edge-tls',
+      },
+      plain: {
+        protocol: 'http',
+        port: 8080,
+        hosts: { 'shop.example': 'books', '*.books.example': 'books', 'chat.example': 'books', 'idle.books.example': 'books' },
+      },
+      open: { protocol: 'http', port: 80, hosts: { 'shop.example': 'books', '*.books.example': 'books' }, redirect: 'https' },
+    },
+  },
+  'books/publicPage': allow('books/productpage', [outside], { requests: ['GET /productpage', 'GET /who'] }),
+  'books/publicDetails': allow('books/details', [outside]),
+  'books/shopWeb': every('web', 'shop.example', 'books/productpage'),
+  'books/shopPlain': every('plain', 'shop.example', 'books/productpage'),
+  'books/allWeb': every('web', '*.books.example', 'books/details'),
+  'books/allPlain': every('plain', '*.books.example', 'books/details'),
+  'books/rpc': service('books/bookinfo', 'rpc', { ports: { web: { protocol: 'grpc', number: 7070 } } }),
+  'books/publicRpc': allow('books/rpc', [outside], { requests: ['t.v1.Echo/Unary', 't.v1.Echo/Both'] }),
+  'books/rpcWeb': { kind: 'route', on: at('web', 'rpc.example'), rules: [], otherwise: { to: to('books/rpc'), timeout: '2s' } },
+  'books/chat': service('books/bookinfo', 'chat', { ports: { web: { protocol: 'websocket', number: 8080, maxAge: '2s' } } }),
+  'books/publicChat': allow('books/chat', [outside], { requests: ['GET /talk'] }),
+  'books/chatWeb': { kind: 'route', on: at('web', 'chat.example'), rules: [], otherwise: { to: to('books/chat') } },
+  'books/chatPlain': { kind: 'route', on: at('plain', 'chat.example'), rules: [], otherwise: { to: to('books/chat') } },
+};
