@@ -1,4 +1,4 @@
-import type { DeclarationValue } from '../../core/declarations/declaration';
+import type { DeclarationValue, WireClaim, WireRouteRule, WireUser } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
 import { lower } from '../lower';
 import { allow, deny, evaluatedWith, named, need, never, route, scope, service, workload } from '../../test/kit/declarations';
@@ -224,6 +224,62 @@ test('a waiver at a version is not a waiver at its service', () => {
   expect(
     run({ ...shared, 'books/w': waiver({ at: [{ kind: 'ref', to: { ref: 'books/spy', version: 'v1' } }] }) }).map((d) => d.code),
   ).toContain('MW4019');
+});
+
+describe('routes for users', () => {
+  const acme = (claims: readonly WireClaim[], ref = 'platform/acme') => ({ issuer: { ref }, claims });
+  const is = (name: string, ...values: string[]): WireClaim => ({ name, kind: 'is', values });
+  const admins = acme([is('role', 'admin')]);
+  const x = '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo';
+  const text = JSON.stringify({ keys: [{ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', x }] });
+  const issuer = (name: string): DeclarationValue => ({
+    kind: 'issuer',
+    name,
+    url: `https://${name}.example`,
+    audiences: ['shop'],
+    keys: { file: 'k', text },
+  });
+  const mesh = (route: Partial<WireRouteRule>, ...users: readonly (WireUser | undefined)[]): More => ({
+    'platform/acme': issuer('acme'),
+    'platform/other': issuer('other'),
+    'books/detailsRoutes': {
+      kind: 'route',
+      on: { ref: 'books/details', port: 'web' },
+      rules: [{ when: { request: ['GET /details/{id}'] }, to: { kind: 'target', to: { ref: 'books/details', port: 'web' } }, ...route }],
+      otherwise: { to: { kind: 'respond', status: 404 } },
+    },
+    ...Object.fromEntries(
+      users.map((user, index) => [
+        index === 0 ? 'books/pageReadsDetails' : `books/more${index}`,
+        allow('books/details', [named('books/productpage')], { requests: ['GET /details/{id}'], ...(user ? { user } : {}) }),
+      ]),
+    ),
+  });
+  const when = (user?: WireUser): Partial<WireRouteRule> => ({ when: { request: ['GET /details/{id}'], ...(user ? { user } : {}) } });
+  const bare = { requestHeaders: { remove: ['authorization'] } };
+  test.each<readonly [string, Partial<WireRouteRule>, readonly (WireUser | undefined)[], number]>([
+    ['the same users', when(admins), [admins], 0],
+    ['other values of a claim', when(acme([is('role', 'reader')])), [admins], 1],
+    ['one value of several', when(acme([{ name: 'role', kind: 'oneOf', values: ['reader', 'admin'] }])), [admins], 0],
+    ['another claim', when(acme([is('tenant', 'a')])), [admins], 0],
+    ['a list where a text is meant', when(acme([{ name: 'role', kind: 'includes', values: ['admin'] }])), [admins], 1],
+    [
+      'a list that may hold both',
+      when(acme([{ name: 'g', kind: 'includes', values: ['a'] }])),
+      [acme([{ name: 'g', kind: 'includes', values: ['b'] }])],
+      0,
+    ],
+    ['users of another issuer', when(acme([], 'platform/other')), [admins], 1],
+    ['users whom one allow of two takes', when(acme([], 'platform/other')), [admins, acme([], 'platform/other')], 0],
+    ['users, and whoever comes', when(acme([], 'platform/other')), [admins, undefined], 0],
+    ['whoever comes', when(), [admins], 0],
+    ['a token that is taken off', { ...when(admins), ...bare }, [admins], 1],
+    ['a token that is taken off from whoever comes', { ...when(), ...bare }, [admins], 1],
+    ['a token that nobody asks for', { ...when(admins), ...bare }, [undefined], 0],
+  ])('%s', (_, route, users, count) => {
+    const found = run(mesh(route, ...users)).filter((d) => d.code === 'MW4130');
+    expect(found).toHaveLength(count);
+  });
 });
 
 test('each analyser reads what it declares and nothing else', () => {

@@ -13,6 +13,7 @@ import { guarantees } from './guarantees';
 import { needs } from './needs';
 import { productVersions } from './product-versions';
 import { reach } from './reach';
+import { routeForStrangers } from './route-for-strangers';
 import { routeToRefusal } from './route-to-refusal';
 import { shadowedRoute } from './shadowed-route';
 import { sharedAccount } from './shared-account';
@@ -24,6 +25,7 @@ import { readWaivers } from './waivers';
 export const analysers: readonly Analyser[] = [
   shadowedRoute,
   routeToRefusal,
+  routeForStrangers,
   connections,
   abortsEverything,
   unusedDelegation,

@@ -73,7 +73,7 @@ function* refusals(
 }
 
 /** Whether some request is taken by both, by method and path: the path that the destination reads. */
-function meets(rule: RouteRule, rewritten: PathTemplate | null, allow: AccessRule): boolean {
+export function meets(rule: RouteRule, rewritten: PathTemplate | null, allow: AccessRule): boolean {
   const { requests } = allow;
   const routed = rule.match?.requests ?? [];
   if (requests === 'any' || (routed.length === 0 && rewritten === null)) return true;

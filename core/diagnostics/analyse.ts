@@ -230,6 +230,18 @@ export const analyse = {
       `\`${rule}\` wants ${of} at most ${minor} minor versions behind ${behind}, and no ${of} ${ranges[0]} is that close to ${behind} ${ranges[1]}`,
     help: () => 'let the ranges come closer, or allow more minor versions',
   }),
+  strangersOnly: defineDiagnostic<{ rule: string; target: string; allows: readonly string[]; tokenGoes: boolean }>({
+    code: 'MW4130',
+    slug: 'strangers-only',
+    severity: 'error',
+    summary: 'a route leads to where some of its users are let in',
+    message: ({ rule, target, allows, tokenGoes }) =>
+      tokenGoes
+        ? `\`${rule}\` takes the token off what it sends to \`${target}\`, where ${list(allows)} asks for one`
+        : `\`${rule}\` sends users to \`${target}\` who are never those of ${list(allows)}`,
+    help: ({ target, tokenGoes }) =>
+      tokenGoes ? 'leave `authorization` on the request' : `let the owner of \`${target}\` allow these users, or route them elsewhere`,
+  }),
   nearWithoutEyes: defineDiagnostic<{ port: string }>({
     code: 'MW4050',
     slug: 'near-without-eyes',
