@@ -14,6 +14,17 @@ test.each(schemas.map((schema) => [schema.file, schema] as const))(
   60_000,
 );
 
+/** Words of the organisation that are refused by name: who puts one in force takes it out here. */
+const notInForce: readonly string[] = [
+  'approvals (`approve`) of a roll-out',
+  'canaries (`canary`)',
+  'guarantees by `onlyThrough`',
+  'rate limits (`limit`)',
+  'rate limits (`limit`)',
+  'signatures of images (`images.signedBy`)',
+  'the bound `internet` of a standard',
+];
+
 test('what the example mesh and the whole vocabulary register is of the documented form', async () => {
   const modules = [
     'platform/services',
@@ -30,6 +41,6 @@ test('what the example mesh and the whole vocabulary register is of the document
   const { values } = await runErased(source, policies);
   expect(values.length).toBeGreaterThan(40);
   expect(validateDeclarations(values)).toEqual([]);
-  const features = values.flatMap((value) => JSON.stringify(value).match(/"kind":"unsupported","feature":"[^"]+"/g) ?? []);
-  expect(features.length).toBeGreaterThan(5);
+  const features = values.flatMap((value) => [...JSON.stringify(value).matchAll(/"kind":"unsupported","feature":"([^"]+)"/g)]);
+  expect(features.map((found) => found[1] ?? '').sort()).toEqual(notInForce);
 });
