@@ -8,6 +8,9 @@ const nobodyBegan: readonly string[] = ['connect-failure', 'refused-stream', 're
 /** These take in a try that did not answer at all, whatever the reason (Envoy: x-envoy-retry-on). */
 const noAnswer: readonly string[] = ['5xx', 'gateway-error', 'reset'];
 
+/** A repeated try looks so often for an endpoint that the request has not been sent to; where all looks find the same ones, it goes to one of those. */
+export const looksElsewhere = 10;
+
 /** How a request is tried. `perTryMs` null: a late try is not tried again, so only the timeout ends it. */
 export interface Tries {
   readonly atMost: number;

@@ -1,6 +1,6 @@
 /** Words of time and retries, limits and balancing, each seen at real applications behind real Envoys. Counted and ordered, never timed. */
 import type { Retry } from '../../core/ir/ir';
-import { noLimits } from '../../core/ir/resilience';
+import { type Balance, noLimits } from '../../core/ir/resilience';
 import { present } from '../kit/present';
 import { fails, resilienceMesh, says, type ResilienceMesh, type Setting } from '../kit/resilience-mesh';
 
@@ -61,6 +61,27 @@ describe('retries', () => {
     await endpoint('a').shut();
     for (let i = 0; i < 8; i += 1) expect(await call('/x', { method: 'POST' })).toMatchObject({ status: 200, body: 'b' });
     expect(endpoint('b').seen).toHaveLength(8);
+  });
+  test.each<readonly [string, Balance, { readonly headers?: { readonly [name: string]: string } }]>([
+    ['by chance', { kind: 'random' }, {}],
+    ['by a key', { kind: 'hash', by: { kind: 'header', name: 'x-user' }, table: { kind: 'maglev' } }, { headers: { 'x-user': 'jason' } }],
+    [
+      'by a key on a ring',
+      { kind: 'hash', by: { kind: 'header', name: 'x-user' }, table: { kind: 'ring', atLeast: 1024 } },
+      { headers: { 'x-user': 'jason' } },
+    ],
+  ])('a repeated try goes to an endpoint that was not tried: %s', async (_, balance, how) => {
+    const { endpoint, call } = await start({
+      action: { retry: retry({ atMost: 1 }) },
+      endpoints: { a: {}, b: {}, c: {} },
+      resilience: { balance },
+    });
+    // by a key, the one that the key leads to
+    const bad = balance.kind === 'hash' ? (await call('/x', how)).body : 'a';
+    endpoint(bad).answers = fails(503);
+    const before = endpoint(bad).seen.length;
+    for (let i = 0; i < 60; i += 1) expect((await call('/x', how)).status).toBe(200);
+    expect(endpoint(bad).seen.length).toBeGreaterThan(before);
   });
   test('on statuses that are named, and on no other', async () => {
     const { endpoint, call } = await start({ action: { retry: retry({ on: ['409', '504'] }) } });

@@ -2,7 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Retry } from '../../../core/ir/ir';
 import { canonicalJson } from '../../../core/lib/json';
-import { idempotentMethods, triesOf, type Tries } from '../../../core/semantics/timing';
+import { idempotentMethods, looksElsewhere, triesOf, type Tries } from '../../../core/semantics/timing';
 import type { HeaderMatcherSchema, RouteActionSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { PreviousHostsPredicateSchema } from '../../../core/wire/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
 import { ms, pack } from './any';
@@ -47,7 +47,7 @@ export function retryFields(tries: Tries | null): Pick<RouteAction, 'retryPolicy
           configType: { case: 'typedConfig', value: pack(PreviousHostsPredicateSchema, {}) },
         },
       ],
-      hostSelectionRetryMaxAttempts: 3n,
+      hostSelectionRetryMaxAttempts: BigInt(looksElsewhere),
       retryBackOff: { baseInterval: ms(tries.backOff.baseMs), maxInterval: ms(tries.backOff.maxMs) },
     },
     ...(tries.hedge ? { hedgePolicy: { hedgeOnPerTryTimeout: true } } : {}),
