@@ -36,6 +36,13 @@ export interface Instance {
   readonly outboundAsPlaced?: true;
   /** Its connections are captured (runtime-proxy/capture): the kernel sends them here, whatever address the application dialled. */
   readonly capture?: Capture;
+  /**
+   * Where its addresses mean something; those of another network are reached through east-west gateways alone. Absent: the network of all who name none.
+   * An east-west gateway stands before the network that it is in.
+   */
+  readonly network?: string;
+  /** Where other networks reach an east-west gateway: what stands before it, if anything does. Absent: the address of its listener. */
+  readonly eastWest?: Address;
   /** A gateway's listeners, by name. */
   readonly listeners?: { readonly [listener: string]: Address };
   /** Only its addresses are known: callers reach it there, and no proxy that connects to this control plane is it. */

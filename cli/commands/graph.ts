@@ -45,7 +45,9 @@ function edgesOf(ir: MeshIr): readonly Edge[] {
 
 function dot(environment: string, ir: MeshIr): string {
   const quoted = (text: string): string => `"${text.replaceAll('"', '\\"')}"`;
-  const nodes = ir.workloads.map((one) => `  ${quoted(one.key)} [shape=${one.kind === 'gateway' ? 'house' : 'box'}];`);
+  const nodes = ir.workloads.map(
+    (one) => `  ${quoted(one.key)} [shape=${one.kind === 'gateway' || one.kind === 'east-west' ? 'house' : 'box'}];`,
+  );
   const edges = edgesOf(ir).map(
     ({ from, to }) =>
       `  ${quoted(from)} -> ${quoted(to.slice(0, to.lastIndexOf('.')))} [label=${quoted(to.slice(to.lastIndexOf('.') + 1))}];`,

@@ -11,6 +11,7 @@ import { spanLookup } from './finding';
 import type { Analyser } from './finding';
 import { guarantees } from './guarantees';
 import { needs } from './needs';
+import { networks } from './networks';
 import { productVersions } from './product-versions';
 import { reach } from './reach';
 import { routeForStrangers } from './route-for-strangers';
@@ -38,6 +39,7 @@ export const analysers: readonly Analyser[] = [
   deployScope,
   deployConflict,
   productVersions,
+  networks,
 ];
 
 export interface AnalyseInput {

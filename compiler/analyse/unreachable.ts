@@ -13,6 +13,7 @@ export const unreachable: Analyser = {
     const services = new Map(ir.services.map((service) => [service.key, service]));
     const gateways = new Set(ir.hostRoutes.map((table) => table.gateway));
     for (const workload of ir.workloads) {
+      if (workload.kind === 'east-west') continue;
       const ports = services.get(workload.key)?.ports ?? [];
       const called = ports.some((port) => {
         const rules = access.get(port.key) ?? [];

@@ -6,13 +6,14 @@ import { canonicalJson, type Json, type JsonObject } from '../../core/lib/json';
 import { sortedBy, sortedUnique } from '../../core/lib/order';
 import { grpcStatuses } from '../../core/mesh/grpc-status';
 import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
-import type { RuleId, WorkloadKey } from '../../core/mesh/ids';
+import type { PortKey, RuleId, WorkloadKey } from '../../core/mesh/ids';
 import { compareCalls } from '../../core/semantics/compare';
 import type { Answer, Comparison } from '../../core/semantics/compare';
 import { deployChanges } from './deploys';
 import type { DeployChange } from './deploys';
 import { issuerChanges } from './issuers';
 import type { IssuerChange } from './issuers';
+import { gatewaysOf } from '../../core/semantics/networks';
 import type { Decision } from '../../core/semantics/decision';
 import type { Probe } from '../../core/semantics/probes';
 import { wordsOf } from '../../core/semantics/words';
@@ -46,7 +47,17 @@ export interface CallChange {
 export interface PortChange {
   readonly port: string;
   readonly field:
-    'mtls' | 'urls' | 'protocol' | 'number' | 'addressed' | 'certificate' | 'hosts' | 'identity' | 'outside' | keyof Resilience;
+    | 'mtls'
+    | 'urls'
+    | 'protocol'
+    | 'number'
+    | 'addressed'
+    | 'certificate'
+    | 'hosts'
+    | 'identity'
+    | 'outside'
+    | 'exported'
+    | keyof Resilience;
   readonly before: string;
   readonly after: string;
 }
@@ -287,7 +298,9 @@ function portChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
         .map((field): PortChange => ({ port: port.key, field, before: text(was, field), after: text(port, field) }));
       const [led, leads] = [outsideText(before, service.key, was), outsideText(after, service.key, port)];
       const outside: PortChange[] = led === leads ? [] : [{ port: port.key, field: 'outside', before: led, after: leads }];
-      return [...changed, ...names, ...outside];
+      const [shut, open] = [exportText(before, port.key), exportText(after, port.key)];
+      const exported: PortChange[] = shut === open ? [] : [{ port: port.key, field: 'exported', before: shut, after: open }];
+      return [...changed, ...names, ...outside, ...exported];
     }),
   );
 }
@@ -298,6 +311,12 @@ function outsideText(ir: MeshIr, key: WorkloadKey, { protocol }: ServicePort): s
   if (!outside) return '';
   const { hosts, trust, through } = outside;
   return `${protocol} to ${hosts.join(', ')}${through === null ? '' : ` through ${through}`}, trusting ${trust ?? 'the authorities of the system'}`;
+}
+
+/** By which gateways other networks reach a port. */
+function exportText(ir: MeshIr, port: PortKey): string {
+  const gateways = gatewaysOf(ir.networks, port);
+  return gateways.length === 0 ? 'to no other network' : `through ${gateways.join(', ')}`;
 }
 
 /** What a listener is, beyond the routes of its hosts. */

@@ -61,7 +61,7 @@ function workloadsOf(
     return {
       workloads: selected(
         context,
-        [...nouns.workloads.values()].filter((workload) => carries(workload.tags, caller.tags)),
+        [...nouns.workloads.values()].filter((workload) => carries(workload.tags, caller.tags) && workload.kind !== 'east-west'),
         tagText(caller.tags),
         at,
       ),
@@ -92,7 +92,8 @@ function workloadsOf(
   return {
     workloads: selected(
       context,
-      [...nouns.workloads.values()].filter((workload) => namespaceOf(workload.key) === name),
+      // who only passes on is nobody's caller
+      [...nouns.workloads.values()].filter((workload) => namespaceOf(workload.key) === name && workload.kind !== 'east-west'),
       `namespace \`${name}\``,
       at,
     ),

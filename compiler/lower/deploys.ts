@@ -43,7 +43,7 @@ function coveredBy(
   nouns: Nouns,
   { id, team, value }: Declared<'deploy'>,
 ): Pick<DeployRule, 'namespace' | 'workloads'> | undefined {
-  const found = context.resolve(value.on, ['namespace', 'service', 'workload', 'gateway'], { id, path: 'on' });
+  const found = context.resolve(value.on, ['namespace', 'service', 'workload', 'gateway', 'east-west'], { id, path: 'on' });
   const namespace = found && nouns.namespaces.get(found.id);
   const workload = found && nouns.workloads.get(found.id);
   const owner = namespace?.team ?? workload?.team;

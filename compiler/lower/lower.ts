@@ -13,6 +13,7 @@ import type { Context, Declared } from './context';
 import { lowerDeploys, lowerProducts } from './deploys';
 import { checkOutside, lowerExternals } from './externals';
 import { withHealthChecks } from './health-access';
+import { lowerNetworks } from './networks';
 import { checkMesh, lowerNamespaces, lowerNouns } from './nouns';
 import { checkOnly, lowerRoutes } from './routes';
 import { lowerSettings } from './settings';
@@ -41,6 +42,7 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
   const inside = lowerNouns(context, namespaces, settings);
   const nouns = { ...inside, services: new Map([...inside.services, ...lowerExternals(context, settings, inside)]) };
   checkStandards(context, nouns);
+  const networks = lowerNetworks(context, nouns);
   const { routes, connectionRoutes, hostRoutes } = lowerRoutes(context, nouns, settings);
   const ir: MeshIr = {
     version: 'meshwright.ir/1',
@@ -70,6 +72,7 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
     deploys: lowerDeploys(context, nouns),
     products: lowerProducts(context),
     rollout: lowerRollout(context),
+    ...(networks === undefined ? {} : { networks }),
   };
   checkOutside(context, ir.services, ir);
   const diagnostics = inOrder(context.diagnostics);

@@ -111,7 +111,10 @@ export function lowerNouns(context: Context, namespaces: Nouns['namespaces'], se
   const services = new Map<string, Service>();
   const gateways = new Map<string, Gateway>();
   const keys = new Map<string, string>();
-  const declared = sortedBy([...context.all('service'), ...context.all('workload'), ...context.all('gateway')], (d) => d.id);
+  const declared = sortedBy(
+    [...context.all('service'), ...context.all('workload'), ...context.all('gateway'), ...context.all('east-west')],
+    (d) => d.id,
+  );
   for (const declaration of declared) {
     const workload = lowerWorkload(context, declaration, namespaces, keys);
     if (!workload) continue;
@@ -122,7 +125,7 @@ export function lowerNouns(context: Context, namespaces: Nouns['namespaces'], se
   return { namespaces, workloads, services, gateways };
 }
 
-type Runs = 'service' | 'workload' | 'gateway';
+type Runs = 'service' | 'workload' | 'gateway' | 'east-west';
 type DeclaredRuns = { readonly [K in Runs]: Declared<K> }[Runs];
 function isKind<K extends Runs>(declaration: DeclaredRuns, kind: K): declaration is Extract<DeclaredRuns, Declared<K>> {
   return declaration.value.kind === kind;
@@ -138,12 +141,14 @@ function lowerWorkload(
   const namespaceRef = context.resolve(value.namespace, ['namespace'], at);
   const namespace = namespaceRef && namespaces.get(namespaceRef.id);
   if (!namespace) return undefined;
-  checkLabel(context, value.kind, value.name, at);
+  const what = value.kind === 'east-west' ? 'east-west gateway' : value.kind;
+  checkLabel(context, what, value.name, at);
   checkLabel(context, 'service account', value.serviceAccount, at);
-  checkOwner(context, { team, id }, `declare a ${value.kind} in`, namespace.name, namespace.team, false);
+  checkOwner(context, { team, id }, `declare ${value.kind === 'east-west' ? 'an' : 'a'} ${what} in`, namespace.name, namespace.team, false);
   const key = workloadKey(namespace.name, value.name);
   checkUnique(context, keys, 'workload', key, id);
-  const labels = value.kind === 'gateway' ? undefined : value.labels;
+  const isGateway = value.kind === 'gateway' || value.kind === 'east-west';
+  const labels = isGateway ? undefined : value.labels;
   if (labels?.length === 0) context.report(messages.empty, { what: 'the list of labels' }, at);
   for (const label of labels ?? []) {
     if (!/^[A-Za-z0-9./_-]{1,317}=[A-Za-z0-9._-]{0,63}$/.test(label))
@@ -157,7 +162,7 @@ function lowerWorkload(
     serviceAccount: value.serviceAccount,
     principal: principalOf(context.mesh.trustDomain, namespace.name, value.serviceAccount),
     labels: sortedUnique(labels ?? [`app=${value.name}`]),
-    tags: lowerTags(context, value.kind === 'gateway' ? undefined : value.tags, namespace.tags, at),
+    tags: lowerTags(context, isGateway ? undefined : value.tags, namespace.tags, at),
   };
 }
 

@@ -27,7 +27,7 @@ export interface EnvoyRange {
 }
 export interface ObjectMeta {
   readonly namespace: string;
-  /** Without the digest: `reviews.web`, `bookinfo-productpage`. A caller's variant is `reviews.web+<caller namespace>.<caller name>`; a port outside the mesh has one for each caller, in the caller's namespace, and none beside. */
+  /** Without the digest: `reviews.web`, `bookinfo-productpage`. What east-west gateways pass on to an exported port is `reviews.web+across`. A caller's variant is `reviews.web+<caller namespace>.<caller name>`; a port outside the mesh has one for each caller, in the caller's namespace, and none beside. */
   readonly name: string;
 }
 
@@ -56,6 +56,8 @@ export interface EndpointSelector {
   readonly version: string | null;
   /** By which places a caller's own decides whom it calls first; absent: none is nearer than another. */
   readonly locality?: LocalityRule;
+  /** East-west gateways through which its endpoints of other networks are reached. Sorted; absent: they are not. */
+  readonly across?: readonly WorkloadKey[];
 }
 
 /** One workload identity: what its proxies listen on, whom they let in, and by name what they may call. */

@@ -239,6 +239,16 @@ export type DeclarationValue =
         };
       };
     }
+  /** A gateway between networks. */
+  | {
+      readonly kind: 'east-west';
+      readonly namespace: Ref;
+      readonly name: string;
+      readonly serviceAccount: string;
+      readonly port: number;
+    }
+  /** A port is reached from other networks, through gateways of the kind `east-west`. */
+  | { readonly kind: 'export'; readonly port: Ref; readonly through: readonly Ref[]; readonly only?: readonly string[] }
   /** `file` is relative to the policy directory; `text` is what it holds, put there by the host. */
   | {
       readonly kind: 'issuer';

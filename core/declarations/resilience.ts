@@ -61,7 +61,7 @@ export type WireBalance =
   | { readonly by: WireHashKey; readonly with?: 'maglev' | 'ring' | { readonly ring: number } };
 export type WireLocality =
   | 'off'
-  | { readonly prefer: 'region' | 'zone' | 'sub-zone'; readonly failover?: { readonly [from: string]: readonly string[] } }
+  | { readonly prefer: 'network' | 'region' | 'zone' | 'sub-zone'; readonly failover?: { readonly [from: string]: readonly string[] } }
   | { readonly spread: { readonly [from: string]: { readonly [to: string]: WirePercent } } };
 export interface WireSettings {
   readonly mtls?: OrPerEnv<'strict' | 'permissive'>;

@@ -13,6 +13,7 @@ import { internal } from './internal';
 import { analyse } from './analyse';
 import { answers } from './answers';
 import { ir } from './ir';
+import { networks } from './networks';
 import { outside } from './outside';
 import { policy } from './policy';
 import { settings } from './settings';
@@ -41,6 +42,7 @@ const stages = {
   answers,
   outside,
   gateways,
+  networks,
   analyse,
   emit,
   sign,

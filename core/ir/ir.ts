@@ -5,6 +5,7 @@
 import type { DeployerMatch, Product, RuleMode } from '../mesh/deploy-time';
 import type { PortKey, Principal, RuleId, WorkloadKey } from '../mesh/ids';
 import type { Json } from '../lib/json';
+import type { Networks } from './networks';
 import type { Resilience } from './resilience';
 
 export interface MeshIr {
@@ -44,6 +45,8 @@ export interface MeshIr {
   /** By id; every one holds. */
   readonly products: readonly ProductRule[];
   readonly rollout: Rollout;
+  /** Absent: nothing is reached from another network. */
+  readonly networks?: Networks;
 }
 
 export interface Namespace {
@@ -55,7 +58,8 @@ export interface Namespace {
 export interface Workload {
   readonly id: RuleId;
   readonly key: WorkloadKey;
-  readonly kind: 'service' | 'workload' | 'gateway';
+  /** `east-west`: it passes on what others say, and says nothing of its own. */
+  readonly kind: 'service' | 'workload' | 'gateway' | 'east-west';
   readonly team: string;
   readonly serviceAccount: string;
   readonly principal: Principal;

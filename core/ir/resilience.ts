@@ -76,7 +76,7 @@ export type HashTable = { readonly kind: 'maglev' } | { readonly kind: 'ring'; r
 
 /** `region`, `region/zone` or `region/zone/sub-zone`. */
 export type Place = string;
-export type Nearness = 'region' | 'zone' | 'sub-zone';
+export type Nearness = 'network' | 'region' | 'zone' | 'sub-zone';
 export type LocalityRule =
   | { readonly kind: 'off' }
   /** The caller's own place first, then what is around it, then the places named for it in their order, then the rest. `failover` by `from`. */

@@ -7,6 +7,8 @@ export const podLabels = {
   version: 'version',
   region: 'topology.kubernetes.io/region',
   zone: 'topology.kubernetes.io/zone',
+  /** Which network the pod is in; those of another are reached through east-west gateways. */
+  network: 'meshwright.dev/network',
   subZone: 'meshwright.dev/sub-zone',
   /** `"true"` on a pod or its namespace asks for the sidecar; `"false"` on the pod takes the namespace's wish back. */
   inject: 'meshwright.dev/inject',
@@ -21,6 +23,8 @@ export const podAnnotations = {
   outboundPrefix: 'meshwright.dev/outbound.',
   /** A gateway's listener by name: `meshwright.dev/listener.<name>: host:port`. */
   listenerPrefix: 'meshwright.dev/listener.',
+  /** Where other networks reach the pod, which is an east-west gateway: `host:port` of what stands before it. */
+  eastWest: 'meshwright.dev/east-west',
   /** `"true"`: the pod's connections are captured, so that applications dial services as if there were no mesh. */
   capture: 'meshwright.dev/capture',
   /** Which template the sidecar was made from. */

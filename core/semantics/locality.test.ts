@@ -1,17 +1,22 @@
 import * as fc from 'fast-check';
 import type { LocalityRule } from '../ir/resilience';
-import { covers, endpointsFor, loadsOf, mostEjected, type EndpointInstance, type Locality } from './locality';
+import { covers, endpointsFor, loadsOf, mostEjected, type CallerPlace, type EndpointInstance, type Locality } from './locality';
 
-const at = (place: string): Locality => {
+const at = (place: string, network = ''): CallerPlace => {
   const [region = '', zone = '', subZone = ''] = place.split('/');
+  return { region, zone, subZone, network };
+};
+const localityAt = (place: string): Locality => {
+  const { region, zone, subZone } = at(place);
   return { region, zone, subZone };
 };
 const endpoint = (id: string, place: string, over: Partial<EndpointInstance> = {}): EndpointInstance => ({
   id,
-  locality: at(place),
+  locality: localityAt(place),
   weight: 1,
   priority: 0,
   health: 'healthy',
+  network: '',
   ...over,
 });
 const all = [

@@ -17,6 +17,12 @@ export interface EndpointInstance {
   /** 0 before 1 before the others, whatever is near. */
   readonly priority: number;
   readonly health: EndpointHealth;
+  /** Where addresses mean something without a gateway between; the empty text for all who name none. */
+  readonly network: string;
+}
+/** Who calls, as far as it counts. */
+export interface CallerPlace extends Locality {
+  readonly network: string;
 }
 /** Endpoints of one place. `share`: what the place is given beside the others of its priority; null: each endpoint counts by its own weight. */
 export interface EndpointGroup<E> {
@@ -28,14 +34,14 @@ export interface EndpointGroup<E> {
 /** Groups by region, zone, sub-zone. An earlier priority is called first; a later one takes what the healthy of the earlier ones cannot. */
 export type Priorities<E> = readonly (readonly EndpointGroup<E>[])[];
 
-export function endpointsFor<E extends EndpointInstance>(rule: LocalityRule, caller: Locality, endpoints: readonly E[]): Priorities<E> {
+export function endpointsFor<E extends EndpointInstance>(rule: LocalityRule, caller: CallerPlace, endpoints: readonly E[]): Priorities<E> {
   const spread = rule.kind === 'spread' ? nearest(rule.shares, caller)?.to : undefined;
-  const rank = (locality: Locality): number => {
+  const rank = ({ locality, network }: E): number => {
     switch (rule.kind) {
       case 'off':
         return 0;
       case 'prefer':
-        return distance(rule.nearness, caller, locality) ?? afterFailover(rule.failover, rule.nearness, caller, locality);
+        return distance(rule.nearness, caller, { ...locality, network }) ?? afterFailover(rule.failover, rule.nearness, caller, locality);
       case 'spread':
         return spread === undefined || spread.some(({ place }) => covers(place, locality)) ? 0 : 1;
       default:
@@ -44,7 +50,7 @@ export function endpointsFor<E extends EndpointInstance>(rule: LocalityRule, cal
   };
   const ranked = new Map<string, { readonly key: readonly [number, number]; readonly endpoints: E[] }>();
   for (const endpoint of [...endpoints].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-    const key = [endpoint.priority, rank(endpoint.locality)] as const;
+    const key = [endpoint.priority, rank(endpoint)] as const;
     const at = ranked.get(key.join());
     if (at) at.endpoints.push(endpoint);
     else ranked.set(key.join(), { key, endpoints: [endpoint] });
@@ -56,7 +62,8 @@ export function endpointsFor<E extends EndpointInstance>(rule: LocalityRule, cal
 }
 
 /** 0 for the caller's own place, one more for each step outwards; null beyond its region, or where one of the two does not know where it is. */
-function distance(nearness: Nearness, caller: Locality, other: Locality): number | null {
+function distance(nearness: Nearness, caller: CallerPlace, other: CallerPlace): number | null {
+  if (nearness === 'network') return caller.network === other.network ? 0 : null;
   if (caller.region === '' && caller.zone === '') return null;
   if (caller.region !== other.region) return null;
   const sameZone = caller.zone !== '' && caller.zone === other.zone;
@@ -79,7 +86,7 @@ function afterFailover(
   caller: Locality,
   other: Locality,
 ): number {
-  const steps = { region: 1, zone: 2, 'sub-zone': 3 }[nearness];
+  const steps = { network: 1, region: 1, zone: 2, 'sub-zone': 3 }[nearness];
   const to = nearest(failover, caller)?.to ?? [];
   const index = to.findIndex((place) => covers(place, other));
   return steps + (index < 0 ? to.length : index);

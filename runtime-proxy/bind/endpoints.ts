@@ -3,9 +3,10 @@ import type { EndpointSelector } from '../../core/bundle/objects';
 import type { JsonObject } from '../../core/lib/json';
 import { nameOfPort, serviceOfPort, type PortKey, type WorkloadKey } from '../../core/mesh/ids';
 import { endpointsFor, type EndpointGroup, type EndpointInstance, type Locality } from '../../core/semantics/locality';
+import { acrossNetworks } from '../../core/semantics/networks';
 import type { Address, Instance, Inventory } from '../inventory';
 
-/** Whether an instance may be sent calls for a port: false only when it is known that it cannot take them. */
+/** Whether an instance may be sent calls for a port, an east-west gateway those that it passes on: false only when it is known that it cannot take them. */
 export type Serves = (instance: Instance, port: PortKey) => boolean;
 
 export function localityOf({ region = '', zone = '', subZone = '' }: Pick<Instance, 'region' | 'zone' | 'subZone'>): Locality {
@@ -29,10 +30,13 @@ export function loadAssignment(selector: EndpointSelector, inventory: Inventory,
       !instance.away?.includes(port) &&
       serves(instance, selector.port);
     if (!counts) return [];
-    const { id, weight = 1, priority = 0, health = 'healthy' } = instance;
-    return [{ id, weight, priority, health, locality: localityOf(instance), address }];
+    return [placed(instance, address)];
   });
-  const priorities = endpointsFor(selector.locality ?? { kind: 'off' }, localityOf(caller ?? {}), endpoints);
+  const network = caller?.network ?? '';
+  const reachable = endpoints.every((one) => one.network === network)
+    ? endpoints
+    : acrossNetworks(network, endpoints, gatewaysInto(selector, inventory, serves));
+  const priorities = endpointsFor(selector.locality ?? { kind: 'off' }, { ...localityOf(caller ?? {}), network }, reachable);
   return {
     clusterName: selector.cluster,
     endpoints: priorities.flatMap((groups, priority) => groups.map((group) => groupJson(group, priority))),
@@ -56,6 +60,24 @@ function byWorkload({ instances }: Inventory): ReadonlyMap<WorkloadKey, readonly
 
 interface Placed extends EndpointInstance {
   readonly address: Address;
+}
+function placed(instance: Instance, address: Address): Placed {
+  const { id, weight = 1, priority = 0, health = 'healthy', network = '' } = instance;
+  return { id, weight, priority, health, network, locality: localityOf(instance), address };
+}
+
+/** The gateways through which an exported port is reached in other networks; several behind one address are one. */
+function gatewaysInto({ across = [], port }: EndpointSelector, inventory: Inventory, serves: Serves): readonly Placed[] {
+  const doors = new Map<string, Placed>();
+  for (const instance of across.flatMap((key) => byWorkload(inventory).get(key) ?? [])) {
+    const address = instance.eastWest ?? instance.listeners?.['east-west'];
+    if (address === undefined || !serves(instance, port)) continue;
+    const door = placed(instance, address);
+    const key = `${door.network} ${address.host} ${address.port}`;
+    const known = doors.get(key);
+    doors.set(key, known ? { ...known, weight: known.weight + door.weight } : door);
+  }
+  return [...doors.values()];
 }
 
 /** envoy.config.endpoint.v3.LocalityLbEndpoints; what is as it is where nothing is said is left out. */

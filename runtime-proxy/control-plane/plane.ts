@@ -8,7 +8,7 @@ import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { digestOfJson } from '../../core/lib/digest';
 import { canonicalJson } from '../../core/lib/json';
-import { nameOfPort, portKey } from '../../core/mesh/ids';
+import { nameOfPort, portKey, serviceOfPort } from '../../core/mesh/ids';
 import {
   abortRollout,
   advance,
@@ -444,7 +444,9 @@ export class Plane {
     const meant = this.#inForce.flatMap(({ proxies }) => proxies.get(instance.workload)?.config.spec.principal ?? []);
     if (who && meant.length > 0 && !meant.some((principal) => principal === who.principal)) return false;
     const serving = entry?.report ? entry.serving : (this.role.remote.get(instance.id)?.serving ?? null);
-    if (serving === null || serving.includes(`inbound/${port}`)) return true;
+    // another workload's port: an east-west gateway passes it on
+    const listener = instance.workload === serviceOfPort(port) ? `inbound/${port}` : 'gateway/east-west';
+    if (serving === null || serving.includes(listener)) return true;
     // A port that is being renamed is at one address under both names, and either is answered there.
     const address = instance.inbound[nameOfPort(port)];
     return (

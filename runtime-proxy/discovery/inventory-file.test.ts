@@ -24,7 +24,18 @@ test('reads what the documented form says, and no more', () => {
     instances: [
       {
         ...one,
-        ...{ version: 'v1', region: 'r', zone: 'z', subZone: 's', weight: 3, priority: 1, health: 'degraded', away: ['web'] },
+        ...{
+          version: 'v1',
+          network: 'west',
+          eastWest: { host: '203.0.113.7', port: 15443 },
+          region: 'r',
+          zone: 'z',
+          subZone: 's',
+          weight: 3,
+          priority: 1,
+          health: 'degraded',
+          away: ['web'],
+        },
         outboundPorts: { 'shop/db.pg': { host: '127.0.0.1', port: 5432 } },
         capture: { inbound: { host: '0.0.0.0', port: 15006 }, outbound: { host: '127.0.0.1', port: 15005 } },
       },
@@ -43,6 +54,8 @@ test.each([
   [{ instances: [{ ...one, weight: 0 }] }, '`weight` must be a number from 1 to 1000'],
   [{ instances: [{ ...one, priority: 0.5 }] }, '`priority` must be a whole number'],
   [{ instances: [{ ...one, inbound: { web: { host: '127.0.0.1', port: 80.5 } } }] }, '`port` must be a whole number'],
+  [{ instances: [{ ...one, eastWest: { host: 'west.example', port: 15443 } }] }, '`west.example`, must be an IP address'],
+  [{ instances: [{ ...one, network: 'w\ud800' }] }, '`network` holds half a character'],
   [{ instances: [{ ...one, zone: 'z\ud800' }] }, '`zone` holds half a character'],
   [{ instances: [{ ...one, away: ['wob'] }] }, '`away` of `a-1` names what is no port of its `inbound`: `wob`'],
   [{ instances: [{ ...one, away: true }] }, '`away` must be a list'],
@@ -65,7 +78,7 @@ test.each([
 });
 test('names by which more is found', () => {
   const dns = [
-    { workload: 'shop/a', version: 'v2', region: 'r', weight: 2, name: 'a.example', ports: { web: 80 } },
+    { workload: 'shop/a', version: 'v2', network: 'west', region: 'r', weight: 2, name: 'a.example', ports: { web: 80 } },
     { workload: 'shop/a', srv: { web: '_web._tcp.a.example' } },
   ];
   expect(parse({ instances: [], dns }).value).toEqual({ instances: [], dns });

@@ -67,6 +67,7 @@ function instanceFrom(value: unknown, index: number): Instance {
     ...(fields['outbound'] === undefined ? {} : { outbound: addressFrom(fields['outbound'], 'outbound') }),
     ...(fields['outboundPorts'] === undefined ? {} : { outboundPorts: recordOf(fields, 'outboundPorts', portAddressFrom) }),
     ...(fields['capture'] === undefined ? {} : { capture: captureFrom(fields, id) }),
+    ...(fields['eastWest'] === undefined ? {} : { eastWest: addressFrom(fields['eastWest'], 'eastWest') }),
     ...(fields['listeners'] === undefined ? {} : { listeners: addresses('listeners') }),
     ...(fields['endpointOnly'] === undefined ? {} : { endpointOnly: booleanOf(fields, 'endpointOnly') }),
     ...(fields['away'] === undefined ? {} : { away: awayFrom(fields, id, inbound) }),
@@ -82,8 +83,8 @@ function awayFrom(fields: Fields, id: string, inbound: Instance['inbound']): rea
 }
 
 /** What an endpoint is beside where it listens. */
-function placeFrom(fields: Fields): Pick<Instance, 'version' | 'region' | 'zone' | 'subZone' | 'weight' | 'priority'> {
-  const texts = (['version', 'region', 'zone', 'subZone'] as const).flatMap((key) => {
+function placeFrom(fields: Fields): Pick<Instance, 'version' | 'network' | 'region' | 'zone' | 'subZone' | 'weight' | 'priority'> {
+  const texts = (['version', 'network', 'region', 'zone', 'subZone'] as const).flatMap((key) => {
     const text = optionalTextOf(fields, key, 256);
     if (text !== undefined && Buffer.from(text).toString() !== text) throw new DecodeError(`\`${key}\` holds half a character`);
     return text === undefined ? [] : [[key, text] as const];

@@ -160,6 +160,29 @@ describe('where a pod is', () => {
   });
 });
 
+describe('several networks', () => {
+  const gateway = (annotations: object) =>
+    see({
+      pods: [
+        pod('crossing', {
+          labels: { app: 'crossing', 'meshwright.dev/network': 'west' },
+          annotations: { 'meshwright.dev/listener.east-west': '0.0.0.0:15443', ...annotations },
+        }),
+      ],
+    });
+  test('the network of a pod by its label; a gateway between networks is reached at its pod, or at what stands before it', () => {
+    expect(gateway({}).inventory.instances[0]).toMatchObject({ network: 'west', eastWest: { host: '10.0.0.1', port: 15443 } });
+    expect(gateway({ 'meshwright.dev/east-west': '203.0.113.7:443' }).inventory.instances[0]).toMatchObject({
+      eastWest: { host: '203.0.113.7', port: 443 },
+    });
+  });
+  test('an address that is none leaves the pod out, and is said', () => {
+    const { inventory, diagnostics } = gateway({ 'meshwright.dev/east-west': 'west.example:443' });
+    expect(inventory.instances).toEqual([]);
+    expect(diagnostics).toMatchObject([{ message: expect.stringContaining('meshwright.dev/east-west') }]);
+  });
+});
+
 describe('captured connections', () => {
   const dialled = (name: string, ip: string, selector: object = { app: 'reviews' }): KubeObject => ({
     metadata: { name, namespace: 'shop' },

@@ -56,6 +56,7 @@ export function inventoryOf(view: ClusterView): ClusterInventory {
       inbound: at(pod.ip),
       ...(pod.outbound === undefined ? {} : { outbound: pod.outbound, outboundAsPlaced: true }),
       ...(pod.outboundPorts === undefined ? {} : { outboundPorts: pod.outboundPorts }),
+      ...(pod.eastWest === undefined ? {} : { eastWest: pod.eastWest }),
       ...(pod.listeners === undefined ? {} : { listeners: pod.listeners }),
       ...(pod.capture ? { capture: captureOf(pod) } : {}),
       ...(away.length === 0 ? {} : { away: away.map(([name]) => name) }),
@@ -70,11 +71,12 @@ export function inventoryOf(view: ClusterView): ClusterInventory {
 
 /** The pod's own labels before what its slices say. */
 function placeOf(
-  { region, zone, subZone }: MeshPod,
+  { network, region, zone, subZone }: MeshPod,
   claims: ReadonlyMap<string, Claim> | undefined,
-): Pick<Instance, 'region' | 'zone' | 'subZone'> {
+): Pick<Instance, 'network' | 'region' | 'zone' | 'subZone'> {
   const told = zone ?? [...(claims ?? [])].toSorted(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, claimed]) => claimed.zone ?? [])[0];
   return {
+    ...(network === undefined ? {} : { network }),
     ...(region === undefined ? {} : { region }),
     ...(told === undefined ? {} : { zone: told }),
     ...(subZone === undefined ? {} : { subZone }),

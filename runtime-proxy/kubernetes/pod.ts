@@ -28,6 +28,8 @@ export interface MeshPod {
   readonly outboundPorts?: { readonly [port: string]: Address };
   readonly listeners?: { readonly [name: string]: Address };
   /** Where it is, by the labels that the API server copies from its node (plugin PodTopologyLabels), or that somebody wrote. */
+  readonly network?: string;
+  readonly eastWest?: Address;
   readonly region?: string;
   readonly zone?: string;
   readonly subZone?: string;
@@ -79,6 +81,10 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
     if (address === null) return refuse(annotation, 'is not `<IP address>:<port>`');
     listeners[annotation.slice(podAnnotations.listenerPrefix.length)] = address;
   }
+  const door = listeners['east-west'];
+  const eastWest = addressIn(annotations[podAnnotations.eastWest] ?? '') ?? (door && { host: ip, port: door.port });
+  if (annotations[podAnnotations.eastWest] !== undefined && addressIn(annotations[podAnnotations.eastWest] ?? '') === null)
+    return refuse(podAnnotations.eastWest, 'is not `<IP address>:<port>`');
   const isGateway = Object.keys(listeners).length > 0;
   const outboundPorts: Record<string, Address> = {};
   for (const [annotation, value] of Object.entries(annotations)) {
@@ -93,7 +99,7 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
   if (outbound === null || !isLoopback(outbound.host)) return refuse(podAnnotations.outbound, 'is not `<loopback address>:<port>`');
   const version = labels[podLabels.version];
   const place = Object.fromEntries(
-    (['region', 'zone', 'subZone'] as const).flatMap((key) => {
+    (['network', 'region', 'zone', 'subZone'] as const).flatMap((key) => {
       const value = labels[podLabels[key]] ?? '';
       return value === '' ? [] : [[key, value]];
     }),
@@ -114,6 +120,7 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
     ...(isGateway && stated === undefined ? {} : { outbound }),
     ...(Object.keys(outboundPorts).length === 0 ? {} : { outboundPorts }),
     ...(isGateway ? { listeners } : {}),
+    ...(eastWest ? { eastWest } : {}),
     ...place,
     capture: !isGateway && recordsIn(spec['initContainers']).some((container) => container['name'] === podCapture.container),
     dualStack: new Set(recordsIn(status['podIPs']).map((one) => isIP(textIn(one['ip'])))).size === 2,

@@ -7,6 +7,7 @@ export { always, never, onlyThrough } from './guarantees';
 export { claim, issuer, jwks } from './identity';
 export { namespace, service, workload } from './inventory';
 export { defineMesh } from './mesh';
+export { eastWestGateway } from './networks';
 export { mostly, per } from './per-environment';
 export { amqp, grpc, http, http2, https, kafka, mongo, mysql, postgres, redis, tcp, tls, websocket } from './port-specs';
 export { cookie, header, queryParameter, source } from './resilience';

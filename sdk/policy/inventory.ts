@@ -114,7 +114,7 @@ export const service = verb('service', ['namespace', 'name', 'spec'], 3, (given)
 /** What a port has and a service has not: said in words, where plain JavaScript would say that `allow` is not a function. */
 function actsOfPorts(service: string, ports: readonly string[]): { readonly [name: string]: () => never } {
   const methods: Record<string, () => never> = {};
-  for (const act of ['allow', 'deny', 'route', 'limit', 'patch']) {
+  for (const act of ['allow', 'deny', 'route', 'limit', 'patch', 'export']) {
     methods[act] = freeze((): never => {
       throw new PolicyError(
         'MW2120',

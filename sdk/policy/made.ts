@@ -36,7 +36,7 @@ export interface MadePort {
 export type Made =
   | { readonly kind: 'mesh'; readonly entry: number }
   | {
-      readonly kind: 'namespace' | 'workload' | 'gateway' | 'external' | 'issuer';
+      readonly kind: 'namespace' | 'workload' | 'gateway' | 'east-west' | 'external' | 'issuer';
       readonly entry: number;
       readonly name: string;
       readonly owned: boolean;
@@ -50,7 +50,18 @@ export type Made =
     }
   | {
       readonly kind:
-        'access' | 'route' | 'need' | 'standard' | 'guarantee' | 'waiver' | 'rollout' | 'patch' | 'limit' | 'deploy' | 'delegation';
+        | 'access'
+        | 'route'
+        | 'need'
+        | 'standard'
+        | 'guarantee'
+        | 'waiver'
+        | 'rollout'
+        | 'patch'
+        | 'limit'
+        | 'deploy'
+        | 'delegation'
+        | 'export';
       readonly entry: number;
     }
   | MadePort
@@ -99,6 +110,7 @@ export function describeMade(made: Made): string {
     case 'workload':
     case 'namespace':
     case 'gateway':
+    case 'east-west':
     case 'external':
     case 'issuer':
       return `the ${made.kind} \`${made.name}\``;

@@ -4,6 +4,7 @@ import { allowMethod, denyMethod, limitMethod } from './access';
 import { suggest } from './did-you-mean';
 import { RawProxy, freeze, getProperty, hasOwn, keysOf } from './intrinsics';
 import { type MadePort, hidden, make } from './made';
+import { exportMethod } from './exports';
 import { patchMethod } from './patch';
 import { PolicyError, type PolicyCode, framesHere } from './policy-error';
 import { layerOf } from './port-specs';
@@ -36,6 +37,7 @@ export function ownedPort(port: MadePort): object {
     deny: denyMethod(port),
     route: routeMethod(port),
     patch: patchMethod(port),
+    export: exportMethod(port),
   };
   const limited = port.layer === 'http' || port.layer === 'grpc';
   return make(
@@ -53,7 +55,7 @@ export const sharedPort = (port: MadePort): object =>
   make(
     hidden(
       { protocol: port.protocol, version: versionMethod(port) },
-      refusals(port.owner, ['allow', 'deny', 'route', 'delegate', 'limit', 'patch']),
+      refusals(port.owner, ['allow', 'deny', 'route', 'delegate', 'limit', 'patch', 'export']),
     ),
     port,
   );

@@ -187,7 +187,7 @@ const place: Reader<string> = (value, at) => {
   return refuse(at, 'MW2124', `${show(value)} is not a place`, 'write region, zone and sub-zone with slashes between: `eu-west/a`');
 };
 const prefer = record(
-  { prefer: word('region', 'zone', 'sub-zone') },
+  { prefer: word('network', 'region', 'zone', 'sub-zone') },
   { failover: named(place, list(place, { unique: 'place' })) },
   { spread: 'write `{ prefer }` or `{ spread }`' },
 );

@@ -42,6 +42,8 @@ function view(value: unknown): unknown {
       return make({ ports: sharedPorts(value, made.name) }, { ...made, owned: false });
     case 'gateway':
       return make(hidden({ listeners: getProperty(value, 'listeners') }, refusals(made.name, ['deploys'])), { ...made, owned: false });
+    case 'east-west':
+      return make(hidden({}, refusals(made.name, ['deploys'])), { ...made, owned: false });
     case 'workload':
       return make(hidden({ name: made.name }, refusals(made.name, ['calls', 'deploys'])), { ...made, owned: false });
     case 'namespace':

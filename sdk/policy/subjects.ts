@@ -155,10 +155,9 @@ const outside = (outsideName: string, networks: readonly string[] | null): objec
     },
     { kind: 'outside', name: outsideName, network: networks },
   );
-export const gatewayHandle: Reader<Extract<Made, { readonly kind: 'namespace' | 'workload' | 'gateway' | 'external' | 'issuer' }>> = (
-  value,
-  at: Place,
-) => {
+export const gatewayHandle: Reader<
+  Extract<Made, { readonly kind: 'namespace' | 'workload' | 'gateway' | 'east-west' | 'external' | 'issuer' }>
+> = (value, at: Place) => {
   const made = madeOf(value);
   if (made?.kind === 'gateway') return made;
   return refuse(at, made ? 'MW2120' : 'MW2119', `${show(value)} where a gateway is meant`, 'name what `gateway(...)` made');

@@ -94,6 +94,7 @@ const rule: CoverageOf<RouteRule> = {
 };
 
 export const coverage: CoverageOf<MeshIr> = {
+  networks: not('all instances here are in one network; test/e2e/networks holds Envoys against the definition'),
   issuers: byHand,
   version: { 'meshwright.ir/1': yes },
   environment: yes,
@@ -113,7 +114,12 @@ export const coverage: CoverageOf<MeshIr> = {
   workloads: {
     id: yes,
     key: yes,
-    kind: { service: yes, workload: yes, gateway: yes },
+    kind: {
+      service: yes,
+      workload: yes,
+      gateway: yes,
+      'east-west': not('it passes on between networks, and all instances here are in one'),
+    },
     team: yes,
     serviceAccount: yes,
     principal: yes,
@@ -174,7 +180,7 @@ export const coverage: CoverageOf<MeshIr> = {
         },
         locality: {
           off: yes,
-          prefer: { nearness: { region: ofPlace, zone: yes, 'sub-zone': ofPlace }, failover: ofPlace },
+          prefer: { nearness: { network: ofPlace, region: ofPlace, zone: yes, 'sub-zone': ofPlace }, failover: ofPlace },
           spread: ofPlace,
         },
         panicBelowPercent: yes,

@@ -309,8 +309,10 @@ describe('nearness', () => {
   function defined(made: ResilienceMesh, rule: LocalityRule, caller: Locality, dead: readonly string[]): { readonly [id: string]: number } {
     const all = made.inventory.instances
       .filter(({ workload }) => workload !== page)
-      .map((one) => ({ id: one.id, locality: localityOf(one), weight: 1, priority: 0, health: 'healthy' as const }));
-    const priorities = endpointsFor(rule, caller, all).map((groups) => groups.flatMap((group) => group.endpoints.map(({ id }) => id)));
+      .map((one) => ({ id: one.id, locality: localityOf(one), weight: 1, priority: 0, health: 'healthy' as const, network: '' }));
+    const priorities = endpointsFor(rule, { ...caller, network: '' }, all).map((groups) =>
+      groups.flatMap((group) => group.endpoints.map(({ id }) => id)),
+    );
     const alive = priorities.map((ids) => ids.filter((id) => !dead.includes(id)));
     const loads = loadsOf(
       priorities.map((ids, index) => ({ total: ids.length, healthy: present(alive[index]).length, degraded: 0 })),

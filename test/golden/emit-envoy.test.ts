@@ -10,6 +10,7 @@ import { gatewayDeclarations } from '../kit/gateway-declarations';
 import { lowered } from '../kit/layered-mesh';
 import { generateMesh } from '../kit/mesh-generator';
 import { seeded } from '../kit/random';
+import { declarations as betweenNetworks } from '../kit/between-networks';
 import { routing } from '../kit/routing-ir';
 import { users } from '../kit/users-ir';
 
@@ -19,6 +20,7 @@ const meshes = [
   ['emit-envoy-routing', routing],
   ['emit-envoy-users', () => users()],
   ['emit-envoy-gateways', () => lowered(gatewayDeclarations)],
+  ['emit-envoy-networks', () => lowered(betweenNetworks)],
 ] as const;
 
 function emitted(ir: MeshIr): ReadonlyMap<string, string> {

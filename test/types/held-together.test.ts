@@ -65,6 +65,7 @@ const reviews = run.service(space, 'reviews', {
   ports: { web: run.http(80), api: run.grpc(81), sni: run.tls(82), raw: run.tcp(83) },
 });
 const cron = run.workload(space, 'cron', { serviceAccount: 'c' });
+const crossing = run.eastWestGateway(space, 'crossing', { serviceAccount: 'c', port: 15443 });
 const edge = run.gateway(space, 'edge', {
   serviceAccount: 'e',
   listeners: { web: { port: 443, hosts: { 'a.example': 'books' }, certificate: run.secret('x/y') } },
@@ -103,6 +104,7 @@ test.each<[string, object]>([
   ['Service', reviews],
   ['Workload', cron],
   ['Gateway', edge],
+  ['EastWestGateway', crossing],
   ['External', stripe],
   ['Listener', edge.listeners['web'] ?? {}],
   ['HttpPort', port('web')],
@@ -173,6 +175,8 @@ test.each<[string, (bogus: object) => unknown]>([
   ['TlsConditions', (x) => act(port('sni'), 'route')({ rules: [{ when: x, to: 'v1' }], otherwise: { to: 'v1' } })],
   ['TcpRule', (x) => act(port('raw'), 'route')({ rules: [x], otherwise: { to: 'v1' } })],
   ['TcpConditions', (x) => act(port('raw'), 'route')({ rules: [{ when: x, to: 'v1' }], otherwise: { to: 'v1' } })],
+  ['EastWestGatewaySpec', (x) => run.eastWestGateway(space, 'c', x)],
+  ['ExportSpec', (x) => act(port('web'), 'export')(x)],
   ['EnvoyPatch', (x) => act(port('web'), 'patch')(x)],
   ['RedirectSpec', (x) => run.redirect(x)],
   ['Settings', (x) => run.namespace('n', { team: 'books', settings: x })],

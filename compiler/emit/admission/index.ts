@@ -59,7 +59,7 @@ function declaredWorkload({ key, principal, serviceAccount, kind }: Workload, se
   };
 }
 /** What runs in pods gets the agent and Envoy, a gateway's too. A workload on a machine of its own would not: policy declares none yet. */
-const runsInPods: { readonly [kind in Workload['kind']]: boolean } = { service: true, workload: true, gateway: true };
+const runsInPods: { readonly [kind in Workload['kind']]: boolean } = { service: true, workload: true, gateway: true, 'east-west': true };
 
 function productRules({ id, mode, ranges, skew }: ProductRule) {
   return {

@@ -64,7 +64,7 @@ export function upstreamCluster(
   { service, port, workload }: PortFacts,
   budget: number | undefined,
   connections: Connections,
-  serverName = `${port.name}.${nameOf(service.key)}.${namespaceOf(service.key)}`,
+  serverName: string,
 ): Cluster {
   const { streams, idleMs, maxAgeMs, perConnection } = connections;
   if (workload === null) throw new Error(`internal: ${port.key} is outside the mesh`);

@@ -21,7 +21,7 @@ import { type Listener, socket, tlsInspector } from './inbound';
 import { entry, type IrIndex, type PortFacts } from './index-of';
 import { clusterName, connectionListener, serviceConfigName } from './names';
 import { patchedCluster } from './patch';
-import { type ClusterCache, selectorOf } from './service-config';
+import { askedName, type ClusterCache, selectorOf } from './service-config';
 import { supportedEnvoy } from './version';
 
 type FilterChain = MessageInitShape<typeof FilterChainSchema>;
@@ -139,7 +139,7 @@ export function connectionConfigOf(
       envoyRange: supportedEnvoy,
       virtualHost: null,
       listeners: listeners.map((listener) => jsonOf(ListenerSchema, listener)),
-      clusters: sorted.map(({ cluster, port: target }) => entry(cache, cluster, () => clusterJson(index, cluster, target, diagnostics))),
+      clusters: sorted.map((one) => entry(cache, one.cluster, () => clusterJson(index, one, diagnostics))),
       endpoints: sorted,
     },
   };
@@ -157,11 +157,11 @@ function listenerOf(port: PortKey, broker: string | null, chains: readonly Filte
   };
 }
 
-function clusterJson(index: IrIndex, cluster: string, port: PortKey, diagnostics: Diagnostic[]): JsonObject {
+function clusterJson(index: IrIndex, { cluster, port, version }: EndpointSelector, diagnostics: Diagnostic[]): JsonObject {
   const facts = index.ports.get(port);
   if (!facts) throw new Error(`internal: a route to ${port}, which the mesh does not have`);
   return patchedCluster(
-    jsonOf(ClusterSchema, upstreamCluster(cluster, facts, undefined, facts.port.resilience.connections)),
+    jsonOf(ClusterSchema, upstreamCluster(cluster, facts, undefined, facts.port.resilience.connections, askedName(index, port, version))),
     index.patches.get(port) ?? [],
     diagnostics,
   );

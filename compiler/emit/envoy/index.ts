@@ -5,6 +5,7 @@ import { type Diagnostic, hasErrors, type Outcome } from '../../../core/diagnost
 import { targetsOfRules } from '../../../core/ir/edges';
 import { isConnection, isHttp } from '../../../core/ir/layers';
 import type { MeshIr, Need, Outside, Workload } from '../../../core/ir/ir';
+import type { EastWestGateway } from '../../../core/ir/networks';
 import { proxyNameOf } from '../../../core/ir/proxy-name';
 import { canonicalJson, type JsonObject } from '../../../core/lib/json';
 import { namespaceOf, type PortKey, type Principal, serviceOfPort } from '../../../core/mesh/ids';
@@ -16,6 +17,7 @@ import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/
 import { RouteConfigurationSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_pb';
 import { jsonOf } from './any';
 import { localCluster } from './clusters';
+import { acrossConfigOf, acrossConfigs, eastWestListenerOf } from './east-west';
 import { egressOf } from './egress';
 import { gatewayListenerOf, gatewayRoutesOf } from './gateway';
 import { connectionConfigOf, isRoutedApart } from './connections';
@@ -78,6 +80,10 @@ export function emitEnvoy(ir: MeshIr): Outcome<EmittedEnvoy> {
   };
   // every port of the mesh has its object, called or not: who may call it next changes the caller only
   for (const key of index.ports.keys()) if (!index.ports.get(key)?.service.outside) use(key, null);
+  for (const { port } of ir.networks?.exports ?? []) {
+    const facts = index.ports.get(port);
+    if (facts) services.push(acrossConfigOf(facts));
+  }
   for (const workload of ir.workloads) proxies.push(proxyConfigOf(index, workload, use, diagnostics));
   services.sort(byName);
   proxies.sort(byName);
@@ -92,6 +98,8 @@ function proxyConfigOf(
 ): ProxyConfig {
   const name = proxyNameOf(index.ir, workload.key);
   const gateway = index.ir.gateways.find((known) => known.key === workload.key);
+  const crossing = index.ir.networks?.gateways.find((known) => known.key === workload.key);
+  if (crossing) return eastWestConfig(index, workload, crossing);
   const called = gateway ? portsOfGateway(index, workload) : (index.callable.get(workload.key) ?? []);
   const ports = (index.services.get(workload.key)?.ports ?? []).flatMap((port) => index.ports.get(port.key) ?? []);
   const egress = egressOf(index, workload.key);
@@ -130,6 +138,30 @@ function proxyConfigOf(
           : [],
         catchAll: gateway ? null : jsonOf(VirtualHostSchema, catchAllOf(workload.key)),
         services: called.map((port) => use(port, gateway ? null : workload)).sort(),
+      },
+    },
+  };
+}
+
+/** Nobody calls it as itself, and it calls nobody as itself. */
+function eastWestConfig(index: IrIndex, workload: Workload, gateway: EastWestGateway): ProxyConfig {
+  const name = proxyNameOf(index.ir, workload.key);
+  const listener = eastWestListenerOf(index, gateway);
+  return {
+    apiVersion,
+    kind: 'ProxyConfig',
+    metadata: { namespace: namespaceOf(workload.key), name: name.slice(name.indexOf('/') + 1) },
+    spec: {
+      workload: workload.key,
+      principal: workload.principal,
+      envoyRange: supportedEnvoy,
+      proved: true,
+      inbound: { listeners: [], routes: [], clusters: [] },
+      outbound: {
+        listeners: listener === null ? [] : [jsonOf(ListenerSchema, listener)],
+        routes: [],
+        catchAll: null,
+        services: acrossConfigs(index, gateway),
       },
     },
   };

@@ -10,6 +10,12 @@ export const gatewayListener = (listener: string): string => `gateway/${listener
 /** `host` null: the routes of all hosts of a listener without TLS. */
 export const gatewayRoutes = (listener: string, host: string | null): string =>
   host === null ? gatewayListener(listener) : `gateway/${listener}/${host}`;
+/** The one listener of an east-west gateway. */
+export const eastWestListener = 'east-west';
+/** An exported port, or a version of it, as the gateways of its network reach it. */
+export const acrossCluster = (port: PortKey, version: string | null): string => `across/${clusterName(port, version)}`;
+/** `reviews.web+across`: no caller has a name without a dot. */
+export const acrossConfigName = (port: PortKey): string => `${serviceConfigName(port, null)}+across`;
 export const appCluster = (port: PortKey): string => `app/${nameOfPort(port)}`;
 export const clusterName = (port: PortKey, version: string | null): string => (version === null ? port : `${port}|${version}`);
 /** The cluster of a caller whose retry budget is smaller than the owner's. */

@@ -6,7 +6,9 @@ import type { Need, RouteRule, Service, ServicePort } from '../../../core/ir/ir'
 import type { Connections } from '../../../core/ir/resilience';
 import { canonicalJson, type JsonObject } from '../../../core/lib/json';
 import { namespaceOf, type PortKey, type Principal, type WorkloadKey } from '../../../core/mesh/ids';
+import { serverNameOf } from '../../../core/mesh/server-name';
 import { hostsOfPort } from '../../../core/semantics/address';
+import { gatewaysOf } from '../../../core/semantics/networks';
 import { routesSpeakOfUsers } from '../../../core/semantics/user';
 import { stricter, stricterLimits } from '../../../core/semantics/variant';
 import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
@@ -103,7 +105,12 @@ export function selectorOf(
   { cluster, port, version }: Pick<EndpointSelector, 'cluster' | 'port' | 'version'>,
 ): EndpointSelector {
   const locality = index.ports.get(port)?.port.resilience.locality;
-  return { cluster, port, version, ...(locality === undefined || locality.kind === 'off' ? {} : { locality }) };
+  const across = gatewaysOf(index.ir.networks, port);
+  return {
+    ...{ cluster, port, version },
+    ...(locality === undefined || locality.kind === 'off' ? {} : { locality }),
+    ...(across.length === 0 ? {} : { across }),
+  };
 }
 
 /** The limits of a caller where they are smaller than the owner's, by the owner's cluster. */
@@ -126,11 +133,22 @@ export function ownLimits(index: IrIndex, rules: readonly RouteRule[], { needs }
   return smaller;
 }
 
-function clusterJson(index: IrIndex, { cluster, port, own }: Destination, diagnostics: Diagnostic[]): JsonObject {
+/** The server name by which a caller asks for them: of a version only where a gateway tells versions apart by it. */
+export function askedName(index: IrIndex, port: PortKey, version: string | null): string {
+  return serverNameOf(port, gatewaysOf(index.ir.networks, port).length > 0 ? version : null);
+}
+
+function clusterJson(index: IrIndex, { cluster, port, version, own }: Destination, diagnostics: Diagnostic[]): JsonObject {
   const facts = index.ports.get(port);
   if (!facts) throw new Error(`internal: a route to ${port}, which the mesh does not have`);
   const owners = cluster.includes('+') ? cluster.slice(0, cluster.indexOf('+')) : cluster;
   const budget = own?.budget ?? ownBudget(index, owners, index.tables.get(port)?.id ?? '', diagnostics);
-  const message = upstreamCluster(cluster, facts, budget, own?.connections ?? facts.port.resilience.connections);
+  const message = upstreamCluster(
+    cluster,
+    facts,
+    budget,
+    own?.connections ?? facts.port.resilience.connections,
+    askedName(index, port, version),
+  );
   return patchedCluster(jsonOf(ClusterSchema, message), index.patches.get(port) ?? [], diagnostics);
 }

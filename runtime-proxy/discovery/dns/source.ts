@@ -8,7 +8,7 @@ import { isDnsName } from './message';
 import type { Known, Names } from './names';
 
 /** One entry of the inventory's `dns`: the endpoints that a name stands for. */
-export interface DnsSource extends Pick<Instance, 'version' | 'region' | 'zone' | 'subZone' | 'weight' | 'priority'> {
+export interface DnsSource extends Pick<Instance, 'version' | 'network' | 'region' | 'zone' | 'subZone' | 'weight' | 'priority'> {
   readonly workload: WorkloadKey;
   /** Looked up as A and AAAA; absolute, as no search list is applied. */
   readonly name?: string;
@@ -88,13 +88,14 @@ export async function resolveSource(source: DnsSource, names: Names): Promise<Re
 
 /** Named by what it is, so that it is the same one after a restart and in every replica. */
 function instanceOf(source: DnsSource, inbound: { readonly [port: string]: Address }): Instance {
-  const { workload, version, region, zone, subZone, weight, priority } = source;
+  const { workload, version, network, region, zone, subZone, weight, priority } = source;
   const at = Object.values(inbound)[0];
-  const text = JSON.stringify([workload, version ?? '', Object.entries(inbound)]);
+  const text = JSON.stringify([workload, version ?? '', Object.entries(inbound), ...(network === undefined ? [] : [network])]);
   return {
     id: `dns-${(at?.host ?? '').replaceAll(/[.:]/g, '-')}-${createHash('sha256').update(text).digest('hex').slice(0, 12)}`,
     workload,
     ...(version === undefined ? {} : { version }),
+    ...(network === undefined ? {} : { network }),
     ...(region === undefined ? {} : { region }),
     ...(zone === undefined ? {} : { zone }),
     ...(subZone === undefined ? {} : { subZone }),

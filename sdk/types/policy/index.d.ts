@@ -26,6 +26,7 @@ export * from './patch';
 export * from './ports';
 export * from './inventory';
 export * from './gateways';
+export * from './networks';
 export * from './share';
 export * from './waivers';
 export * from './guarantees';

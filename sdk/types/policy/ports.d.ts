@@ -1,6 +1,7 @@
 import type { AccessCommon, AccessRule, Denial, GrpcAccess, HttpAccess, HttpLimit, Limit, LimitRule, OutsideTlsAccess } from './access';
 import type { requestLines } from './marks';
 import type { Scope, Team } from './names';
+import type { Export, ExportSpec } from './networks';
 import type { EnvoyPatch } from './patch';
 import type { Delegation, GrpcRoutes, HttpRoutes, Route, TcpRoutes, TlsRoutes } from './routes';
 import type { HttpTarget, Layers, PortMap, PortSpec, Protocol, Target } from './targets';
@@ -14,6 +15,8 @@ export interface HttpPort<P extends Protocol, V extends string, R extends string
   delegate(path: `/${string}`, to: Team): Delegation;
   limit(rule: HttpLimit<R>): Limit;
   patch(patch: EnvoyPatch): Scope;
+  /** Reached from other networks too. */
+  export(rule: ExportSpec): Export;
 }
 /** For shared helpers: any HTTP port, whatever its versions and contract. */
 export interface AnyHttpPort extends HttpTarget {
@@ -28,18 +31,24 @@ export interface GrpcPort<P extends Protocol, V extends string, R extends string
   route(routes: GrpcRoutes<V, R>): Route;
   limit(rule: LimitRule): Limit;
   patch(patch: EnvoyPatch): Scope;
+  /** Reached from other networks too. */
+  export(rule: ExportSpec): Export;
 }
 export interface TlsPort<P extends Protocol, V extends string> extends Target<P, V, never> {
   allow(rule: AccessCommon): AccessRule;
   deny(rule: Denial): AccessRule;
   route(routes: TlsRoutes<V>): Route;
   patch(patch: EnvoyPatch): Scope;
+  /** Reached from other networks too. */
+  export(rule: ExportSpec): Export;
 }
 export interface TcpPort<P extends Protocol, V extends string> extends Target<P, V, never> {
   allow(rule: AccessCommon): AccessRule;
   deny(rule: Denial): AccessRule;
   route(routes: TcpRoutes<V>): Route;
   patch(patch: EnvoyPatch): Scope;
+  /** Reached from other networks too. */
+  export(rule: ExportSpec): Export;
 }
 /** TLS to a host outside: nobody else's proxy is at the other end, so the caller's own reads the server name and judges by it. */
 export interface OutsideTlsPort<P extends Protocol> extends Target<P, never, never> {

@@ -155,9 +155,9 @@ export type Balance = 'least-request' | 'round-robin' | 'random' | SlowStart | H
 
 /** `eu-west`, `eu-west/a`, `eu-west/a/rack-7`: region, zone, sub-zone. */
 export type Places = NonEmpty<string>;
-/** The caller's own sub-zone, zone or region first, then what lies around it, then the places named for it in their order, then the rest. */
+/** `network`: the caller's own network first, and others, through their gateways, when it has nobody left. Else the caller's own sub-zone, zone or region first, then what lies around it, then the places named for it in their order, then the rest. */
 export interface Prefer {
-  readonly prefer: 'region' | 'zone' | 'sub-zone';
+  readonly prefer: 'network' | 'region' | 'zone' | 'sub-zone';
   readonly failover?: { readonly [from: string]: Places };
   readonly spread?: never;
 }

@@ -1,6 +1,7 @@
 import type { AnyGateway, External } from './gateways';
 import type { Namespace, Service, Workload } from './inventory';
 import type { kind } from './marks';
+import type { AnyEastWestGateway, EastWestGateway } from './networks';
 import type { Caller, Scope } from './names';
 import type { TargetsOf } from './ports';
 import type { PortMap } from './targets';
@@ -33,11 +34,13 @@ type Shared<T> =
       ? SharedWorkload
       : T extends Namespace
         ? SharedNamespace
-        : T extends External<infer P>
-          ? SharedExternal<P>
-          : T extends AnyGateway & { readonly listeners: infer L }
-            ? SharedGateway<L>
-            : T;
+        : T extends EastWestGateway
+          ? AnyEastWestGateway
+          : T extends External<infer P>
+            ? SharedExternal<P>
+            : T extends AnyGateway & { readonly listeners: infer L }
+              ? SharedGateway<L>
+              : T;
 /** For a team's public.ts: `export const { productpage, reviews } = share(own)`. */
 export declare function share<T extends { readonly [name: string]: object }>(own: T): { readonly [K in keyof T]: Shared<T[K]> };
 

@@ -2,7 +2,7 @@
  * Mistakes, each refused by tsc; it reads as a file of team books. A directive alone would also hide a wrong error, so ../../mistakes.test.ts takes
  * the directives out and compares what tsc says with the words after `says:`.
  */
-import { anyone, canary, errorRate, external, gateway, githubActions, group, grpc, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, not, per, postgres, redirect, secret, service, split, tagged, tls, waive, workload, never } from 'meshwright/policy';
+import { anyone, canary, eastWestGateway, errorRate, external, gateway, githubActions, group, grpc, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, not, per, postgres, redirect, secret, service, split, tagged, tls, waive, workload, never } from 'meshwright/policy';
 import { ask } from 'meshwright/testing';
 import { cart, mailer } from '#orders';
 import { edge, google } from '#platform';
@@ -199,7 +199,7 @@ export const r5 = namespace('x', { team: 'books', settings: { balance: { by: 'x-
 export const r6 = productpage.calls(web, { balance: 'random' });
 // @ts-expect-error 91 a way to check health that there is not | says: 'ping' does not exist in type
 export const r7 = namespace('x', { team: 'books', settings: { health: { ping: '/x', every: '5s', timeout: '1s' } } });
-// @ts-expect-error 92 a nearness without its name | says: Type '"rack"' is not assignable to type '"region" | "sub-zone" | "zone"
+// @ts-expect-error 92 a nearness without its name | says: Type '"rack"' is not assignable to type '"network" | "region" | "sub-zone" | "zone"
 export const r8 = namespace('x', { team: 'books', settings: { locality: { prefer: 'rack' } } });
 // @ts-expect-error 94 health checked in two ways | says: Types of property 'tcp' are incompatible
 export const q1 = namespace('x', { team: 'books', settings: { health: { path: '/x', tcp: 'connect', every: '5s', timeout: '1s' } } });
@@ -254,3 +254,15 @@ const redirecting = gateway(namespace('x', { team: 'books' }), 'g', { serviceAcc
 export const gw2 = redirecting.listeners.open.host('a.example').route({ otherwise: { to: productpage.ports.web } });
 // @ts-expect-error 202 plain HTTP with a certificate | says: Type 'Secret' is not assignable to type 'undefined'
 export const gw3 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { open: { protocol: 'http', port: 80, hosts: { 'a.example': 'books' }, certificate: secret('x/y') } } });
+
+// ── several networks ──
+// @ts-expect-error 180 a pattern of what a gateway between networks passes on | says: 'hosts' does not exist in type 'EastWestGatewaySpec'
+export const w1 = eastWestGateway(namespace('x', { team: 'books' }), 'crossing', { serviceAccount: 'crossing', port: 15443, hosts: ['*.books'] });
+// @ts-expect-error 181 an export through a gateway to the outside | says: is not assignable to type 'OneOrMore<AnyEastWestGateway>'
+export const w2 = web.export({ through: edge });
+// @ts-expect-error 182 an export of another team's port | says: Property 'export' does not exist on type 'Target<"grpc"
+export const w3 = cart.ports.api.export({ through: eastWestGateway(namespace('y', { team: 'books' }), 'c', { serviceAccount: 'c', port: 15443 }) });
+// @ts-expect-error 183 an export that does not say through what | says: Property 'through' is missing
+export const w4 = web.export({});
+// @ts-expect-error 184 a gateway between networks as a caller | says: is not assignable to type 'OneOrMore<Caller>'
+export const w5 = web.allow({ from: eastWestGateway(namespace('z', { team: 'books' }), 'c', { serviceAccount: 'c', port: 15443 }), requests: ['GET /reviews/{id}'] });

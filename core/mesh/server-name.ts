@@ -1,0 +1,11 @@
+import { nameOf, nameOfPort, namespaceOf, serviceOfPort, type PortKey } from './ids';
+
+/**
+ * The server name (RFC 6066 section 3) by which a proxy asks for the endpoints of a port, or of one version of it: `web.reviews.shop`,
+ * `v2.web.reviews.shop`. Lower case, as a server name has none. The last three labels are port, service and namespace, none of which has a dot.
+ */
+export function serverNameOf(port: PortKey, version: string | null): string {
+  const service = serviceOfPort(port);
+  const name = `${nameOfPort(port)}.${nameOf(service)}.${namespaceOf(service)}`;
+  return version === null ? name : `${version.toLowerCase()}.${name}`;
+}

@@ -1,0 +1,123 @@
+/** Two networks and the gateway between them: what is reached through it, by whom, and that nothing else is. Each hostile connection is asked of the definition too. */
+import * as net from 'node:net';
+import { workloadKey } from '../../core/mesh/ids';
+import { passageFor } from '../../core/semantics/networks';
+import { eventually } from '../kit/layered-mesh';
+import { principal } from '../kit/between-networks';
+import { startTwoNetworks, type Attempt, type TwoNetworks } from '../kit/two-networks';
+
+jest.setTimeout(300_000);
+const crossing = workloadKey('platform', 'crossing');
+const app = principal('sa-app');
+const reviews = `URI:${principal('sa-reviews')}`;
+let two: TwoNetworks;
+beforeAll(async () => {
+  two = await startTwoNetworks();
+});
+afterAll(() => two?.stop());
+
+const untilSays = async (wanted: string, version?: string): Promise<void> => {
+  const ask = async (): Promise<string> => {
+    const answers = await Promise.all(Array.from({ length: 8 }, () => two.call('reviews.bookinfo:9080', '/reviews/7', version)));
+    return [...new Set(answers.map(({ status, body }) => `${status} ${body.split(' ')[0]}`))].join();
+  };
+  expect(await eventually(ask, (said) => said === wanted, 30_000)).toBe(wanted);
+};
+
+describe('what is exported is reached', () => {
+  test('the own network is preferred; when its endpoints are gone the other is called through its gateway, and left again when they are back', async () => {
+    await untilSays('200 reviews-east');
+    await two.place((id) => (id === 'reviews-east' ? { health: 'unhealthy' } : {}));
+    await untilSays('200 reviews-west');
+    await two.place((id) => (id === 'reviews-east' ? { away: ['web'] } : {}));
+    await untilSays('200 reviews-west');
+    await two.place();
+    await untilSays('200 reviews-east');
+  });
+  test('a version that is in the other network only is asked for by a name of its own', async () => {
+    await untilSays('200 reviews-west', 'v2');
+    expect(passageFor(two.ir, crossing, 'v2.web.reviews.bookinfo')).toMatchObject({ version: 'v2' });
+  });
+  test('a server that speaks first, with mTLS from end to end', async () => {
+    expect(await eventually(two.dial, (text) => text !== '', 30_000)).toBe('db ready\n');
+  });
+  test('what is not exported is not, though its callers may call it and it runs: nobody gives out its address', async () => {
+    expect(await two.call('stock.bookinfo:9080', '/')).toMatchObject({ status: 503 });
+    // by its own network's endpoint alone
+    expect(await two.call('reviews.bookinfo:9090', '/')).toMatchObject({ status: 200, body: 'reviews-east /' });
+    await two.place((id) => (id === 'reviews-east' ? { away: ['admin'] } : {}));
+    const gone = await eventually(
+      () => two.call('reviews.bookinfo:9090', '/'),
+      ({ status }) => status !== 200,
+    );
+    expect(gone.status).toBe(503);
+    await two.place();
+  });
+});
+
+describe('the identity is proved to the destination, not to the gateway', () => {
+  test.each<[string, Attempt, number | null]>([
+    ['a caller that may call', { serverName: 'web.reviews.bookinfo', as: app }, 200],
+    ['in another case, which means nothing in a server name', { serverName: 'WEB.Reviews.bookinfo', as: app }, 200],
+    ['to one version', { serverName: 'v2.web.reviews.bookinfo', as: app }, 200],
+    ['a caller with a request that no rule allows', { serverName: 'web.reviews.bookinfo', as: app, path: '/admin' }, 403],
+    ['a workload that may not call', { serverName: 'web.reviews.bookinfo', as: principal('sa-stranger') }, 403],
+    ['the gateway itself', { serverName: 'web.reviews.bookinfo', as: principal('crossing', 'platform') }, 403],
+    ['without a certificate', { serverName: 'web.reviews.bookinfo' }, null],
+    ['a certificate of another authority with the right name', { serverName: 'web.reviews.bookinfo', as: app, foreign: true }, null],
+  ])('%s', async (_, asked, status) => {
+    expect(passageFor(two.ir, crossing, asked.serverName)).not.toBeNull();
+    expect(await two.attempt(asked)).toEqual({ server: reviews, status });
+  });
+});
+
+describe('CVE-2021-31921: nothing is reached that nobody exported', () => {
+  test.each<[string, string | null]>([
+    ['no server name', null],
+    ['a service that is not exported', 'web.stock.bookinfo'],
+    ['another port of a service that is', 'admin.reviews.bookinfo'],
+    ['a version that there is not', 'v3.web.reviews.bookinfo'],
+    ['a name below an exported one', 'x.y.web.reviews.bookinfo'],
+    ['a name above it', 'reviews.bookinfo'],
+    ['a pattern', '*.web.reviews.bookinfo'],
+    ['a pattern in the place of a service', 'web.*.bookinfo'],
+    ['a dot at the end', 'web.reviews.bookinfo.'],
+    ['the host name', 'reviews.bookinfo.svc.cluster.local'],
+    ['how another mesh would ask', 'outbound_.9080_._.stock.bookinfo.svc.cluster.local'],
+    ['an application of the gateway itself', 'crossing.platform'],
+  ])('%s', async (_, serverName) => {
+    expect(passageFor(two.ir, crossing, serverName)).toBeNull();
+    expect(await two.attempt({ serverName, as: app })).toEqual({ server: null, status: null });
+  });
+  test('plaintext, and a TLS record that is none', async () => {
+    for (const bytes of [
+      'GET /reviews/7 HTTP/1.1\r\nhost: web.reviews.bookinfo\r\n\r\n',
+      '\x16\x03\x01\xff\xff\x01\x00\x00\x00'.repeat(64),
+    ])
+      expect(await answerTo(bytes)).toBe('');
+  });
+});
+
+test('who is behind is not reached past the gateway: without it, nobody is', async () => {
+  await two.place((id) => (id === 'reviews-east' ? { away: ['web'] } : {}));
+  await untilSays('200 reviews-west');
+  await two.mesh.agents.get('crossing')?.close();
+  const gone = await eventually(
+    () => two.call('reviews.bookinfo:9080', '/reviews/7'),
+    ({ status }) => status !== 200,
+    30_000,
+  );
+  expect(gone.status).toBe(503);
+  await two.place();
+  await untilSays('200 reviews-east');
+});
+
+/** What comes back, until the other end closes; a reset counts as that. */
+function answerTo(bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = net.connect(two.gateway.port, two.gateway.host, () => socket.write(bytes, 'latin1'));
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+    socket.on('error', () => undefined).on('close', () => resolve(text));
+  });
+}
