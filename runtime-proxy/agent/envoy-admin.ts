@@ -1,5 +1,6 @@
 /** Envoy's admin interface, read through its unix socket: what is active now, and the two things we ask of it at the end. */
 import * as http from 'node:http';
+import type { Address } from '../inventory';
 import { fieldsOf, type Fields } from '../rpc/decode';
 
 /** What Envoy serves with, by name -> version (the hash the control plane gave); only what is active counts. */
@@ -32,6 +33,10 @@ export interface EnvoyAdmin {
   activity(acknowledged?: Acknowledged): Promise<Activity>;
   /** `LIVE`, `PRE_INITIALIZING`, `INITIALIZING`, `DRAINING`. */
   state(): Promise<{ readonly state: string; readonly version: string }>;
+  /** Where it can be seen whether its workers answer: listeners at which a handshake, or something that is none, reaches no application. A few of them. */
+  doors(): Promise<readonly Address[]>;
+  /** What is open: requests, WebSockets among them, and connections that are not HTTP, whose end nobody but their two ends knows. */
+  work(): Promise<{ readonly requests: number; readonly connections: number }>;
   /** Stops taking connections and tells open ones to go, over the drain time. */
   drain(): Promise<void>;
   quit(): Promise<void>;
@@ -45,6 +50,11 @@ class AdminRefusal extends Error {
 }
 const timeoutMs = 2_000;
 const maxBytes = 64 * 1024 * 1024;
+/** Those of an application's connections are none: what comes there goes on as it is. At `outbound` it is a bad request, and leaves a line in the log. */
+const isDoor = /^(inbound|gateway|capture)\//;
+const mostDoors = 8;
+/** Statistics of the admin interface itself, and those that say for one thread what another says for all. */
+const ofNobody = /^(http|listener)\.admin\.|\.worker_\d+\.[^.]+$/;
 
 export function envoyAdmin(socket: string): EnvoyAdmin {
   const request = (method: 'GET' | 'POST', path: string): Promise<string> =>
@@ -118,6 +128,27 @@ export function envoyAdmin(socket: string): EnvoyAdmin {
     async state() {
       const info = await json('/server_info');
       return { state: text(info['state']), version: /\/(\d+\.\d+\.\d+)/.exec(text(info['version']))?.[1] ?? '' };
+    },
+    async doors() {
+      const statuses = entries((await json('/listeners?format=json'))['listener_statuses']);
+      const inward = statuses.filter((one) => isDoor.test(nameOf(one)));
+      return (inward.length > 0 ? inward : statuses.filter((one) => nameOf(one) === 'outbound'))
+        .flatMap((one) => {
+          const at = maybe(maybe(one['local_address'])?.['socket_address']);
+          const [host, port] = [text(at?.['address']), at?.['port_value']];
+          return host !== '' && typeof port === 'number' ? [{ host, port }] : [];
+        })
+        .slice(0, mostDoors);
+    },
+    async work() {
+      const stats = entries((await json('/stats?format=json&usedonly&filter=downstream_(cx|rq)_active$'))['stats']);
+      const sum = (of: RegExp): number =>
+        stats
+          .filter((stat) => of.test(nameOf(stat)) && !ofNobody.test(nameOf(stat)))
+          .reduce((total, { value }) => total + (typeof value === 'number' ? value : 0), 0);
+      // a listener counts connections of every kind, and what speaks HTTP on them counts its own, of which idle ones are no work
+      const connections = sum(/^listener\..*\.downstream_cx_active$/) - sum(/^http\..*\.downstream_cx_active$/);
+      return { requests: sum(/^http\..*\.downstream_rq_active$/), connections: Math.max(0, connections) };
     },
     drain: async () => void (await request('POST', '/drain_listeners?graceful&skip_exit')),
     quit: async () => void (await request('POST', '/quitquitquit')),

@@ -15,7 +15,8 @@ import { adminToken, serveAdmin, type AdminServer } from '../rpc/admin-http';
 import { bootstrap, isXdsProtocol, type XdsProtocol } from './bootstrap';
 import { envoyAdmin } from './envoy-admin';
 import { runEnvoy } from './envoy-process';
-import { noActivity, type AgentReport } from './protocol';
+import { knockAt, watchEnvoy } from './look';
+import type { AgentReport } from './protocol';
 import { serveRelay } from './relay';
 import { report, type ControlPlaneAddress } from './reporter';
 import { serveSecrets } from './secrets';
@@ -51,7 +52,7 @@ export interface AgentConfig {
   readonly certificatesDir?: string;
   /** HTTP for `/healthz`, `/readyz`, `/metrics`. Absent: none. */
   readonly admin?: { readonly host: string; readonly port: number };
-  /** How long open work may take at the end; default 1,000 ms. */
+  /** How long open work, requests and connections that are not HTTP, may take at the end; default 1,000 ms. */
   readonly drainMs?: number;
   /** How long connections of a listener that was replaced may go on; whole seconds, default 5. */
   readonly listenerDrainSeconds?: number;
@@ -175,22 +176,15 @@ export async function runAgent(
   );
   starts = envoy.starts;
   const admin = envoyAdmin(sockets.admin);
+  const watch = watchEnvoy({
+    ...{ admin, log, acknowledged: relay.acknowledged, isUp: envoy.isUp, knock: knockAt },
+    life: () => (envoy.pid() === null ? null : envoy.starts()),
+  });
   let draining = false;
   let last: AgentReport | null = null;
   const look = async (): Promise<AgentReport> => {
     const about = { draining, starts: envoy.starts(), notAfter: holder.current().notAfter };
-    try {
-      const { state, version } = await admin.state();
-      // asked before Envoy is looked at: what it acknowledged by then is what it shows
-      const acknowledged = relay.acknowledged();
-      const activity = await admin.activity(acknowledged);
-      if (state === 'LIVE') envoy.isUp();
-      last = { ...about, envoyVersion: version, live: state === 'LIVE', activity };
-    } catch (error) {
-      log.debug({ reason: reasonOf(error) }, 'cannot look at Envoy');
-      last = { ...about, envoyVersion: '', live: false, activity: noActivity };
-    }
-    return last;
+    return (last = { ...about, ...(await watch()) });
   };
   const reporter = report(
     {
@@ -231,15 +225,12 @@ export async function runAgent(
     for (const gone of [...Object.values(sockets), file('agent.pid')]) await fs.rm(gone, { force: true });
     log.info('the agent is down');
   };
-  /** Waits until Envoy has no request in work, or the time is over. */
+  /** Waits until Envoy has no work left, or the time is over. */
   async function idle(graceMs: number): Promise<void> {
     const until = clock.monotonic() + graceMs;
     while (clock.monotonic() < until) {
-      const stats = await admin.get('/stats?filter=^http\\..*downstream_rq_active$&usedonly').catch(() => '');
-      const open = [...stats.matchAll(/^(http\.\S+): (\d+)$/gm)].some(
-        ([, name, value]) => !name?.startsWith('http.admin') && value !== '0',
-      );
-      if (!open) return;
+      const { requests, connections } = await admin.work().catch(() => ({ requests: 0, connections: 0 }));
+      if (requests === 0 && connections === 0) return;
       await clock.sleep(25);
     }
   }

@@ -1,0 +1,79 @@
+/** An Envoy that does not answer its agent: it is called for as long as its workers answer, and not when nobody in it does. */
+import * as fs from 'node:fs/promises';
+import * as net from 'node:net';
+import { present } from '../kit/present';
+import { runMesh, type RunningMesh } from '../kit/running-mesh';
+import { objectsOf, pagePrincipal, reviewsPrincipal, smallMesh } from '../kit/small-mesh';
+
+jest.setTimeout(120_000);
+let mesh: RunningMesh;
+beforeAll(async () => {
+  const ids = ['page-1', 'reviews-1', 'reviews-2'];
+  mesh = await runMesh([
+    { id: 'page-1', workload: 'shop/page', principal: pagePrincipal, ports: [] },
+    { id: 'reviews-1', workload: 'shop/reviews', principal: reviewsPrincipal, version: 'v1', ports: ['web'] },
+    { id: 'reviews-2', workload: 'shop/reviews', principal: reviewsPrincipal, version: 'v2', ports: ['web'] },
+  ]);
+  await Promise.all(ids.map((id) => mesh.startAgent(id)));
+  expect((await mesh.release(objectsOf(smallMesh()))).status).toBe(202);
+  await mesh.until('converged', ({ state }) => state === 'converged');
+});
+afterAll(() => mesh?.stop());
+
+/** Whether callers are sent to `reviews-1`. */
+async function isCalled(): Promise<boolean> {
+  const at = present(mesh.inventory.instances.find(({ id }) => id === 'reviews-1')?.inbound['web']);
+  const { json } = await mesh.admin('GET', '/v1/proxies/page-1/config');
+  const { endpoints } = json as { readonly endpoints: unknown }; // decoding: the product's own answer
+  return JSON.stringify(endpoints).includes(`"portValue":${at.port}`);
+}
+async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
+  for (const end = Date.now() + 60_000; !(await holds());) {
+    if (Date.now() > end) throw new Error(`not so after 60 s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+/** Who answers each of some requests. */
+const answers = async (count: number): Promise<ReadonlySet<string>> => {
+  const found = new Set<string>();
+  for (let turn = 0; turn < count; turn += 1) {
+    const { status, body } = await mesh.call('page-1', 'reviews.shop:9080', '/reviews/7');
+    found.add(`${status} ${body.split(' ')[0]}`);
+  }
+  return found;
+};
+const both = new Set(['200 reviews-1', '200 reviews-2']);
+
+test('its admin interface is silent, look after look: it is called all the same, for its workers answer', async () => {
+  const { adminSocket } = present(mesh.agents.get('reviews-1'));
+  let looks = 0;
+  const mute = net.createServer((socket) => {
+    looks += 1;
+    socket.on('error', () => undefined).resume();
+  });
+  await fs.rename(adminSocket, `${adminSocket}.away`);
+  await new Promise<void>((resolve) => mute.listen(adminSocket, resolve));
+  try {
+    await until('it was looked at five times', async () => {
+      expect(await isCalled()).toBe(true);
+      return looks >= 5;
+    });
+    expect(await answers(20)).toEqual(both);
+  } finally {
+    await new Promise((resolve) => mute.close(resolve));
+    await fs.rename(`${adminSocket}.away`, adminSocket);
+  }
+});
+
+test('all of it stands still: callers are sent elsewhere, and come back when it goes on', async () => {
+  const pid = present(present(mesh.agents.get('reviews-1')).envoyPid());
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await until('callers are sent elsewhere', async () => !(await isCalled()));
+    expect(await answers(6)).toEqual(new Set(['200 reviews-2']));
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await until('it is called again', isCalled);
+  await until('and answers', async () => (await answers(6)).size === 2);
+});
