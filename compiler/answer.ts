@@ -7,6 +7,7 @@ import { isConnection } from '../core/ir/layers';
 import { callableByWorkload, targetsOfRules } from '../core/ir/edges';
 import type { JsonObject } from '../core/lib/json';
 import { portKey, type PortKey, type RuleId, type WorkloadKey } from '../core/mesh/ids';
+import { serverNameAsked } from '../core/semantics/address';
 import { decide } from '../core/semantics/decide';
 import { nothing } from '../core/semantics/follow';
 import { decideConnection } from '../core/semantics/decide-connection';
@@ -92,7 +93,7 @@ function askOf(ir: MeshIr, question: unknown): unknown {
   const connection = outside === undefined && port !== null && isConnection(layerOf(ir, port));
   const sni = member(question, 'sni');
   const decision = connection
-    ? decideConnection(ir, { from: caller, to: port, sni: typeof sni === 'string' ? sni : null })
+    ? decideConnection(ir, { from: caller, to: port, sni: typeof sni === 'string' ? sni : serverNameAsked(ir, port) })
     : outside === undefined
       ? decide(ir, { from: { kind: 'workload', workload: caller }, to: port ?? portOf(ir, to), method, path, headers, ...claims })
       : decideByGateway(ir, caller, to, port, { method, path, headers, ...claims });

@@ -3,6 +3,7 @@ import type { Layer, MeshIr } from '../../core/ir/ir';
 import { isConnection } from '../../core/ir/layers';
 import { portKey, serviceOfPort, nameOfPort, nameOf, type PortKey } from '../../core/mesh/ids';
 import type { JsonObject } from '../../core/lib/json';
+import { serverNameAsked } from '../../core/semantics/address';
 import { decide } from '../../core/semantics/decide';
 import { decideConnection, type ConnectionDecision } from '../../core/semantics/decide-connection';
 import { nothing } from '../../core/semantics/follow';
@@ -50,7 +51,13 @@ function answer(ir: MeshIr, values: Values): Answer {
   const request = requestOf(ir, values);
   if (request.to !== null && request.from.kind === 'workload' && isConnection(layerOf(ir, request.to))) {
     if (values.flag('inbound')) throw new UsageError('`--inbound` is about a request, and nobody reads requests on this port');
-    return { request, decision: decideConnection(ir, { from: request.from.workload, to: request.to, sni: values.text('host') ?? null }) };
+    return {
+      request,
+      decision: decideConnection(ir, {
+        ...{ from: request.from.workload, to: request.to },
+        sni: values.text('host') ?? serverNameAsked(ir, request.to, values.text('to')),
+      }),
+    };
   }
   if (!values.flag('inbound')) return { request, decision: decide(ir, request) };
   if (request.to === null || request.from.kind !== 'workload')

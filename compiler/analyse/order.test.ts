@@ -118,19 +118,22 @@ test('a workload that is let in and changes its identity is warned of: no order 
   expect(unknown.diagnostics).toEqual([]);
 });
 
-test('a gateway that comes on the way out opens before callers turn to it, and is closed after they left it', () => {
-  const stripe = {
-    kind: 'external',
-    name: 'stripe',
-    team: 'books',
-    hosts: ['api.stripe.example'],
-    ports: { web: { protocol: 'https', number: 443 } },
-  } as const;
-  const direct: More = { 'books/stripe': stripe, 'books/charge': allow('books/stripe', [named('books/productpage')]) };
-  const through: More = { ...direct, 'books/stripe': { ...stripe, through: { ref: 'platform/edge' } } };
-  expect(parts(direct, through)).toEqual([['inbound platform/edge'], ['outbound bookinfo/sa-productpage']]);
-  expect(parts(through, direct)).toEqual([['outbound bookinfo/sa-productpage'], ['inbound platform/edge']]);
-  // what is let in at a gateway is ordered as at any destination
-  const more: More = { ...through, 'books/alsoDetails': allow('books/stripe', [named('books/details')]) };
-  expect(parts(through, more)).toEqual([['inbound platform/edge'], ['outbound bookinfo/sa-details']]);
-});
+test.each(['https', 'tls'])(
+  'a gateway that comes on the way out opens before callers turn to it, and is closed after they left it (%s)',
+  (protocol) => {
+    const stripe = {
+      kind: 'external',
+      name: 'stripe',
+      team: 'books',
+      hosts: ['api.stripe.example'],
+      ports: { web: { protocol, number: 443 } },
+    } as const;
+    const direct: More = { 'books/stripe': stripe, 'books/charge': allow('books/stripe', [named('books/productpage')]) };
+    const through: More = { ...direct, 'books/stripe': { ...stripe, through: { ref: 'platform/edge' } } };
+    expect(parts(direct, through)).toEqual([['inbound platform/edge'], ['outbound bookinfo/sa-productpage']]);
+    expect(parts(through, direct)).toEqual([['outbound bookinfo/sa-productpage'], ['inbound platform/edge']]);
+    // what is let in at a gateway is ordered as at any destination
+    const more: More = { ...through, 'books/alsoDetails': allow('books/stripe', [named('books/details')]) };
+    expect(parts(through, more)).toEqual([['inbound platform/edge'], ['outbound bookinfo/sa-details']]);
+  },
+);

@@ -52,3 +52,12 @@ test.each<readonly [string, Partial<External>, string]>([
     after,
   });
 });
+
+test.each<readonly [string, Partial<External>]>([
+  ['another host', { hosts: ['eu.stripe.example'] }],
+  ['a gateway on the way', { through: { ref: 'platform/edge' } }],
+])('%s of TLS that is passed through is a difference', (_what, change) => {
+  const passed = { ...plain, ports: { web: { protocol: 'tls', number: 443 } } };
+  expect(isEmptyDiff(semanticDiff(ir(passed), ir(passed)))).toBe(true);
+  expect(semanticDiff(ir(passed), ir({ ...passed, ...change })).ports).toMatchObject([{ port: 'outside/stripe.web', field: 'outside' }]);
+});

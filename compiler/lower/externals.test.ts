@@ -68,7 +68,7 @@ test.each<readonly [string, Parameters<typeof evaluatedWith>[0], readonly string
   ['an external and a service with one host', { 'books/stripe': external({ hosts: ['details.bookinfo'] }) }, ['MW3004']],
   ['two externals of one name', { 'books/other': external({ hosts: ['other.example'] }) }, ['MW3004']],
   ['a gateway that is none', { 'books/stripe': external({ through: { ref: 'books/details' } }) }, ['MW3006']],
-  ['another protocol', { 'books/stripe': external({ ports: { api: { protocol: 'tcp', number: 443 } } }) }, ['MW3023']],
+  ['another protocol', { 'books/stripe': external({ ports: { api: { protocol: 'kafka', number: 9092 } } }) }, ['MW3023']],
   ['an allow by header', { 'books/charge': allow({ headers: { 'x-a': { kind: 'exact', value: 'b' } } }) }, ['MW3023']],
   ['a rule in shadow', { 'books/charge': allow({ mode: 'shadow' }) }, ['MW3023']],
   ['an end user', { 'mesh/accounts': issuer, 'books/charge': allow({ user: customer }) }, ['MW3023']],
@@ -102,6 +102,34 @@ test.each<readonly [string, Parameters<typeof evaluatedWith>[0], readonly string
   const { value, diagnostics } = lowered(more);
   expect(value).toBeUndefined();
   expect(diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => code)).toEqual(codes);
+});
+
+test.each<readonly [string, Partial<External>, readonly string[]]>([
+  ['two hosts of a TCP port', { hosts: ['a.example', 'b.example'], ports: { api: { protocol: 'tcp', number: 5432 } } }, ['MW3085']],
+  ['an address where there are names', { hosts: ['192.0.2.7'], ports: { api: { protocol: 'tls', number: 443 } } }, ['MW3029']],
+  ['the machine itself', { hosts: ['127.0.0.1'], ports: { api: { protocol: 'tcp', number: 5432 } } }, ['MW3029']],
+  ['an address in another spelling', { hosts: ['2001:DB8::1'], ports: { api: { protocol: 'tcp', number: 5432 } } }, ['MW3029']],
+  ['an allow of a host that is none of the port', { ports: { api: { protocol: 'tls', number: 443 } } }, ['MW3007']],
+])('of connections refuses %s', (_what, more, codes) => {
+  const { diagnostics } = lowered({
+    'books/stripe': external(more),
+    'books/charge': allow({ requests: 'any', ...(codes[0] === 'MW3007' ? { hosts: ['other.example'] } : {}) }),
+  });
+  expect(diagnostics.map(({ code }) => code)).toEqual(codes);
+});
+test.each([
+  ['postgres', 'tcp', '192.0.2.7'],
+  ['redis', 'tcp', '2001:db8::7'],
+  ['tcp', 'tcp', 'db.example'],
+  ['tls', 'tls', 'api.example'],
+])('%s outside is of layer %s, to %s', (protocol, layer, host) => {
+  const { value } = lowered({
+    'books/stripe': external({ hosts: [host], ports: { api: { protocol, number: 5432 } } }),
+    'books/charge': allow({ requests: 'any' }),
+  });
+  const ir = present(value);
+  expect(ir.services.find(({ key }) => key === 'outside/stripe')).toMatchObject({ outside: { hosts: [host] }, ports: [{ layer }] });
+  expect(ir.connectionRoutes.map(({ port }) => port)).toEqual(['outside/stripe.api']);
 });
 
 const egress: DeclarationValue = {

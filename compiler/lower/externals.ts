@@ -1,10 +1,11 @@
 /** Hosts that somebody else runs: called like services, and decided at the caller's proxy, or at the gateway through which they are called. */
 import { ir as messages } from '../../core/diagnostics/ir';
 import { outside as words } from '../../core/diagnostics/outside';
-import type { AccessRule, HostRoutes, Layer, MeshIr, Outside, Service, ServicePort } from '../../core/ir/ir';
+import type { AccessRule, ConnectionRoutes, HostRoutes, Layer, MeshIr, Outside, Service, ServicePort } from '../../core/ir/ir';
 import { builtInResilience } from '../../core/ir/resilience';
 import { sortedUnique } from '../../core/lib/order';
 import { outsideNamespace, portKey, type PortKey, type RuleId, workloadKey, type WorkloadKey } from '../../core/mesh/ids';
+import { faultOfAddress, isIpAddress } from '../../core/mesh/ip-address';
 import { hostsOfPort } from '../../core/semantics/address';
 import type { Context, Declared, Place } from './context';
 import { checkHost, checkLabel, checkTeam, isDomain } from './names';
@@ -18,6 +19,10 @@ const layers: ReadonlyMap<string, Layer> = new Map([
   ['http', 'http'],
   ['http2', 'http'],
   ['https', 'http'],
+  ['grpc', 'grpc'],
+  ['grpcs', 'grpc'],
+  ['tls', 'tls'],
+  ...['tcp', 'amqp', 'mongo', 'mysql', 'postgres', 'redis'].map((protocol) => [protocol, 'tcp'] as const),
 ]);
 
 /** By declaration id, beside the services of the mesh. */
@@ -66,7 +71,8 @@ function lowerExternal(
   const gateway = value.through && context.resolve(value.through, ['gateway'], { id, path: 'through' });
   const through = gateway ? (workloads.get(gateway.id)?.key ?? null) : null;
   if (value.hosts.length === 0) context.report(messages.empty, { what: 'the list of hosts' }, { id, path: 'hosts' });
-  for (const host of value.hosts) checkOutsideHost(context, host, { id, path: 'hosts' });
+  const byAddress = Object.values(value.ports).every(({ protocol }) => layers.get(protocol) === 'tcp');
+  for (const host of value.hosts) checkOutsideHost(context, host, byAddress, { id, path: 'hosts' });
   const names = Object.keys(value.ports).sort();
   if (names.length === 0) context.report(messages.empty, { what: `the list of ports of \`${value.name}\`` }, at);
   const key = workloadKey(outsideNamespace, value.name);
@@ -90,6 +96,8 @@ function lowerExternal(
         place,
       );
     const subject = { key: portKey(key, name), layer, urls: 'rfc3986', requests: null } as const;
+    if (layer === 'tcp' && value.hosts.length > 1)
+      context.report(words.manyByAddress, { port: subject.key, protocol: written.protocol, hosts: value.hosts }, place);
     const { resilience } = portSettings(context, settings, id, layer);
     return [
       {
@@ -127,22 +135,38 @@ function lowerExternal(
   };
 }
 
-function checkOutsideHost(context: Context, host: string, at: Place): void {
-  if (host.startsWith('*')) context.report(words.wildcardOutside, { host }, at);
+function checkOutsideHost(context: Context, host: string, byAddress: boolean, at: Place): void {
+  if (isIpAddress(host)) {
+    const why = byAddress ? faultOfAddress(host) : 'an address has no name to ask for: it is taken where all ports are TCP';
+    if (why !== null) context.report(messages.badHost, { host, why }, at);
+  } else if (host.startsWith('*')) context.report(words.wildcardOutside, { host }, at);
   else if (checkHost(context, host, false, at) && !host.includes('.'))
     context.report(messages.badHost, { host, why: 'it has no dot, and a name of one word means something else in each place' }, at);
 }
 
-type Rules = Pick<MeshIr, 'access' | 'routes' | 'hostRoutes' | 'patches'>;
+type Rules = Pick<MeshIr, 'access' | 'routes' | 'connectionRoutes' | 'hostRoutes' | 'patches'>;
 
 /** What can be said of a service and not of a host outside the mesh. */
-export function checkOutside(context: Context, services: readonly Service[], { access, routes, hostRoutes, patches }: Rules): void {
+export function checkOutside(
+  context: Context,
+  services: readonly Service[],
+  { access, routes, connectionRoutes, hostRoutes, patches }: Rules,
+): void {
   const portsOf = (found: readonly Service[]): ReadonlySet<PortKey> => new Set(found.flatMap(({ ports }) => ports.map(({ key }) => key)));
   const outside = portsOf(services.filter((service) => service.outside));
   if (outside.size === 0) return;
   // a gateway on the way judges like any destination
   const judgedHere = portsOf(services.filter((service) => service.outside?.through === null));
-  for (const rule of access) if (judgedHere.has(rule.port)) checkRule(context, rule);
+  const connections = new Set(connectionRoutes.map((table) => table.port));
+  for (const rule of access) {
+    if (!outside.has(rule.port)) continue;
+    if (judgedHere.has(rule.port) || connections.has(rule.port)) checkRule(context, rule);
+    const hosts = services.find((service) => service.ports.some(({ key }) => key === rule.port))?.outside?.hosts ?? [];
+    for (const host of rule.hosts)
+      if (!hosts.includes(host))
+        context.report(messages.unknownPart, { what: 'host', name: host, of: rule.port, known: hosts }, { id: rule.id, path: 'hosts' });
+  }
+  for (const table of connectionRoutes) checkConnections(context, table, outside);
   for (const table of [...routes, ...hostRoutes]) checkTargets(context, table, outside);
   for (const patch of patches)
     if (outside.has(patch.port) && patch.direction === 'inbound')
@@ -167,6 +191,13 @@ function checkRule(context: Context, { id, mode, action, headers }: AccessRule):
       { feature: '`headers` of an `allow` to hosts outside the mesh that no gateway is on the way to' },
       { id, path: 'headers' },
     );
+}
+
+function checkConnections(context: Context, { id, port: own, rules }: ConnectionRoutes, outside: ReadonlySet<PortKey>): void {
+  for (const rule of rules)
+    for (const { port } of rule.to)
+      if (port !== own && (outside.has(own) || outside.has(port)))
+        context.report(words.routedOutside, { rule: rule.id, port }, { id: id ?? context.meshId, path: '' });
 }
 
 function checkTargets(

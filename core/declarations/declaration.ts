@@ -258,7 +258,7 @@ export type DeclarationValue =
       readonly keys: { readonly file: string; readonly text?: string };
     }
   | {
-      /** Hosts outside the mesh. `trust`: the authorities of its `https` ports, `namespace/name`. */
+      /** Hosts outside the mesh. `trust`: the authorities of its `https` and `grpcs` ports, `namespace/name`. */
       readonly kind: 'external';
       readonly name: string;
       readonly team: string;

@@ -10,6 +10,15 @@ export const outside = {
     message: ({ host }) => `\`${host}\` names no one host outside the mesh`,
     help: () => 'name each host that is called',
   }),
+  manyByAddress: defineDiagnostic<{ port: string; protocol: string; hosts: readonly string[] }>({
+    code: 'MW3085',
+    slug: 'many-by-address',
+    severity: 'error',
+    summary: 'a connection that is not TLS names no host, so a port of it stands for one',
+    message: ({ port, protocol, hosts }) =>
+      `\`${port}\` speaks ${protocol}, where nothing says which of ${hosts.map((host) => `\`${host}\``).join(', ')} is meant`,
+    help: () => 'declare an `external` of its own for each host',
+  }),
   routedOutside: defineDiagnostic<{ rule: string; port: string }>({
     code: 'MW3081',
     slug: 'routed-outside',

@@ -1,5 +1,5 @@
 import type { Gateway, GatewayListener, HostRoutes, MeshIr, Service, ServicePort } from '../ir/ir';
-import { nameOf, namespaceOf } from '../mesh/ids';
+import { nameOf, namespaceOf, type PortKey } from '../mesh/ids';
 import { hostCovers, hostEntry } from './match';
 
 /**
@@ -48,4 +48,13 @@ export function listenerOf(gateway: Gateway, name: string): GatewayListener {
 /** Whether a host outside the mesh without a number means this port: the one that is HTTP's own (RFC 9110 section 4.2.1), else the only one. */
 function isPlain({ ports }: Service, { number }: ServicePort): boolean {
   return ports.some((port) => port.number === 80) ? number === 80 : ports.length === 1;
+}
+
+/** The server name that a connection to a port of hosts outside asks for when a question says none: the host it was put to, or the first. null: inside, and where none is named. */
+export function serverNameAsked(ir: MeshIr, key: PortKey, addressed = ''): string | null {
+  const service = ir.services.find((known) => known.ports.some((port) => port.key === key));
+  const port = service?.ports.find((known) => known.key === key);
+  if (!service?.outside || port?.layer !== 'tls') return null;
+  const { hosts } = service.outside;
+  return hosts.find((host) => addressed === host || addressed.startsWith(`${host}:`)) ?? hosts[0] ?? null;
 }

@@ -1,6 +1,6 @@
 /** compare.ts for connections that are routed whole: every caller of such a port, asked before and after for each server name that some rule tells apart. */
 import { callableByWorkload } from '../ir/edges';
-import { accessOf, serviceOf } from '../ir/lookup';
+import { accessOf, doorOf, serviceOf } from '../ir/lookup';
 import type { ConnectionRoutes, MeshIr } from '../ir/ir';
 import { canonicalJson } from '../lib/json';
 import { sortedUnique } from '../lib/order';
@@ -16,12 +16,14 @@ export function* compareConnections(before: MeshIr | null, after: MeshIr, at: Re
     const tables = sides.flatMap((side) => side?.tables.get(port) ?? []);
     if (at !== null && !tables.some((table) => targetsOf(table).some((target) => at.has(target)))) continue;
     if (sides[0]?.meaning(port) === sides[1].meaning(port)) continue;
-    const names = sortedUnique(tables.flatMap((table) => table.rules.flatMap((rule) => rule.match?.sni ?? [])));
+    const hosts = sides.flatMap((side) => side?.hostsOf(port) ?? []);
+    const names = sortedUnique([...tables.flatMap((table) => table.rules.flatMap((rule) => rule.match?.sni ?? [])), ...hosts]);
+    const stays = sides[0]?.way(port) === sides[1].way(port);
     const probes = [null, ...names.map((name) => name.replace(/^\*/, 'any'))];
     for (const caller of sortedUnique(sides.flatMap((side) => side?.callersOf(port) ?? []))) {
       for (const sni of probes) {
         const [was, is] = [sides[0]?.ask(caller, port, sni) ?? null, sides[1].ask(caller, port, sni)];
-        if (meaningOf(was) === meaningOf(is)) continue;
+        if (stays && meaningOf(was) === meaningOf(is)) continue;
         const text = sni === null ? 'any connection' : `a connection to ${sni}`;
         const probe = { text, method: '', path: '/', headers: {} };
         yield { caller, port, host: null, probe, before: was, after: is, answers: [null, null] };
@@ -49,6 +51,10 @@ function sideOf(ir: MeshIr) {
   return {
     tables,
     callersOf: (port: PortKey): readonly WorkloadKey[] => callers.get(port) ?? [],
+    /** The hosts outside that a port stands for. */
+    hostsOf: (port: PortKey): readonly string[] => serviceOf(ir, serviceOfPort(port))?.outside?.hosts ?? [],
+    /** By whom connections leave the mesh. */
+    way: (port: PortKey): WorkloadKey | null => doorOf(ir, port),
     /** All that decides about a port's connections, whoever opens them. */
     meaning: (port: PortKey): string => {
       const table = tables.get(port);
@@ -60,7 +66,8 @@ function sideOf(ir: MeshIr) {
       ]);
       const declared = ends.map((end) => serviceOf(ir, serviceOfPort(end))?.ports.find(({ key }) => key === end) ?? null);
       const access = ends.map((end) => accessOf(ir, end).map((rule) => ({ ...rule, id: '', because: null })));
-      return JSON.stringify([table.rules.map(({ match, to, idleMs }) => [match, to, idleMs]), access, declared, principals]);
+      const outside = serviceOf(ir, serviceOfPort(port))?.outside;
+      return JSON.stringify([table.rules.map(({ match, to, idleMs }) => [match, to, idleMs]), access, declared, principals, outside]);
     },
     ask: (caller: WorkloadKey, port: PortKey, sni: string | null): ConnectionDecision | null =>
       tables.has(port) && ir.workloads.some(({ key }) => key === caller) ? decideConnection(ir, { from: caller, to: port, sni }) : null,

@@ -41,6 +41,10 @@ export function decideConnection(ir: MeshIr, connection: MeshConnection): Connec
   const table = ir.connectionRoutes.find((known) => known.port === port.key);
   if (!table) throw new Error(`internal: no routes for the connections of ${port.key}`);
   const sni = connection.sni?.toLowerCase() ?? null;
+  if (service.outside && port.layer === 'tls' && (sni === null || !service.outside.hosts.includes(sni))) {
+    const says = sni === null ? `a connection to ${port.key} names the host that it is for` : `\`${sni}\` is no host of ${port.key}`;
+    return { ...nothing, outcome: 'deny', stage: 'outbound', status: null, says, idleMs: null, connections: null };
+  }
   const { rule, index, to } = connectionRuleFor(table.rules, caller.principal, sni, connection.broker ?? null, port.key);
   const arrivals = to.map((target) => ({
     port: target.port,

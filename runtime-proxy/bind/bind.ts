@@ -9,7 +9,18 @@ import type { JsonObject } from '../../core/lib/json';
 import { namespaceOf, serviceOfPort } from '../../core/mesh/ids';
 import type { Address, Capture, Instance, VirtualAddresses } from '../inventory';
 import { bindAddresses, isList, unbindAddresses, type BoundAddress } from './addresses';
-import { type Before, type Captured, capturedHttp, capturedPort, handedOver, inboundReceiver, portNumbersOf, uncaptured } from './capture';
+import {
+  addressesOf,
+  type Before,
+  type Captured,
+  capturedHttp,
+  capturedPort,
+  handedOver,
+  inboundReceiver,
+  namedTlsOf,
+  portNumbersOf,
+  uncaptured,
+} from './capture';
 
 /** A resource for the wire, with what is needed to undo its binding. */
 export interface BoundResource {
@@ -94,9 +105,11 @@ function captured(
   virtual: VirtualAddresses,
 ): readonly Captured[] {
   const name = nameOfResource(listener);
-  if (name === outboundListener) return [capturedHttp(listener, capturedName(name), capture, portNumbersOf(services))];
+  if (name === outboundListener)
+    return [capturedHttp(listener, capturedName(name), capture, portNumbersOf(services), namedTlsOf(services))];
   const known = new Map<string, readonly Address[]>(Object.entries(virtual));
-  const [first, ...others] = known.get(name.slice(`${outboundListener}/`.length)) ?? [];
+  const itself = services.flatMap(({ spec }) => (spec.listeners?.includes(listener) ? addressesOf(listener, spec) : []));
+  const [first, ...others] = [...itself, ...(known.get(name.slice(`${outboundListener}/`.length)) ?? [])];
   return first ? [capturedPort(listener, capturedName(name), [first, ...others])] : [];
 }
 

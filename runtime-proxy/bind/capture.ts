@@ -5,6 +5,8 @@
  */
 import type { ServiceConfig } from '../../core/bundle/objects';
 import type { Json, JsonObject } from '../../core/lib/json';
+import { outsideNamespace, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
+import { isIpAddress } from '../../core/mesh/ip-address';
 import type { Address, Capture } from '../inventory';
 import { isList, isRecord } from './addresses';
 
@@ -23,13 +25,15 @@ export const handedOver = (listener: JsonObject): Captured => changed(listener, 
 
 /**
  * What the application sends by host name. Port numbers are known and names decide behind them: one copy of each filter chain for each number; a
- * connection to another number finds none and is closed. TCP ports are not here: their listeners are found by address, before this one is asked.
+ * connection to another number finds none and is closed. TLS to hosts outside is here too, by the name in its ClientHello (`named`). TCP ports are not:
+ * their listeners are found by address, before this one is asked.
  */
 export function capturedHttp(
   listener: JsonObject,
   name: string,
   { outbound, outboundAlso }: Capture,
   numbers: readonly number[],
+  named: NamedTls = { chains: [], listenerFilters: [] },
 ): Captured {
   const { filterChains, listenerFilters } = listener;
   const chains = isList(filterChains) ? filterChains.filter(isRecord) : [];
@@ -42,10 +46,53 @@ export function capturedHttp(
   );
   return changed(listener, {
     name,
-    ...receiver(outbound, isList(listenerFilters) ? listenerFilters : []),
+    ...receiver(outbound, [...(isList(listenerFilters) ? listenerFilters : []), ...named.listenerFilters]),
+    // who says nothing waits for the name that he does not say
+    ...(named.listenerFilters.length === 0 ? {} : { listenerFiltersTimeout: '5s' }),
     ...(outboundAlso === undefined ? {} : { additionalAddresses: [{ address: socket(outboundAlso) }] }),
-    filterChains: copies.length > 0 ? copies : [nobody],
+    filterChains: copies.length + named.chains.length > 0 ? [...copies, ...named.chains] : [nobody],
   });
+}
+
+/** TLS to hosts outside, which one address does not stand for: its chains, each by the number of its port, and what reads the name. */
+export interface NamedTls {
+  readonly chains: readonly JsonObject[];
+  readonly listenerFilters: readonly Json[];
+}
+export function namedTlsOf(services: readonly ServiceConfig[]): NamedTls {
+  const chains: JsonObject[] = [];
+  const filters: Json[] = [];
+  for (const { spec } of services) {
+    if (!isOutside(spec)) continue;
+    for (const listener of spec.listeners ?? []) {
+      const { filterChains, listenerFilters } = listener;
+      for (const chain of isList(filterChains) ? filterChains.filter(isRecord) : []) {
+        const { filterChainMatch } = chain;
+        const { number } = placeIn(chain);
+        if (!isRecord(filterChainMatch) || filterChainMatch['serverNames'] === undefined || number === null) continue;
+        chains.push({ ...chain, filterChainMatch: { ...filterChainMatch, destinationPort: number } });
+        if (filters.length === 0 && isList(listenerFilters)) filters.push(...listenerFilters);
+      }
+    }
+  }
+  return { chains, listenerFilters: filters };
+}
+
+/** The address that a port outside is, where its host has no name: also that by which a captured connection is known. */
+export function addressesOf(listener: JsonObject, spec: ServiceConfig['spec']): readonly Address[] {
+  const { filterChains } = listener;
+  if (!isOutside(spec) || !isList(filterChains)) return [];
+  return filterChains.filter(isRecord).flatMap((chain): readonly Address[] => {
+    const { host, number } = placeIn(chain);
+    return number !== null && isIpAddress(host) ? [{ host, port: number }] : [];
+  });
+}
+
+const isOutside = ({ port }: Pick<ServiceConfig['spec'], 'port'>): boolean => namespaceOf(serviceOfPort(port)) === outsideNamespace;
+/** A chain to a host outside is called by where it leads: `api.example:443`, `[2001:db8::1]:5432`. */
+function placeIn(chain: JsonObject): { readonly host: string; readonly number: number | null } {
+  const [, host = '', number] = /^(.*):(\d{1,5})$/.exec(String(chain['name'])) ?? [];
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), number: number === undefined ? null : Number(number) };
 }
 
 /** What the application sends to a port that no name stands for: found by the addresses that it dials. */
@@ -67,7 +114,7 @@ export const inboundReceiver = ({ inbound }: Capture): JsonObject => ({
   enableReusePort: false,
 });
 
-/** The numbers of the ports that a proxy may call by name: hosts have them (`reviews.shop:9080`). Ascending. */
+/** The numbers of the ports that a proxy may call by name: hosts have them (`reviews.shop:9080`); a host outside without one is asked for at 80. Ascending. */
 export function portNumbersOf(services: readonly ServiceConfig[]): readonly number[] {
   const numbers = new Set<number>();
   for (const { spec } of services) {
@@ -75,6 +122,7 @@ export function portNumbersOf(services: readonly ServiceConfig[]): readonly numb
     for (const domain of isList(domains) ? domains : []) {
       const [, number] = /:(\d{1,5})$/.exec(String(domain)) ?? [];
       if (number !== undefined) numbers.add(Number(number));
+      else if (isOutside(spec)) numbers.add(80);
     }
   }
   return [...numbers].sort((a, b) => a - b);

@@ -9,7 +9,7 @@ export { namespace, service, workload } from './inventory';
 export { defineMesh } from './mesh';
 export { eastWestGateway } from './networks';
 export { mostly, per } from './per-environment';
-export { amqp, grpc, http, http2, https, kafka, mongo, mysql, postgres, redis, tcp, tls, websocket } from './port-specs';
+export { amqp, grpc, grpcs, http, http2, https, kafka, mongo, mysql, postgres, redis, tcp, tls, websocket } from './port-specs';
 export { cookie, header, queryParameter, source } from './resilience';
 export { redirect, respond, respondGrpc, routeUnder, split } from './routes';
 export { share } from './share';

@@ -38,10 +38,16 @@ export const websocket = verb('websocket', ['port', 'spec'], 1, (given) => {
   return spec({ protocol: 'websocket', number: number(given.take(0), given.at(0)), ...more });
 });
 export const https = httpPort('https', 'http', true);
-export const grpc = verb('grpc', ['port', 'spec'], 1, (given) => {
-  const more = given.has(1) ? record({}, { methods: list(grpcMethod, { unique: 'method' }) })(given.take(1), given.at(1)) : {};
-  return spec({ protocol: 'grpc', number: number(given.take(0), given.at(0)), ...(more.methods ? { requests: more.methods } : {}) });
-});
+const grpcPort = (what: string, outsideOnly = false): ((...given: unknown[]) => object) =>
+  verb(what, ['port', 'spec'], 1, (given) => {
+    const more = given.has(1) ? record({}, { methods: list(grpcMethod, { unique: 'method' }) })(given.take(1), given.at(1)) : {};
+    return spec(
+      { protocol: 'grpc', number: number(given.take(0), given.at(0)), ...(more.methods ? { requests: more.methods } : {}) },
+      outsideOnly,
+    );
+  });
+export const grpc = grpcPort('grpc');
+export const grpcs = grpcPort('grpcs', true);
 const plainPort = (protocol: string): ((...given: unknown[]) => object) =>
   verb(protocol, ['port'], 1, (given) => spec({ protocol, number: number(given.take(0), given.at(0)) }));
 export const tls = plainPort('tls');
@@ -63,8 +69,8 @@ export const portSpec: Reader<WirePort> = (value: Plain, at: Place) => {
     return refuse(
       at,
       'MW2118',
-      '`https(...)` on a service of the mesh',
-      'the mesh encrypts by itself: write `http(...)`; `https` is for `external`',
+      `\`${made.port.protocol}s(...)\` on a service of the mesh`,
+      `the mesh encrypts by itself: write \`${made.port.protocol}(...)\`; \`${made.port.protocol}s\` is for \`external\``,
     );
   return made.port;
 };

@@ -98,6 +98,11 @@ export const hostOrWildcard: Reader<string> = (value, at) => {
   host(given.startsWith('*.') ? given.slice(2) : given, at);
   return given;
 };
+/** The same, or an IP address; whether it is one in its own spelling is for `check` to say. */
+export const hostOrAddress: Reader<string> = (value, at) => {
+  const given = text(value, at);
+  return matches(/^[0-9a-f:]{2,39}$/, given) && given.includes(':') ? given : hostOrWildcard(given, at);
+};
 /** `namespace/name`. */
 export const namespacedName = format(
   /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,

@@ -11,6 +11,7 @@ import { lowered } from '../kit/layered-mesh';
 import { generateMesh } from '../kit/mesh-generator';
 import { seeded } from '../kit/random';
 import { declarations as betweenNetworks } from '../kit/between-networks';
+import { outside } from '../kit/outside-ir';
 import { routing } from '../kit/routing-ir';
 import { users } from '../kit/users-ir';
 
@@ -21,6 +22,7 @@ const meshes = [
   ['emit-envoy-users', () => users()],
   ['emit-envoy-gateways', () => lowered(gatewayDeclarations)],
   ['emit-envoy-networks', () => lowered(betweenNetworks)],
+  ['emit-envoy-outside', outside],
 ] as const;
 
 function emitted(ir: MeshIr): ReadonlyMap<string, string> {

@@ -27,6 +27,7 @@ const expected: { readonly [number: string]: string } = {
   '180': 'MW2103', '181': 'MW2120', '182': 'MW2127', '183': 'MW2102', '184': 'MW2120',
   '131': 'MW2125', '132': 'MW2125', '133': 'MW2106', '134': 'MW2106', '135': 'MW2106', '136': 'MW2106', '137': 'MW2115',
   '200': 'MW2102', '201': 'MW2121', '202': 'MW2103',
+  '163': 'MW2103', '164': 'MW2120',
 }; // prettier-ignore
 
 let attempts: ReadonlyMap<string, Attempt>;

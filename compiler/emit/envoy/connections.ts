@@ -145,7 +145,8 @@ export function connectionConfigOf(
   };
 }
 
-function listenerOf(port: PortKey, broker: string | null, chains: readonly FilterChain[]): Listener {
+/** Where a caller's application opens connections to a port. */
+export function listenerOf(port: PortKey, broker: string | null, chains: readonly FilterChain[]): Listener {
   const name = connectionListener(port, broker);
   const isTls = chains.some((chain) => chain.filterChainMatch?.transportProtocol === 'tls');
   return {

@@ -26,6 +26,7 @@ import { indexIr, type IrIndex, type PortFacts } from './index-of';
 import { serviceConfigName } from './names';
 import { catchAllOf, outboundListenerOf } from './outbound';
 import { outsideConfigOf } from './outside';
+import { outsideConnectionsOf } from './outside-connections';
 import { isProved, patchedListener } from './patch';
 import { type ClusterCache, rulesFor, serviceConfigOf } from './service-config';
 import { checkVersions, supportedEnvoy } from './version';
@@ -74,7 +75,8 @@ export function emitEnvoy(ir: MeshIr): Outcome<EmittedEnvoy> {
     return name;
   };
   const useOutside = (facts: PortFacts, outside: Outside, workload: Workload): string => {
-    const made = outsideConfigOf(index, facts, outside, workload, clusters, diagnostics);
+    const make = isConnection(facts.port.layer) ? outsideConnectionsOf : outsideConfigOf;
+    const made = make(index, facts, outside, workload, clusters, diagnostics);
     services.push(made);
     return `${made.metadata.namespace}/${made.metadata.name}`;
   };

@@ -1,9 +1,9 @@
 /** Hosts outside the mesh as the proxy that dials them sees them, and as a caller's sees the gateway that does. */
-import { isIP } from 'node:net';
 import type { Outside, ServicePort } from '../../../core/ir/ir';
 import { isHttp } from '../../../core/ir/layers';
 import { builtInResilience, type Connections } from '../../../core/ir/resilience';
 import type { PortKey, WorkloadKey } from '../../../core/mesh/ids';
+import { isIpAddress } from '../../../core/mesh/ip-address';
 import { Cluster_DiscoveryType, Cluster_DnsLookupFamily } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { HttpProtocolOptionsSchema } from '../../../core/wire/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
 import { ms, pack } from './any';
@@ -79,7 +79,7 @@ export const gatewaySelector = (cluster: string, through: WorkloadKey) => ({ clu
 export const outsideClusterName = (port: PortKey, host: string | null): string => clusterName(port, host);
 
 function foundBy(host: string): Pick<Cluster, 'clusterDiscoveryType' | 'dnsLookupFamily' | 'respectDnsTtl'> {
-  if (isIP(host) !== 0) return { clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC } };
+  if (isIpAddress(host)) return { clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC } };
   return {
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STRICT_DNS },
     // where a machine has no IPv6, an address of it is a failed request

@@ -58,9 +58,10 @@ export declare const internet: Outside;
 export declare function network(name: string, cidrs: NonEmpty<Cidr>): Outside;
 export interface ExternalSpec<P extends PortMap> {
   readonly team: Team;
+  /** Names, exactly. A TCP port (`tcp`, `postgres` ...) stands for one host, by name or by IP address. */
   readonly hosts: NonEmpty<string>;
   readonly ports: P;
-  /** The authorities whose certificates count on `https` ports (`ca.crt` of the secret); those of the system if not said. */
+  /** The authorities whose certificates count on `https` and `grpcs` ports (`ca.crt` of the secret); those of the system if not said. */
   readonly trust?: Secret;
   /** The gateway that alone dials the hosts: callers reach it over mTLS, and it judges by who they are. A gateway that is only a way out has no listeners (`{}`). */
   readonly through?: AnyGateway;

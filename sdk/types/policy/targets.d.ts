@@ -38,6 +38,8 @@ export declare function http2<R extends RequestLine = RequestLine>(port: number,
 /** Outside only: verified TLS is originated, so rules may still speak of requests. */
 export declare function https<R extends RequestLine = RequestLine>(port: number, spec?: HttpPortSpec<R>): PortSpec<'http', R>;
 export declare function grpc<R extends GrpcMethod = GrpcMethod>(port: number, spec?: GrpcPortSpec<R>): PortSpec<'grpc', R>;
+/** Outside only: gRPC over verified TLS that the proxy makes. */
+export declare function grpcs<R extends GrpcMethod = GrpcMethod>(port: number, spec?: GrpcPortSpec<R>): PortSpec<'grpc', R>;
 /** TLS passed through: matched by SNI, never opened. */
 export declare function tls(port: number): PortSpec<'tls', never>;
 export declare function tcp(port: number): PortSpec<'tcp', never>;

@@ -3,6 +3,7 @@
  * the directives out and compares what tsc says with the words after `says:`.
  */
 import { anyone, canary, eastWestGateway, errorRate, external, gateway, githubActions, group, grpc, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, not, per, postgres, redirect, secret, service, split, tagged, tls, waive, workload, never } from 'meshwright/policy';
+import { grpcs } from 'meshwright/policy';
 import { ask } from 'meshwright/testing';
 import { cart, mailer } from '#orders';
 import { edge, google } from '#platform';
@@ -12,6 +13,7 @@ import { events } from '../policies/platform/services.policy';
 const { web } = reviews.ports;
 const db = service(namespace('db', { team: 'books' }), 'pg', { serviceAccount: 'pg', ports: { sql: postgres(5432) } });
 const rpc = service(namespace('rpc', { team: 'books' }), 'rpc', { serviceAccount: 'rpc', versions: ['v1'], ports: { api: grpc(7070) } });
+const vault = external('vault', { team: 'books', hosts: ['vault.example'], ports: { api: grpcs(443) } });
 const s3 = external('s3', { team: 'books', hosts: ['s3.amazonaws.com'], ports: { s3: tls(443) } });
 
 // ── names ──
@@ -266,3 +268,7 @@ export const w3 = cart.ports.api.export({ through: eastWestGateway(namespace('y'
 export const w4 = web.export({});
 // @ts-expect-error 184 a gateway between networks as a caller | says: is not assignable to type 'OneOrMore<Caller>'
 export const w5 = web.allow({ from: eastWestGateway(namespace('z', { team: 'books' }), 'c', { serviceAccount: 'c', port: 15443 }), requests: ['GET /reviews/{id}'] });
+// @ts-expect-error 163 requests of HTTP on gRPC outside | says: 'requests' does not exist in type 'GrpcAccess<
+export const x63 = vault.ports.api.allow({ from: productpage, requests: ['GET /secrets'] });
+// @ts-expect-error 164 a way out that is no gateway | says: is not assignable to type 'AnyGateway'
+export const x64 = external('far', { team: 'books', hosts: ['far.example'], ports: { api: grpcs(443) }, through: productpage });
