@@ -9,7 +9,10 @@ import type { JsonObject } from '../core/lib/json';
 import { portKey, type PortKey, type RuleId, type WorkloadKey } from '../core/mesh/ids';
 import { serverNameAsked } from '../core/semantics/address';
 import { decide } from '../core/semantics/decide';
+import { decideCrossing } from '../core/semantics/decide-crossing';
 import { nothing } from '../core/semantics/follow';
+import { passageFor } from '../core/semantics/networks';
+import { serverNameOf } from '../core/mesh/server-name';
 import { decideConnection } from '../core/semantics/decide-connection';
 import { coversPrincipal } from '../core/semantics/inbound';
 import type { Decision } from '../core/semantics/decision';
@@ -90,6 +93,7 @@ function askOf(ir: MeshIr, question: unknown): unknown {
   const outside = member(from, 'outside');
   const caller = workloadOf(ir, outside === undefined ? from : member(outside, 'through'));
   const port = typeof member(to, 'host') === 'string' ? null : portOf(ir, to);
+  if (ir.networks?.gateways.some(({ key }) => key === caller)) return crossingOf(ir, caller, portOf(ir, to), member(question, 'sni'));
   const connection = outside === undefined && port !== null && isConnection(layerOf(ir, port));
   const sni = member(question, 'sni');
   const decision = connection
@@ -112,6 +116,20 @@ function askOf(ir: MeshIr, question: unknown): unknown {
         ...guaranteesOf(ir, caller, ports),
       ]),
     ],
+  };
+}
+
+/** A connection that comes to a gateway between networks: by the server name that it asks for, else by the port's own. It arrives, or is closed. */
+function crossingOf(ir: MeshIr, gateway: WorkloadKey, port: PortKey, sni: unknown): unknown {
+  const serverName = typeof sni === 'string' ? sni : serverNameOf(port, null);
+  const made = decideCrossing(ir, gateway, serverName);
+  const decision: Decision = passageFor(ir, gateway, serverName)?.port === port ? made : { ...made, outcome: 'deny' };
+  return {
+    decision,
+    targets: [],
+    mirrors: [],
+    asked: `a connection to ${serverName} by ${gateway}`,
+    decidedBy: [...decision.because],
   };
 }
 

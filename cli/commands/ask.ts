@@ -1,10 +1,12 @@
 import { hasErrors } from '../../core/diagnostics/diagnostic';
 import type { Layer, MeshIr } from '../../core/ir/ir';
 import { isConnection } from '../../core/ir/layers';
-import { portKey, serviceOfPort, nameOfPort, nameOf, type PortKey } from '../../core/mesh/ids';
+import { portKey, serviceOfPort, nameOfPort, nameOf, type PortKey, type WorkloadKey } from '../../core/mesh/ids';
 import type { JsonObject } from '../../core/lib/json';
 import { serverNameAsked } from '../../core/semantics/address';
 import { decide } from '../../core/semantics/decide';
+import { decideCrossing } from '../../core/semantics/decide-crossing';
+import { gatewaysOf } from '../../core/semantics/networks';
 import { decideConnection, type ConnectionDecision } from '../../core/semantics/decide-connection';
 import { nothing } from '../../core/semantics/follow';
 import { askedHost, wordsOf } from '../../core/semantics/words';
@@ -48,6 +50,8 @@ const layerOf = (ir: MeshIr, key: PortKey): Layer =>
   ir.services.flatMap((service) => service.ports).find((port) => port.key === key)?.layer ?? 'http';
 
 function answer(ir: MeshIr, values: Values): Answer {
+  const { key } = findWorkload(ir, values.need('from'));
+  if (ir.networks?.gateways.some((one) => one.key === key)) return crossing(ir, key, values);
   const request = requestOf(ir, values);
   if (request.to !== null && request.from.kind === 'workload' && isConnection(layerOf(ir, request.to))) {
     if (values.flag('inbound')) throw new UsageError('`--inbound` is about a request, and nobody reads requests on this port');
@@ -103,6 +107,14 @@ function answer(ir: MeshIr, values: Values): Answer {
       says,
     },
   };
+}
+
+/** Between networks nobody reads requests: what is asked is whether a connection is passed on. */
+function crossing(ir: MeshIr, gateway: WorkloadKey, values: Values): Answer {
+  if (values.text('to') !== undefined)
+    throw new UsageError(`${gateway} calls nobody: ask with \`--host\` for the server name of a connection that comes to it`);
+  const request: MeshRequest = { from: { kind: 'workload', workload: gateway }, to: null, method: 'GET', path: '/', headers: {} };
+  return { request, decision: decideCrossing(ir, gateway, values.text('host') ?? null) };
 }
 
 function requestOf(ir: MeshIr, values: Values): MeshRequest {
@@ -196,6 +208,7 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
         `       goes to   ${to}${decision.timeoutMs === null ? '' : `   timeout ${duration(decision.timeoutMs)}`}${triesText(decision)}`,
       );
       for (const line of reachText(decision.destinations)) out.line(`       reached   ${line}`);
+      for (const line of ir ? acrossText(ir, decision.destinations) : []) out.line(`       across    ${line}`);
     }
     if (decision.outcome === 'deny' && decision.stage !== 'canonical' && decision.stage !== 'route' && ir)
       for (const line of nearestAllows(ir, one.request, compiled, sources)) out.line(`       ${line}`);
@@ -206,6 +219,17 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
 function throughText(ir: MeshIr | undefined, port: PortKey): string {
   const through = ir?.services.find(({ key }) => key === serviceOfPort(port))?.outside?.through ?? null;
   return through === null ? '' : ` through ${through}`;
+}
+
+/** By which gateways other networks reach the destinations; nothing where the mesh has one network. */
+function acrossText({ networks }: MeshIr, destinations: Decision['destinations']): readonly string[] {
+  if (!networks) return [];
+  return [...new Set(destinations.map(({ port }) => port))].map((port) => {
+    const gateways = gatewaysOf(networks, port);
+    return gateways.length === 0
+      ? `${port} is reached in its own network only`
+      : `${port} in other networks through ${gateways.join(', ')}`;
+  });
 }
 
 /** What there is, and the line the owner would add. */

@@ -98,6 +98,11 @@ export function reasonsOf(ir: MeshIr, name: string): readonly Reason[] {
     for (const namespace of ir.namespaces) add(namespace.id, `the namespace \`${namespace.name}\` is policy's`);
   }
   port(name.replace(/^inbound\//, '').replace(/\|.*$/, ''), name.startsWith('inbound/') ? 'service' : 'callers');
+  port(name.replace(/^across\//, '').replace(/\|.*$/, ''), 'callers');
+  for (const { id, port: key, gateways } of ir.networks?.exports ?? []) {
+    const through = name === 'gateway/east-west' || gateways.some((gateway) => gateway === name);
+    if (through || name === `ServiceConfig/${key}+across` || name.replace(/\|.*$/, '') === `across/${key}`) add(id, `exports ${key}`);
+  }
   const gatewayHost = /^gateway\/([^/]+)(?:\/(.+))?$/.exec(name);
   if (gatewayHost) {
     const [, listener, host] = gatewayHost;

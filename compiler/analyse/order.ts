@@ -15,18 +15,11 @@ import { serviceOfPort } from '../../core/mesh/ids';
 import type { PortKey, Principal, WorkloadKey } from '../../core/mesh/ids';
 import { compareCalls, portsWithOtherAccess } from '../../core/semantics/compare';
 import type { Comparison } from '../../core/semantics/compare';
+import { exportEdges, type Edge } from './order-across';
 import { decideInbound } from '../../core/semantics/inbound';
 import type { Decision } from '../../core/semantics/decision';
 
 type Node = string;
-/** `first` before `then`. `hard`: else a request that is legal on both sides is refused. */
-interface Edge {
-  readonly first: Node;
-  readonly then: Node;
-  readonly hard: boolean;
-  readonly why: string;
-}
-
 /** The steps in which a change rolls out; none where nothing needs an order. Refused, with the two commits to split it into, when no order serves all. */
 export function planSteps(
   before: MeshIr | null,
@@ -37,7 +30,8 @@ export function planSteps(
   const edges = new Map<string, Edge>();
   // Where the same requests are let in as before, either side of a change is served: no demand can come from there.
   const opened = portsWithOtherAccess(before, after);
-  if (opened.size === 0) return { value: [], diagnostics: [] };
+  const across = exportEdges(before, after, proxyNameOf);
+  if (opened.size === 0 && across.length === 0) return { value: [], diagnostics: [] };
   const diagnostics = identityChanges(before, after);
   for (const comparison of compareCalls(before, after, opened)) {
     for (const edge of edgesOf(before, after, comparison, opened, proxyNameOf)) {
@@ -46,6 +40,7 @@ export function planSteps(
       if (!known || (edge.hard && !known.hard)) edges.set(key, edge);
     }
   }
+  for (const edge of across) if (!edges.has(`${edge.first} ${edge.then}`)) edges.set(`${edge.first} ${edge.then}`, edge);
   const hard = [...edges.values()].filter((edge) => edge.hard);
   const cycle = findCycle(hard);
   if (cycle) {

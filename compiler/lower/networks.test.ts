@@ -3,6 +3,9 @@ import { workloadKey } from '../../core/mesh/ids';
 import { passagesOf } from '../../core/semantics/networks';
 import { analyse } from '../analyse';
 import { emitEnvoy } from '../emit/envoy';
+import { proxyNameOf } from '../../core/ir/proxy-name';
+import { planSteps } from '../analyse/order';
+import { answerQuestion } from '../answer';
 import { formatDiff, isEmptyDiff, semanticDiff } from '../diff';
 import { allow, evaluatedWith, named, never, scope, service } from '../../test/kit/declarations';
 import { lowered, type More } from '../../test/kit/layered-mesh';
@@ -105,6 +108,23 @@ test('what is exported, and through what, is a difference', () => {
   expect(diff({}, { 'books/dbAcross': null }).ports).toMatchObject([{ port: 'bookinfo/db.web', after: 'to no other network' }]);
 });
 
+const steps = (before: More, after: More) =>
+  planSteps(lowered({ ...declarations, ...before }), lowered({ ...declarations, ...after }), proxyNameOf).value?.map(({ parts }) =>
+    parts.map(({ proxy, part }) => `${part} ${proxy}`),
+  );
+test('a gateway knows a name before callers are sent there by it, and forgets it after they were told', () => {
+  const more: More = { 'books/stockAcross': across('books/stock') };
+  expect(steps({}, more)).toEqual([['outbound platform/crossing'], ['outbound bookinfo/sa-app']]);
+  expect(steps(more, {})).toEqual([['outbound bookinfo/sa-app'], ['outbound platform/crossing']]);
+  expect(steps(more, more)).toEqual([]);
+  // one name comes and another goes, of one caller: what comes is not refused
+  expect(steps(more, { 'books/stockAcross': null, 'books/dbAcross': null })).toEqual([
+    ['outbound bookinfo/sa-app'],
+    ['outbound platform/crossing'],
+  ]);
+  expect(steps({}, { ...more, 'books/dbAcross': null })).toEqual([['outbound platform/crossing'], ['outbound bookinfo/sa-app']]);
+});
+
 test('in Envoy: one chain for each name, none for the rest, no pattern; only exported ports have clusters, and nobody has a certificate to open with', () => {
   const { value } = emitEnvoy(lowered(declarations));
   const gateway = value?.proxies.find(({ spec }) => spec.workload === crossing)?.spec.outbound;
@@ -128,4 +148,29 @@ test('a gateway that nothing goes through has no listener; who exports nothing i
   const { value } = emitEnvoy(lowered({ ...declarations, 'books/reviewsAcross': null, 'books/dbAcross': null }));
   expect(value?.proxies.find(({ spec }) => spec.workload === crossing)?.spec.outbound).toMatchObject({ listeners: [], services: [] });
   expect(JSON.stringify(value?.services)).not.toContain('"across"');
+});
+
+test('a policy test asks the gateway itself whether it passes on', () => {
+  const irs = new Map([['prod', lowered(declarations)]]);
+  const ask = (to: object, sni?: string) => {
+    const question = {
+      op: 'ask',
+      env: 'prod',
+      from: { ref: 'platform/crossing' },
+      to,
+      request: 'GET /',
+      ...(sni === undefined ? {} : { sni }),
+    };
+    const { decision, error } = JSON.parse(answerQuestion(irs, JSON.stringify(question))) as {
+      decision?: { outcome: string; because: unknown };
+      error?: string;
+    };
+    return error ?? [decision?.outcome, decision?.because];
+  };
+  expect(ask({ ref: 'books/reviews', port: 'web' })).toEqual(['allow', ['books/reviewsAcross']]);
+  expect(ask({ ref: 'books/reviews', port: 'admin' })).toEqual(['deny', []]);
+  expect(ask({ ref: 'books/stock', port: 'web' })).toEqual(['deny', []]);
+  expect(ask({ ref: 'books/reviews', port: 'web' }, 'V2.web.reviews.bookinfo')).toEqual(['allow', ['books/reviewsAcross']]);
+  // it is passed on, and elsewhere than asked about
+  expect(ask({ ref: 'books/stock', port: 'web' }, 'web.db.bookinfo')).toEqual(['deny', ['books/dbAcross']]);
 });

@@ -102,6 +102,8 @@ export const scope: Reader<ScopeRef> = (value, at) => {
       'deploy',
       'delegation',
       'issuer',
+      'east-west',
+      'export',
     ],
     'something that a rule can be about',
     'name the mesh, a namespace, a service, a port, a rule, or `tagged(...)`',

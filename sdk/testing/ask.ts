@@ -65,7 +65,7 @@ export function nameOf(value: unknown): Named | undefined {
 }
 
 const asker = madeAs(
-  ['service', 'workload', 'gateway', 'outside-through'],
+  ['service', 'workload', 'gateway', 'east-west', 'outside-through'],
   'one who asks',
   'name a service, a workload, a gateway, or `internet.through(gateway)`',
 );

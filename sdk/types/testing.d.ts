@@ -1,5 +1,6 @@
 /** meshwright/testing: runs in the same sandbox as the policies, against core/semantics, in every environment unless one is named. */
 import type {
+  AnyEastWestGateway,
   Caller,
   Connections,
   Duration,
@@ -22,12 +23,13 @@ export interface Claims {
   readonly [name: string]: string | number | boolean | readonly string[];
 }
 export interface Question {
-  readonly from: Caller;
+  /** A gateway between networks: whether it passes on a connection to `to`, whoever makes it. */
+  readonly from: Caller | AnyEastWestGateway;
   readonly to: Target;
   /** One request as on the wire, `GET /reviews/7?page=2`, or a gRPC method; `GET /` if it is left out. */
   readonly request?: RequestLine | GrpcMethod;
   readonly headers?: { readonly [name: string]: string };
-  /** Of a connection to a TLS port: the server name that it asks for. A TCP port is asked about without a request. */
+  /** Of a connection to a TLS port, or at a gateway between networks: the server name that it asks for. A TCP port is asked about without a request. */
   readonly sni?: string;
   /** What the bearer token says, with its `iss`, where it is valid; or `invalid`. Left out: no token. */
   readonly claims?: Claims | 'invalid';
