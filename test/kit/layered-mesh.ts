@@ -5,7 +5,7 @@ import { portKey, type PortKey, workloadKey, type WorkloadKey } from '../../core
 import { emitEnvoy } from '../../compiler/emit/envoy';
 import { lower } from '../../compiler/lower';
 import { freePorts } from '../../platform/ports';
-import type { Address } from '../../runtime-proxy/inventory';
+import type { Address, Instance } from '../../runtime-proxy/inventory';
 import { staticBootstrap } from '../../runtime-proxy/validate/static-bootstrap';
 import { testAuthority, type TestAuthority } from './certificates';
 import { evaluatedWith } from './declarations';
@@ -30,13 +30,21 @@ export function lowered(more: More): MeshIr {
   return value;
 }
 
-/** `applications` starts them at the addresses that the mesh gives them: after the proxies, whose addresses an outgoing connection could take meanwhile. */
-export async function startLayers(more: More, applications: (mesh: WholeMesh) => Promise<void>): Promise<LayeredMesh> {
+/**
+ * `applications` starts them at the addresses that the mesh gives them: after the proxies, whose addresses an outgoing connection could take meanwhile.
+ * `there` says which instances there are; default: all.
+ */
+export async function startLayers(
+  more: More,
+  applications: (mesh: WholeMesh) => Promise<void>,
+  there: (instance: Instance) => boolean = () => true,
+): Promise<LayeredMesh> {
   const ir = lowered(more);
   const emitted = emitEnvoy(ir);
   if (!emitted.value) throw new Error(emitted.diagnostics.map((d) => d.message).join('\n'));
   const authority = await testAuthority(ir.trustDomain);
-  const mesh = await wholeMesh(ir, emitted.value, await layOut(ir), authority);
+  const instances = (await layOut(ir)).instances.filter(there);
+  const mesh = await wholeMesh(ir, emitted.value, { instances }, authority);
   const [clientAdmin = 0, serverAdmin = 0] = await freePorts(2);
   const start = (side: WholeMesh['client'], adminPort: number): Promise<RunningEnvoy> =>
     startEnvoy(staticBootstrap({ proxies: [side.proxy], adminPort, secrets: side.secrets, assignments: side.assignments }), adminPort);
