@@ -100,6 +100,27 @@ test('a service that nobody calls, and a workload that is cut off', () => {
     }),
   ).toEqual(['MW4011 `bookinfo/lonely` may call nothing and nobody may call it', 'MW4003 nobody may call `bookinfo/idle`']);
 });
+test('a gateway on the way out is not cut off, though nothing comes in by it', () => {
+  const gateway = {
+    kind: 'gateway',
+    namespace: { ref: 'platform/platform' },
+    name: 'egress',
+    serviceAccount: 'egress',
+    listeners: {},
+  } as const;
+  const stripe: DeclarationValue = {
+    ...{
+      kind: 'external',
+      name: 'stripe',
+      team: 'books',
+      hosts: ['api.stripe.example'],
+      ports: { web: { protocol: 'https', number: 443 } },
+    },
+    through: { ref: 'platform/egress' },
+  };
+  const more = { 'platform/egress': gateway, 'books/stripe': stripe, 'books/charge': allow('books/stripe', [named('books/productpage')]) };
+  expect(said(more).filter((one) => one.includes('egress'))).toEqual([]);
+});
 test('a guarantee is refuted with a caller, a rule and a request', () => {
   expect(
     run({ 'books/pageReadsRatings': allow('books/ratings', [named('books/productpage')], { requests: ['GET /ratings/{id}'] }) }),

@@ -11,7 +11,11 @@ export const unreachable: Analyser = {
     const access = accessByPort(ir);
     const callable = callableByWorkload(ir);
     const services = new Map(ir.services.map((service) => [service.key, service]));
-    const gateways = new Set(ir.hostRoutes.map((table) => table.gateway));
+    const gateways = new Set([
+      ...ir.hostRoutes.map((table) => table.gateway),
+      // one that is on the way out calls the hosts
+      ...ir.services.flatMap(({ outside }) => outside?.through ?? []),
+    ]);
     for (const workload of ir.workloads) {
       if (workload.kind === 'east-west') continue;
       const ports = services.get(workload.key)?.ports ?? [];

@@ -38,11 +38,11 @@ const listener: Reader<WireListener> = (value, at) => {
   const { certificate: secretOf, ...read } = listeners.https(value, at);
   return freeze({ ...read, certificate: secretOf.name });
 };
-const spec = record({ serviceAccount: accountName, listeners: named(name, listener) }, {});
+const spec = record({ serviceAccount: accountName }, { listeners: named(name, listener) });
 
 export const gateway = verb('gateway', ['namespace', 'name', 'spec'], 3, (given) => {
   const called = name(given.take(1), given.at(1));
-  const { serviceAccount, listeners: wire } = spec(given.take(2), given.at(2));
+  const { serviceAccount, listeners: wire = {} } = spec(given.take(2), given.at(2));
   const entry = register(
     { kind: 'gateway', namespace: ownNamespace(given.take(0), given.at(0)), name: called, serviceAccount, listeners: wire },
     given.call,

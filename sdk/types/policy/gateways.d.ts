@@ -46,9 +46,14 @@ export interface Gateway<L extends ListenerMap> extends AnyGateway {
 }
 export interface GatewaySpec<L extends ListenerMap> {
   readonly serviceAccount: string;
-  readonly listeners: L;
+  /** The ways in. A gateway without any is a way out (`through` of an `external`). */
+  readonly listeners?: L;
 }
-export declare function gateway<const L extends ListenerMap>(namespace: Namespace, name: string, spec: GatewaySpec<L>): Gateway<L>;
+export declare function gateway<const L extends ListenerMap = Record<never, never>>(
+  namespace: Namespace,
+  name: string,
+  spec: GatewaySpec<L>,
+): Gateway<L>;
 /** Callers that prove no mesh identity; a rule says by which gateway they come. */
 export interface Outside {
   readonly [identity]: 'unidentified';
@@ -63,7 +68,7 @@ export interface ExternalSpec<P extends PortMap> {
   readonly ports: P;
   /** The authorities whose certificates count on `https` and `grpcs` ports (`ca.crt` of the secret); those of the system if not said. */
   readonly trust?: Secret;
-  /** The gateway that alone dials the hosts: callers reach it over mTLS, and it judges by who they are. A gateway that is only a way out has no listeners (`{}`). */
+  /** The gateway that alone dials the hosts: callers reach it over mTLS, and it judges by who they are. */
   readonly through?: AnyGateway;
 }
 /** Hosts that somebody else runs: the owner here is the team that answers for calling them. Each caller's own proxy decides, since there is no other, or the gateway on the way. */

@@ -1,0 +1,9 @@
+import { gateway, namespace, secret } from 'meshwright/policy';
+
+export const gateways = namespace('gateways', { team: 'platform' });
+export const ingress = gateway(gateways, 'ingress', {
+  serviceAccount: 'ingress',
+  listeners: { web: { port: 443, hosts: { 'bookinfo.example': 'books' }, certificate: secret('gateways/bookinfo-tls') } },
+});
+// Nothing comes in by it: it is the one way out.
+export const egress = gateway(gateways, 'egress', { serviceAccount: 'egress' });
