@@ -98,6 +98,33 @@ describe('CVE-2021-31921: nothing is reached that nobody exported', () => {
   });
 });
 
+test('an export comes and goes while the gateway serves others: who calls meets no failure, and what is taken back is closed', async () => {
+  const seen = new Set<string>();
+  let running = true;
+  const traffic = (async () => {
+    // of the second version, which is behind the gateway
+    while (running) seen.add(`${(await two.call('reviews.bookinfo:9080', '/reviews/7', 'v2')).status}`);
+  })();
+  const stock = { kind: 'export', port: { ref: 'books/stock', port: 'web' }, through: [{ ref: 'platform/crossing' }] } as const;
+  await two.release({ 'books/stockAcross': stock });
+  expect(
+    (
+      await eventually(
+        () => two.call('stock.bookinfo:9080', '/'),
+        ({ status }) => status === 200,
+      )
+    ).body,
+  ).toBe('stock-west /');
+  expect(await two.attempt({ serverName: 'web.stock.bookinfo', as: app, path: '/' })).toMatchObject({ status: 200 });
+  await two.release({});
+  expect(await two.call('stock.bookinfo:9080', '/')).toMatchObject({ status: 503 });
+  expect(await two.attempt({ serverName: 'web.stock.bookinfo', as: app, path: '/' })).toEqual({ server: null, status: null });
+  running = false;
+  await traffic;
+  expect([...seen]).toEqual(['200']);
+  expect(await two.attempt({ serverName: 'web.reviews.bookinfo', as: app })).toMatchObject({ status: 200 });
+});
+
 test('who is behind is not reached past the gateway: without it, nobody is', async () => {
   await two.place((id) => (id === 'reviews-east' ? { away: ['web'] } : {}));
   await untilSays('200 reviews-west');

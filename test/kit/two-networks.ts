@@ -5,7 +5,10 @@ import * as path from 'node:path';
 import * as tls from 'node:tls';
 import { emitEnvoy } from '../../compiler/emit/envoy';
 import type { DeclarationValue } from '../../core/declarations/declaration';
+import { planSteps } from '../../compiler/analyse/order';
+import type { MeshObject } from '../../core/bundle/objects';
 import type { MeshIr } from '../../core/ir/ir';
+import { proxyNameOf } from '../../core/ir/proxy-name';
 import { workloadKey, type Principal } from '../../core/mesh/ids';
 import { newKeyAndCsr, openAuthority } from '../../runtime-proxy/ca/authority';
 import type { Address, Instance, Inventory } from '../../runtime-proxy/inventory';
@@ -19,6 +22,8 @@ export interface TwoNetworks {
   readonly ir: MeshIr;
   readonly mesh: RunningMesh;
   readonly gateway: Address;
+  /** Puts these declarations in force, in the order that the compiler gives; resolves when every proxy has them. */
+  release(more: { readonly [id: string]: DeclarationValue | null }): Promise<void>;
   /** Writes the inventory with changes of single instances. */
   place(change?: (id: string) => Partial<Instance>): Promise<void>;
   /** A request of the application, with a header `version` if given. */
@@ -71,15 +76,14 @@ export async function startTwoNetworks(more: { readonly [id: string]: Declaratio
   await place();
   try {
     await Promise.all(mesh.inventory.instances.map(({ id }) => mesh.startAgent(id)));
-    const emitted = emitEnvoy(ir);
-    if (!emitted.value) throw new Error(emitted.diagnostics.map((d) => d.message).join('\n'));
-    const released = await mesh.release([...emitted.value.services, ...emitted.value.proxies]);
+    const released = await mesh.release(objectsOf(ir));
     if (released.status !== 202) throw new Error(JSON.stringify(released.json));
     await mesh.until('converged', ({ state }) => state === 'converged', 120_000);
   } catch (error) {
     await mesh.stop();
     throw error;
   }
+  let inForce = ir;
   const gateway = present(instanceOf('crossing').listeners?.['east-west']);
   const own = await openAuthority(path.join(mesh.folder, 'ca'), domain, Date.now);
   const other = await testAuthority(domain);
@@ -98,6 +102,16 @@ export async function startTwoNetworks(more: { readonly [id: string]: Declaratio
     mesh,
     gateway,
     place,
+    release: async (changed) => {
+      const after = lowered({ ...declarations, ...more, ...changed });
+      const objects = objectsOf(after);
+      const { value: steps = [] } = planSteps(inForce, after, proxyNameOf);
+      const answer = await mesh.release(objects, { steps });
+      if (answer.status !== 202) throw new Error(JSON.stringify(answer.json));
+      inForce = after;
+      const { generation } = answer.signed.release;
+      await mesh.until('converged', (status) => status.state === 'converged' && status.generation === generation, 120_000);
+    },
     call: (to, where, version) => {
       const { host, port } = present(instanceOf('app').outbound);
       return request({ host, port, path: where, headers: { host: to, ...(version === undefined ? {} : { version }) } });
@@ -106,6 +120,12 @@ export async function startTwoNetworks(more: { readonly [id: string]: Declaratio
     attempt: async (asked) => attempted(gateway, asked, await pair(asked)),
     stop: () => mesh.stop(),
   };
+}
+
+export function objectsOf(ir: MeshIr): readonly MeshObject[] {
+  const { value, diagnostics } = emitEnvoy(ir);
+  if (!value) throw new Error(diagnostics.map((d) => d.message).join('\n'));
+  return [...value.services, ...value.proxies];
 }
 
 function says(id: string): net.Server {
