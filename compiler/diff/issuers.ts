@@ -54,8 +54,9 @@ const fields: readonly {
 ];
 
 /** `kid (alg, what the key is)`: another key of the same name is another key. */
-function keysOf({ jwks }: Issuer): readonly string[] {
-  const { keys } = JSON.parse(jwks) as { readonly keys: readonly { readonly [member: string]: string }[] }; // canonical JSON that lower wrote
+function keysOf({ keys: source }: Issuer): readonly string[] {
+  if (source.kind === 'fetched') return [`what ${source.url} has`];
+  const { keys } = JSON.parse(source.jwks) as { readonly keys: readonly { readonly [member: string]: string }[] }; // canonical JSON that lower wrote
   return keys
     .map((key) => {
       const { kid, alg, ...members } = key;

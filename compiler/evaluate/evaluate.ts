@@ -79,7 +79,7 @@ export async function evaluate(tree: SourceTree, options: EvaluateOptions = {}):
 /** The keys that an issuer names, read from the same sources: a module never sees the text of a file. */
 function withKeys(tree: SourceTree, declaration: Declaration): Declaration {
   const { value } = declaration;
-  if (value.kind !== 'issuer') return declaration;
+  if (value.kind !== 'issuer' || 'url' in value.keys) return declaration;
   const text = tree.files.get(value.keys.file);
   return { ...declaration, value: { ...value, keys: { file: value.keys.file, ...(text === undefined ? {} : { text }) } } };
 }

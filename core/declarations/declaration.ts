@@ -249,13 +249,13 @@ export type DeclarationValue =
     }
   /** A port is reached from other networks, through gateways of the kind `east-west`. */
   | { readonly kind: 'export'; readonly port: Ref; readonly through: readonly Ref[]; readonly only?: readonly string[] }
-  /** `file` is relative to the policy directory; `text` is what it holds, put there by the host. */
+  /** `file` is relative to the policy directory; `text` is what it holds, put there by the host. `url`: had while the mesh runs. */
   | {
       readonly kind: 'issuer';
       readonly name: string;
       readonly url: string;
       readonly audiences: readonly string[];
-      readonly keys: { readonly file: string; readonly text?: string };
+      readonly keys: { readonly file: string; readonly text?: string } | { readonly url: string };
     }
   | {
       /** Hosts outside the mesh. `trust`: the authorities of its `https` and `grpcs` ports, `namespace/name`. */

@@ -479,6 +479,14 @@ export const ir = {
     message: ({ file, why }) => `\`${file}\` holds no keys to trust: ${why}`,
     help: () => 'commit the JWK set that the issuer publishes, with `alg` RS256, PS256, ES256 or EdDSA in each key',
   }),
+  badKeysAddress: defineDiagnostic<{ url: string; why: string }>({
+    code: 'MW3123',
+    slug: 'bad-keys-address',
+    severity: 'error',
+    summary: 'keys of an issuer are fetched by HTTPS from a host that is named',
+    message: ({ url, why }) => `no keys can be fetched from \`${url}\`: ${why}`,
+    help: () => "write the address that the issuer publishes as `jwks_uri`: `jwks.fetch('https://accounts.acme.example/keys')`",
+  }),
   notOwner: defineDiagnostic<{ team: string; act: string; subject: string; owner: string }>({
     code: 'MW3107',
     slug: 'not-the-owner',

@@ -1,4 +1,5 @@
 import type {
+  Issuer,
   AccessRule,
   Fault,
   GatewayListener,
@@ -20,8 +21,8 @@ export const completed = (kept: Omit<MeshIr, LaterPart> & Partial<Pick<MeshIr, L
   deploys: [],
   products: [],
   connectionRoutes: [],
-  issuers: [],
   ...kept,
+  issuers: (kept.issuers ?? []).map(laterIssuer),
   access: kept.access.map(laterAccess),
   services: kept.services.map(({ outside, ...service }) => ({
     ...service,
@@ -102,6 +103,9 @@ function laterRetry(retry: Later<Retry, 'backOff' | 'hedge' | 'methods'>): Retry
 }
 /** Aborts were of HTTP alone. */
 const laterFault = ({ delay, abort }: Fault): Fault => ({ delay, abort: abort && { ...abort, kind: abort.kind ?? 'http' } });
+/** Keys were in the repository always. */
+const laterIssuer = ({ jwks, ...issuer }: Issuer & { readonly jwks?: string }): Issuer =>
+  jwks === undefined ? issuer : { ...issuer, keys: { kind: 'pinned', jwks } };
 const laterAccess = ({ user = null, ...rule }: Later<AccessRule, 'user'>): AccessRule => ({ ...rule, user });
 function laterNeed({ idleMs = null, connections = null, ...need }: Later<Need, 'idleMs' | 'connections'>): Need {
   return { ...need, idleMs, connections, retry: need.retry === null || need.retry === 'none' ? need.retry : laterRetry(need.retry) };

@@ -136,9 +136,10 @@ export interface Issuer {
   readonly url: string;
   /** Any of them in the `aud` of a token. Sorted. */
   readonly audiences: readonly string[];
-  /** The public keys (RFC 7517), as canonical JSON; each says its `alg`. By canonical JSON. */
-  readonly jwks: string;
+  readonly keys: IssuerKeys;
 }
+/** `jwks`: public keys (RFC 7517) as canonical JSON, in order of it; each says its `alg`. `fetched`: those that the control plane had last at the address. */
+export type IssuerKeys = { readonly kind: 'pinned'; readonly jwks: string } | { readonly kind: 'fetched'; readonly url: string };
 /** An end user: a valid token of the issuer with this `iss`, whose claims all hold. By canonical JSON. */
 export interface UserMatch {
   readonly issuer: string;

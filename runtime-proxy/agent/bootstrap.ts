@@ -15,11 +15,15 @@ export interface BootstrapInput {
   readonly controlPlaneSocket: string;
   readonly secretsSocket: string;
   readonly adminSocket: string;
+  /** Where the agent has the keys of issuers. */
+  readonly keysSocket: string;
   readonly xds: XdsProtocol;
 }
 
 /** The emitted configuration gets its certificates from the cluster of this name. */
 const secretsCluster = 'agent';
+/** And keys of issuers from this one. */
+const keysCluster = 'keys';
 const controlPlaneCluster = 'control-plane';
 
 const any = (type: string, value: JsonObject): JsonObject => ({ '@type': `type.googleapis.com/${type}`, ...value });
@@ -61,6 +65,12 @@ export function bootstrap(input: BootstrapInput): JsonObject {
           connectTimeout: '1s',
           typedExtensionProtocolOptions: http2(),
           loadAssignment: hosts(secretsCluster, { pipe: { path: input.secretsSocket } }),
+        },
+        {
+          name: keysCluster,
+          type: 'STATIC',
+          connectTimeout: '1s',
+          loadAssignment: hosts(keysCluster, { pipe: { path: input.keysSocket } }),
         },
         {
           name: controlPlaneCluster,

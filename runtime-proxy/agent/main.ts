@@ -18,6 +18,7 @@ import { runEnvoy } from './envoy-process';
 import { knockAt, watchEnvoy } from './look';
 import type { AgentReport } from './protocol';
 import { serveRelay } from './relay';
+import { serveKeys } from './keys';
 import { report, type ControlPlaneAddress } from './reporter';
 import { serveSecrets } from './secrets';
 
@@ -91,7 +92,7 @@ export async function runAgent(
   const other = await readPidFile(file('agent.pid'));
   if (other !== null && other.pid !== process.pid) throw new Error(`an agent runs in ${config.runDir} already: pid ${other.pid}`);
   await writePidFile(file('agent.pid'), process.pid);
-  const sockets = { secrets: file('sds.sock'), controlPlane: file('ads.sock'), admin: file('admin.sock') };
+  const sockets = { secrets: file('sds.sock'), controlPlane: file('ads.sock'), admin: file('admin.sock'), keys: file('keys.sock') };
   for (const socket of Object.values(sockets)) {
     if (Buffer.byteLength(socket) > longestSocketPath) throw new Error(`${socket} is too long for a unix socket: choose a shorter runDir`);
     await fs.rm(socket, { force: true });
@@ -158,10 +159,11 @@ export async function runAgent(
   const { instance, workload } = config;
   await writeFileAtomic(
     bootstrapFile,
-    `${JSON.stringify(bootstrap({ instance, workload, controlPlaneSocket: sockets.controlPlane, secretsSocket: sockets.secrets, adminSocket: sockets.admin, xds: config.xds ?? 'delta' }), null, 2)}\n`,
+    `${JSON.stringify(bootstrap({ instance, workload, controlPlaneSocket: sockets.controlPlane, secretsSocket: sockets.secrets, adminSocket: sockets.admin, keysSocket: sockets.keys, xds: config.xds ?? 'delta' }), null, 2)}\n`,
     { mode: 0o600 },
   );
   let starts = (): number => 1;
+  const keys = await serveKeys(sockets.keys, log);
   const relay = await serveRelay(sockets.controlPlane, () => starts(), log);
   const envoy = await runEnvoy(
     {
@@ -192,6 +194,7 @@ export async function runAgent(
       server: controlPlanePrincipal(config.trustDomain),
       ...{ holder, look },
       onConnection: relay.attach,
+      onKeys: keys.set,
     },
     { clock, log },
   );
@@ -220,6 +223,7 @@ export async function runAgent(
     await envoy.stop(1_000);
     holder.close();
     await relay.close();
+    await keys.close();
     await secrets.close();
     await health?.close();
     for (const gone of [...Object.values(sockets), file('agent.pid')]) await fs.rm(gone, { force: true });

@@ -1,4 +1,5 @@
 /** What an agent tells the control plane about its Envoy, over a stream of its own, and what it is told back. JSON over gRPC, mTLS by SVID. */
+import { longestKeySet } from '../../core/mesh/jwk-set';
 import { booleanOf, fieldsOf, listOf, numberOf, recordOf, DecodeError, type Fields } from '../rpc/decode';
 import { jsonMethod } from '../rpc/json-method';
 import type { Activity } from './envoy-admin';
@@ -16,9 +17,10 @@ export interface AgentReport {
   readonly notAfter: number;
   readonly activity: Activity;
 }
-/** `hurry`: a change is on its way, look often; else look now and then. */
+/** `hurry`: a change is on its way, look often; else look now and then. `keys`: of issuers, by their address; absent: as they were. */
 export interface ReportAnswer {
   readonly hurry: boolean;
+  readonly keys?: { readonly [url: string]: string };
 }
 
 /** Says that what Envoy claims to have of an earlier connection comes with its agent's word: names without a version are those it has no word for. */
@@ -28,6 +30,12 @@ export const noActivity: Activity = { listeners: {}, routes: {}, clusters: {}, h
 
 const short = (value: unknown, name: string): string => {
   if (typeof value !== 'string' || value.length > 256) throw new DecodeError(`\`${name}\` must be a short text`);
+  return value;
+};
+const mostIssuers = 64;
+const keySet = (value: unknown, name: string): string => {
+  if (typeof value !== 'string' || value.length > longestKeySet)
+    throw new DecodeError(`the keys of \`${name.slice(0, 80)}\` must be a text`);
   return value;
 };
 const count = (value: unknown, name: string): number => {
@@ -58,7 +66,13 @@ export const reportMethod = jsonMethod<AgentReport, ReportAnswer>(
         activity: activityFrom(fieldsOf(fields['activity'], '`activity`')),
       };
     },
-    response: (value) => ({ hurry: booleanOf(fieldsOf(value, 'the answer'), 'hurry') }),
+    response: (value) => {
+      const fields = fieldsOf(value, 'the answer');
+      return {
+        hurry: booleanOf(fields, 'hurry'),
+        ...(fields['keys'] === undefined ? {} : { keys: recordOf(fields, 'keys', keySet, mostIssuers) }),
+      };
+    },
   },
   'bidi',
 );

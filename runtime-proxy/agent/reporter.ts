@@ -31,6 +31,7 @@ interface ReporterConfig {
   readonly look: () => Promise<AgentReport>;
   /** Told of the connection in use, each time it is another one; null when there is none. */
   readonly onConnection: (client: Client | null) => void;
+  readonly onKeys: (keys: NonNullable<ReportAnswer['keys']>) => void;
 }
 interface Connection {
   readonly address: string;
@@ -54,7 +55,7 @@ const answerWithinMs = 5_000;
 const longestMessage = 64 * 1024 * 1024;
 
 export function report(
-  { controlPlane, server, holder, look, onConnection }: ReporterConfig,
+  { controlPlane, server, holder, look, onConnection, onKeys }: ReporterConfig,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Reporter {
   const stop = new AbortController();
@@ -96,6 +97,7 @@ export function report(
     stream.on('data', (answer: ReportAnswer) => {
       clearTimeout(late);
       settle(true);
+      if (answer.keys) onKeys(answer.keys);
       if (current !== null && current !== connection) return;
       hurry = answer.hurry;
       wake();

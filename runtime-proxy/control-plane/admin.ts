@@ -20,6 +20,8 @@ export interface AdminContext {
   readonly trustFile: string;
   readonly plane: Plane;
   readonly metrics: Metrics;
+  /** Puts what is a matter of the moment into them. */
+  readonly beforeMetrics: () => void;
   readonly now: () => number;
   readonly ready: () => boolean;
   /** Whether objects and releases come by the Kubernetes API, and not here. */
@@ -103,7 +105,12 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
       method: 'GET',
       path: '/metrics',
       open: true,
-      answer: () => ({ stream: (response) => metricsHandler(context.metrics)(response.req, response) }),
+      answer: () => ({
+        stream: (response) => {
+          context.beforeMetrics();
+          metricsHandler(context.metrics)(response.req, response);
+        },
+      }),
     },
     {
       method: 'GET',

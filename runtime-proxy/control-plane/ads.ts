@@ -16,6 +16,7 @@ import type { PeerIdentity } from '../ca/spiffe';
 import { protobufMethod } from '../rpc/protobuf-method';
 import { peerOf, RpcRefusal } from '../rpc/server';
 import { deltaDialect, type AnyRequest, type Dialect } from './dialect';
+import type { IssuerKeys } from './issuer-keys';
 import type { Plane } from './plane';
 import type { ProxyLink, SentResponse } from './proxy-link';
 import { typeUrls } from './resources';
@@ -35,7 +36,14 @@ const typeOf = (url: string): ResourceType | undefined => resourceTypes.find((ty
 const longestTimerMs = 2 ** 31 - 1;
 
 /** Adds both services to a server. */
-export function addWire(server: Server, plane: Plane, log: Log, now: () => number, events: WireEvents): void {
+export function addWire(
+  server: Server,
+  plane: Plane,
+  keys: Pick<IssuerKeys, 'current'>,
+  log: Log,
+  now: () => number,
+  events: WireEvents,
+): { keysChanged(): void } {
   /** Until when each instance has proved itself, on whichever stream: Envoy's own connection outlives the certificate it was made with. */
   const proven = new Map<string, number>();
 
@@ -137,11 +145,14 @@ export function addWire(server: Server, plane: Plane, log: Log, now: () => numbe
     if (peer === null) return;
     let over = false;
     let told: boolean | null = null;
+    const toldKeys = new Map<string, string>();
     const tell = (): void => {
       const hurry = plane.isHurried(peer.instance);
-      if (over || hurry === told) return;
+      const news = [...keys.current()].filter(([url, text]) => toldKeys.get(url) !== text);
+      if (over || (hurry === told && news.length === 0)) return;
       told = hurry;
-      raw.write({ hurry });
+      for (const [url, text] of news) toldKeys.set(url, text);
+      raw.write({ hurry, ...(news.length === 0 ? {} : { keys: Object.fromEntries(news) }) });
     };
     const stopLapse = untilLapse(peer, (error) => raw.emit('error', error));
     hurryListeners.add(tell);
@@ -190,4 +201,9 @@ export function addWire(server: Server, plane: Plane, log: Log, now: () => numbe
     },
   );
   server.addService({ report: reportMethod }, { report });
+  return {
+    keysChanged: () => {
+      for (const listener of hurryListeners) listener();
+    },
+  };
 }

@@ -17,6 +17,7 @@ import { bind, createServer, stopServer } from '../rpc/server';
 import { addWire } from './ads';
 import { adminRoutes, answerHere } from './admin';
 import { servePeers } from './peers';
+import { followIssuerKeys, type IssuerKeysSettings } from './issuer-keys';
 import { Plane } from './plane';
 import { openSources } from './sources';
 
@@ -40,6 +41,8 @@ export interface ControlPlaneConfig {
   readonly kubernetes?: KubernetesConfig;
   /** How the names of the inventory file (`dns`) are looked up. */
   readonly dns?: DnsSettings;
+  /** How keys of end users' issuers are fetched, where policies say `jwks.fetch`. */
+  readonly issuerKeys?: IssuerKeysSettings;
   readonly ca: { readonly address: string; readonly trustFile: string };
   /** A join token for `spiffe://<trust domain>/ns/meshwright/sa/control-plane`, needed when there is no identity that has not lapsed; removed once it is spent. */
   readonly joinTokenFile?: string;
@@ -77,6 +80,11 @@ export async function serveControlPlane(
     generation: metrics.gauge({ name: 'meshwright_control_plane_generation', help: 'Generation of the live release.' }),
     state: metrics.gauge({ name: 'meshwright_control_plane_rollout', help: '1 for the state the roll-out is in.', labels: ['state'] }),
     leads: metrics.gauge({ name: 'meshwright_control_plane_leads', help: '1 while this replica, of several, is the one that decides.' }),
+    keyAge: metrics.gauge({
+      name: 'meshwright_control_plane_issuer_keys_age_seconds',
+      help: "How long ago an issuer's keys were had, by their address; -1: never since the start.",
+      labels: ['url'],
+    }),
     damaged: metrics.gauge({ name: 'meshwright_control_plane_damaged_state', help: 'Files of the state that are not served.' }),
   };
   const watchers = new Set<(status: RolloutStatus) => void>();
@@ -125,7 +133,19 @@ export async function serveControlPlane(
     sources.role,
   );
   const server = createServer();
-  addWire(server, plane, log, now, { onResponse: (type) => counters.responses.inc({ type }), onRefusedPeer: () => counters.refused.inc() });
+  const issuerKeys = followIssuerKeys({
+    settings: config.issuerKeys ?? {},
+    readTrust: (file) => fs.readFile(file, 'utf8'),
+    kept: await sources.issuerKeys.kept(),
+    keep: (keys) => void sources.issuerKeys.keep(keys).catch((error: unknown) => log.error({ err: error }, "cannot keep issuers' keys")),
+    onChange: () => wire.keysChanged(),
+    ...{ clock: systemClock, log },
+  });
+  const wire = addWire(server, plane, issuerKeys, log, now, {
+    onResponse: (type) => counters.responses.inc({ type }),
+    onRefusedPeer: () => counters.refused.inc(),
+  });
+  plane.afterTurn(() => issuerKeys.want(plane.keyAddresses()));
   const { leadership, role } = sources;
   const peers =
     leadership && role
@@ -145,6 +165,10 @@ export async function serveControlPlane(
     environment: config.environment,
     trustFile: config.trustFile,
     ...{ plane, metrics, now, watch },
+    beforeMetrics: () => {
+      counters.keyAge.reset();
+      for (const { url, hadAt } of issuerKeys.state()) counters.keyAge.set({ url }, hadAt === null ? -1 : (now() - hadAt) / 1_000);
+    },
     ready: () => listening && holder.current().notAfter > now() && sources.isSynced(),
     byApi: config.kubernetes !== undefined,
     elsewhere: () => (peers === null || leadership?.leads() ? null : peers.ask),
@@ -154,6 +178,7 @@ export async function serveControlPlane(
   const close = async (): Promise<void> => {
     await admin?.close();
     peers?.close();
+    issuerKeys.close();
     await plane.close();
     await sources.close();
     holder.close();

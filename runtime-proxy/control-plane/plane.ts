@@ -120,6 +120,10 @@ export class Plane {
   get status(): RolloutStatus {
     return this.#status;
   }
+  /** Where proxies of the sets that somebody may be served by want keys of issuers from. */
+  keyAddresses(): readonly string[] {
+    return [...new Set(this.#inForce.flatMap(({ keyAddresses }) => keyAddresses))].sort();
+  }
   get encodedResources(): number {
     return this.#maker.size;
   }

@@ -23,6 +23,7 @@ import { typeUrl } from '../../core/wire/type-url';
 import { reasonOf } from '../../core/lib/reason';
 import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../bind/bind';
 import { hostsIn, loadAssignment, type Serves } from '../bind/endpoints';
+import { keyAddressesOf } from './key-addresses';
 import type { Instance, Inventory, VirtualAddresses } from '../inventory';
 import type { ResourceType } from './sequence';
 
@@ -46,6 +47,8 @@ export interface PartResources {
 export interface ObjectSet {
   readonly proxies: ReadonlyMap<string, { readonly config: ProxyConfig; readonly name: string; readonly digest: Digest }>;
   readonly services: ReadonlyMap<string, ServiceConfig>;
+  /** Where its proxies want keys of issuers from. */
+  readonly keyAddresses: readonly string[];
 }
 
 const schemas: { readonly [type in ResourceType]: DescMessage } = {
@@ -71,7 +74,7 @@ export function objectSet(set: ReleaseSet, object: (digest: Digest) => SignedObj
       proxies.set(found.spec.workload, { config: found, name: `${found.metadata.namespace}/${found.metadata.name}`, digest });
     else if (found?.kind === 'ServiceConfig') services.set(`${found.metadata.namespace}/${found.metadata.name}`, found);
   }
-  return { proxies, services };
+  return { proxies, services, keyAddresses: keyAddressesOf([...proxies.values()].map(({ config }) => config)) };
 }
 
 export const nothing: PartResources = {

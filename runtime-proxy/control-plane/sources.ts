@@ -11,6 +11,7 @@ import type { NameServer } from '../discovery/dns/client';
 import { nameServerFrom } from '../discovery/dns/follow';
 import { keptNamesFrom, type KeptNames } from '../discovery/dns/names';
 import { parseInventory } from '../discovery/inventory-file';
+import { longestKeySet } from '../../core/mesh/jwk-set';
 import { systemClock } from '../../platform/clock';
 import { nameServersOf } from '../../platform/name-servers';
 import { openCluster } from '../kubernetes/cluster';
@@ -29,6 +30,8 @@ export interface Sources {
   /** Absent likewise. */
   readonly leadership?: Leadership;
   readonly identity: { kept(): Promise<Svid | null>; keep(svid: Svid): Promise<void> };
+  /** Keys of issuers that were fetched, by address. */
+  readonly issuerKeys: { kept(): Promise<ReadonlyMap<string, string>>; keep(keys: ReadonlyMap<string, string>): Promise<void> };
   /** Feeds the plane from now on. `onLeader` is told when the leader may be another replica. */
   drive(plane: Plane, onLeader: () => void): Promise<void>;
   onStatus(status: RolloutStatus): void;
@@ -65,6 +68,7 @@ async function clusterSources(
     role: { leads: cluster.lease.leads, remote: cluster.remote, settles: true },
     // A pod that starts again proves itself again.
     identity: { kept: () => Promise.resolve(null), keep: () => Promise.resolve() },
+    issuerKeys: { kept: () => Promise.resolve(new Map()), keep: () => Promise.resolve() },
     leadership: cluster.lease,
     async drive(plane, onLeader) {
       const found = (places = await discover({
@@ -94,6 +98,7 @@ async function folderSources(
   const giveBack = await takeFolder(stateDir, 'control-plane');
   const store = await openStore(stateDir, config.environment, await readTrust(config.trustFile), say);
   const identityFile = path.join(stateDir, 'identity.json');
+  const keysFile = path.join(stateDir, 'issuer-keys.json');
   const dns = await dnsOf(config);
   let places: Discovery | null = null;
   return {
@@ -104,6 +109,10 @@ async function folderSources(
         await writeFileAtomic(identityFile, JSON.stringify(svid), { mode: 0o600 });
         if (config.joinTokenFile !== undefined) await fs.rm(config.joinTokenFile, { force: true }); // spent, or not needed
       },
+    },
+    issuerKeys: {
+      kept: async () => readKeys(await readTextIfThere(keysFile)),
+      keep: (keys) => writeFileAtomic(keysFile, JSON.stringify(Object.fromEntries(keys)), { mode: 0o600 }),
     },
     async drive(plane) {
       // A restart while the file is broken or away, or nobody answers for a name, must not take every proxy out of the inventory: what was good is kept.
@@ -155,6 +164,16 @@ function readNames(text: string | null): KeptNames {
     return text === null ? {} : keptNamesFrom(JSON.parse(text));
   } catch {
     return {}; // what is damaged is as good as nothing: the names are looked up again
+  }
+}
+
+function readKeys(text: string | null): ReadonlyMap<string, string> {
+  try {
+    if (text === null) return new Map();
+    const fields = fieldsOf(JSON.parse(text), 'the keys');
+    return new Map(Object.keys(fields).map((url) => [url, textOf(fields, url, longestKeySet)]));
+  } catch {
+    return new Map(); // what is damaged is as good as nothing: they are fetched again
   }
 }
 

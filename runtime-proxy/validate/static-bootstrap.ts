@@ -34,6 +34,7 @@ export function staticBootstrap(parts: StaticParts): JsonObject {
       listeners,
       clusters: [
         ...clusters.values(),
+        serverCluster('keys'),
         ...(needsAds ? [serverCluster('control-plane')] : []),
         ...(parts.secrets === null ? [serverCluster('agent')] : []),
       ],

@@ -6,7 +6,6 @@ import { refuse } from './policy-error';
 import { type Reader, list, record, show, text } from './read';
 import { refTo, register } from './registry';
 import { madeAs } from './subjects';
-import { unsupported } from './unsupported';
 import { httpsUrl, name } from './units';
 import { verb } from './verb';
 
@@ -53,11 +52,8 @@ const keyFile: Reader<string> = (value, at) => {
       );
 };
 export const jwks = freeze({
-  file: verb('jwks.file', ['path'], 1, (given) => make({}, { kind: 'jwks', file: keyFile(given.take(0), given.at(0)) })),
-  fetch: verb('jwks.fetch', ['url'], 1, (given) => {
-    httpsUrl(given.take(0), given.at(0));
-    return make({}, { kind: 'jwks', file: null });
-  }),
+  file: verb('jwks.file', ['path'], 1, (given) => make({}, { kind: 'jwks', keys: freeze({ file: keyFile(given.take(0), given.at(0)) }) })),
+  fetch: verb('jwks.fetch', ['url'], 1, (given) => make({}, { kind: 'jwks', keys: freeze({ url: httpsUrl(given.take(0), given.at(0)) }) })),
 });
 const aClaim = madeAs(['claim'], 'a claim', "write `claim('groups').includes('admins')`");
 export const issuer = verb('issuer', ['name', 'spec'], 2, (given) => {
@@ -70,12 +66,7 @@ export const issuer = verb('issuer', ['name', 'spec'], 2, (given) => {
     },
     {},
   )(given.take(1), given.at(1));
-  const entry = register(
-    keys.file === null
-      ? unsupported('keys that are fetched while the mesh runs (`jwks.fetch`)')
-      : { kind: 'issuer', name: issuerName, url, audiences, keys: { file: keys.file } },
-    given.call,
-  );
+  const entry = register({ kind: 'issuer', name: issuerName, url, audiences, keys: keys.keys }, given.call);
   const user = verb(
     `${issuerName}.user`,
     ['claims'],

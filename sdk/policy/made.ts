@@ -89,7 +89,7 @@ export type Made =
   | { readonly kind: 'claim'; readonly claim: WireClaim }
   | { readonly kind: 'user'; readonly user: WireUser }
   /** null: fetched. */
-  | { readonly kind: 'jwks'; readonly file: string | null }
+  | { readonly kind: 'jwks'; readonly keys: { readonly file: string } | { readonly url: string } }
   | { readonly kind: 'gate' | 'tools' };
 
 const known = secrets<object, Made>();

@@ -44,6 +44,8 @@ export interface MeshOptions {
   readonly application?: (spec: WorkloadSpec, port: string) => net.Server;
   /** What agents have beside, or in place of, what the mesh gives them. */
   readonly agent?: Partial<AgentConfig>;
+  /** The same of the control plane. */
+  readonly controlPlane?: Partial<ControlPlaneConfig>;
   /** Gives the control plane's configuration instead of starting it: for tests that run it as a process. */
   readonly external?: boolean;
   /** Where CA and control plane listen; default loopback. */
@@ -74,6 +76,8 @@ export interface RunningMesh {
   /** A request as the application of `id` makes it: to its own proxy, by host name. */
   call(id: string, host: string, requestPath: string, options?: { readonly method?: string; readonly agent?: http.Agent }): Promise<Answer>;
   startControlPlane(): Promise<RunningControlPlane>;
+  /** Ends the one that runs; another one takes over its state and its addresses. */
+  restartControlPlane(): Promise<RunningControlPlane>;
   writeInventory(inventory: Inventory): Promise<void>;
   stop(): Promise<void>;
 }
@@ -162,6 +166,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
     inventoryFile: file('inventory.json'),
     ca: { address: ca.address, trustFile: ca.trustFile },
     joinTokenFile: file('control-plane.join'),
+    ...options.controlPlane,
   };
   const agents = new Map<string, RunningAgent>();
   let controlPlane: RunningControlPlane | null = null;
@@ -180,6 +185,10 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
     async startControlPlane() {
       controlPlane = await serveControlPlane(controlPlaneConfig, { log });
       return controlPlane;
+    },
+    async restartControlPlane() {
+      await controlPlane?.close();
+      return mesh.startControlPlane();
     },
     async admin(method, where, body) {
       const token = (await fs.readFile(file('admin.token'), 'utf8')).trim();

@@ -40,7 +40,7 @@ export function users(keys: KeysOf = knownKeys): MeshIr {
     name,
     url,
     audiences: ['shop', 'shop-admin'],
-    jwks: canonicalJson({ keys: keys[name] }),
+    keys: { kind: 'pinned', jwks: canonicalJson({ keys: keys[name] }) },
   });
   const reviews = (name: string, version: string, whose: UserMatch | null): RouteRule => ({
     id: id(`books/reviewsRoutes.${name}`),

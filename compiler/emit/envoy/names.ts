@@ -43,6 +43,8 @@ export const sdsCertificate = (certificate: string): string => `certificate/${ce
 /** What a host outside the mesh is verified against. */
 export const sdsAuthorities = (trust: string | null): string => `authorities/${trust ?? 'system'}`;
 export const agentCluster = 'agent';
+/** Where the agent answers with the keys of issuers, whatever host is asked for. */
+export const keysCluster = 'keys';
 
 export const guardFilter = 'meshwright.guard';
 export const denyFilter = 'meshwright.access.deny';

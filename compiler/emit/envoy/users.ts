@@ -1,7 +1,7 @@
 /** End users: the filter that reads tokens, and whom a route or a rule takes, by what the filter found. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { ClaimMatch, FieldMatch, Issuer, UserMatch } from '../../../core/ir/ir';
+import type { ClaimMatch, FieldMatch, Issuer, IssuerKeys, UserMatch } from '../../../core/ir/ir';
 import { assertNever } from '../../../core/lib/brand';
 import { canonicalJson } from '../../../core/lib/json';
 import { sortedBy } from '../../../core/lib/order';
@@ -13,8 +13,9 @@ import {
 } from '../../../core/wire/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb';
 import type { MetadataMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/metadata_pb';
 import type { ValueMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/value_pb';
-import { pack } from './any';
+import { pack, seconds } from './any';
 import { httpFilterName } from './filter-order';
+import { keysCluster } from './names';
 
 type Provider = MessageInitShape<typeof JwtProviderSchema>;
 type Requirement = MessageInitShape<typeof JwtRequirementSchema>;
@@ -45,18 +46,35 @@ export function authentication(issuers: readonly Issuer[]): Any {
     },
   });
 }
-function providerOf({ name, url, audiences, jwks }: Issuer): Provider {
+function providerOf({ name, url, audiences, keys }: Issuer): Provider {
   return {
     issuer: url,
     audiences: [...audiences].sort(),
     requireExpiration: true,
-    jwksSourceSpecifier: { case: 'localJwks', value: { specifier: { case: 'inlineString', value: jwks } } },
+    jwksSourceSpecifier: keysOf(keys),
     // the header alone: without this Envoy would take a token out of the query too
     fromHeaders: [{ name: 'authorization', valuePrefix: 'Bearer ' }],
     // each proxy on the way reads it for itself
     forward: true,
     payloadInMetadata: name,
     clearRouteCache: true,
+  };
+}
+
+/**
+ * Fetched keys come from the agent on the same machine, which has them of the control plane and keeps what it had: what an issuer answers is read there, and a
+ * change of keys is no change of a listener. Until there are some no token of that issuer is valid.
+ */
+function keysOf(keys: IssuerKeys): NonNullable<Provider['jwksSourceSpecifier']> {
+  if (keys.kind === 'pinned') return { case: 'localJwks', value: { specifier: { case: 'inlineString', value: keys.jwks } } };
+  return {
+    case: 'remoteJwks',
+    value: {
+      httpUri: { uri: keys.url, httpUpstreamType: { case: 'cluster', value: keysCluster }, timeout: seconds(5) },
+      // asked for again five seconds before
+      cacheDuration: seconds(20),
+      asyncFetch: { failedRefetchDuration: seconds(1) },
+    },
   };
 }
 

@@ -22,6 +22,7 @@ export interface Issuer extends Scope {
 export interface Jwks {
   readonly [kind]: 'jwks';
 }
+/** `file`: a key set of the repository, so that each change of keys is reviewed. `fetch`: what the issuer publishes (its `jwks_uri`), fetched while the mesh runs. */
 export declare const jwks: { file(path: string): Jwks; fetch(url: HttpsUrl): Jwks };
 export interface IssuerSpec {
   readonly url: HttpsUrl;
