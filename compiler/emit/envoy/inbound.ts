@@ -5,6 +5,8 @@ import { isHttp } from '../../../core/ir/layers';
 import type { PortKey, Principal } from '../../../core/mesh/ids';
 import { coversPrincipal } from '../../../core/semantics/inbound';
 import { accessSpeaksOfUsers } from '../../../core/semantics/user';
+import { HeaderValueOption_HeaderAppendAction } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
+import type { RouteSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import type { RouteConfigurationSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_pb';
 import type { FilterChainSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
 import type { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
@@ -28,6 +30,7 @@ import { authentication, authenticationPerRoute } from './users';
 export type Listener = MessageInitShape<typeof ListenerSchema>;
 export type RouteConfiguration = MessageInitShape<typeof RouteConfigurationSchema>;
 type FilterChain = MessageInitShape<typeof FilterChainSchema>;
+type Route = Exclude<MessageInitShape<typeof RouteSchema>, { readonly $typeName: string }>;
 type Filters = ReturnType<typeof networkFilters>;
 
 /** Said by Envoys to each other in older versions, or by nobody: never taken from a client. */
@@ -152,9 +155,45 @@ export function agesOf(index: IrIndex, port: ServicePort): Ages {
   return longest === undefined ? {} : { maxStreamDuration: { maxStreamDuration: ms(longest) } };
 }
 
+const opensSocket: NonNullable<Route['match']> = {
+  pathSpecifier: { case: 'prefix', value: '/' },
+  headers: [
+    {
+      name: 'upgrade',
+      headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'exact', value: 'websocket' }, ignoreCase: true } },
+    },
+  ],
+};
+/**
+ * Over HTTP/2 nobody sends a key, and the application's HTTP/1.1 wants one (RFC 8441 section 5.1; RFC 6455 section 4.2.1). It proves to a client that its
+ * server knows WebSockets, and a client that sent none looks at no proof: any sixteen bytes will do. ADR 0176.
+ */
+const socketKey: NonNullable<Route['requestHeadersToAdd']> = [
+  {
+    header: { key: 'sec-websocket-key', value: Buffer.from('meshwright-h2-ws').toString('base64') },
+    appendAction: HeaderValueOption_HeaderAppendAction.ADD_IF_ABSENT,
+  },
+];
+
 /** Where the access rules live: they hold from the next request on, on connections that are open too. */
 export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfiguration {
   const idleMs = index.idles.get(port.key);
+  const application: Route = {
+    name: 'app',
+    match: { pathSpecifier: { case: 'prefix', value: '/' } },
+    action: {
+      case: 'route',
+      value: {
+        clusterSpecifier: { case: 'cluster', value: appCluster(port.key) },
+        // no timeout of its own: the caller's counts
+        timeout: seconds(0),
+        ...agesOf(index, port),
+        ...(idleMs === undefined ? {} : { idleTimeout: ms(idleMs) }),
+      },
+    },
+  };
+  const opening: Route = { ...application, match: opensSocket, requestHeadersToAdd: socketKey };
+  const routes: MessageInitShape<typeof RouteSchema>[] = port.maxAgeMs === null ? [application] : [opening, application];
   return {
     name: inboundListener(port.key),
     virtualHosts: [
@@ -165,22 +204,7 @@ export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfigu
           ...authenticationPerRoute(usersOf(index, port.key)),
           ...accessPerRoute(index.access.get(port.key) ?? [], index.ir.issuers),
         },
-        // no timeout of its own: the caller's counts
-        routes: [
-          {
-            name: 'app',
-            match: { pathSpecifier: { case: 'prefix', value: '/' } },
-            action: {
-              case: 'route',
-              value: {
-                clusterSpecifier: { case: 'cluster', value: appCluster(port.key) },
-                timeout: seconds(0),
-                ...agesOf(index, port),
-                ...(idleMs === undefined ? {} : { idleTimeout: ms(idleMs) }),
-              },
-            },
-          },
-        ],
+        routes,
       },
     ],
     internalOnlyHeaders: strippedHeaders,

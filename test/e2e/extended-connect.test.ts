@@ -1,0 +1,136 @@
+/** A WebSocket over HTTP/2 (RFC 8441): an application opens it by an extended CONNECT, through two Envoys, to a server that knows HTTP/1.1 only. */
+import * as http from 'node:http';
+import * as http2 from 'node:http2';
+import * as path from 'node:path';
+import type { DeclarationValue } from '../../core/declarations/declaration';
+import { allow, named, service, workload } from '../kit/declarations';
+import { appOf, key, type LayeredMesh, startLayers } from '../kit/layered-mesh';
+import { present } from '../kit/present';
+
+const declarations: { [id: string]: DeclarationValue } = {
+  'books/app': workload('books/bookinfo', 'app'),
+  'books/chat': service('books/bookinfo', 'chat', { ports: { web: { protocol: 'websocket', number: 8080, maxAge: '3s' } } }),
+  'books/chatUse': allow('books/chat', [named('books/app')], { requests: ['GET /talk'] }),
+  'books/plain': service('books/bookinfo', 'plain', { ports: { web: { protocol: 'http', number: 8081 } } }),
+  'books/plainUse': allow('books/plain', [named('books/app')]),
+};
+let layers: LayeredMesh;
+const servers: http.Server[] = [];
+const arrived: http.IncomingMessage[] = [];
+beforeAll(async () => {
+  layers = await startLayers(declarations, async (mesh) => {
+    for (const name of ['chat', 'plain']) {
+      const at = appOf(mesh, name);
+      const server = http.createServer((request, response) => (arrived.push(request), response.end('plain')));
+      server.on('upgrade', (request) => arrived.push(request));
+      const script = path.join(__dirname, '..', 'kit', 'clients', 'websocket-server.cjs');
+      const { attach }: { attach(server: http.Server): void } = jest.requireActual(script);
+      attach(server);
+      servers.push(server);
+      await new Promise<void>((resolve) => server.listen(at.port, at.host, resolve));
+    }
+  });
+}, 120_000);
+afterAll(async () => {
+  await layers?.stop();
+  for (const server of servers) {
+    server.closeAllConnections();
+    server.close();
+  }
+}, 30_000);
+
+/** A frame of text as a client sends it: masked, less than 126 bytes (RFC 6455 section 5.2). */
+const frame = (text: string): Buffer => {
+  const mask = Buffer.from([1, 2, 3, 4]);
+  const bytes = Buffer.from(text).map((byte, index) => byte ^ (mask[index & 3] ?? 0));
+  return Buffer.concat([Buffer.from([0x81, 0x80 | bytes.length]), mask, bytes]);
+};
+const textOf = (bytes: Buffer): string => (bytes[0] === 0x81 ? bytes.subarray(2).toString() : `no text: ${bytes.toString('hex')}`);
+
+interface Socket {
+  readonly status: number;
+  say(text: string): Promise<string>;
+  /** Whether the other side has ended it. */
+  readonly ended: Promise<void>;
+  close(): void;
+}
+function open(authority: string, where: string, over: http2.OutgoingHttpHeaders = {}): Promise<Socket> {
+  const { host, port } = present(layers.mesh.instanceOf(key('app')).outbound);
+  const session = http2.connect(`http://${host}:${port}`);
+  return new Promise((resolve, reject) => {
+    session.on('error', reject);
+    session.once('remoteSettings', ({ enableConnectProtocol }) => {
+      if (enableConnectProtocol !== true) return reject(new Error('the proxy does not say that it takes an extended CONNECT'));
+      const stream = session.request(
+        {
+          ...{ ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': where, ':authority': authority },
+          ...{ 'sec-websocket-version': '13', origin: 'http://shop.example' },
+          ...over,
+        },
+        { endStream: false },
+      );
+      let hear: (bytes: Buffer) => void = () => undefined;
+      const ended = new Promise<void>((end) => stream.on('close', end));
+      stream.on('data', (chunk: Buffer) => hear(chunk));
+      stream.on('error', () => undefined);
+      stream.on('response', ({ ':status': status = 0 }) =>
+        resolve({
+          status,
+          ended,
+          say: (text) =>
+            new Promise((heard) => {
+              hear = (bytes) => heard(textOf(bytes));
+              stream.write(frame(text));
+            }),
+          close: () => session.destroy(),
+        }),
+      );
+    });
+  });
+}
+
+test('messages go both ways, and the socket ends with its age', async () => {
+  const socket = await open('chat.bookinfo:8080', '/talk');
+  expect(socket.status).toBe(200);
+  expect([await socket.say('one'), await socket.say('two')]).toEqual(['echo one', 'echo two']);
+  expect(arrived.map(({ method, url, headers }) => [method, url, headers.upgrade, headers.origin])).toEqual([
+    ['GET', '/talk', 'websocket', 'http://shop.example'],
+  ]);
+  await socket.ended;
+  socket.close();
+}, 60_000);
+test('a plain request on the port has no key, and an upgrade over HTTP/1.1 keeps its own', async () => {
+  const { host, port } = present(layers.mesh.instanceOf(key('app')).outbound);
+  const ask = (headers: http.OutgoingHttpHeaders): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const call = http.request({ host, port, path: '/talk', headers: { host: 'chat.bookinfo:8080', ...headers }, agent: false });
+      call.on('response', (response) => response.resume().on('end', resolve));
+      call.on('upgrade', (_response, socket) => (socket.destroy(), resolve()));
+      call.on('error', reject);
+      call.end();
+    });
+  arrived.length = 0;
+  await ask({});
+  const own = Buffer.from('sixteen bytes :)').toString('base64');
+  await ask({ upgrade: 'websocket', connection: 'upgrade', 'sec-websocket-version': '13', 'sec-websocket-key': own });
+  expect(arrived.map(({ headers }) => [headers.upgrade, headers['sec-websocket-key']])).toEqual([
+    [undefined, undefined],
+    ['websocket', own],
+  ]);
+}, 30_000);
+test.each([
+  ['a path that no rule lets in', 'chat.bookinfo:8080', '/other', {}, 403],
+  ['a path that is not canonical', 'chat.bookinfo:8080', '/x/../talk', {}, 400],
+  ['a port that is not for it', 'plain.bookinfo:8081', '/talk', {}, 403],
+  ['another protocol', 'chat.bookinfo:8080', '/talk', { ':protocol': 'mqtt' }, 403],
+  ['a tunnel', 'chat.bookinfo:8080', '/talk', { ':protocol': 'connect-udp' }, 404],
+])(
+  '%s is refused',
+  async (_what, authority, where, over, status) => {
+    const before = arrived.length;
+    const socket = await open(authority, where, over);
+    socket.close();
+    expect([socket.status, arrived.length]).toEqual([status, before]);
+  },
+  30_000,
+);
