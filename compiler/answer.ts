@@ -13,7 +13,7 @@ import { decideCrossing } from '../core/semantics/decide-crossing';
 import { nothing } from '../core/semantics/follow';
 import { passageFor } from '../core/semantics/networks';
 import { serverNameOf } from '../core/mesh/server-name';
-import { decideConnection } from '../core/semantics/decide-connection';
+import { decideConnection, decideOutsideConnection } from '../core/semantics/decide-connection';
 import { coversPrincipal } from '../core/semantics/inbound';
 import type { Decision } from '../core/semantics/decision';
 import { suggest } from '../core/lib/suggest';
@@ -92,22 +92,25 @@ function askOf(ir: MeshIr, question: unknown): unknown {
   const [from, to] = [member(question, 'from'), member(question, 'to')];
   const outside = member(from, 'outside');
   const caller = workloadOf(ir, outside === undefined ? from : member(outside, 'through'));
-  const port = typeof member(to, 'host') === 'string' ? null : portOf(ir, to);
+  const port = typeof member(to, 'listener') === 'string' ? null : portOf(ir, to);
   if (ir.networks?.gateways.some(({ key }) => key === caller)) return crossingOf(ir, caller, portOf(ir, to), member(question, 'sni'));
   const connection = outside === undefined && port !== null && isConnection(layerOf(ir, port));
   const sni = member(question, 'sni');
-  const decision = connection
-    ? decideConnection(ir, { from: caller, to: port, sni: typeof sni === 'string' ? sni : serverNameAsked(ir, port) })
-    : outside === undefined
-      ? decide(ir, { from: { kind: 'workload', workload: caller }, to: port ?? portOf(ir, to), method, path, headers, ...claims })
-      : decideByGateway(ir, caller, to, port, { method, path, headers, ...claims });
+  const listener = outside === undefined ? null : connectionListenerFor(ir, caller, to, port);
+  const decision = listener
+    ? decideOutsideConnection(ir, { gateway: caller, listener: listener.name, sni: typeof sni === 'string' ? sni : listener.sni })
+    : connection
+      ? decideConnection(ir, { from: caller, to: port, sni: typeof sni === 'string' ? sni : serverNameAsked(ir, port) })
+      : outside === undefined
+        ? decide(ir, { from: { kind: 'workload', workload: caller }, to: port ?? portOf(ir, to), method, path, headers, ...claims })
+        : decideByGateway(ir, caller, to, port, { method, path, headers, ...claims });
   const ports = [...new Set([...(port === null ? [] : [port]), ...decision.destinations.map((destination) => destination.port)])];
-  const where = port ?? `${textOf(to, 'listener')} of ${caller} as \`${textOf(to, 'host')}\``;
+  const where = port ?? `${textOf(to, 'listener')} of ${caller}${listener?.sni === null ? '' : ` as \`${textOf(to, 'host')}\``}`;
   return {
     decision,
     targets: decision.destinations.map((destination) => targetOf(ir, destination.port)),
     mirrors: decision.mirrors.map((mirror) => targetOf(ir, mirror.port)),
-    asked: `${connection ? 'a connection' : `${method} ${path}`} from ${outside === undefined ? caller : `outside by ${caller}`} to ${where}`,
+    asked: `${connection || listener ? 'a connection' : `${method} ${path}`} from ${outside === undefined ? caller : `outside by ${caller}`} to ${where}`,
     decidedBy: [
       ...new Set([
         ...decision.because,
@@ -172,6 +175,25 @@ function guaranteesOf(ir: MeshIr, caller: WorkloadKey, ports: readonly PortKey[]
     .map((guarantee) => guarantee.id);
 }
 
+/** The listener by which a connection from outside gets to what a question is about, and the server name it asks for; null where requests do. */
+function connectionListenerFor(
+  ir: MeshIr,
+  gateway: WorkloadKey,
+  to: unknown,
+  port: PortKey | null,
+): { readonly name: string; readonly sni: string | null } | null {
+  const sniOf = (host: string): string | null => (host === '*' ? null : host.toLowerCase().replace(/^\*\./, 'any.'));
+  const [listener, host] = [member(to, 'listener'), member(to, 'host')];
+  if (typeof listener === 'string') {
+    const speaks = ir.gateways.find(({ key }) => key === gateway)?.listeners.find(({ name }) => name === listener)?.speaks.kind;
+    return speaks === 'tls' || speaks === 'tcp' ? { name: listener, sni: sniOf(typeof host === 'string' ? host : '*') } : null;
+  }
+  const table = ir.hostConnections.find(
+    (known) => known.gateway === gateway && known.rules.some((rule) => rule.to.some((target) => target.port === port)),
+  );
+  return table ? { name: table.listener, sni: sniOf(table.host) } : null;
+}
+
 /** The listener and host by which somebody outside gets to what a question is about; null where no host leads there. */
 function hostFor(
   ir: MeshIr,
@@ -190,6 +212,8 @@ function hostFor(
 /** What a gateway's hosts lead to and its own identity is let into. Sorted. */
 function behind(ir: MeshIr, gateway: WorkloadKey): readonly PortKey[] {
   const routed = new Set(ir.hostRoutes.filter((table) => table.gateway === gateway).flatMap((table) => targetsOfRules(table.rules)));
+  for (const { gateway: by, rules } of ir.hostConnections)
+    if (by === gateway) for (const rule of rules) for (const target of rule.to) routed.add(target.port);
   return (callableByWorkload(ir).get(gateway) ?? []).filter((port) => routed.has(port));
 }
 

@@ -25,7 +25,7 @@ export function coverageOf(irs: ReadonlyMap<string, MeshIr>, decided: ReadonlySe
   const all = new Map<string, CoverageKind>();
   for (const ir of irs.values()) {
     for (const rule of ir.access) if (rule.mode === 'enforce') all.set(rule.id, 'access');
-    for (const table of [...ir.routes, ...ir.connectionRoutes, ...ir.hostRoutes])
+    for (const table of [...ir.routes, ...ir.connectionRoutes, ...ir.hostRoutes, ...ir.hostConnections])
       if (table.id !== null) for (const rule of table.rules) all.set(rule.id, 'route');
     for (const guarantee of ir.guarantees) all.set(guarantee.id, 'guarantee');
   }

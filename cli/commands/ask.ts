@@ -7,7 +7,7 @@ import { serverNameAsked } from '../../core/semantics/address';
 import { decide } from '../../core/semantics/decide';
 import { decideCrossing } from '../../core/semantics/decide-crossing';
 import { gatewaysOf } from '../../core/semantics/networks';
-import { decideConnection, type ConnectionDecision } from '../../core/semantics/decide-connection';
+import { decideConnection, decideOutsideConnection, type ConnectionDecision } from '../../core/semantics/decide-connection';
 import { nothing } from '../../core/semantics/follow';
 import { askedHost, wordsOf } from '../../core/semantics/words';
 import { decideInbound } from '../../core/semantics/inbound';
@@ -49,10 +49,23 @@ interface Answer {
 const layerOf = (ir: MeshIr, key: PortKey): Layer =>
   ir.services.flatMap((service) => service.ports).find((port) => port.key === key)?.layer ?? 'http';
 
+/** Whether a gateway reads requests at a listener, or sends its connections on whole. */
+function readsRequests(ir: MeshIr, { gateway, listener }: Outside): boolean {
+  const speaks = ir.gateways.find(({ key }) => key === gateway)?.listeners.find(({ name }) => name === listener)?.speaks.kind;
+  return speaks !== 'tls' && speaks !== 'tcp';
+}
+type Outside = Extract<MeshRequest['from'], { readonly kind: 'outside' }>;
+
 function answer(ir: MeshIr, values: Values): Answer {
   const { key } = findWorkload(ir, values.need('from'));
   if (ir.networks?.gateways.some((one) => one.key === key)) return crossing(ir, key, values);
   const request = requestOf(ir, values);
+  const { from } = request;
+  if (from.kind === 'outside' && !readsRequests(ir, from)) {
+    // a host that is no name stands for a connection that names none
+    const sni = from.host === '*' ? null : from.host;
+    return { request, decision: decideOutsideConnection(ir, { gateway: from.gateway, listener: from.listener, sni }) };
+  }
   if (request.to !== null && request.from.kind === 'workload' && isConnection(layerOf(ir, request.to))) {
     if (values.flag('inbound')) throw new UsageError('`--inbound` is about a request, and nobody reads requests on this port');
     return {
@@ -132,8 +145,6 @@ function requestOf(ir: MeshIr, values: Values): MeshRequest {
   if (to !== undefined) return { ...common, from: { kind: 'workload', workload: from.key }, to: findPort(ir, to).key };
   const gateway = ir.gateways.find((one) => one.key === from.key);
   if (!gateway) throw new UsageError(`\`--to\` is missing: ${from.key} is no gateway, so it has to address a port`);
-  const host = values.text('host');
-  if (host === undefined) throw new UsageError(`\`--host\` is missing: a request from outside asks ${from.key} for a host`);
   const named = values.text('listener');
   const listener =
     named === undefined
@@ -142,6 +153,8 @@ function requestOf(ir: MeshIr, values: Values): MeshRequest {
         : undefined
       : gateway.listeners.find((one) => one.name === named);
   if (!listener) throw new UsageError(`\`--listener\` has to be one of ${gateway.listeners.map((one) => `\`${one.name}\``).join(', ')}`);
+  const host = values.text('host') ?? (listener.speaks.kind === 'tcp' ? '*' : undefined);
+  if (host === undefined) throw new UsageError(`\`--host\` is missing: a request from outside asks ${from.key} for a host`);
   return { ...common, from: { kind: 'outside', gateway: from.key, listener: listener.name, host: host.toLowerCase() }, to: null };
 }
 
@@ -194,7 +207,9 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
       );
     const ir = compiled.irs.get(environments[0] ?? '');
     // What a connection carries nobody reads or changes.
-    const connection = ir !== undefined && one.request.to !== null && isConnection(layerOf(ir, one.request.to));
+    const { to, from } = one.request;
+    const connection =
+      ir !== undefined && (to === null ? from.kind === 'outside' && !readsRequests(ir, from) : isConnection(layerOf(ir, to)));
     for (const [label, text] of connection ? [] : wordsOf(one.request, askedHost(one.request), decision))
       out.line(`       ${label.padEnd(9)} ${text}`);
     if (decision.destinations.length > 0) {

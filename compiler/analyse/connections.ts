@@ -1,7 +1,7 @@
 import { analyse as messages } from '../../core/diagnostics/analyse';
 import { callableByWorkload } from '../../core/ir/edges';
-import type { ConnectionMatch, ConnectionRoutes, ConnectionRule } from '../../core/ir/ir';
-import { serviceOfPort } from '../../core/mesh/ids';
+import type { ConnectionMatch, ConnectionRule, Workload } from '../../core/ir/ir';
+import { type PortKey, serviceOfPort } from '../../core/mesh/ids';
 import { hostCovers } from '../../core/semantics/match';
 import { accessByPort, allowsFor } from './finding';
 import type { Analyser, AnalyserInput, Finding } from './finding';
@@ -9,12 +9,23 @@ import type { Analyser, AnalyserInput, Finding } from './finding';
 /** Routes of connections: a rule that an earlier one leaves nothing, and one that sends a caller to where it is not let in. */
 export const connections: Analyser = {
   name: 'connections',
-  inputs: ['access', 'needs', 'workloads', 'connectionRoutes', 'services'],
+  inputs: ['access', 'needs', 'workloads', 'connectionRoutes', 'hostConnections', 'services'],
   *run(input) {
     const facts = factsOf(input);
     for (const table of input.ir.connectionRoutes) {
       if (table.id !== null) yield* shadowed(input, table.rules, table.id);
-      yield* refused(input, facts, table);
+      const callers = facts.workloads.filter((workload) => (facts.callable.get(workload.key) ?? []).includes(table.port));
+      yield* refused(input, facts, table.rules, callers, table.port);
+    }
+    for (const { id, gateway, rules } of input.ir.hostConnections) {
+      yield* shadowed(input, rules, id);
+      yield* refused(
+        input,
+        facts,
+        rules,
+        facts.workloads.filter(({ key }) => key === gateway),
+        null,
+      );
     }
   },
 };
@@ -47,12 +58,13 @@ const factsOf = ({ ir }: AnalyserInput) => ({
 
 function* refused(
   { spanOf }: AnalyserInput,
-  { access, callable, workloads, services }: ReturnType<typeof factsOf>,
-  { port: own, rules }: ConnectionRoutes,
+  { access, services }: ReturnType<typeof factsOf>,
+  rules: readonly ConnectionRule[],
+  callers: readonly Workload[],
+  own: PortKey | null,
 ): Generator<Finding> {
   const elsewhere = rules.filter((rule) => rule.to.some((target) => target.port !== own));
   if (elsewhere.length === 0) return;
-  const callers = workloads.filter((workload) => (callable.get(workload.key) ?? []).includes(own));
   for (const rule of elsewhere) {
     const from = rule.match?.from ?? [];
     for (const port of new Set(rule.to.map((target) => target.port))) {

@@ -6,13 +6,13 @@ import type { Analyser } from './finding';
 /** Services that nobody may call, and workloads that are cut off both ways. */
 export const unreachable: Analyser = {
   name: 'unreachable',
-  inputs: ['access', 'needs', 'workloads', 'services', 'hostRoutes'],
+  inputs: ['access', 'needs', 'workloads', 'services', 'hostRoutes', 'hostConnections'],
   *run({ ir, spanOf }) {
     const access = accessByPort(ir);
     const callable = callableByWorkload(ir);
     const services = new Map(ir.services.map((service) => [service.key, service]));
     const gateways = new Set([
-      ...ir.hostRoutes.map((table) => table.gateway),
+      ...[...ir.hostRoutes, ...ir.hostConnections].map((table) => table.gateway),
       // one that is on the way out calls the hosts
       ...ir.services.flatMap(({ outside }) => outside?.through ?? []),
     ]);

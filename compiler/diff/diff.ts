@@ -350,7 +350,12 @@ function identityChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
 
 function exposure(before: MeshIr | null, after: MeshIr): MeshDiff['exposure'] {
   const hosts = (ir: MeshIr | null) =>
-    new Map((ir?.hostRoutes ?? []).map(({ gateway, listener, host }) => [`${gateway} ${listener} ${host}`, { gateway, listener, host }]));
+    new Map(
+      [...(ir?.hostRoutes ?? []), ...(ir?.hostConnections ?? [])].map(({ gateway, listener, host }) => [
+        `${gateway} ${listener} ${host}`,
+        { gateway, listener, host },
+      ]),
+    );
   const [old, fresh] = [hosts(before), hosts(after)];
   return [
     ...[...fresh].filter(([key]) => !old.has(key)).map(([, host]) => ({ ...host, change: 'exposed' as const })),

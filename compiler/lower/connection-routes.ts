@@ -14,9 +14,12 @@ import { readDuration, within } from './settings';
 /** Envoy's own default (TcpProxy.idle_timeout), said once here instead of left out. */
 const builtInIdleMs = 3_600_000;
 
+/** What a list of routes is for: a port of a service, or a host at a gateway (which has no service). */
 interface Subject {
-  readonly service: Service;
-  readonly port: ServicePort;
+  readonly service: Service | null;
+  readonly port: Pick<ServicePort, 'layer' | 'protocol'> & { readonly key: string };
+  /** null at a gateway. */
+  readonly own: ServicePort | null;
 }
 /** Weights of versions, as route lists of every layer read them. */
 export type VersionTargets = (
@@ -44,22 +47,34 @@ export interface TargetReaders {
 export function lowerConnectionTable(
   context: Context,
   nouns: Nouns,
+  declared: Declared<'route'>,
+  { service, port }: { readonly service: Service; readonly port: ServicePort },
+  readers: TargetReaders,
+): ConnectionRoutes {
+  const rules = lowerConnectionRules(context, nouns, declared, { service, port, own: port }, readers);
+  return { id: declared.id as RuleId, port: port.key, rules };
+}
+
+/** The rules of a list as it was written. */
+export function lowerConnectionRules(
+  context: Context,
+  nouns: Nouns,
   { id, value }: Declared<'route'>,
   subject: Subject,
   readers: TargetReaders,
-): ConnectionRoutes {
+): readonly ConnectionRule[] {
   const rules: ConnectionRule[] = [];
   for (const [index, rule] of value.rules.entries()) {
     const at = { id, path: `rules.${index}` };
     readers.checkOnly(context, rule.only, at);
     if (rule.only && !rule.only.includes(context.environment)) continue;
-    const match = lowerMatch(context, nouns, rule.when, subject.port, within(at, 'when'));
+    const match = lowerMatch(context, nouns, rule.when, subject, within(at, 'when'));
     const action = lowerAction(context, nouns, rule, subject, at, readers);
     if (match && action) rules.push({ id: `${id}.rules.${index}` as RuleId, match, ...action });
   }
   const action = lowerAction(context, nouns, value.otherwise, subject, { id, path: 'otherwise' }, readers);
   if (action) rules.push({ id: `${id}.otherwise` as RuleId, match: null, ...action });
-  return { id: id as RuleId, port: subject.port.key, rules };
+  return rules;
 }
 
 /** What holds where the owner wrote no routes. */
@@ -68,15 +83,19 @@ export function synthesisedConnections(port: ServicePort): ConnectionRoutes {
   return { id: null, port: port.key, rules: [{ id: `${port.key}.default` as RuleId, match: null, to, idleMs: builtInIdleMs }] };
 }
 
-function lowerMatch(context: Context, nouns: Nouns, when: WireConditions, port: ServicePort, at: Place): ConnectionMatch | undefined {
+function lowerMatch(context: Context, nouns: Nouns, when: WireConditions, { port, own }: Subject, at: Place): ConnectionMatch | undefined {
   const { sni, from } = when;
   for (const dimension of ['request', 'headers', 'query', 'cookies'] as const)
     if (when[dimension] !== undefined) context.report(messages.notOfLayer, { dimension, port: port.key, protocol: port.protocol }, at);
-  if (sni !== undefined && port.layer !== 'tls')
+  if (sni !== undefined && (port.layer !== 'tls' || own === null))
     context.report(messages.notOfLayer, { dimension: 'sni', port: port.key, protocol: port.protocol }, at);
   if (sni?.length === 0) context.report(messages.empty, { what: '`sni`' }, within(at, 'sni'));
   if (sni === undefined && from === undefined) context.report(messages.empty, { what: '`when`' }, at);
   const names = (sni ?? []).filter((name) => checkHost(context, name, true, within(at, 'sni')));
+  if (own === null && from !== undefined) {
+    context.report(messages.unsupported, { feature: 'a route by caller (`when.from`) at a gateway' }, within(at, 'from'));
+    return undefined;
+  }
   const callers = from === undefined ? null : lowerCallers(context, nouns, from, within(at, 'from'));
   if (callers?.kind === 'anyone') {
     context.report(messages.unsupported, { feature: '`anyone` in a route (leave `from` out)' }, within(at, 'from'));
@@ -110,16 +129,16 @@ function lowerTargets(
   context: Context,
   nouns: Nouns,
   to: WireDestination,
-  { service, port }: Subject,
+  { service, port, own }: Subject,
   at: Place,
   readers: TargetReaders,
 ): readonly ConnectionTarget[] | undefined {
   const portOf = (ref: Ref): PortKey | undefined => connectionPort(context, nouns, ref, port, at);
   switch (to.kind) {
     case 'version':
-      return readers.versions(context, { [to.version]: 100 }, { key: port.key, service, port }, at);
+      return readers.versions(context, { [to.version]: 100 }, { key: port.key, service, port: own }, at);
     case 'weights':
-      return readers.versions(context, to.weights, { key: port.key, service, port }, at);
+      return readers.versions(context, to.weights, { key: port.key, service, port: own }, at);
     case 'target': {
       const target = portOf(to.to);
       return target && [{ port: target, version: null, weight: 100 }];
@@ -140,7 +159,7 @@ function lowerTargets(
 }
 
 /** A port that takes the same connections: bytes of one protocol go to a port that speaks it, or to plain TCP. */
-function connectionPort(context: Context, nouns: Nouns, ref: Ref, from: ServicePort, at: Place): PortKey | undefined {
+function connectionPort(context: Context, nouns: Nouns, ref: Ref, from: Subject['port'], at: Place): PortKey | undefined {
   if (ref.version !== undefined) context.report(messages.unsupported, { feature: 'a version of another service as destination' }, at);
   const target = resolvePort(context, nouns, ref, at)?.port;
   if (!target) return undefined;

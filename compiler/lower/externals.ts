@@ -144,13 +144,13 @@ function checkOutsideHost(context: Context, host: string, byAddress: boolean, at
     context.report(messages.badHost, { host, why: 'it has no dot, and a name of one word means something else in each place' }, at);
 }
 
-type Rules = Pick<MeshIr, 'access' | 'routes' | 'connectionRoutes' | 'hostRoutes' | 'patches'>;
+type Rules = Pick<MeshIr, 'access' | 'routes' | 'connectionRoutes' | 'hostRoutes' | 'hostConnections' | 'patches'>;
 
 /** What can be said of a service and not of a host outside the mesh. */
 export function checkOutside(
   context: Context,
   services: readonly Service[],
-  { access, routes, connectionRoutes, hostRoutes, patches }: Rules,
+  { access, routes, connectionRoutes, hostRoutes, hostConnections, patches }: Rules,
 ): void {
   const portsOf = (found: readonly Service[]): ReadonlySet<PortKey> => new Set(found.flatMap(({ ports }) => ports.map(({ key }) => key)));
   const outside = portsOf(services.filter((service) => service.outside));
@@ -168,6 +168,9 @@ export function checkOutside(
   }
   for (const table of connectionRoutes) checkConnections(context, table, outside);
   for (const table of [...routes, ...hostRoutes]) checkTargets(context, table, outside);
+  for (const { id, rules } of hostConnections)
+    for (const rule of rules)
+      for (const { port } of rule.to) if (outside.has(port)) context.report(words.routedOutside, { rule: rule.id, port }, { id, path: '' });
   for (const patch of patches)
     if (outside.has(patch.port) && patch.direction === 'inbound')
       context.report(

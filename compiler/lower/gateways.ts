@@ -25,7 +25,7 @@ export function lowerGateway(context: Context, { id, value }: Declared<'gateway'
       const first = numbers.get(written.port);
       if (first !== undefined) context.report(messages.duplicate, { what: 'port number', name: String(written.port), first }, at);
       numbers.set(written.port, name);
-      const hosts = lowerHosts(context, written.hosts, at);
+      const hosts = lowerHosts(context, written.hosts ?? (written.team === undefined ? {} : { '*': written.team }), at);
       if (hosts.length === 0) context.report(messages.empty, { what: `the list of hosts of listener \`${name}\`` }, at);
       return [{ name, port: written.port, speaks: lowerSpeech(context, written, at), hosts }];
     });
@@ -40,7 +40,9 @@ export function lowerGateway(context: Context, { id, value }: Declared<'gateway'
 function lowerSpeech(context: Context, { protocol = 'https', certificate }: Listeners[string], at: Place): GatewayListener['speaks'] {
   switch (protocol) {
     case 'http':
-      return { kind: 'http' };
+    case 'tls':
+    case 'tcp':
+      return { kind: protocol };
     case 'https':
       return { kind: 'https', certificate: lowerSecret(context, certificate ?? '', at) };
     default:
@@ -48,7 +50,7 @@ function lowerSpeech(context: Context, { protocol = 'https', certificate }: List
   }
 }
 
-function lowerHosts(context: Context, written: Listeners[string]['hosts'], at: Place): Hosts {
+function lowerHosts(context: Context, written: NonNullable<Listeners[string]['hosts']>, at: Place): Hosts {
   return Object.keys(written)
     .sort()
     .map((host) => {

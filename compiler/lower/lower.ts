@@ -43,7 +43,7 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
   const nouns = { ...inside, services: new Map([...inside.services, ...lowerExternals(context, settings, inside)]) };
   checkStandards(context, nouns);
   const networks = lowerNetworks(context, nouns);
-  const { routes, connectionRoutes, hostRoutes } = lowerRoutes(context, nouns, settings);
+  const { routes, connectionRoutes, hostRoutes, hostConnections } = lowerRoutes(context, nouns, settings);
   const ir: MeshIr = {
     version: 'meshwright.ir/1',
     environment,
@@ -66,6 +66,7 @@ export function lower(evaluated: Evaluated, environment: string): Outcome<MeshIr
     routes,
     connectionRoutes,
     hostRoutes,
+    hostConnections,
     needs: lowerNeeds(context, nouns, routes),
     guarantees: lowerGuarantees(context, nouns),
     patches: lowerPatches(context, nouns),

@@ -3,6 +3,7 @@ import type { Ref, WireConditions, WireDestination, WireRouteElse } from '../../
 import type {
   ConnectionRoutes,
   HeaderEdits,
+  HostConnections,
   HostRoutes,
   RouteAction,
   RouteMatch,
@@ -20,7 +21,7 @@ import { sortedBy, sortedUnique } from '../../core/lib/order';
 import { suggest } from '../../core/lib/suggest';
 import { hostCovers, hostEntry, matchesText } from '../../core/semantics/match';
 import { lowerCallers, resolvePort } from './callers';
-import { byPort, lowerConnectionTable, synthesisedConnections } from './connection-routes';
+import { byPort, lowerConnectionRules, lowerConnectionTable, synthesisedConnections } from './connection-routes';
 import type { Context, Declared, Place } from './context';
 import { lowerCors } from './cors';
 import { boundRules, type Delegable, type Delegation, lowerDelegations, withDelegated } from './delegations';
@@ -57,12 +58,14 @@ export function lowerRoutes(
   readonly routes: readonly RouteTable[];
   readonly connectionRoutes: readonly ConnectionRoutes[];
   readonly hostRoutes: readonly HostRoutes[];
+  readonly hostConnections: readonly HostConnections[];
 } {
   const tables = new Map<string, RouteTable>();
   const connections = new Map<string, ConnectionRoutes>();
   const hosts = new Map<string, HostRoutes>(
     redirectedHosts(context, nouns).map((table) => [`${table.gateway}/${table.listener}/${table.host}`, table] as const),
   );
+  const hostConnections = new Map<string, HostConnections>();
   const delegations = lowerDelegations(context, (on, at) => delegable(context, nouns, on, at));
   const delegated = new Map<string, { readonly delegation: Delegation; readonly id: string; readonly rules: readonly RouteRule[] }>();
   for (const declared of context.all('route')) {
@@ -71,7 +74,7 @@ export function lowerRoutes(
       const delegation = delegations.get(on.ref);
       if (!delegation || isSecond(context, delegated.get(on.ref)?.id, delegation.text, declared.id)) continue;
       delegated.set(on.ref, { delegation, id: declared.id, rules: lowerDelegated(context, nouns, settings, declared, delegation) });
-    } else if (on.listener !== undefined || on.host !== undefined) lowerHost(context, nouns, settings, declared, hosts);
+    } else if (on.listener !== undefined || on.host !== undefined) lowerHost(context, nouns, settings, declared, hosts, hostConnections);
     else lowerTable(context, nouns, settings, declared, tables, connections);
   }
   for (const service of nouns.services.values()) {
@@ -91,14 +94,18 @@ export function lowerRoutes(
   return {
     routes: sortedBy(tables.values(), (table) => table.port),
     connectionRoutes: byPort(connections.values()),
-    hostRoutes: sortedBy(
-      hosts.values(),
-      (table) => table.gateway,
-      (table) => table.listener,
-      (table) => table.host,
-    ),
+    hostRoutes: byPlace(hosts.values()),
+    hostConnections: byPlace(hostConnections.values()),
   };
 }
+
+const byPlace = <T extends Pick<HostRoutes, 'gateway' | 'listener' | 'host'>>(tables: Iterable<T>): readonly T[] =>
+  sortedBy(
+    tables,
+    (table) => table.gateway,
+    (table) => table.listener,
+    (table) => table.host,
+  );
 
 /** Routes that a team wrote for paths which another one gave to it. */
 function lowerDelegated(
@@ -122,6 +129,11 @@ function lowerDelegated(
 function delegable(context: Context, nouns: Nouns, on: Ref, at: Place): Delegable | undefined {
   if (on.listener !== undefined || on.host !== undefined) {
     const found = resolveHost(context, nouns, on, at);
+    const spoken = found?.listener.speaks.kind;
+    if (found && (spoken === 'tls' || spoken === 'tcp')) {
+      context.report(messages.notOfLayer, { dimension: 'delegate', port: found.key, protocol: spoken }, at);
+      return undefined;
+    }
     return found && { key: found.key, owner: found.owner, urls: 'rfc3986' };
   }
   const found = resolvePort(context, nouns, on, at);
@@ -163,13 +175,21 @@ function lowerHost(
   settings: SettingsTable,
   declared: Declared<'route'>,
   hosts: Map<string, HostRoutes>,
+  connections: Map<string, HostConnections>,
 ): void {
   const { id, team, value } = declared;
   const found = resolveHost(context, nouns, value.on, { id, path: 'on' });
   if (!found) return;
   const { key, owner, gateway, listener, host } = found;
-  checkOwner(context, { team, id }, 'route', host, owner, false);
-  if (isSecond(context, hosts.get(key)?.id, host, id)) return;
+  checkOwner(context, { team, id }, 'route', host === '*' ? key : host, owner, false);
+  if (isSecond(context, (hosts.get(key) ?? connections.get(key))?.id, host === '*' ? key : host, id)) return;
+  const { kind } = listener.speaks;
+  if (kind === 'tls' || kind === 'tcp') {
+    const subject = { service: null, port: { key, layer: kind, protocol: kind }, own: null };
+    const rules = lowerConnectionRules(context, nouns, declared, subject, { versions: versionTargets, split: splitTargets, checkOnly });
+    connections.set(key, { id: id as RuleId, gateway: gateway.key, listener: listener.name, host, team: owner, rules });
+    return;
+  }
   const rules = lowerRules(context, nouns, settings, declared, { key, service: null, port: null, urls: 'rfc3986' });
   const cors = lowerCors(context, value.cors, { id, path: 'cors' });
   hosts.set(key, { id: id as RuleId, gateway: gateway.key, listener: listener.name, host, team: owner, cors, rules });
@@ -186,7 +206,7 @@ function resolveHost(context: Context, nouns: Nouns, on: Ref, at: Place) {
     context.report(messages.unknownPart, { what: 'listener', name: on.listener ?? '', of: gateway.key, known }, at);
     return undefined;
   }
-  const host = on.host ?? '';
+  const host = on.host ?? (listener.speaks.kind === 'tcp' ? '*' : '');
   if (!checkListenerHost(context, host, at)) return undefined;
   const known = listener.hosts.map((entry) => entry.host);
   const entry = hostEntry(known, host);

@@ -63,6 +63,10 @@ const helps: readonly Help[] = [
     when: /HttpDestination<|GrpcDestination<|Weights</,
     help: "name a version (`to: 'v2'`), shares of versions (`to: { v1: 90, v2: 10 }`) or a port",
   },
+  {
+    when: /type 'ListenerSpec'/,
+    help: "give the listener a `certificate: secret('namespace/name')`, or say `protocol: 'http'`, `'tls'` or `'tcp'`",
+  },
   { when: /type 'Caller'/, help: 'name a service, workload or namespace, `tagged({ ... })`, or `internet.through(gateway)`' },
   { when: /Property '(\w+)' is missing in type/, help: (m) => `add \`${m[1]}\`` },
   { when: /Did you mean (?:to write )?'([^']*)'/, help: (m) => `write \`${m[1]}\`` },

@@ -229,9 +229,11 @@ export type DeclarationValue =
       readonly listeners: {
         readonly [name: string]: {
           /** Absent: `https`. */
-          readonly protocol?: 'https' | 'http';
+          readonly protocol?: 'https' | 'http' | 'tls' | 'tcp';
           readonly port: number;
-          readonly hosts: { readonly [host: string]: string };
+          /** Of a tcp listener none: it has a `team`. */
+          readonly hosts?: { readonly [host: string]: string };
+          readonly team?: string;
           /** Of an https listener, and of no other. */
           readonly certificate?: string;
           /** Of an http listener: every request is answered with the same address under https. */

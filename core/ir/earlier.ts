@@ -21,6 +21,7 @@ export const completed = (kept: Omit<MeshIr, LaterPart> & Partial<Pick<MeshIr, L
   deploys: [],
   products: [],
   connectionRoutes: [],
+  hostConnections: [],
   ...kept,
   issuers: (kept.issuers ?? []).map(laterIssuer),
   access: kept.access.map(laterAccess),
@@ -39,7 +40,7 @@ function laterListener({ certificate = '', speaks = { kind: 'https', certificate
   return { ...listener, speaks };
 }
 type EarlierListener = Later<GatewayListener, 'speaks'> & { readonly certificate?: string };
-type LaterPart = 'deploys' | 'products' | 'connectionRoutes' | 'issuers';
+type LaterPart = 'deploys' | 'products' | 'connectionRoutes' | 'hostConnections' | 'issuers';
 
 /** How a port said its limits before there was `resilience`. */
 interface EarlierPort {

@@ -34,6 +34,8 @@ export interface MeshIr {
   readonly connectionRoutes: readonly ConnectionRoutes[];
   /** By gateway, listener, host. */
   readonly hostRoutes: readonly HostRoutes[];
+  /** The same for listeners whose connections are routed whole. By gateway, listener, host. */
+  readonly hostConnections: readonly HostConnections[];
   /** By id. */
   readonly needs: readonly Need[];
   /** By id. */
@@ -126,7 +128,11 @@ export type ListenerProtocol =
       readonly certificate: string;
     }
   /** In the open: whoever is on the way may read and change what is said. */
-  | { readonly kind: 'http' };
+  | { readonly kind: 'http' }
+  /** TLS that is not ended here: connections go on whole, by the name that a client asks for. */
+  | { readonly kind: 'tls' }
+  /** Connections go on whole; their one host is `*`. */
+  | { readonly kind: 'tcp' };
 
 /** Signs the tokens of end users (RFC 7519). */
 export interface Issuer {
@@ -238,6 +244,15 @@ export interface HostRoutes {
   readonly team: string;
   readonly cors: Cors | null;
   readonly rules: readonly RouteRule[];
+}
+export interface HostConnections {
+  readonly id: RuleId;
+  readonly gateway: WorkloadKey;
+  readonly listener: string;
+  readonly host: string;
+  readonly team: string;
+  /** As in `ConnectionRoutes`. */
+  readonly rules: readonly ConnectionRule[];
 }
 export interface RouteRule {
   /** `<table id>.rules.<index as written>` or `<table id>.otherwise`, of the list it was written in; for a synthesised table `<port key>.default`. */

@@ -1,4 +1,4 @@
-import type { Gateway, GatewayListener, HostRoutes, MeshIr, Service, ServicePort } from '../ir/ir';
+import type { Gateway, GatewayListener, HostConnections, HostRoutes, MeshIr, Service, ServicePort } from '../ir/ir';
 import { nameOf, namespaceOf, type PortKey } from '../mesh/ids';
 import { hostCovers, hostEntry } from './match';
 
@@ -36,6 +36,22 @@ export function hostRoutesFor(
   // what is left of a colon when the port is off is no port: such a name is nobody's
   if (chain === undefined || host.includes(':') || !hostCovers(chain, host)) return 'not here';
   return tables.find((table) => table.host === chain) ?? 'no routes';
+}
+
+/** Where a connection goes that comes to a listener whose connections are routed whole. `sni`: lower case; null: it names none. */
+export function hostConnectionsFor(
+  ir: MeshIr,
+  gateway: Gateway,
+  listener: string,
+  sni: string | null,
+): HostConnections | 'not here' | 'no routes' {
+  const tables = ir.hostConnections.filter((table) => table.gateway === gateway.key && table.listener === listener);
+  const { speaks, hosts: served } = listenerOf(gateway, listener);
+  const entries = [...tables.map((table) => table.host), ...served.map((known) => known.host)];
+  // who names no server is taken where any name is
+  const entry = speaks.kind === 'tls' && sni !== null ? hostEntry(entries, sni) : entries.find((host) => host === '*');
+  if (entry === undefined) return 'not here';
+  return tables.find((table) => table.host === entry) ?? 'no routes';
 }
 
 /** A gateway's listener. Throws when there is none of that name. */

@@ -1,13 +1,13 @@
 /** compare.ts for connections that are routed whole: every caller of such a port, asked before and after for each server name that some rule tells apart. */
 import { callableByWorkload } from '../ir/edges';
 import { accessOf, doorOf, serviceOf } from '../ir/lookup';
-import type { ConnectionRoutes, MeshIr } from '../ir/ir';
+import type { ConnectionRoutes, GatewayListener, HostConnections, MeshIr } from '../ir/ir';
 import { canonicalJson } from '../lib/json';
 import { sortedUnique } from '../lib/order';
 import type { PortKey, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
 import type { Comparison } from './compare';
-import { decideConnection, type ConnectionDecision } from './decide-connection';
+import { decideConnection, decideOutsideConnection, type ConnectionDecision } from './decide-connection';
 
 /** In order of port, caller, server name. `at`: only connections that may end at one of these ports. */
 export function* compareConnections(before: MeshIr | null, after: MeshIr, at: ReadonlySet<PortKey> | null): Generator<Comparison> {
@@ -30,6 +30,36 @@ export function* compareConnections(before: MeshIr | null, after: MeshIr, at: Re
       }
     }
   }
+}
+
+/** The same for connections from outside: each host whose connections are routed whole. In order of gateway, listener, host. */
+export function* compareOutsideConnections(before: MeshIr | null, after: MeshIr, at: ReadonlySet<PortKey> | null): Generator<Comparison> {
+  const places = new Map([...(before ? placesOf(before) : []), ...placesOf(after)]);
+  for (const name of sortedUnique([...places.keys()])) {
+    const place = places.get(name);
+    if (!place) continue;
+    const { gateway, listener, host } = place;
+    const sni = host === '*' ? null : host.replace(/^\*/, 'any');
+    const ask = (ir: MeshIr | null): ConnectionDecision | null =>
+      ir?.gateways.some(({ key, listeners }) => key === gateway && listeners.some((one) => one.name === listener && isWhole(one)))
+        ? decideOutsideConnection(ir, { gateway, listener, sni })
+        : null;
+    const [was, is] = [ask(before), ask(after)];
+    if (meaningOf(was) === meaningOf(is)) continue;
+    const ends = [...(was?.destinations ?? []), ...(is?.destinations ?? [])];
+    if (at !== null && !ends.some((end) => at.has(end.port))) continue;
+    const text = sni === null ? 'any connection' : `a connection to ${sni}`;
+    const probe = { text, method: '', path: '/', headers: {} };
+    yield { caller: gateway, port: null, host: { listener, host }, probe, before: was, after: is, answers: [null, null] };
+  }
+}
+const isWhole = ({ speaks }: GatewayListener): boolean => speaks.kind === 'tls' || speaks.kind === 'tcp';
+type Place = Pick<HostConnections, 'gateway' | 'listener' | 'host'>;
+function placesOf(ir: MeshIr): readonly (readonly [string, Place])[] {
+  const served = ir.gateways.flatMap(({ key, listeners }) =>
+    listeners.filter(isWhole).flatMap(({ name, hosts }) => hosts.map(({ host }): Place => ({ gateway: key, listener: name, host }))),
+  );
+  return [...served, ...ir.hostConnections].map((place) => [`${place.gateway} ${place.listener} ${place.host}`, place]);
 }
 
 const targetsOf = (table: ConnectionRoutes): readonly PortKey[] => table.rules.flatMap((rule) => rule.to.map((target) => target.port));

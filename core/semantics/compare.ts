@@ -1,13 +1,13 @@
 /** What a change does to the calls of a mesh: every caller and port whose rules changed, asked before and after by probes. */
 import { callableByWorkload, targetsOfRules } from '../ir/edges';
 import { accessOf, doorOf, needsOf, serviceOf } from '../ir/lookup';
-import type { HostRoutes, MeshIr, RouteRule, RouteTable, Workload } from '../ir/ir';
+import type { GatewayListener, HostRoutes, MeshIr, RouteRule, RouteTable, Workload } from '../ir/ir';
 import { canonicalJson, type Json } from '../lib/json';
 import { sortedUnique } from '../lib/order';
 import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
 import { hostRoutesFor, listenerOf } from './address';
-import { compareConnections } from './compare-connections';
+import { compareConnections, compareOutsideConnections } from './compare-connections';
 import { decide } from './decide';
 import type { Decision, MeshRequest } from './decision';
 import { coversPrincipal } from './inbound';
@@ -37,6 +37,7 @@ export function* compareCalls(before: MeshIr | null, after: MeshIr, at: Readonly
   yield* compareWithin(before, after, at);
   yield* compareConnections(before, after, at);
   yield* compareOutside(before, after, at);
+  yield* compareOutsideConnections(before, after, at);
 }
 
 /** Whether some request of these rules may end at one of the ports. */
@@ -114,7 +115,12 @@ function* compareOutside(before: MeshIr | null, after: MeshIr, at: ReadonlySet<P
     if (meaning(before, old) === meaning(after, fresh)) continue;
     const [was, is] = [before && old ? [decidersOf(before, old.rules, null)] : [], fresh ? [decidersOf(after, fresh.rules, null)] : []];
     const ask = (ir: MeshIr | null, probe: Probe): Decision | null => {
-      if (!ir?.gateways.some(({ key, listeners }) => key === place.gateway && listeners.some(({ name }) => name === place.listener)))
+      if (
+        !ir?.gateways.some(
+          ({ key, listeners }) =>
+            key === place.gateway && listeners.some(({ name, speaks }) => name === place.listener && isRequests(speaks)),
+        )
+      )
         return null;
       return decide(ir, {
         from: { kind: 'outside', gateway: place.gateway, listener: place.listener, host },
@@ -144,13 +150,16 @@ type Place = Pick<HostRoutes, 'gateway' | 'listener' | 'host'>;
 /** Every host that a gateway serves or somebody routes there: one that is served and not routed takes requests away from a wildcard. */
 function placesOf(ir: MeshIr | null): readonly (readonly [string, Place])[] {
   const served = (ir?.gateways ?? []).flatMap(({ key, listeners }) =>
-    listeners.flatMap((listener) => listener.hosts.map(({ host }): Place => ({ gateway: key, listener: listener.name, host }))),
+    listeners
+      .filter(({ speaks }) => isRequests(speaks))
+      .flatMap((listener) => listener.hosts.map(({ host }): Place => ({ gateway: key, listener: listener.name, host }))),
   );
   return [...served, ...(ir?.hostRoutes ?? [])].map((place) => [
     `${place.gateway} ${place.listener} ${place.host}`,
     { gateway: place.gateway, listener: place.listener, host: place.host },
   ]);
 }
+const isRequests = ({ kind }: GatewayListener['speaks']): boolean => kind === 'http' || kind === 'https';
 /** What a listener speaks: a redirect keeps it, and so does what an application is told. */
 function spokenAt(ir: MeshIr, { gateway, listener }: Place): string {
   const known = ir.gateways.find((candidate) => candidate.key === gateway);
@@ -159,7 +168,9 @@ function spokenAt(ir: MeshIr, { gateway, listener }: Place): string {
 /** The routes that a request to a host comes to, its own or those of a wildcard over it. */
 function routesAt(ir: MeshIr, { gateway, listener }: Place, host: string): HostRoutes | null {
   const known = ir.gateways.find((candidate) => candidate.key === gateway);
-  const found = known?.listeners.some(({ name }) => name === listener) ? hostRoutesFor(ir, known, listener, host, host) : 'not here';
+  const found = known?.listeners.some(({ name, speaks }) => name === listener && isRequests(speaks))
+    ? hostRoutesFor(ir, known, listener, host, host)
+    : 'not here';
   return typeof found === 'string' ? null : found;
 }
 

@@ -4,9 +4,10 @@
  */
 import { callablePorts } from '../ir/edges';
 import { isConnection } from '../ir/layers';
-import type { ConnectionMatch, ConnectionRule, MeshIr } from '../ir/ir';
+import type { ConnectionMatch, ConnectionRule, MeshIr, Workload } from '../ir/ir';
 import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
 import { nameOf } from '../mesh/ids';
+import { hostConnectionsFor } from './address';
 import { combined, nothing } from './follow';
 import { decideInbound } from './inbound';
 import { portOf, workloadOf } from './nouns';
@@ -45,7 +46,48 @@ export function decideConnection(ir: MeshIr, connection: MeshConnection): Connec
     const says = sni === null ? `a connection to ${port.key} names the host that it is for` : `\`${sni}\` is no host of ${port.key}`;
     return { ...nothing, outcome: 'deny', stage: 'outbound', status: null, says, idleMs: null, connections: null };
   }
-  const { rule, index, to } = connectionRuleFor(table.rules, caller.principal, sni, connection.broker ?? null, port.key);
+  const taken = connectionRuleFor(table.rules, caller.principal, sni);
+  // who addresses a broker goes there whatever the rules say: another broker does not have its data
+  const broker = connection.broker ?? null;
+  const to = broker === null ? taken.rule.to : [{ port: port.key, version: broker, weight: 100 }];
+  return goesTo(ir, caller, taken, to, sni, port.resilience.connections.max);
+}
+
+/** A connection from outside, at a listener whose connections are routed whole. */
+export interface OutsideConnection {
+  readonly gateway: WorkloadKey;
+  readonly listener: string;
+  /** As in `MeshConnection`. */
+  readonly sni: string | null;
+}
+/** Throws when it names a gateway or listener that the IR does not have. */
+export function decideOutsideConnection(ir: MeshIr, { gateway: key, listener, sni: asked }: OutsideConnection): ConnectionDecision {
+  const gateway = ir.gateways.find((known) => known.key === key);
+  if (!gateway) throw new Error(`internal: ${key} is no gateway`);
+  const caller = workloadOf(ir, key);
+  const sni = asked?.toLowerCase() ?? null;
+  const table = hostConnectionsFor(ir, gateway, listener, sni);
+  if (typeof table === 'string') {
+    const says =
+      table === 'no routes'
+        ? `nobody routes \`${sni ?? '*'}\``
+        : `listener \`${listener}\` of ${key} does not serve ${sni === null ? 'who names no server' : `\`${sni}\``}`;
+    return { ...nothing, outcome: 'deny', stage: 'route', status: null, says, idleMs: null, connections: null };
+  }
+  const taken = connectionRuleFor(table.rules, caller.principal, sni);
+  const limits = taken.rule.to.flatMap(({ port }) => portOf(ir, port).port.resilience.connections.max ?? []);
+  return goesTo(ir, caller, taken, taken.rule.to, sni, limits.length === 0 ? null : Math.min(...limits));
+}
+
+/** What the destinations of a connection say to it. */
+function goesTo(
+  ir: MeshIr,
+  caller: Workload,
+  { rule, index }: Taken,
+  to: ConnectionRule['to'],
+  sni: string | null,
+  limit: number | null,
+): ConnectionDecision {
   const arrivals = to.map((target) => ({
     port: target.port,
     version: target.version,
@@ -58,7 +100,7 @@ export function decideConnection(ir: MeshIr, connection: MeshConnection): Connec
   }));
   const decision = { ...combined(caller, arrivals), route: { rule: rule.id, index } };
   const open = decision.outcome !== 'deny';
-  return { ...decision, status: null, idleMs: open ? rule.idleMs : null, connections: open ? port.resilience.connections.max : null };
+  return { ...decision, status: null, idleMs: open ? rule.idleMs : null, connections: open ? limit : null };
 }
 
 /** Where no request is read: what rules about connections look at is not in it. */
@@ -74,18 +116,16 @@ export function decideInboundConnection(
   return decideInbound(ir, { ...noRequest, principal, port, host: sni ?? '' });
 }
 
-/** The first rule that takes the connection. One that addresses a broker goes there whatever the rules say: another broker does not have its data. */
-function connectionRuleFor(
-  rules: readonly ConnectionRule[],
-  principal: Principal,
-  sni: string | null,
-  broker: string | null,
-  port: PortKey,
-): { readonly rule: ConnectionRule; readonly index: number; readonly to: ConnectionRule['to'] } {
+interface Taken {
+  readonly rule: ConnectionRule;
+  readonly index: number;
+}
+/** The first rule that takes the connection. */
+function connectionRuleFor(rules: readonly ConnectionRule[], principal: Principal, sni: string | null): Taken {
   const index = rules.findIndex((rule) => matchesConnection(rule.match, principal, sni));
   const rule = rules[index];
   if (!rule) throw new Error('internal: connection routes without a last rule');
-  return { rule, index, to: broker === null ? rule.to : [{ port, version: broker, weight: 100 }] };
+  return { rule, index };
 }
 
 /** Whether a match takes a connection of that caller that asks for that server name (lower case; null: none). */

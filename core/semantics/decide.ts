@@ -53,6 +53,8 @@ function decideFromOutside(ir: MeshIr, request: MeshRequest, from: Extract<MeshR
   if (!isCanonicalPath(request.path, 'rfc3986')) return refused('canonical', 400, `the path \`${request.path}\` is not in canonical form`);
   const table = hostRoutesFor(ir, gateway, from.listener, hostWithoutPort(from.host), view.host);
   const { kind: scheme } = listenerOf(gateway, from.listener).speaks;
+  if (scheme !== 'http' && scheme !== 'https')
+    throw new Error(`internal: listener ${from.listener} speaks ${scheme}: its requests are not decided, its connections are`);
   if (table === 'not here' && scheme === 'http')
     return refused('route', 404, `listener \`${from.listener}\` of ${gateway.key} does not serve \`${view.host}\``);
   if (table === 'not here')

@@ -23,7 +23,15 @@ const object = (name: string, text: string): MeshObject => ({
   spec: { text },
 });
 const ir = (generation: number): MeshIr =>
-  ({ environment: `ir of ${generation}`, services: [], routes: [], hostRoutes: [], access: [], needs: [] }) as unknown as MeshIr;
+  ({
+    environment: `ir of ${generation}`,
+    services: [],
+    gateways: [],
+    routes: [],
+    hostRoutes: [],
+    access: [],
+    needs: [],
+  }) as unknown as MeshIr;
 
 function bundle(generation: number, objects: readonly MeshObject[]): Bundle {
   const signed = objects.map((one) => ({ object: one, digest: digestOfJson(one), jws: 'jws' }));
@@ -77,7 +85,14 @@ test('every kept release is whole, whichever release its objects came with, also
 test('an IR that an earlier compiler kept says nothing about what came later', async () => {
   const history = await open();
   const { release: kept } = await release(history, 1, [object('a', '1')]);
-  expect(await history.ir(1, kept.digest)).toEqual({ ...ir(1), deploys: [], products: [], connectionRoutes: [], issuers: [] });
+  expect(await history.ir(1, kept.digest)).toEqual({
+    ...ir(1),
+    deploys: [],
+    products: [],
+    connectionRoutes: [],
+    hostConnections: [],
+    issuers: [],
+  });
 });
 
 test('an intended release that never went out is written over by the next of its generation', async () => {

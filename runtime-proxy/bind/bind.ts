@@ -79,8 +79,10 @@ export function bindOutbound(
     );
     routes.push(bind({ name: outboundRoutes, virtualHosts: [...hosts, outbound.catchAll] }));
   }
+  // nobody dials at a gateway: its own listeners are where connections come in
+  const dialled = outbound.catchAll === null ? [] : services.flatMap((service) => service.spec.listeners ?? []);
   return {
-    listeners: [...outbound.listeners, ...services.flatMap((service) => service.spec.listeners ?? [])].flatMap((listener) => [
+    listeners: [...outbound.listeners, ...dialled].flatMap((listener) => [
       ...(isExplicit(listener, instance) ? [bind(listener)] : []),
       ...(instance.capture ? captured(listener, instance.capture, services, virtual).map((one) => bindCaptured(one, bind)) : []),
     ]),

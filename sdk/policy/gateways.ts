@@ -2,11 +2,12 @@
 import type { DeclarationValue } from '../../core/declarations/declaration';
 import { deploysMethod } from './deploy-time';
 import { freeze, keysOf } from './intrinsics';
-import { make } from './made';
+import { hidden, make } from './made';
 import { ownNamespace } from './inventory';
 import { team } from './mesh-names';
 import { anyPortSpec } from './port-specs';
 import { handles, ownedPort, portOf } from './ports';
+import { routeMethod } from './routes';
 import { refuse, under } from './policy-error';
 import { type Reader, list, named, record, recordOf, whole, word } from './read';
 import { suggest } from './did-you-mean';
@@ -18,6 +19,7 @@ import { verb } from './verb';
 export const secret = verb('secret', ['ref'], 1, (given) => make({}, { kind: 'secret', name: namespacedName(given.take(0), given.at(0)) }));
 const certificate = madeAs(['secret'], 'a secret', "write `secret('namespace/name')`");
 const [port, hosts] = [whole(1, 65_535, 'port'), named(hostOrWildcard, team)];
+const passedOn = 'a listener that ends no TLS has no certificate: the destination has it';
 const listeners = {
   https: record(
     { port, hosts, certificate },
@@ -29,12 +31,19 @@ const listeners = {
     { redirect: word('https') },
     { certificate: 'a listener with a certificate speaks https: leave `protocol` out, or `certificate`' },
   ),
+  tls: record({ protocol: word('tls'), port, hosts }, {}, { certificate: passedOn }),
+  tcp: record(
+    { protocol: word('tcp'), port, team },
+    {},
+    { certificate: passedOn, hosts: 'a connection of TCP names no host: say the `team` of the listener' },
+  ),
 };
 type WireListener = Extract<DeclarationValue, { readonly kind: 'gateway' }>['listeners'][string];
-const protocol = word('https', 'http');
+const protocol = word('https', 'http', 'tls', 'tcp');
 const listener: Reader<WireListener> = (value, at) => {
   const spoken = recordOf(value, at)['protocol'];
-  if (spoken !== undefined && protocol(spoken, under(at, 'protocol')) === 'http') return listeners.http(value, at);
+  const speaks = spoken === undefined ? 'https' : protocol(spoken, under(at, 'protocol'));
+  if (speaks !== 'https') return listeners[speaks](value, at);
   const { certificate: secretOf, ...read } = listeners.https(value, at);
   return freeze({ ...read, certificate: secretOf.name });
 };
@@ -60,18 +69,30 @@ export const gateway = verb('gateway', ['namespace', 'name', 'spec'], 3, (given)
 
 function listenerHandle(entry: number, owner: string, key: string, one: WireListener): object {
   const place = { ref: refTo(entry), listener: key };
-  const served = keysOf(one.hosts);
+  const spoken = one.protocol === 'tls' || one.protocol === 'tcp' ? one.protocol : 'http';
+  const atGateway = { atGateway: true } as const;
+  if (spoken === 'tcp') {
+    const all = portOf(place, `${owner}.listeners.${key}`, { protocol: spoken, number: 1 }, [], atGateway);
+    const host = verb(`${owner}.listeners.${key}.host`, ['name'], 1, (given) =>
+      refuse(given.at(0), 'MW2121', `a connection at \`${key}\` names no host`, 'write the routes of the listener itself'),
+    );
+    return make(hidden({ route: routeMethod(all) }, { host }), all);
+  }
+  const served = keysOf(one.hosts ?? {});
   const atHost = verb(`${owner}.listeners.${key}.host`, ['name'], 1, (given) => {
     if (one.redirect !== undefined)
       return refuse(given.at(0), 'MW2121', `\`${key}\` redirects every request itself`, 'leave `redirect` out, and write routes');
     const asked = hostOrWildcard(given.take(0), given.at(0));
     const covered = served.some((one) => one === asked || one === '*' || (one.startsWith('*.') && asked.endsWith(one.slice(1))));
     if (!covered) return refuse(given.at(0), 'MW2121', `\`${asked}\` is no host of this listener`, suggest(asked, served, 'host'));
-    return ownedPort(
-      portOf({ ...place, host: asked }, `${owner}.listeners.${key}.host('${asked}')`, { protocol: 'http', number: 1 }, [], {
-        atGateway: true,
-      }),
+    const host = portOf(
+      { ...place, host: asked },
+      `${owner}.listeners.${key}.host('${asked}')`,
+      { protocol: spoken, number: 1 },
+      [],
+      atGateway,
     );
+    return spoken === 'tls' ? make({ route: routeMethod(host) }, host) : ownedPort(host);
   });
   return make({ host: atHost }, { kind: 'listener', ref: freeze(place) });
 }

@@ -264,7 +264,7 @@ function grpcRoutes(port: MadePort): Reader<DeclarationValue> {
 function connectionRoutes(port: MadePort): Reader<DeclarationValue> {
   const { required, optional } = tcpFields(port);
   const when =
-    port.layer === 'tls'
+    port.layer === 'tls' && !port.atGateway
       ? atLeastOne(record({}, { sni: oneOrMore(host), from: callers }, wrongLayer(port)), 'a condition')
       : record({ from: callers }, {}, wrongLayer(port));
   const rule = record({ ...required, when }, { ...optional, only: onlyIn }, wrongLayer(port));

@@ -48,6 +48,7 @@ const callers: CoverageOf<AccessRule['callers']> = {
 };
 /** A request of the generator has no token to sign. */
 const byHand = not('end users need signed tokens: test/e2e/users.test.ts holds them against the definition');
+const atGateway = not('test/e2e/gateway-connections.test.ts holds connections at a gateway against the definition');
 const rule: CoverageOf<RouteRule> = {
   id: yes,
   match: {
@@ -193,7 +194,7 @@ export const coverage: CoverageOf<MeshIr> = {
     listeners: {
       name: yes,
       port: yes,
-      speaks: { https: { certificate: yes }, http: yes },
+      speaks: { https: { certificate: yes }, http: yes, tls: atGateway, tcp: atGateway },
       hosts: { host: 'exact, and under a wildcard', team: yes },
     },
   },
@@ -221,6 +222,7 @@ export const coverage: CoverageOf<MeshIr> = {
     },
   },
   hostRoutes: { id: yes, gateway: yes, listener: yes, host: yes, team: yes, cors, rules: rule },
+  hostConnections: atGateway,
   needs: {
     id: yes,
     caller: yes,

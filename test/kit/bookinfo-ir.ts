@@ -189,6 +189,7 @@ export function bookinfo(): MeshIr {
         ],
       },
     ],
+    hostConnections: [],
     connectionRoutes: [],
     issuers: [],
     hostRoutes: [

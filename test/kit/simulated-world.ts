@@ -307,6 +307,7 @@ const irOf = (text: string): MeshIr => ({
   gateways: [],
   access: [],
   routes: [],
+  hostConnections: [],
   connectionRoutes: [],
   issuers: [],
   hostRoutes: [],

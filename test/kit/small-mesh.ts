@@ -121,6 +121,7 @@ export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMes
     gateways: [],
     access,
     routes,
+    hostConnections: [],
     connectionRoutes: [],
     issuers: [],
     hostRoutes: [],

@@ -19,7 +19,11 @@ export function accessLogs(listener: string, port: PortKey | null): readonly Acc
 }
 
 /** A JSON line for each connection that is not HTTP, when it ends. `denied` is the rule that shut it out, `tls` why its handshake failed. */
-export function connectionLog(names: { readonly listener: string; readonly port: PortKey; readonly route: string }): readonly AccessLog[] {
+export function connectionLog(names: {
+  readonly listener: string;
+  readonly port: PortKey | '';
+  readonly route: string;
+}): readonly AccessLog[] {
   const line: Fields = {
     time: '%START_TIME%',
     ...names,

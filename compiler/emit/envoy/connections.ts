@@ -63,7 +63,7 @@ export function connectionChains(index: IrIndex, { port }: PortFacts, caller: Pr
   const chain = (name: string, rule: ConnectionRule, match: FilterChain['filterChainMatch']): FilterChain => ({
     name,
     ...(match ? { filterChainMatch: match } : {}),
-    filters: tcpProxy(index, rule.id, port.key, rule.to, rule.idleMs),
+    filters: tcpProxy(index, rule.id, listenerOfPort(port.key), rule.to, rule.idleMs),
   });
   if (port.layer !== 'tls') return [chain('tcp', last, undefined)];
   const names = [...new Set(rules.flatMap((rule) => rule.sni))].sort();
@@ -75,14 +75,21 @@ export function connectionChains(index: IrIndex, { port }: PortFacts, caller: Pr
   ];
 }
 
+/** What statistics and log call the place where a connection came in; `port` is empty at a gateway. */
+interface LoggedAs {
+  readonly listener: string;
+  readonly port: PortKey | '';
+}
+const listenerOfPort = (port: PortKey): LoggedAs => ({ listener: connectionListener(port, null), port });
+
 /** One filter: to a destination, or to several by weight. The rule is the statistics' and the log's name for it. */
-function tcpProxy(index: IrIndex, rule: string, port: PortKey, to: readonly ConnectionTarget[], idleMs: number) {
+export function tcpProxy(index: IrIndex, rule: string, at: LoggedAs, to: readonly ConnectionTarget[], idleMs: number) {
   const [only] = to;
   const bySource = to.some((target) => index.ports.get(target.port)?.port.resilience.balance.kind === 'hash');
   const name = (target: ConnectionTarget): string => clusterName(target.port, target.version);
   return networkFilters({
     tcp: pack(TcpProxySchema, {
-      statPrefix: connectionListener(port, null),
+      statPrefix: at.listener,
       clusterSpecifier:
         only && to.length === 1
           ? { case: 'cluster', value: name(only) }
@@ -94,7 +101,7 @@ function tcpProxy(index: IrIndex, rule: string, port: PortKey, to: readonly Conn
             },
       idleTimeout: ms(idleMs),
       ...(bySource ? { hashPolicy: [{ policySpecifier: { case: 'sourceIp', value: {} } }] } : {}),
-      accessLog: [...connectionLog({ listener: connectionListener(port, null), port, route: rule })],
+      accessLog: [...connectionLog({ ...at, route: rule })],
     }),
   });
 }
@@ -110,7 +117,10 @@ export function connectionConfigOf(
   const { service, port } = facts;
   const rules = rulesFor(index.connections.get(port.key)?.rules ?? [], caller?.principal ?? null);
   const brokers = port.brokers.map((version): ConnectionTarget => ({ port: port.key, version, weight: 100 }));
-  const targets = [...rules.flatMap((rule) => rule.to), ...brokers];
+  // a caller with routes of its own has an object of its own, and no gateway reads that
+  const versions = caller === null ? (index.fromGateways.get(port.key) ?? []) : [];
+  const gateways = [...versions].map((version): ConnectionTarget => ({ port: port.key, version, weight: 100 }));
+  const targets = [...rules.flatMap((rule) => rule.to), ...brokers, ...gateways];
   const destinations = new Map(
     targets.map(({ port: target, version }): [string, EndpointSelector] => {
       const cluster = clusterName(target, version);
@@ -125,7 +135,13 @@ export function connectionConfigOf(
       listenerOf(port.key, broker, [
         {
           name: 'tcp',
-          filters: tcpProxy(index, `${port.key}|${broker}`, port.key, [{ port: port.key, version: broker, weight: 100 }], idleMs),
+          filters: tcpProxy(
+            index,
+            `${port.key}|${broker}`,
+            listenerOfPort(port.key),
+            [{ port: port.key, version: broker, weight: 100 }],
+            idleMs,
+          ),
         },
       ]),
     ),

@@ -4,6 +4,7 @@
  */
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import type { Gateway, GatewayListener, HostRoutes } from '../../../core/ir/ir';
+import { assertNever } from '../../../core/lib/brand';
 import { routesSpeakOfUsers } from '../../../core/semantics/user';
 import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { accessLogs } from './access-log';
@@ -12,6 +13,7 @@ import { boundAddress } from './clusters';
 import { corsConfig, noCors, preflightRoute, varyOnOrigin } from './cors';
 import { noFault } from './fault';
 import { connectionManager } from './connection-manager';
+import { tcpProxy } from './connections';
 import { networkFilters } from './filter-order';
 import { type Listener, type RouteConfiguration, socket, strippedHeaders, tlsInspector } from './inbound';
 import type { IrIndex } from './index-of';
@@ -24,7 +26,7 @@ import { authentication, authenticationPerRoute } from './users';
 
 /** Every host that a listener serves or somebody routes there, sorted. */
 function hostsOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): readonly string[] {
-  const routed = index.ir.hostRoutes
+  const routed = [...index.ir.hostRoutes, ...index.ir.hostConnections]
     .filter((table) => table.gateway === gateway.key && table.listener === listener.name)
     .map((table) => table.host);
   return [...new Set([...listener.hosts.map((served) => served.host), ...routed])].sort();
@@ -32,24 +34,57 @@ function hostsOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): r
 
 export function gatewayListenerOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): Listener {
   const name = gatewayListener(listener.name);
-  const { speaks } = listener;
   return {
     name,
     address: boundAddress(`listener/${listener.name}`),
-    ...(speaks.kind === 'https'
-      ? {
-          listenerFilters: tlsInspector,
-          listenerFiltersTimeout: seconds(5),
-          filterChains: hostsOf(index, gateway, listener).map((host) => ({
-            name: host,
-            filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host] },
-            transportSocket: edgeServer(speaks.certificate),
-            filters: requestFilters(index, gateway, listener, host),
-          })),
-        }
-      : { filterChains: [{ name: 'http', filters: requestFilters(index, gateway, listener, null) }] }),
+    ...chainsOf(index, gateway, listener),
     ...socket,
   };
+}
+
+function chainsOf(
+  index: IrIndex,
+  gateway: Gateway,
+  listener: GatewayListener,
+): Pick<Listener, 'listenerFilters' | 'listenerFiltersTimeout' | 'filterChains'> {
+  const { speaks } = listener;
+  const byServerName = { listenerFilters: tlsInspector, listenerFiltersTimeout: seconds(5) };
+  const named = (host: string) => ({
+    name: host,
+    filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host] },
+  });
+  const hosts = hostsOf(index, gateway, listener);
+  switch (speaks.kind) {
+    case 'https':
+      return {
+        ...byServerName,
+        filterChains: hosts.map((host) => ({
+          ...named(host),
+          transportSocket: edgeServer(speaks.certificate),
+          filters: requestFilters(index, gateway, listener, host),
+        })),
+      };
+    case 'http':
+      return { filterChains: [{ name: 'http', filters: requestFilters(index, gateway, listener, null) }] };
+    case 'tls':
+      return {
+        ...byServerName,
+        filterChains: hosts.map((host) => ({ ...named(host), filters: connectionFilters(index, gateway, listener, host) })),
+      };
+    case 'tcp':
+      return { filterChains: [{ name: 'tcp', filters: connectionFilters(index, gateway, listener, '*') }] };
+    default:
+      return assertNever(speaks);
+  }
+}
+
+/** Without filters Envoy closes a connection at once: nobody routes the host, and no wildcard over it may have its connections. */
+function connectionFilters(index: IrIndex, gateway: Gateway, listener: GatewayListener, host: string) {
+  const table = index.ir.hostConnections.find(
+    (known) => known.gateway === gateway.key && known.listener === listener.name && known.host === host,
+  );
+  const rule = table?.rules.find(({ match }) => match === null);
+  return rule ? tcpProxy(index, rule.id, { listener: gatewayListener(listener.name), port: '' }, rule.to, rule.idleMs) : [];
 }
 
 /** `host`: whose requests; null: those of all hosts of a listener that has no server names to tell connections apart by. */
@@ -86,7 +121,9 @@ export function gatewayRoutesOf(
     ignorePortInHostMatching: true,
     internalOnlyHeaders: strippedHeaders,
   });
-  if (listener.speaks.kind === 'http')
+  const { kind } = listener.speaks;
+  if (kind === 'tls' || kind === 'tcp') return [];
+  if (kind === 'http')
     return [routes(gatewayRoutes(listener.name, null), [...hosts.map(virtualHost), ...(hosts.includes('*') ? [] : [unknownHost])])];
   return hosts.map((host) => routes(gatewayRoutes(listener.name, host), [virtualHost(host), ...(host === '*' ? [] : [misdirected])]));
 }
@@ -112,7 +149,7 @@ function hostOf(
       speaks.kind === 'http' ? noSuchPort : noPort,
       ...(table?.cors ? [preflightRoute] : []),
       ...(table
-        ? routesOf(index, table, { ...asTheOwner, scheme: speaks.kind }, diagnostics)
+        ? routesOf(index, table, { ...asTheOwner, scheme: speaks.kind === 'http' ? 'http' : 'https' }, diagnostics)
         : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')]),
     ],
   };

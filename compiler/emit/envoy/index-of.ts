@@ -46,6 +46,8 @@ export function indexIr(ir: MeshIr): IrIndex {
         entry(fromGateways, target.port, () => new Set<string | null>()).add(target.version);
     }
   }
+  for (const rule of ir.hostConnections.flatMap((table) => table.rules))
+    for (const target of rule.to) entry(fromGateways, target.port, () => new Set<string | null>()).add(target.version);
   return {
     ir,
     ports,
@@ -69,6 +71,7 @@ function longestOf(ir: MeshIr): ReadonlyMap<PortKey, number> {
     for (const { action } of table.rules) if (action.kind === 'forward') for (const { port } of action.to) add(port, action.timeoutMs);
   for (const table of ir.connectionRoutes)
     for (const rule of table.rules) for (const { port } of [...rule.to, { port: table.port }]) add(port, rule.idleMs);
+  for (const table of ir.hostConnections) for (const rule of table.rules) for (const { port } of rule.to) add(port, rule.idleMs);
   return longest;
 }
 

@@ -177,7 +177,11 @@ function usersAsked(index: IrIndex, called: readonly PortKey[], { principal }: W
 /** A gateway holds what its hosts forward to; that it may call them is the destination's to say, and the analyser's to check. */
 function portsOfGateway(index: IrIndex, workload: Workload): readonly PortKey[] {
   const rules = index.ir.hostRoutes.filter((table) => table.gateway === workload.key).flatMap((table) => table.rules);
-  return targetsOfRules(rules).filter((port) => index.tables.has(port));
+  const connected = index.ir.hostConnections.filter((table) => table.gateway === workload.key).flatMap((table) => table.rules);
+  return [
+    ...targetsOfRules(rules).filter((port) => index.tables.has(port)),
+    ...new Set(connected.flatMap((rule) => rule.to.map((target) => target.port))),
+  ];
 }
 
 /** A need that asks for nothing stricter than the owner has shares the owner's object. */

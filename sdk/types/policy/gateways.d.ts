@@ -3,6 +3,7 @@ import type { Namespace } from './inventory';
 import type { identity, kind } from './marks';
 import type { Caller, Scope, Team } from './names';
 import type { HttpPort, OutsidePortsOf } from './ports';
+import type { Route, TcpRoutes } from './routes';
 import type { PortMap } from './targets';
 import type { Cidr, NonEmpty, RequestLine } from './units';
 
@@ -11,14 +12,6 @@ export interface Secret {
 }
 export declare function secret(ref: `${string}/${string}`): Secret;
 type HostUnder<H extends string> = H extends `*.${infer Rest}` ? `${string}.${Rest}` : H;
-/** Each host belongs to one team: nobody else routes it, and no wildcard of another team covers it. */
-export interface HttpsListenerSpec {
-  readonly protocol?: 'https';
-  /** The number that the outside dials. */
-  readonly port: number;
-  readonly hosts: { readonly [host: string]: Team };
-  readonly certificate: Secret;
-}
 /** In the open: whoever is on the way may read and change what is said. `redirect` answers every request with the same address under https. */
 export interface HttpListenerSpec {
   readonly protocol: 'http';
@@ -27,7 +20,30 @@ export interface HttpListenerSpec {
   readonly redirect?: 'https';
   readonly certificate?: never;
 }
-export type ListenerSpec = HttpsListenerSpec | HttpListenerSpec;
+/** TLS that is not ended here: a connection goes on whole, to where the server name leads that its client asks for. */
+export interface TlsListenerSpec {
+  readonly protocol: 'tls';
+  readonly port: number;
+  readonly hosts: { readonly [host: string]: Team };
+  readonly certificate?: never;
+}
+/** Every connection goes on whole. The listener belongs to one team. */
+export interface TcpListenerSpec {
+  readonly protocol: 'tcp';
+  readonly port: number;
+  readonly team: Team;
+  readonly certificate?: never;
+  readonly hosts?: never;
+}
+/** Each host belongs to one team: nobody else routes it, and no wildcard of another team covers it. */
+export interface HttpsListenerSpec {
+  readonly protocol?: 'https';
+  /** The number that the outside dials. */
+  readonly port: number;
+  readonly hosts: { readonly [host: string]: Team };
+  readonly certificate: Secret;
+}
+export type ListenerSpec = TcpListenerSpec | TlsListenerSpec | HttpListenerSpec | HttpsListenerSpec;
 export interface ListenerMap {
   readonly [name: string]: ListenerSpec;
 }
@@ -35,8 +51,25 @@ export interface Listener<out H extends string> extends Scope {
   readonly [kind]: 'listener';
   host(name: HostUnder<H>): HttpPort<'http', never, RequestLine>;
 }
+/** Where connections go on whole: to ports that speak what they carry. */
+export interface ConnectionHost {
+  route(routes: TcpRoutes<never>): Route;
+}
+export interface TlsListener<out H extends string> extends Scope {
+  readonly [kind]: 'listener';
+  host(name: HostUnder<H>): ConnectionHost;
+}
+export interface TcpListener extends Scope, ConnectionHost {
+  readonly [kind]: 'listener';
+}
 /** What answers everything itself has no hosts to route. */
-type ListenerOf<S extends ListenerSpec> = S extends { readonly redirect: 'https' } ? Scope : Listener<keyof S['hosts'] & string>;
+type ListenerOf<S extends ListenerSpec> = S extends { readonly redirect: 'https' }
+  ? Scope
+  : S extends TcpListenerSpec
+    ? TcpListener
+    : S extends TlsListenerSpec
+      ? TlsListener<keyof S['hosts'] & string>
+      : Listener<keyof S['hosts'] & string>;
 export interface AnyGateway extends Scope, Caller {
   readonly [kind]: 'gateway';
 }

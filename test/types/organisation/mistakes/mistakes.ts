@@ -249,13 +249,20 @@ export const t36 = web.route({ otherwise: { to: split([web, 90, {}], [web.versio
 export const t37 = web.route({ otherwise: { to: 'v1', mirror: { to: 'v9', share: '5%' } } });
 
 // ── gateways ──
-// @ts-expect-error 200 a listener without a certificate that does not say so | says: Property 'certificate' is missing
+// @ts-expect-error 200 a listener without a certificate that does not say so | says: is not assignable to type 'ListenerSpec'
 export const gw1 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { web: { port: 443, hosts: { 'a.example': 'books' } } } });
 const redirecting = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { open: { protocol: 'http', port: 80, hosts: { 'a.example': 'books' }, redirect: 'https' } } });
 // @ts-expect-error 201 routes at a listener that answers everything itself | says: Property 'host' does not exist
 export const gw2 = redirecting.listeners.open.host('a.example').route({ otherwise: { to: productpage.ports.web } });
 // @ts-expect-error 202 plain HTTP with a certificate | says: Type 'Secret' is not assignable to type 'undefined'
 export const gw3 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { open: { protocol: 'http', port: 80, hosts: { 'a.example': 'books' }, certificate: secret('x/y') } } });
+const whole = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { pass: { protocol: 'tls', port: 443, hosts: { 'a.example': 'books' } }, queue: { protocol: 'tcp', port: 5432, team: 'books' } } });
+// @ts-expect-error 203 a request of a connection that goes on whole | says: 'request' does not exist in type 'TcpConditions'
+export const gw4 = whole.listeners.queue.route({ rules: [{ when: { request: 'GET /' }, to: events.ports.broker }], otherwise: { to: events.ports.broker } });
+// @ts-expect-error 204 a host of a listener that knows none | says: Property 'host' does not exist on type 'TcpListener'
+export const gw5 = whole.listeners.queue.host('a.example');
+// @ts-expect-error 205 a certificate where TLS is not ended | says: Type 'Secret' is not assignable to type 'undefined'
+export const gw6 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { pass: { protocol: 'tls', port: 443, hosts: { 'a.example': 'books' }, certificate: secret('x/y') } } });
 
 // ── several networks ──
 // @ts-expect-error 180 a pattern of what a gateway between networks passes on | says: 'hosts' does not exist in type 'EastWestGatewaySpec'

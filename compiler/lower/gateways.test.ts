@@ -1,0 +1,72 @@
+import type { DeclarationValue } from '../../core/declarations/declaration';
+import { allow, evaluatedWith, service } from '../../test/kit/declarations';
+import { semanticDiff } from '../diff/diff';
+import { lower } from './lower';
+
+type More = { readonly [id: string]: DeclarationValue | null };
+const edge = (listeners: Extract<DeclarationValue, { kind: 'gateway' }>['listeners']): DeclarationValue => ({
+  kind: 'gateway',
+  namespace: { ref: 'platform/platform' },
+  name: 'edge',
+  serviceAccount: 'edge',
+  listeners,
+});
+const web = { port: 443, hosts: { 'shop.acme.example': 'books' }, certificate: 'platform/edge-tls' };
+const lowered = (more: More) => lower(evaluatedWith(more), 'prod');
+const ir = (more: More) => {
+  const { value, diagnostics } = lowered(more);
+  if (!value) throw new Error(diagnostics.map((d) => d.message).join('\n'));
+  return value;
+};
+const codes = (more: More): readonly string[] => lowered(more).diagnostics.map(({ code }) => code);
+const rows: More = {
+  'books/rows': service('books/bookinfo', 'rows', { ports: { web: { protocol: 'postgres', number: 5432 } } }),
+  'books/publicRows': allow('books/rows', [{ kind: 'outside', name: 'internet', through: { ref: 'platform/edge' } }]),
+};
+const queue = (to: string): More => ({
+  ...rows,
+  'platform/edge': edge({ web, queue: { protocol: 'tcp', port: 5432, team: 'books' } }),
+  'books/queue': {
+    kind: 'route',
+    on: { ref: 'platform/edge', listener: 'queue' },
+    rules: [],
+    otherwise: { to: { kind: 'target', to: { ref: to, port: 'web' } } },
+  },
+});
+
+it('a redirect leads to the number of the listener that serves the host under TLS', () => {
+  const open = { protocol: 'http', port: 80, hosts: { 'shop.acme.example': 'books' }, redirect: 'https' } as const;
+  const portOf = (port: number): unknown =>
+    ir({ 'platform/edge': edge({ web: { ...web, port }, open }) }).hostRoutes.find(({ listener }) => listener === 'open')?.rules[0]?.action;
+  expect(portOf(8443)).toMatchObject({ kind: 'redirect', scheme: 'https', port: 8443, status: 301 });
+  expect(portOf(443)).toMatchObject({ port: null });
+});
+it('who writes routes for a host that a listener redirects is told so', () => {
+  const open = { protocol: 'http', port: 80, hosts: { 'shop.acme.example': 'books' }, redirect: 'https' } as const;
+  const route: DeclarationValue = {
+    kind: 'route',
+    on: { ref: 'platform/edge', listener: 'open', host: 'shop.acme.example' },
+    rules: [],
+    otherwise: { to: { kind: 'respond', status: 200 } },
+  };
+  expect(codes({ 'platform/edge': edge({ web, open }), 'books/own': route })).toEqual(['MW3021']);
+});
+it('connections go to what speaks as they do, and nobody else routes them', () => {
+  expect(codes(queue('books/rows'))).toEqual([]);
+  expect(codes(queue('books/details'))).toEqual(['MW3072']);
+  expect(codes({ ...queue('books/rows'), 'orders/queue': queue('books/rows')['books/queue'] ?? null })).toContain('MW3107');
+  expect(codes({ ...queue('books/rows'), 'books/second': queue('books/rows')['books/queue'] ?? null })).toEqual(['MW3021']);
+});
+it('a connection that goes elsewhere is a difference, and so is a place that comes', () => {
+  const other: More = {
+    'books/more': service('books/bookinfo', 'more', { ports: { web: { protocol: 'postgres', number: 5432 } } }),
+    'books/publicMore': allow('books/more', [{ kind: 'outside', name: 'internet', through: { ref: 'platform/edge' } }]),
+  };
+  const [before, after] = [ir({ ...other, ...queue('books/rows') }), ir({ ...other, ...queue('books/more') })];
+  expect(semanticDiff(before, after).calls).toMatchObject([
+    { kind: 'rerouted', caller: 'platform/edge', target: 'queue/*', requests: ['any connection'] },
+  ]);
+  const without = ir({ ...other, ...rows, 'platform/edge': edge({ web }) });
+  expect(semanticDiff(without, before).exposure).toEqual([{ gateway: 'platform/edge', listener: 'queue', host: '*', change: 'exposed' }]);
+  expect(semanticDiff(before, before).calls).toEqual([]);
+});
