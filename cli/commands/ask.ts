@@ -216,7 +216,7 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
       const to = decision.destinations
         .map(
           ({ port, version, share, access }) =>
-            `${port}${version === null ? '' : ` ${version}`} ${share} %${throughText(ir, port)}${access === 'deny' && decision.outcome === 'mixed' ? ' (denied)' : ''}`,
+            `${port}${version === null ? '' : ` ${version}`} ${share} %${throughText(ir, port)}${proxyHeaderText(ir, port)}${access === 'deny' && decision.outcome === 'mixed' ? ' (denied)' : ''}`,
         )
         .join(', ');
       out.line(
@@ -245,6 +245,11 @@ function acrossText({ networks }: MeshIr, destinations: Decision['destinations']
       ? `${port} is reached in its own network only`
       : `${port} in other networks through ${gateways.join(', ')}`;
   });
+}
+/** What an application reads before what the caller says. */
+function proxyHeaderText(ir: MeshIr | undefined, port: PortKey): string {
+  const found = ir?.services.flatMap(({ ports }) => ports).find(({ key }) => key === port)?.proxyProtocol;
+  return found === undefined ? '' : `, behind a PROXY header (${found})`;
 }
 
 /** What there is, and the line the owner would add. */

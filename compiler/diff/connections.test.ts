@@ -47,3 +47,16 @@ test('a shorter idle time is a change', () => {
     ),
   ).toEqual([expect.stringContaining('changed bookinfo/app bookinfo/db.web any connection')]);
 });
+test('what an application reads first is a change of its port', () => {
+  const behind = (proxyProtocol: 'v1' | 'v2'): More => ({
+    'books/db': service('books/bookinfo', 'db', {
+      ports: { web: { protocol: 'tls', number: 5432, proxyProtocol } },
+      versions: ['v1', 'v2'],
+    }),
+  });
+  const ports = (before: More, after: More) =>
+    semanticDiff(ir(before), ir(after)).ports.map(({ field, before: was, after: is }) => [field, was, is]);
+  expect(ports({}, behind('v1'))).toEqual([['proxyProtocol', 'none', 'v1']]);
+  expect(ports(behind('v1'), behind('v2'))).toEqual([['proxyProtocol', 'v1', 'v2']]);
+  expect(ports(behind('v2'), behind('v2'))).toEqual([]);
+});

@@ -47,6 +47,7 @@ export interface CallChange {
 export interface PortChange {
   readonly port: string;
   readonly field:
+    | 'proxyProtocol'
     | 'mtls'
     | 'urls'
     | 'protocol'
@@ -280,10 +281,11 @@ function portChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
     'balance',
     'locality',
     'panicBelowPercent',
+    'proxyProtocol',
   ] as const satisfies readonly (keyof ServicePort | keyof Resilience)[];
   const text = (port: ServicePort, field: (typeof fields)[number]): string => {
     const value = { ...port, ...port.resilience }[field];
-    return typeof value === 'string' ? value : canonicalJson(value);
+    return value === undefined ? 'none' : typeof value === 'string' ? value : canonicalJson(value);
   };
   const addressed = (ir: MeshIr, service: WorkloadKey): string =>
     ir.services.find(({ key }) => key === service)?.ports.length === 1 ? 'with or without port number' : 'with port number';

@@ -69,6 +69,11 @@ test.each<readonly [string, Parameters<typeof evaluatedWith>[0], readonly string
   ['two externals of one name', { 'books/other': external({ hosts: ['other.example'] }) }, ['MW3004']],
   ['a gateway that is none', { 'books/stripe': external({ through: { ref: 'books/details' } }) }, ['MW3006']],
   ['another protocol', { 'books/stripe': external({ ports: { api: { protocol: 'kafka', number: 9092 } } }) }, ['MW3023']],
+  [
+    'a word about who calls',
+    { 'books/stripe': external({ ports: { api: { protocol: 'https', number: 443, proxyProtocol: 'v2' } } }) },
+    ['MW3023'],
+  ],
   ['an allow by header', { 'books/charge': allow({ headers: { 'x-a': { kind: 'exact', value: 'b' } } }) }, ['MW3023']],
   ['a rule in shadow', { 'books/charge': allow({ mode: 'shadow' }) }, ['MW3023']],
   ['an end user', { 'mesh/accounts': issuer, 'books/charge': allow({ user: customer }) }, ['MW3023']],

@@ -95,6 +95,8 @@ function lowerExternal(
         { feature: `\`urls: '${written.urls}'\` outside the mesh (a proxy of the mesh reads paths)` },
         place,
       );
+    if (written.proxyProtocol !== undefined)
+      context.report(messages.unsupported, { feature: '`proxyProtocol` outside the mesh (who calls is said to nobody there)' }, place);
     const subject = { key: portKey(key, name), layer, urls: 'rfc3986', requests: null } as const;
     if (layer === 'tcp' && value.hosts.length > 1)
       context.report(words.manyByAddress, { port: subject.key, protocol: written.protocol, hosts: value.hosts }, place);

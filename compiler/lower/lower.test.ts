@@ -217,6 +217,11 @@ const refused: readonly (readonly [string, string, More])[] = [
     { 'books/w': workload('books/bookinfo', 'w'), 'books/g': never([named('books/details')], [scope('books/w')]) },
   ],
   ['a word that is not enforced', 'MW3023', { 'books/x': { kind: 'unsupported', feature: '`mirror`' } }],
+  [
+    'a PROXY header before requests',
+    'MW3023',
+    { 'books/x': service('books/bookinfo', 'x', { ports: { web: { protocol: 'http', number: 1, proxyProtocol: 'v1' } } }) },
+  ],
   ['adoption in shadow', 'MW3023', { 'books/bookinfo': { kind: 'namespace', name: 'bookinfo', team: 'books', adoption: 'shadow' } }],
   [
     'callers by network',

@@ -228,6 +228,7 @@ function lowerPort(
     requests,
     maxAgeMs: lowerMaxAge(context, written, at),
     brokers: lowerBrokers(context, written, versions, at),
+    ...lowerProxyProtocol(context, written, at),
     urls,
     ...own,
   };
@@ -249,6 +250,14 @@ function lowerBrokers(context: Context, { protocol, brokers }: WirePort, version
   for (const broker of brokers)
     if (!versions.includes(broker)) context.report(messages.unknownPart, { what: 'version', name: broker, of: at.id, known: versions }, at);
   return sortedUnique(brokers);
+}
+
+/** Of an application that reads bytes: one that reads requests is told in their headers. */
+function lowerProxyProtocol(context: Context, { protocol, proxyProtocol }: WirePort, at: Place): Pick<ServicePort, 'proxyProtocol'> {
+  if (proxyProtocol === undefined) return {};
+  if (['tcp', 'tls', 'mysql'].includes(protocol)) return { proxyProtocol };
+  context.report(messages.unsupported, { feature: `\`proxyProtocol\` on a ${protocol} port` }, at);
+  return {};
 }
 
 function lowerTags(context: Context, own: Tags | undefined, inherited: Tags, at: Place): Tags {

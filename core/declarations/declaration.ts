@@ -59,6 +59,8 @@ export interface WirePort {
   readonly maxAge?: OrPerEnv<WireDuration>;
   /** Versions that a client addresses one by one. */
   readonly brokers?: readonly string[];
+  /** The application reads a PROXY header first. */
+  readonly proxyProtocol?: 'v1' | 'v2';
 }
 
 export type WireDestination =

@@ -103,6 +103,8 @@ export interface ServicePort {
   readonly maxAgeMs: number | null;
   /** The versions that a client addresses one by one, as Kafka's do its brokers; empty where any endpoint will do. Sorted. */
   readonly brokers: readonly string[];
+  /** Present: the application hears in a PROXY header, before anything else, from where its proxy was dialled. Only of connections that are routed whole. */
+  readonly proxyProtocol?: 'v1' | 'v2';
   readonly urls: 'rfc3986' | 'servlet' | 'case-insensitive';
   readonly mtls: 'strict' | 'permissive';
   readonly resilience: Resilience;

@@ -13,6 +13,8 @@ import { HttpConnectionManagerSchema } from './gen/envoy/extensions/filters/netw
 import { RBACSchema as NetworkRBACSchema } from './gen/envoy/extensions/filters/network/rbac/v3/rbac_pb';
 import { TcpProxySchema } from './gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
 import { PreviousHostsPredicateSchema } from './gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
+import { ProxyProtocolUpstreamTransportSchema } from './gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb';
+import { RawBufferSchema } from './gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb';
 import { SecretSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/secret_pb';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
 import { HttpProtocolOptionsSchema } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
@@ -43,6 +45,8 @@ export const wireRegistry: Registry = createRegistry(
   TlsInspectorSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
+  ProxyProtocolUpstreamTransportSchema,
+  RawBufferSchema,
   StdoutAccessLogSchema,
   ExpressionFilterSchema,
   StringValueSchema,

@@ -50,15 +50,21 @@ export const grpc = grpcPort('grpc');
 export const grpcs = grpcPort('grpcs', true);
 const plainPort = (protocol: string): ((...given: unknown[]) => object) =>
   verb(protocol, ['port'], 1, (given) => spec({ protocol, number: number(given.take(0), given.at(0)) }));
-export const tls = plainPort('tls');
-export const tcp = plainPort('tcp');
+const connectionSpec = record({}, { proxyProtocol: word('v1', 'v2') });
+const connectionPort = (protocol: string): ((...given: unknown[]) => object) =>
+  verb(protocol, ['port', 'spec'], 1, (given) => {
+    const more = given.has(1) ? connectionSpec(given.take(1), given.at(1)) : {};
+    return spec({ protocol, number: number(given.take(0), given.at(0)), ...more });
+  });
+export const tls = connectionPort('tls');
+export const tcp = connectionPort('tcp');
 export const kafka = verb('kafka', ['port', 'spec'], 1, (given) => {
   const more = given.has(1) ? record({}, { brokers: list(versionName, { unique: 'broker' }) })(given.take(1), given.at(1)) : {};
   return spec({ protocol: 'kafka', number: number(given.take(0), given.at(0)), ...more });
 });
 export const amqp = plainPort('amqp');
 export const mongo = plainPort('mongo');
-export const mysql = plainPort('mysql');
+export const mysql = connectionPort('mysql');
 export const postgres = plainPort('postgres');
 export const redis = plainPort('redis');
 

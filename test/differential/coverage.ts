@@ -142,6 +142,7 @@ export const coverage: CoverageOf<MeshIr> = {
       number: yes,
       maxAgeMs: not('a WebSocket upgrade is not asked for'),
       brokers: not('they are connections; test/e2e has them'),
+      proxyProtocol: not('an application of the differential reads requests; test/e2e/proxy-protocol has it'),
       requests: not('a contract is held against rules, not against requests'),
       urls: { rfc3986: yes, servlet: yes, 'case-insensitive': yes },
       mtls: { strict: yes, permissive: not('a request in plaintext has no caller to ask the definition about; test/e2e/features has it') },

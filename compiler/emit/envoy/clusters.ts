@@ -13,7 +13,7 @@ import { ms, pack, seconds } from './any';
 import type { IrIndex, PortFacts } from './index-of';
 import { appCluster, bindAddress } from './names';
 import { applicationLimits, reach } from './resilience';
-import { meshClient } from './tls';
+import { behindProxyHeader, meshClient } from './tls';
 
 export type Cluster = MessageInitShape<typeof ClusterSchema>;
 export const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -102,6 +102,7 @@ export function localCluster({ port }: PortFacts): Cluster {
     ...(isHttp(port.layer)
       ? { typedExtensionProtocolOptions: { [httpOptions]: speaksHttp2(port.protocol, port.layer) ? http2 : http1 } }
       : {}),
+    ...(port.proxyProtocol === undefined ? {} : { transportSocket: behindProxyHeader(port.proxyProtocol) }),
     ...applicationLimits(port.resilience.connections),
   };
 }

@@ -13,6 +13,9 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '../../../core/wire/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
+import { ProxyProtocolConfig_Version } from '../../../core/wire/gen/envoy/config/core/v3/proxy_protocol_pb';
+import { ProxyProtocolUpstreamTransportSchema } from '../../../core/wire/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb';
+import { RawBufferSchema } from '../../../core/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb';
 import { ms, pack, seconds } from './any';
 import { agentCluster, sdsAuthorities, sdsCertificate, sdsTrust, sdsWorkload } from './names';
 
@@ -139,5 +142,20 @@ const secret = (name: string): MessageInitShape<typeof SdsSecretConfigSchema> =>
         ],
       },
     },
+  },
+});
+
+/** To an application that reads from where its proxy was dialled before anything else (HAProxy: "The PROXY protocol"). */
+export const behindProxyHeader = (version: 'v1' | 'v2'): TransportSocket => ({
+  name: 'envoy.transport_sockets.upstream_proxy_protocol',
+  configType: {
+    case: 'typedConfig',
+    value: pack(ProxyProtocolUpstreamTransportSchema, {
+      config: { version: version === 'v1' ? ProxyProtocolConfig_Version.V1 : ProxyProtocolConfig_Version.V2 },
+      transportSocket: {
+        name: 'envoy.transport_sockets.raw_buffer',
+        configType: { case: 'typedConfig', value: pack(RawBufferSchema, {}) },
+      },
+    }),
   },
 });

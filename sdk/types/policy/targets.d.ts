@@ -38,11 +38,15 @@ export declare function http2<R extends RequestLine = RequestLine>(port: number,
 /** Outside only: verified TLS is originated, so rules may still speak of requests. */
 export declare function https<R extends RequestLine = RequestLine>(port: number, spec?: HttpPortSpec<R>): PortSpec<'http', R>;
 export declare function grpc<R extends GrpcMethod = GrpcMethod>(port: number, spec?: GrpcPortSpec<R>): PortSpec<'grpc', R>;
+export interface ConnectionPortSpec {
+  /** The application reads a PROXY header first, which says from where its proxy was dialled. It has to expect one: without it, it would read garbage. */
+  readonly proxyProtocol?: 'v1' | 'v2';
+}
 /** Outside only: gRPC over verified TLS that the proxy makes. */
 export declare function grpcs<R extends GrpcMethod = GrpcMethod>(port: number, spec?: GrpcPortSpec<R>): PortSpec<'grpc', R>;
 /** TLS passed through: matched by SNI, never opened. */
-export declare function tls(port: number): PortSpec<'tls', never>;
-export declare function tcp(port: number): PortSpec<'tcp', never>;
+export declare function tls(port: number, spec?: ConnectionPortSpec): PortSpec<'tls', never>;
+export declare function tcp(port: number, spec?: ConnectionPortSpec): PortSpec<'tcp', never>;
 export interface WebSocketPortSpec<R extends string> extends HttpPortSpec<R> {
   /** How long a socket may live, an hour if not said: access that is taken away ends with it at the latest. */
   readonly maxAge?: OrPerEnv<Duration>;
@@ -56,7 +60,7 @@ export interface KafkaPortSpec {
 export declare function kafka(port: number, spec?: KafkaPortSpec): PortSpec<'kafka', never>;
 export declare function amqp(port: number): PortSpec<'amqp', never>;
 export declare function mongo(port: number): PortSpec<'mongo', never>;
-export declare function mysql(port: number): PortSpec<'mysql', never>;
+export declare function mysql(port: number, spec?: ConnectionPortSpec): PortSpec<'mysql', never>;
 export declare function postgres(port: number): PortSpec<'postgres', never>;
 export declare function redis(port: number): PortSpec<'redis', never>;
 export interface PortMap {

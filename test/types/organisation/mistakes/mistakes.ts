@@ -2,7 +2,7 @@
  * Mistakes, each refused by tsc; it reads as a file of team books. A directive alone would also hide a wrong error, so ../../mistakes.test.ts takes
  * the directives out and compares what tsc says with the words after `says:`.
  */
-import { anyone, canary, eastWestGateway, errorRate, external, gateway, githubActions, group, grpc, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, not, per, postgres, redirect, secret, service, split, tagged, tls, waive, workload, never } from 'meshwright/policy';
+import { anyone, canary, eastWestGateway, errorRate, external, gateway, githubActions, group, grpc, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, not, per, postgres, redirect, secret, service, split, tagged, tcp, tls, waive, workload, never } from 'meshwright/policy';
 import { grpcs } from 'meshwright/policy';
 import { ask } from 'meshwright/testing';
 import { cart, mailer } from '#orders';
@@ -279,3 +279,7 @@ export const w5 = web.allow({ from: eastWestGateway(namespace('z', { team: 'book
 export const x63 = vault.ports.api.allow({ from: productpage, requests: ['GET /secrets'] });
 // @ts-expect-error 164 a way out that is no gateway | says: is not assignable to type 'AnyGateway'
 export const x64 = external('far', { team: 'books', hosts: ['far.example'], ports: { api: grpcs(443) }, through: productpage });
+// @ts-expect-error 138 a PROXY header of a version that there is not | says: Type '"v3"' is not assignable to type '"v1" | "v2"
+export const t38 = service(namespace('db2', { team: 'books' }), 'x', { serviceAccount: 'x', ports: { raw: tcp(1, { proxyProtocol: 'v3' }) } });
+// @ts-expect-error 139 a PROXY header for what reads requests | says: 'proxyProtocol' does not exist in type 'HttpPortSpec<
+export const t39 = service(namespace('db3', { team: 'books' }), 'x', { serviceAccount: 'x', ports: { web: http(80, { proxyProtocol: 'v2' }) } });
