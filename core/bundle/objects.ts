@@ -6,8 +6,8 @@
  *  - an address `{ socketAddress: { address: 'meshwright.bind', namedPort: <symbol> } }` becomes the instance's address and port. Symbols:
  *    `inbound/<port name>`, `outbound`, `outbound/<port key>` (with `|<version>` for one broker), `app/<port name>`, `listener/<gateway listener name>`
  *  - capture (an instance whose connections the kernel sends to its proxy): `inbound/...` listeners do not bind their port; `outbound` takes the
- *    capture's address and one copy of its filter chains for each port number of the hosts it serves; `outbound/<port key>` takes the port's virtual
- *    addresses and does not bind them; and there is one listener beside, `capture/inbound`, which refuses whatever no other listener is for
+ *    capture's address, one copy of its filter chains for each port number of the hosts it serves, and the chains of TLS to hosts outside, each by its
+ *    number and server name; `outbound/<port key>` takes the port's virtual addresses (outside: its own, where its host is one) and does not bind them; and there is one listener beside, `capture/inbound`, which refuses whatever no other listener is for
  *  - endpoints: a cluster of type EDS gets its hosts from discovery, by the `endpoints` entry of the same name, in the order of the proxy's own place
  *  - certificates: SDS names `workload` (the SVID), `trust` (the bundle to verify peers), `certificate/<namespace>/<name>` (a gateway's) and
  *    `authorities/system` or `authorities/<namespace>/<name>` (what hosts outside the mesh are verified against), from the agent

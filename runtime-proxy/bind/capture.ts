@@ -47,8 +47,8 @@ export function capturedHttp(
   return changed(listener, {
     name,
     ...receiver(outbound, [...(isList(listenerFilters) ? listenerFilters : []), ...named.listenerFilters]),
-    // who says nothing waits for the name that he does not say
-    ...(named.listenerFilters.length === 0 ? {} : { listenerFiltersTimeout: '5s' }),
+    // a server that speaks first may have a port of the same number: its connection goes on without a name, late
+    ...(named.listenerFilters.length === 0 ? {} : { listenerFiltersTimeout: '5s', continueOnListenerFiltersTimeout: true }),
     ...(outboundAlso === undefined ? {} : { additionalAddresses: [{ address: socket(outboundAlso) }] }),
     filterChains: copies.length + named.chains.length > 0 ? [...copies, ...named.chains] : [nobody],
   });
@@ -61,7 +61,8 @@ export interface NamedTls {
 }
 export function namedTlsOf(services: readonly ServiceConfig[]): NamedTls {
   const chains: JsonObject[] = [];
-  const filters: Json[] = [];
+  const filters: JsonObject[] = [];
+  const numbers = new Set<number>();
   for (const { spec } of services) {
     if (!isOutside(spec)) continue;
     for (const listener of spec.listeners ?? []) {
@@ -71,11 +72,19 @@ export function namedTlsOf(services: readonly ServiceConfig[]): NamedTls {
         const { number } = placeIn(chain);
         if (!isRecord(filterChainMatch) || filterChainMatch['serverNames'] === undefined || number === null) continue;
         chains.push({ ...chain, filterChainMatch: { ...filterChainMatch, destinationPort: number } });
-        if (filters.length === 0 && isList(listenerFilters)) filters.push(...listenerFilters);
+        numbers.add(number);
+        if (filters.length === 0 && isList(listenerFilters)) filters.push(...listenerFilters.filter(isRecord));
       }
     }
   }
-  return { chains, listenerFilters: filters };
+  // where a server speaks first nobody would ever say a name: Envoy hands a connection on only when all have been heard
+  const filterDisabled: JsonObject = { notMatch: onAnyOf([...numbers].sort((a, b) => a - b)) };
+  return { chains, listenerFilters: filters.map((filter) => ({ ...filter, filterDisabled })) };
+}
+function onAnyOf(numbers: readonly number[]): JsonObject {
+  const rules = numbers.map((number): JsonObject => ({ destinationPortRange: { start: number, end: number + 1 } }));
+  const [only] = rules;
+  return only && rules.length === 1 ? only : { orMatch: { rules } };
 }
 
 /** The address that a port outside is, where its host has no name: also that by which a captured connection is known. */

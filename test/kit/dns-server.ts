@@ -27,7 +27,8 @@ export interface DnsServer {
 
 const numbers = { A: 1, CNAME: 5, AAAA: 28, SRV: 33 } as const;
 
-export async function serveDns(host = '127.0.0.1'): Promise<DnsServer> {
+/** `wanted`: the port, where resolvers take no other than 53; 0 for any. */
+export async function serveDns(host = '127.0.0.1', wanted = 0): Promise<DnsServer> {
   const zone = new Map<string, ZoneEntry>();
   const asked = new Map<string, number>();
   const byTcp = new Map<string, number>();
@@ -90,7 +91,7 @@ export async function serveDns(host = '127.0.0.1'): Promise<DnsServer> {
       }),
     );
   });
-  const { udp, port } = await onePort(tcp, host);
+  const { udp, port } = await onePort(tcp, host, wanted);
   udp.on('message', (query, from) => answerTo(query, asked, 512, (bytes) => udp.send(bytes, from.port, from.address)));
   return {
     address: `${host}:${port}`,
@@ -107,10 +108,10 @@ export async function serveDns(host = '127.0.0.1'): Promise<DnsServer> {
 }
 
 /** One number for both protocols: what is free for one may be taken for the other, by anybody on this machine, so another is tried. */
-async function onePort(tcp: net.Server, host: string): Promise<{ readonly udp: dgram.Socket; readonly port: number }> {
+async function onePort(tcp: net.Server, host: string, wanted: number): Promise<{ readonly udp: dgram.Socket; readonly port: number }> {
   for (let tries = 0; ; tries++) {
     const udp = dgram.createSocket('udp4');
-    udp.bind(0, host);
+    udp.bind(wanted, host);
     await once(udp, 'listening');
     const { port } = udp.address();
     try {
