@@ -218,6 +218,16 @@ const refused: readonly (readonly [string, string, More])[] = [
   ],
   ['a word that is not enforced', 'MW3023', { 'books/x': { kind: 'unsupported', feature: '`mirror`' } }],
   [
+    'a cookie that a client of gRPC would keep',
+    'MW3023',
+    {
+      'books/x': service('books/bookinfo', 'x', { versions: ['v1', 'v2'], ports: { web: { protocol: 'grpc', number: 1 } } }),
+      'books/xRoutes': route('books/x', {
+        otherwise: { to: { kind: 'weights', weights: { v1: 50, v2: 50 } }, sticky: { kind: 'cookie', name: 'sid' } },
+      }),
+    },
+  ],
+  [
     'a PROXY header before requests',
     'MW3023',
     { 'books/x': service('books/bookinfo', 'x', { ports: { web: { protocol: 'http', number: 1, proxyProtocol: 'v1' } } }) },

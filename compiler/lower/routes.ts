@@ -340,6 +340,8 @@ function lowerAction(
   const targets = lowerTargets(context, nouns, to, match, subject, within(at, 'to'));
   const base = targets && baseSettings(nouns, settings, subject, targets);
   const written = lowerSticky(context, rule.sticky, isSplitSomewhere(context, to), within(at, 'sticky'));
+  if (rule.sticky && rule.sticky.kind !== 'header' && subject.port?.layer === 'grpc')
+    context.report(messages.unsupported, { feature: '`sticky` by a cookie on a gRPC port (its clients keep none)' }, within(at, 'sticky'));
   // where an environment has one destination only, there is nothing to keep
   const sticky = targets && targets.length > 1 ? written : null;
   const own = base && ruleSettings(context, base, rule, ruleSubject(context, nouns, targets, sticky, within(at, 'to')), at);

@@ -71,6 +71,17 @@ export const sticky: Reader<WireSticky> = (value, at) => {
   return freeze({ kind: 'issued', name: issue, ...(kept !== undefined ? { for: kept } : {}) });
 };
 
+/** Clients of gRPC keep no cookies. */
+export const grpcSticky: Reader<WireSticky> = (value, at) =>
+  freeze({
+    kind: 'header',
+    name: record(
+      { header: headerName },
+      {},
+      { cookie: 'clients of gRPC keep no cookies: write `header`', issue: 'clients of gRPC keep no cookies: write `header`' },
+    )(value, at).header,
+  });
+
 /** `to` reads where a copy may go: a version of the port, or another port. */
 export const mirrors = (to: (value: Plain, at: Place) => Ref | { readonly version: string }): Reader<readonly WireMirror[]> =>
   oneOrMore(record({ to, share }, {}));

@@ -9,7 +9,7 @@ import type {
 } from '../../core/declarations/declaration';
 import { requestOf, user } from './access';
 import { suggest } from './did-you-mean';
-import { cors, fault, grpcFault, grpcStatus, headerEdit, mirrors, pathText, rewrite, sticky } from './http-words';
+import { cors, fault, grpcFault, grpcSticky, grpcStatus, headerEdit, mirrors, pathText, rewrite, sticky } from './http-words';
 import { freeze, isArray, matches } from './intrinsics';
 import { type MadePort, describeMade, madeOf, make } from './made';
 import { onlyIn, team } from './mesh-names';
@@ -246,6 +246,7 @@ function grpcRoutes(port: MadePort): Reader<DeclarationValue> {
     timeout,
     idle: timeout,
     retry: retries,
+    sticky: grpcSticky,
     mirror: mirrors(mirrorTo(port)),
     fault: grpcFault,
     requestHeaders: headerEdit,

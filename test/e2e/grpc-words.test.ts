@@ -15,7 +15,7 @@ const user = (...claims: readonly { readonly name: string; readonly value: strin
   claims: claims.map(({ name, value }) => ({ name, kind: 'is' as const, values: [value] })),
 });
 const v1 = { kind: 'version', version: 'v1' } as const;
-const methods = ['Who', 'Edited', 'Aborted', 'Shaky', 'Late', 'TooLate', 'Copied', 'Talk', 'Inner'];
+const methods = ['Who', 'Edited', 'Aborted', 'Shaky', 'Late', 'TooLate', 'Copied', 'Talk', 'Inner', 'Kept'];
 const rule = (method: string, over: Partial<WireRouteRule>): WireRouteRule => ({
   when: { request: [`t.v1.Words/${method}`] },
   to: v1,
@@ -45,6 +45,7 @@ const declarations = (jwks: string): { [id: string]: DeclarationValue } => ({
       rule('Shaky', { fault: { abort: { status: 'unavailable', share: '50%' } } }),
       rule('TooLate', { timeout: '200ms', fault: { delay: { for: '400ms', share: '100%' } } }),
       rule('Late', { fault: { delay: { for: '400ms', share: '100%' } } }),
+      rule('Kept', { to: { kind: 'weights', weights: { v1: 50, v2: 50 } }, sticky: { kind: 'header', name: 'x-session' } }),
       rule('Copied', { mirror: [{ to: { version: 'v2' }, share: '100%' }] }),
       rule('Talk', { timeout: '30s', mirror: [{ to: { version: 'v2' }, share: '100%' }] }),
     ],
@@ -180,6 +181,20 @@ test('access is by claims, and a token that is not valid is UNAUTHENTICATED', as
     expect([answer.code, answer.decision.outcome]).toEqual([code, outcome]);
   }
   expect((await call('Inner', {}, { iss: acme, aud: 'bank', exp: soon(), role: 'admin' })).code).toBe(grpc.status.UNAUTHENTICATED);
+});
+test('a session keeps its version, by the value that its metadata carries', async () => {
+  const seen = new Set<string | null>();
+  for (let session = 0; session < 12; session += 1) {
+    const { said, decision } = await call('Kept', { 'x-session': `s-${session}` });
+    expect([decision.destinations.map(({ version, share }) => [version, share]), decision.sticky]).toEqual([
+      [[said, 100]],
+      { by: 'header', name: 'x-session', value: `s-${session}` },
+    ]);
+    expect((await call('Kept', { 'x-session': `s-${session}` })).said).toBe(said);
+    seen.add(said);
+  }
+  expect([...seen].sort()).toEqual(['v1', 'v2']);
+  expect((await call('Kept')).decision.destinations.map(({ share }) => share)).toEqual([50, 50]);
 });
 test('metadata is edited on the way there and back', async () => {
   const { code, first, decision } = await call('Edited', { 'x-more': 'a', 'x-secret': 's', 'x-set': 'no' });

@@ -205,11 +205,16 @@ export type GrpcFaultSpec = AtLeastOne<{
   readonly delay?: { readonly for: Duration; readonly share: OrPerEnv<Percent> };
   readonly abort?: { readonly status: GrpcStatus; readonly share: OrPerEnv<Percent> };
 }>;
+/** By whose value in the metadata of a call one destination of several is kept. */
+export interface GrpcSticky {
+  readonly header: string;
+}
 export interface GrpcElse<V extends string> {
   readonly to: GrpcDestination<V>;
   readonly timeout?: OrPerEnv<Duration>;
   readonly idle?: OrPerEnv<Duration>;
   readonly retry?: OrPerEnv<Retry | 'none'>;
+  readonly sticky?: GrpcSticky;
   readonly mirror?: OneOrMore<GrpcMirrorSpec<V>>;
   readonly fault?: GrpcFaultSpec;
   /** Metadata that a call begins with. */

@@ -283,3 +283,5 @@ export const x64 = external('far', { team: 'books', hosts: ['far.example'], port
 export const t38 = service(namespace('db2', { team: 'books' }), 'x', { serviceAccount: 'x', ports: { raw: tcp(1, { proxyProtocol: 'v3' }) } });
 // @ts-expect-error 139 a PROXY header for what reads requests | says: 'proxyProtocol' does not exist in type 'HttpPortSpec<
 export const t39 = service(namespace('db3', { team: 'books' }), 'x', { serviceAccount: 'x', ports: { web: http(80, { proxyProtocol: 'v2' }) } });
+// @ts-expect-error 230 a gRPC client that keeps a cookie | says: 'cookie' does not exist in type 'GrpcSticky'
+export const t230 = service(namespace('rpc2', { team: 'books' }), 'x', { serviceAccount: 'x', versions: ['v1', 'v2'], ports: { api: grpc(1) } }).ports.api.route({ otherwise: { to: { v1: 50, v2: 50 }, sticky: { cookie: 'sid' } } });
