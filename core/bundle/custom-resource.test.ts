@@ -1,5 +1,7 @@
 import { emitEnvoy } from '../../compiler/emit/envoy';
+import { declarations } from '../../test/kit/between-networks';
 import { bookinfo } from '../../test/kit/bookinfo-ir';
+import { lowered } from '../../test/kit/layered-mesh';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, testReleaseAfter, type TestSigner } from '../../test/kit/signing';
 import { digestOf, digestOfJson, type Digest } from '../lib/digest';
 import { objectResource, releaseResource, resourceName, signedObjectOf, signedReleaseOf } from './custom-resource';
@@ -20,7 +22,7 @@ function rewritable(value: unknown, path: string, inEnvoy = false): readonly str
   if (value === null) return [path];
   if (typeof value !== 'object') return [];
   const entries = Object.entries(value);
-  const envoy = inEnvoy || /\.(virtualHost|catchAll|clusters\.\d+|listeners\.\d+|routes\.\d+)$/.test(path);
+  const envoy = inEnvoy || /\.(virtualHost|catchAll|locality|clusters\.\d+|listeners\.\d+|routes\.\d+)$/.test(path);
   return [
     ...(entries.length === 0 && !envoy ? [path] : []),
     ...entries.flatMap(([key, inner]) => rewritable(inner, `${path}.${key}`, envoy)),
@@ -33,7 +35,9 @@ describe('custom resources', () => {
   beforeAll(async () => {
     signer = await newTestSigner();
     const { value } = emitEnvoy(bookinfo());
-    objects = [...(value?.services ?? []), ...(value?.proxies ?? []), rules];
+    const between = emitEnvoy(lowered(declarations)).value;
+    objects = [...[value, between].flatMap((one) => [...(one?.services ?? []), ...(one?.proxies ?? [])]), rules];
+    expect(JSON.stringify(objects)).toContain('"across":[');
   });
 
   test('every object of the example comes back byte for byte and verifies, and nothing in it could be rewritten on the way', async () => {

@@ -41,7 +41,7 @@ export interface ServiceConfig {
     readonly envoyRange: EnvoyRange;
     /** envoy.config.route.v3.VirtualHost; null where no proxy reads requests. */
     readonly virtualHost: JsonObject | null;
-    /** envoy.config.listener.v3.Listener: where connections that are routed whole come in at a caller's proxy; absent where there is a virtual host. By broker, the one for all first. */
+    /** envoy.config.listener.v3.Listener: where connections that are routed whole come in at a caller's proxy; absent where there is a virtual host, and for what east-west gateways pass on to. By broker, the one for all first. */
     readonly listeners?: readonly JsonObject[];
     /** envoy.config.cluster.v3.Cluster; a cluster of one name has the same bytes in every object. By name. */
     readonly clusters: readonly JsonObject[];

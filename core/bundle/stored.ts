@@ -82,7 +82,7 @@ export interface StoredServiceConfigSpec {
   readonly envoyRange: StoredEnvoyRange;
   /** envoy.config.route.v3.VirtualHost */
   readonly virtualHost?: EnvoyMessage;
-  /** envoy.config.listener.v3.Listener, of a port whose connections are routed whole. */
+  /** envoy.config.listener.v3.Listener, of a port whose connections are routed whole. What east-west gateways pass on to has neither these nor a virtual host. */
   readonly listeners?: readonly EnvoyMessage[];
   /** envoy.config.cluster.v3.Cluster, by name. */
   readonly clusters?: readonly EnvoyMessage[];
@@ -99,6 +99,8 @@ export interface StoredEndpointSelector {
   readonly version?: string;
   /** By which places a caller's own decides whom it calls first (core/ir/resilience.ts). Absent: none is nearer than another. */
   readonly locality?: EnvoyMessage;
+  /** East-west gateways, `<namespace>/<name>`, through which its endpoints of other networks are reached. Absent: they are not. */
+  readonly across?: readonly string[];
 }
 /** What the proxies of one workload identity listen on, whom they let in, and by name what they may call. */
 export interface StoredProxyConfigSpec {

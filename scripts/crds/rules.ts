@@ -55,8 +55,8 @@ export const additions: Readonly<Record<'ServiceConfig' | 'ProxyConfig' | 'Admis
       spec: [
         ...(objectRules['spec'] ?? []),
         {
-          rule: 'has(self.virtualHost) != has(self.listeners)',
-          message: 'a port has either a virtualHost, where requests are routed, or listeners, where connections are',
+          rule: '!has(self.virtualHost) || !has(self.listeners)',
+          message: 'a port has a virtualHost, where requests are routed, or listeners, where connections are, and never both',
         },
       ],
     },

@@ -3,6 +3,8 @@ import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { emitEnvoy } from '../../compiler/emit/envoy';
+import { declarations as betweenNetworks } from '../kit/between-networks';
+import { lowered } from '../kit/layered-mesh';
 import type { AdmissionRulesSpec } from '../../core/bundle/admission-rules';
 import { objectResource, plurals, releaseResource, signedObjectOf, signedReleaseOf } from '../../core/bundle/custom-resource';
 import { apiVersion, type MeshObject, type SignedObject } from '../../core/bundle/objects';
@@ -83,7 +85,9 @@ beforeAll(async () => {
     metadata: { namespace: 'meshwright', name: 'rules' },
     spec: JSON.parse(JSON.stringify(rulesSpec)),
   };
-  objects = [...(value?.services ?? []), ...(value?.proxies ?? []), rules];
+  const across = emitEnvoy(lowered(betweenNetworks)).value?.services.filter((service) => JSON.stringify(service).includes('across')) ?? [];
+  expect(across.length).toBeGreaterThan(2);
+  objects = [...(value?.services ?? []), ...(value?.proxies ?? []), ...across, rules];
   signed = await Promise.all(objects.map((object) => signTestObject(signer, object, 'prod')));
   const applied = await send('apply', { apiVersion: 'v1', kind: 'List', items: customResourceDefinitions() });
   expect(applied).toMatchObject({ code: 0 });
@@ -168,8 +172,10 @@ test('what is not of the form is refused when it is created', async () => {
     [changed(service, 'proof', undefined), 'proof: Required value'],
     [changed(service, 'spec', undefined), 'an object has either spec or packed'],
     [{ ...service, packed: { parts: 1, part: 0, data: 'AAAA' } }, 'an object has either spec or packed'],
-    [changed(service, 'spec.virtualHost', undefined), 'a port has either a virtualHost, where requests are routed, or listeners'],
-    [changed(service, 'spec.listeners', [{ name: 'x' }]), 'a port has either a virtualHost, where requests are routed, or listeners'],
+    [
+      changed(service, 'spec.listeners', [{ name: 'x' }]),
+      'a port has a virtualHost, where requests are routed, or listeners, where connections are, and never both',
+    ],
     [changed(service, 'spec.virtualHost', 'x'), 'spec.virtualHost'],
     [changed(service, 'spec.more', 1), 'unknown field "spec.more"'],
     [part(base), 'has the first 12 digits of proof.digest and `.part-<i>` in its metadata.name'],
