@@ -6,6 +6,7 @@ import { hostPort } from '../core/lib/host-port';
 import type { Diagnostic, Outcome } from '../core/diagnostics/diagnostic';
 import { gitops } from '../core/diagnostics/gitops';
 import { systemClock, type Clock } from '../platform/clock';
+import { listenHost } from '../platform/listen-host';
 import { createLog, type Log } from '../platform/log';
 import { readSecret } from '../platform/secret-file';
 import { checkConfig, type GitopsConfig } from './config';
@@ -127,7 +128,7 @@ export async function serveGitops(config: GitopsConfig, options: GitopsOptions =
       },
       options.attachStatusPage,
     );
-    const host = config.listen?.host ?? '127.0.0.1';
+    const host = listenHost(config.listen?.host ?? '127.0.0.1');
     // A sender that is slow on purpose must not hold a connection.
     const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 }, app);
     server.maxConnections = 256;

@@ -5,7 +5,8 @@ import { trustConfigMap } from '../../core/mesh/pod';
 import { installationName, paths, ports, shared, type Server } from './names';
 import type { InstallValues } from './values';
 
-const everywhere = '0.0.0.0';
+/** Of either family: a cluster may have one, the other, or both. */
+const everywhere = '::';
 const host = (server: Server): string => `${server}.${meshNamespace}.svc`;
 const trustFile = `${paths.trust}/trust.json`;
 

@@ -7,6 +7,7 @@ import type { TrustRoot } from '../../core/bundle/trust';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { canonicalJson } from '../../core/lib/json';
 import { systemClock } from '../../platform/clock';
+import { reachableHost } from '../../platform/listen-host';
 import type { Log } from '../../platform/log';
 import { kubeFromFile, kubeInCluster, resources, type Kube } from '../../platform/kube';
 import type { Plane } from '../control-plane/plane';
@@ -70,7 +71,7 @@ export async function openCluster(config: KubernetesConfig, options: ClusterOpti
       namespace: meshNamespace,
       name: `control-plane-${environment}`,
       identity: config.identity ?? os.hostname(),
-      address: config.address ?? hostPort(reachable(options.listen.host), options.listen.port),
+      address: config.address ?? hostPort(reachableHost(options.listen.host), options.listen.port),
       lastsMs: config.leaseMs ?? defaultLeaseMs,
     },
     {
@@ -176,13 +177,4 @@ function noteProven(plane: Plane, remote: RemoteProxies, pods: readonly MeshPod[
   if (added.length === 0 && kept.length === seen.size) return;
   void plane.store.setSeen(new Map([...kept, ...added]));
   plane.touch();
-}
-
-/** An address that others reach: of a host that listens everywhere, its first one that is not loopback. */
-function reachable(host: string): string {
-  if (host !== '0.0.0.0' && host !== '::') return host;
-  const found = Object.values(os.networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .find(({ internal, family }) => !internal && (host === '::' || family === 'IPv4'));
-  return found?.address ?? '127.0.0.1';
 }

@@ -5,6 +5,7 @@ import { hostPort } from '../../core/lib/host-port';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { reasonOf } from '../../core/lib/reason';
 import { readTextIfThere, writeFileAtomic } from '../../platform/files';
+import { listenHost } from '../../platform/listen-host';
 import type { Log } from '../../platform/log';
 import { DecodeError } from './decode';
 
@@ -85,7 +86,7 @@ function listening(server: http.Server, { host, port }: { readonly host: string;
           : error,
       ),
     );
-    server.listen(port, host, () => resolve());
+    server.listen(port, listenHost(host), () => resolve());
   });
 }
 

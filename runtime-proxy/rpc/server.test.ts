@@ -1,4 +1,8 @@
+import * as net from 'node:net';
 import { ServerCredentials } from '@grpc/grpc-js';
+import { listenHost } from '../../platform/listen-host';
+import { silentLog } from '../../platform/log';
+import { serveAdmin } from './admin-http';
 import { bind, createServer, stopServer } from './server';
 
 test.each(['127.0.0.1', '::1', '::'])('listens at %s, and says whose port is taken', async (host) => {
@@ -11,5 +15,23 @@ test.each(['127.0.0.1', '::1', '::'])('listens at %s, and says whose port is tak
     await expect(bind(second, host, port, credentials)).rejects.toThrow(`port ${port} on ${host} is taken`);
   } finally {
     await Promise.all([stopServer(first, 0), stopServer(second, 0)]);
+  }
+});
+
+test('who listens everywhere is reached by both families of addresses', async () => {
+  const server = createServer();
+  const port = await bind(server, '::', 0, ServerCredentials.createInsecure());
+  const admin = await serveAdmin({ host: '::', port: 0 }, 'a token', [], silentLog);
+  const isReached = (host: string, one: number): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = net.connect({ host, port: one }, () => (socket.destroy(), resolve(true)));
+      socket.on('error', () => resolve(false));
+    });
+  try {
+    // a machine without IPv6 has one family
+    for (const host of listenHost('::') === '::' ? ['127.0.0.1', '::1'] : ['127.0.0.1'])
+      for (const one of [port, Number(new URL(admin.url).port)]) expect([host, await isReached(host, one)]).toEqual([host, true]);
+  } finally {
+    await Promise.all([stopServer(server, 0), admin.close()]);
   }
 });

@@ -9,6 +9,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { hostPort } from '../../core/lib/host-port';
+import { listenHost } from '../../platform/listen-host';
 import { identityOf, type PeerIdentity } from '../ca/spiffe';
 import { maxMessageBytes } from './json-method';
 
@@ -34,10 +35,10 @@ export function createServer(): Server {
   });
 }
 
-/** Binds and answers the port. A taken port rejects with one line that says so. */
+/** Binds and answers the port; `::` is every address of either family. A taken port rejects with one line that says so. */
 export function bind(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(hostPort(host, port), credentials, (error, bound) => {
+    server.bindAsync(hostPort(listenHost(host), port), credentials, (error, bound) => {
       if (!error) resolve(bound);
       else
         reject(

@@ -81,6 +81,7 @@ describe('what is put in', () => {
             'meshwright.dev/sidecar-memory': '1024Mi',
             'meshwright.dev/sidecar-concurrency': '2',
             'meshwright.dev/sidecar-drain': '10s',
+            'meshwright.dev/sidecar-xds': 'state-of-the-world',
             other: 'x',
           },
         },
@@ -91,6 +92,7 @@ describe('what is put in', () => {
       env: expect.arrayContaining([
         { name: 'MESHWRIGHT_CONCURRENCY', value: '2' },
         { name: 'MESHWRIGHT_DRAIN_MS', value: '10000' },
+        { name: 'MESHWRIGHT_XDS', value: 'state-of-the-world' },
         { name: 'MESHWRIGHT_WORKLOAD', value: 'shop/front' },
       ]),
     });
@@ -99,6 +101,7 @@ describe('what is put in', () => {
     [{ 'meshwright.dev/sidecar-image': 'evil' }, 'MW8106', 'no annotation of this name is followed'],
     [{ 'meshwright.dev/sidecar-memroy': '128Mi' }, 'MW8106', 'did you mean `meshwright.dev/sidecar-memory`?'],
     [{ 'meshwright.dev/sidecar-memory': '1Ti' }, 'MW8106', 'from 64Mi to 8Gi'],
+    [{ 'meshwright.dev/sidecar-xds': 'grpc' }, 'MW8106', 'not `delta` or `state-of-the-world`'],
     [{ 'meshwright.dev/app-host': '10.0.0.1' }, 'MW8106', 'not a loopback address'],
     [{ 'meshwright.dev/outbound': '0.0.0.0:15001' }, 'MW8106', 'not `<loopback address>:<port>`'],
     [{ 'meshwright.dev/outbound': '127.0.0.1:15021' }, 'MW8106', 'answers probes'],

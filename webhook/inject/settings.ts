@@ -37,6 +37,8 @@ export interface PodSettings {
   readonly concurrency: string;
   readonly envoyLogLevel: string;
   readonly drainMs: string;
+  /** How its Envoy asks for its configuration; null: as agents do by themselves. */
+  readonly xds: string | null;
   /** Where the outbound listener is; null for a gateway that names none. */
   readonly outbound: Place | null;
   /** Whether the kernel sends the pod's connections to its proxy. */
@@ -64,6 +66,7 @@ export const overrides = {
   concurrency: 'meshwright.dev/sidecar-concurrency',
   logLevel: 'meshwright.dev/sidecar-log-level',
   drain: 'meshwright.dev/sidecar-drain',
+  xds: 'meshwright.dev/sidecar-xds',
 } as const;
 const known: readonly string[] = [
   podAnnotations.appHost,
@@ -99,6 +102,7 @@ export function podSettings(annotations: Fields, settings: InjectionSettings): P
     concurrency: given(overrides.concurrency) ?? '1',
     envoyLogLevel: given(overrides.logLevel) ?? settings.envoyLogLevel ?? 'warning',
     drainMs: String(Number((given(overrides.drain) ?? '5s').slice(0, -1)) * 1_000),
+    xds: given(overrides.xds) ?? null,
     outbound: outbound === undefined && isGateway ? null : placeIn(outbound ?? podDefaults.outbound),
     capture: given(podAnnotations.capture) === 'true',
   };
@@ -158,6 +162,8 @@ function wrongWith(name: string, value: string): { readonly reason: string; read
       return must(['error', 'warning', 'info', 'debug'].includes(value), 'a log level', 'info');
     case overrides.drain:
       return must(/^([1-9]|[1-5]\d|60)s$/.test(value), 'a time from 1s to 60s', '10s');
+    case overrides.xds:
+      return must(value === 'delta' || value === 'state-of-the-world', '`delta` or `state-of-the-world`', 'state-of-the-world');
     default: {
       const near = suggest(name, known);
       return {

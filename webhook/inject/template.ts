@@ -124,6 +124,7 @@ export function render(settings: InjectionSettings, pod: PodSettings, workload: 
       { name: variable.concurrency, value: pod.concurrency },
       { name: variable.envoyLogLevel, value: pod.envoyLogLevel },
       { name: variable.drainMs, value: pod.drainMs },
+      ...(pod.xds === null ? [] : [{ name: variable.xds, value: pod.xds }]),
     ],
     ports: [{ name: 'mesh-health', containerPort: agentHealthPort, protocol: 'TCP' }],
     resources: {
@@ -206,6 +207,7 @@ export function templateVersion(settings: InjectionSettings): string {
     concurrency: '1',
     envoyLogLevel: settings.envoyLogLevel ?? 'warning',
     drainMs: '5000',
+    xds: null,
     outbound: null,
     capture: true,
   };

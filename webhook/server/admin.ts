@@ -2,6 +2,7 @@
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostPort } from '../../core/lib/host-port';
+import { listenHost } from '../../platform/listen-host';
 import { metricsHandler, type Metrics } from '../../platform/metrics';
 
 /** One thing that readiness depends on, or that is only told. */
@@ -38,10 +39,11 @@ export async function serveAdmin(
     }
   });
   server.maxConnections = 64;
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(options.port, options.host, resolve));
+  const host = listenHost(options.host);
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(options.port, host, resolve));
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
   return {
-    url: `http://${hostPort(options.host, port)}`,
+    url: `http://${hostPort(host, port)}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

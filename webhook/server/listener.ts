@@ -4,6 +4,7 @@ import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostPort } from '../../core/lib/host-port';
+import { listenHost } from '../../platform/listen-host';
 import type { CertificateSource } from './certificate';
 import { silentConnections } from './silent';
 
@@ -70,16 +71,17 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
   server.on('connection', () => (cameLast = performance.now()));
   server.on('request', () => (cameLast = performance.now()));
   options.certificate.onChange((pair) => server.setSecureContext(secure(pair)));
+  const host = listenHost(options.host);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, options.host, () => {
+    server.listen(options.port, host, () => {
       server.off('error', reject);
       resolve();
     });
   });
   const { port } = server.address() as AddressInfo; // a TCP server that listens has one
   return {
-    url: `https://${hostPort(options.host, port)}`,
+    url: `https://${hostPort(host, port)}`,
     async close() {
       // Whoever is let in by the kernel, and not yet by us, is reset when the listening socket closes; an idle connection that is closed under a request fails it.
       const latest = performance.now() + longestWaitMs;
