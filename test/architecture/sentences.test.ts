@@ -1,12 +1,14 @@
-/** The definition in sentences (core/semantics/README.md): numbered in order, each with a page; and whoever cites one cites one that is there. */
+/**
+ * The definition in sentences (core/semantics/README.md): numbered in order, each with a page; and whoever cites one cites one that is there.
+ * `UPDATE_GOLDEN=1` numbers what was added (`?. `) or moved, and everything that cites what comes after.
+ */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { citedIn, numberOf, renumbered, sentencesOf, withMoved } from './sentence-numbers';
 
 const root = path.resolve(__dirname, '..', '..');
 const read = (name: string): string => fs.readFileSync(path.join(root, name), 'utf8');
 const definition = read('core/semantics/README.md');
-const sentences = definition.split('\n').filter((line) => /^[0-9]/.test(line));
-const numbers = sentences.map((line) => Number(/^([0-9]+)\. /.exec(line)?.[1]));
 
 const folders = [
   'core',
@@ -32,17 +34,23 @@ const texts = (folder: string): readonly string[] =>
     .map((name) => `${folder}/${name}`)
     .filter((name) => /\.(?:ts|md)$/.test(name) && !/\/(?:gen|node_modules)\//.test(name));
 
-/** `core/semantics/README.md, 28`, and the column of the features where numbers stand alone or after a link. */
-function cited(name: string): readonly number[] {
-  const lines = read(name).split('\n');
-  const lists =
-    name === 'docs/reference/features.md'
-      ? lines.flatMap((line) => [...(/\| (?:\[semantics\]\([^)]*\) )?([0-9]+(?:, [0-9]+)*) \|/.exec(line)?.slice(1, 2) ?? [])])
-      : lines.flatMap((line) =>
-          [...line.matchAll(/core\/semantics(?:\/README\.md\)?)?,? ([0-9]+(?:, [0-9]+)*)/g)].map((found) => found[1] ?? ''),
-        );
-  return lists.flatMap((list) => list.split(', ').map(Number));
+/** Not this file, whose examples are about other sentences. */
+const citing = (): readonly string[] =>
+  ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...folders.flatMap(texts)].filter(
+    (name) => name !== 'test/architecture/sentences.test.ts',
+  );
+
+if (process.env['UPDATE_GOLDEN'] === '1') {
+  if (process.env['CI'] !== undefined) throw new Error('sentences are not renumbered in CI');
+  const { text, moved } = renumbered(definition);
+  for (const name of citing()) {
+    const after = name === 'core/semantics/README.md' ? text : withMoved(name, read(name), moved);
+    if (after !== read(name)) fs.writeFileSync(path.join(root, name), after);
+  }
 }
+
+const sentences = sentencesOf(read('core/semantics/README.md'));
+const numbers = sentences.map(numberOf);
 
 it('sentences are numbered from 1, one a line, in order', () => {
   expect(numbers.length).toBeGreaterThan(50);
@@ -66,7 +74,8 @@ it('the picture has its sections, and the sections say in which files they are',
   expect(files.filter((name) => !fs.existsSync(path.join(root, name.includes('/') ? name : `core/semantics/${name}`)))).toEqual([]);
 });
 it('every sentence that is cited anywhere is there', () => {
-  const files = ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...folders.flatMap(texts)];
+  const cited = (name: string): readonly number[] => citedIn(name, read(name));
+  const files = citing();
   const wrong = files.flatMap((name) =>
     cited(name)
       .filter((number) => !numbers.includes(number))
@@ -75,4 +84,12 @@ it('every sentence that is cited anywhere is there', () => {
   expect(cited('docs/reference/features.md').length).toBeGreaterThan(80);
   expect(files.filter((name) => name.endsWith('.ts')).flatMap(cited).length).toBeGreaterThan(0);
   expect(wrong).toEqual([]);
+});
+it('renumbering moves what is cited, wherever it is', () => {
+  const { text, moved } = renumbered('1. One (A).\n?. New (B).\n3. Moved (C).\n2. Two (D).\n');
+  expect(text).toBe('1. One (A).\n2. New (B).\n3. Moved (C).\n4. Two (D).\n');
+  expect(withMoved('core/a.ts', '// core/semantics/README.md, 1, 2', moved)).toBe('// core/semantics/README.md, 1, 4');
+  expect(withMoved('docs/reference/features.md', '| 2 ports | `x` | 2, 3 | t |', moved)).toBe('| 2 ports | `x` | 4, 3 | t |');
+  expect(citedIn('core/a.ts', '// core/semantics/README.md, 1, 2')).toEqual([1, 2]);
+  expect(() => renumbered('1. One (A).\n1. Two (B).\n')).toThrow('two sentences have the number 1');
 });
