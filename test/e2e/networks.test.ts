@@ -2,6 +2,7 @@
 import * as net from 'node:net';
 import { workloadKey } from '../../core/mesh/ids';
 import { passageFor } from '../../core/semantics/networks';
+import { service } from '../kit/declarations';
 import { eventually } from '../kit/layered-mesh';
 import { principal } from '../kit/between-networks';
 import { startTwoNetworks, type Attempt, type TwoNetworks } from '../kit/two-networks';
@@ -123,6 +124,29 @@ test('an export comes and goes while the gateway serves others: who calls meets 
   await traffic;
   expect([...seen]).toEqual(['200']);
   expect(await two.attempt({ serverName: 'web.reviews.bookinfo', as: app })).toMatchObject({ status: 200 });
+});
+
+test('without a word of nearness networks share by the weight of what a gateway stands for', async () => {
+  const spread = service('books/bookinfo', 'reviews', {
+    ports: { web: { protocol: 'http', number: 9080 }, admin: { protocol: 'http', number: 9090 } },
+    versions: ['v1', 'v2'],
+    settings: { balance: 'round-robin' },
+  });
+  await two.release({ 'books/reviews': spread });
+  await two.place((id) => (id === 'reviews-west' ? { weight: 3 } : {}));
+  const ofForty = async (): Promise<number> => {
+    let west = 0;
+    for (let sent = 0; sent < 40; sent += 1) {
+      const { body } = await two.call('reviews.bookinfo:9080', '/reviews/7');
+      if (body.startsWith('reviews-west')) west += 1;
+    }
+    return west;
+  };
+  // in turns by weight: thirty, but for where the turn begins
+  const west = await eventually(ofForty, (count) => Math.abs(count - 30) <= 2, 30_000);
+  expect(Math.abs(west - 30)).toBeLessThanOrEqual(2);
+  await two.place();
+  await two.release({});
 });
 
 test('who is behind is not reached past the gateway: without it, nobody is', async () => {
