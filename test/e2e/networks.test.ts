@@ -1,10 +1,11 @@
 /** Two networks and the gateway between them: what is reached through it, by whom, and that nothing else is. Each hostile connection is asked of the definition too. */
 import * as net from 'node:net';
 import { workloadKey } from '../../core/mesh/ids';
-import { passageFor } from '../../core/semantics/networks';
+import { passageFor, passagesOf } from '../../core/semantics/networks';
 import { service } from '../kit/declarations';
 import { eventually } from '../kit/layered-mesh';
 import { principal } from '../kit/between-networks';
+import { seeded } from '../kit/random';
 import { startTwoNetworks, type Attempt, type TwoNetworks } from '../kit/two-networks';
 
 jest.setTimeout(300_000);
@@ -89,6 +90,54 @@ describe('CVE-2021-31921: nothing is reached that nobody exported', () => {
   ])('%s', async (_, serverName) => {
     expect(passageFor(two.ir, crossing, serverName)).toBeNull();
     expect(await two.attempt({ serverName, as: app })).toEqual({ server: null, status: null });
+  });
+  test('three hundred names that are nearly ones: Envoy and the definition agree about each', async () => {
+    const random = seeded(31921);
+    const known = passagesOf(two.ir, crossing).map(({ serverName }) => serverName);
+    const labels = [
+      'web',
+      'admin',
+      'reviews',
+      'stock',
+      'db',
+      'bookinfo',
+      'v1',
+      'v2',
+      'v3',
+      '*',
+      '',
+      'svc',
+      'x',
+      '_',
+      'platform',
+      'crossing',
+    ];
+    const spelled = (name: string): string => [...name].map((c) => (random.chance(25) ? c.toUpperCase() : c)).join('');
+    const nearly: readonly ((name: string) => string)[] = [
+      (name) => name,
+      spelled,
+      (name) => `${name}.`,
+      (name) => `.${name}`,
+      (name) => `${random.pick(labels)}.${name}`,
+      (name) => name.split('.').slice(1).join('.'),
+      (name) => name.split('.').toReversed().join('.'),
+      (name) => name.replace(/[a-z]+/, random.pick(labels)),
+      (name) => name.replace('.', '..'),
+      (name) => `${name}.svc.cluster.local`,
+      () => Array.from({ length: 1 + random.below(5) }, () => random.pick(labels)).join('.'),
+    ];
+    const names = [...new Set(Array.from({ length: 1_200 }, () => random.pick(nearly)(random.pick(known))))].filter((name) => name !== '');
+    const asked = names.slice(0, 300);
+    // nobody is of the first version there: passed on to nobody
+    const passed = asked.filter((name) => {
+      const passage = passageFor(two.ir, crossing, name);
+      return passage !== null && passage.version !== 'v1';
+    });
+    // neither all nor none
+    expect([asked.length, passed.length > 20, passed.length < 280]).toEqual([300, true, true]);
+    const through: string[] = [];
+    for (const serverName of asked) if ((await two.attempt({ serverName })).server !== null) through.push(serverName);
+    expect(through).toEqual(passed);
   });
   test('plaintext, and a TLS record that is none', async () => {
     for (const bytes of [
