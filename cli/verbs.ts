@@ -83,7 +83,14 @@ export const verbs: readonly Verb[] = [
       },
       { flags: '--to <port>', summary: 'the service port, `reviews.bookinfo:9080`, `bookinfo/reviews.web` or `reviews:9080`' },
       { flags: '--listener <name>', summary: "from outside: the gateway's listener (default: its only one)" },
-      { flags: '--host <name>', summary: 'from outside: the host asked for; to a TLS port, and at a gateway between networks: the server name' },
+      {
+        flags: '--host <name>',
+        summary: 'from outside: the host asked for; to a TLS port, and at a gateway between networks: the server name',
+      },
+      {
+        flags: '--certificate <valid|invalid>',
+        summary: 'from outside: what the client shows, where the listener asks (default: nothing)',
+      },
       { flags: '--method <method>', summary: 'the method', default: 'GET' },
       { flags: '--path <path>', summary: 'path and query as on the wire', default: '/' },
       { flags: '--header <k=v>', summary: 'a header; may be repeated', many: true },

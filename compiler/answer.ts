@@ -103,7 +103,7 @@ function askOf(ir: MeshIr, question: unknown): unknown {
       ? decideConnection(ir, { from: caller, to: port, sni: typeof sni === 'string' ? sni : serverNameAsked(ir, port) })
       : outside === undefined
         ? decide(ir, { from: { kind: 'workload', workload: caller }, to: port ?? portOf(ir, to), method, path, headers, ...claims })
-        : decideByGateway(ir, caller, to, port, { method, path, headers, ...claims });
+        : decideByGateway(ir, caller, to, port, { method, path, headers, ...claims }, member(question, 'certificate'));
   const ports = [...new Set([...(port === null ? [] : [port]), ...decision.destinations.map((destination) => destination.port)])];
   const where = port ?? `${textOf(to, 'listener')} of ${caller}${listener?.sni === null ? '' : ` as \`${textOf(to, 'host')}\``}`;
   return {
@@ -149,12 +149,13 @@ function decideByGateway(
   to: unknown,
   port: PortKey | null,
   request: Pick<Request, 'method' | 'path' | 'headers' | 'claims'>,
+  shown: unknown,
 ): Decision {
   const { host } = request.headers;
   const place = hostFor(ir, gateway, to, host);
   if (place === null) return nowhere(`no host of ${gateway} leads to \`${textOf(to, 'ref')}\``);
   const decision = decide(ir, {
-    from: { kind: 'outside', gateway, ...place },
+    from: { kind: 'outside', gateway, ...place, ...(shown === 'valid' || shown === 'invalid' ? { certificate: shown } : {}) },
     to: null,
     ...request,
     headers: { ...request.headers, host: host ?? place.host },

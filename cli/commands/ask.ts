@@ -155,7 +155,15 @@ function requestOf(ir: MeshIr, values: Values): MeshRequest {
   if (!listener) throw new UsageError(`\`--listener\` has to be one of ${gateway.listeners.map((one) => `\`${one.name}\``).join(', ')}`);
   const host = values.text('host') ?? (listener.speaks.kind === 'tcp' ? '*' : undefined);
   if (host === undefined) throw new UsageError(`\`--host\` is missing: a request from outside asks ${from.key} for a host`);
-  return { ...common, from: { kind: 'outside', gateway: from.key, listener: listener.name, host: host.toLowerCase() }, to: null };
+  const shown = values.text('certificate');
+  if (shown !== undefined && shown !== 'valid' && shown !== 'invalid')
+    throw new UsageError(`\`--certificate\` is \`valid\` or \`invalid\`, not \`${shown}\``);
+  const certificate: Pick<Outside, 'certificate'> = shown === undefined ? {} : { certificate: shown };
+  return {
+    ...common,
+    from: { kind: 'outside', gateway: from.key, listener: listener.name, host: host.toLowerCase(), ...certificate },
+    to: null,
+  };
 }
 
 /** `invalid`, or the claims of a valid token, `iss` among them. */

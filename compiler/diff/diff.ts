@@ -51,6 +51,7 @@ export interface PortChange {
     | 'mtls'
     | 'urls'
     | 'protocol'
+    | 'clients'
     | 'number'
     | 'addressed'
     | 'certificate'
@@ -242,7 +243,7 @@ function describe(decision: Decision | null, settings: boolean, answer: Answer |
     )
       .map(([label, text]) => `; ${label} ${text}`)
       .join('')}`;
-  if (decision.outcome === 'deny') return `denied (${decision.status})`;
+  if (decision.outcome === 'deny') return decision.status === null ? 'closed' : `denied (${decision.status})`;
   if (decision.answer?.headers['location'] !== undefined)
     return `redirected to ${decision.answer.headers['location']} (${decision.answer.status})`;
   if (answer?.kind === 'respondGrpc') return `answered by the mesh (${grpcStatuses[answer.status - 1] ?? answer.status})`;
@@ -331,7 +332,12 @@ function listenerChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
     if (!was) return [];
     const hosts = (listener: typeof is): string => listener.hosts.map(({ host, team }) => `${host} (${team})`).join(', ');
     const certificate = (listener: typeof is): string => (listener.speaks.kind === 'https' ? listener.speaks.certificate : 'none');
+    const clients = ({ speaks }: typeof is): string =>
+      speaks.kind !== 'https' || speaks.clients === null
+        ? 'not asked'
+        : `${speaks.clients.required ? 'required' : 'optional'}, of ${speaks.clients.trust}`;
     const fields = [
+      ['clients', clients(was), clients(is)],
       ['protocol', was.speaks.kind, is.speaks.kind],
       ['number', String(was.port), String(is.port)],
       ['certificate', certificate(was), certificate(is)],

@@ -1,6 +1,8 @@
 import type { DeclarationValue } from '../../core/declarations/declaration';
 import { allow, evaluatedWith, service } from '../../test/kit/declarations';
 import { semanticDiff } from '../diff/diff';
+import { decide } from '../../core/semantics/decide';
+import { workloadKey } from '../../core/mesh/ids';
 import { lower } from './lower';
 
 type More = { readonly [id: string]: DeclarationValue | null };
@@ -69,4 +71,33 @@ it('a connection that goes elsewhere is a difference, and so is a place that com
   const without = ir({ ...other, ...rows, 'platform/edge': edge({ web }) });
   expect(semanticDiff(without, before).exposure).toEqual([{ gateway: 'platform/edge', listener: 'queue', host: '*', change: 'exposed' }]);
   expect(semanticDiff(before, before).calls).toEqual([]);
+});
+it('a question says what the client shows', () => {
+  const asked = (certificate: 'required' | 'optional') =>
+    ir({ 'platform/edge': edge({ web: { ...web, clients: { trust: 'platform/ca', certificate } } }) });
+  const answer = (certificate: 'required' | 'optional', shown?: 'valid' | 'invalid'): unknown => {
+    const from = { kind: 'outside', gateway: workloadKey('platform', 'edge'), listener: 'web', host: 'shop.acme.example' } as const;
+    const { outcome, stage, status } = decide(asked(certificate), {
+      from: { ...from, ...(shown ? { certificate: shown } : {}) },
+      to: null,
+      ...{ method: 'GET', path: '/productpage', headers: {} },
+    });
+    return [outcome, stage, status];
+  };
+  const closed = ['deny', 'authentication', null];
+  expect([answer('required'), answer('required', 'invalid'), answer('optional', 'invalid')]).toEqual([closed, closed, closed]);
+  expect([answer('required', 'valid'), answer('optional')]).toEqual([
+    ['allow', 'inbound', null],
+    ['allow', 'inbound', null],
+  ]);
+});
+it('whom a listener asks for certificates is a difference', () => {
+  const clients = (certificate: 'required' | 'optional') => ({
+    'platform/edge': edge({ web: { ...web, clients: { trust: 'platform/ca', certificate } } }),
+  });
+  const diff = semanticDiff(ir(clients('optional')), ir(clients('required')));
+  expect(diff.ports).toEqual([
+    { port: 'platform/edge/web', field: 'clients', before: 'optional, of platform/ca', after: 'required, of platform/ca' },
+  ]);
+  expect(diff.calls.map(({ kind, target, after }) => [kind, target, after])).toContainEqual(['lost', 'web/shop.acme.example', 'closed']);
 });

@@ -37,14 +37,22 @@ export function lowerGateway(context: Context, { id, value }: Declared<'gateway'
   return { id: id as RuleId, key, listeners };
 }
 
-function lowerSpeech(context: Context, { protocol = 'https', certificate }: Listeners[string], at: Place): GatewayListener['speaks'] {
+function lowerSpeech(
+  context: Context,
+  { protocol = 'https', certificate, clients }: Listeners[string],
+  at: Place,
+): GatewayListener['speaks'] {
   switch (protocol) {
     case 'http':
     case 'tls':
     case 'tcp':
       return { kind: protocol };
     case 'https':
-      return { kind: 'https', certificate: lowerSecret(context, certificate ?? '', at) };
+      return {
+        kind: 'https',
+        certificate: lowerSecret(context, certificate ?? '', at),
+        clients: clients ? { trust: lowerSecret(context, clients.trust, at), required: clients.certificate === 'required' } : null,
+      };
     default:
       return assertNever(protocol);
   }

@@ -238,6 +238,8 @@ export type DeclarationValue =
           readonly team?: string;
           /** Of an https listener, and of no other. */
           readonly certificate?: string;
+          /** Of an https listener: `trust` is the secret (`namespace/name`) with the authorities of its clients. */
+          readonly clients?: { readonly trust: string; readonly certificate: 'required' | 'optional' };
           /** Of an http listener: every request is answered with the same address under https. */
           readonly redirect?: 'https';
         };

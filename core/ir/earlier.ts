@@ -36,7 +36,7 @@ export const completed = (kept: Omit<MeshIr, LaterPart> & Partial<Pick<MeshIr, L
   needs: kept.needs.map(laterNeed),
 });
 /** A listener was one with a certificate then. */
-function laterListener({ certificate = '', speaks = { kind: 'https', certificate }, ...listener }: EarlierListener): GatewayListener {
+function laterListener({ certificate = '', speaks = { kind: 'https', certificate, clients: null }, ...listener }: EarlierListener): GatewayListener {
   return { ...listener, speaks };
 }
 type EarlierListener = Later<GatewayListener, 'speaks'> & { readonly certificate?: string };

@@ -123,11 +123,19 @@ export interface GatewayListener {
   /** By host; exact (`shop.acme.example`), one leading wildcard label (`*.books.acme.example`), or `*`. Lower case. */
   readonly hosts: readonly { readonly host: string; readonly team: string }[];
 }
+export interface ClientCertificates {
+  /** `namespace/name` of the authorities that count, and no others: those of the mesh are not among them unless named. */
+  readonly trust: string;
+  /** Whether who shows none gets a connection. */
+  readonly required: boolean;
+}
 export type ListenerProtocol =
   | {
       readonly kind: 'https';
       /** `namespace/name` of the serving certificate. */
       readonly certificate: string;
+      /** What clients show of themselves; null: nobody is asked. */
+      readonly clients: ClientCertificates | null;
     }
   /** In the open: whoever is on the way may read and change what is said. */
   | { readonly kind: 'http' }

@@ -160,10 +160,11 @@ function placesOf(ir: MeshIr | null): readonly (readonly [string, Place])[] {
   ]);
 }
 const isRequests = ({ kind }: GatewayListener['speaks']): boolean => kind === 'http' || kind === 'https';
-/** What a listener speaks: a redirect keeps it, and so does what an application is told. */
-function spokenAt(ir: MeshIr, { gateway, listener }: Place): string {
+/** What a listener speaks, and with whom: a redirect keeps the scheme, and who shows no certificate may get no connection. */
+function spokenAt(ir: MeshIr, { gateway, listener }: Place): Json {
   const known = ir.gateways.find((candidate) => candidate.key === gateway);
-  return known ? listenerOf(known, listener).speaks.kind : '';
+  const speaks = known && listenerOf(known, listener).speaks;
+  return speaks ? [speaks.kind, ...(speaks.kind === 'https' && speaks.clients ? [canonicalJson(speaks.clients)] : [])] : [];
 }
 /** The routes that a request to a host comes to, its own or those of a wildcard over it. */
 function routesAt(ir: MeshIr, { gateway, listener }: Place, host: string): HostRoutes | null {

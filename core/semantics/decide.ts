@@ -4,7 +4,8 @@
  */
 import { callablePorts } from '../ir/edges';
 import { isHttp } from '../ir/layers';
-import type { MeshIr } from '../ir/ir';
+import type { ClientCertificates, MeshIr } from '../ir/ir';
+import { clientHeaders } from '../mesh/client-headers';
 import type { WorkloadKey } from '../mesh/ids';
 import { nameOf, namespaceOf } from '../mesh/ids';
 import { hostRoutesFor, hostsOfPort, listenerOf } from './address';
@@ -49,12 +50,15 @@ function decideFromOutside(ir: MeshIr, request: MeshRequest, from: Extract<MeshR
   const caller = workloadOf(ir, from.gateway);
   const gateway = ir.gateways.find((known) => known.key === from.gateway);
   if (!gateway) throw new Error(`internal: ${from.gateway} is no gateway`);
-  const view = viewOf(request, request.headers['host'] ?? from.host);
-  if (!isCanonicalPath(request.path, 'rfc3986')) return refused('canonical', 400, `the path \`${request.path}\` is not in canonical form`);
-  const table = hostRoutesFor(ir, gateway, from.listener, hostWithoutPort(from.host), view.host);
-  const { kind: scheme } = listenerOf(gateway, from.listener).speaks;
+  const { speaks } = listenerOf(gateway, from.listener);
+  const scheme = speaks.kind;
   if (scheme !== 'http' && scheme !== 'https')
     throw new Error(`internal: listener ${from.listener} speaks ${scheme}: its requests are not decided, its connections are`);
+  const closed = speaks.kind === 'https' && speaks.clients && closedTo(speaks.clients, from.certificate);
+  if (closed) return refused('authentication', null, `listener \`${from.listener}\` of ${gateway.key} ${closed}`);
+  const view = withoutForged(viewOf(request, request.headers['host'] ?? from.host));
+  if (!isCanonicalPath(request.path, 'rfc3986')) return refused('canonical', 400, `the path \`${request.path}\` is not in canonical form`);
+  const table = hostRoutesFor(ir, gateway, from.listener, hostWithoutPort(from.host), view.host);
   if (table === 'not here' && scheme === 'http')
     return refused('route', 404, `listener \`${from.listener}\` of ${gateway.key} does not serve \`${view.host}\``);
   if (table === 'not here')
@@ -63,7 +67,17 @@ function decideFromOutside(ir: MeshIr, request: MeshRequest, from: Extract<MeshR
   return follow(ir, caller, table, [], { ...view, scheme });
 }
 
-function refused(stage: Decision['stage'], status: number, says: string): Decision {
+/** Why a listener that asks for certificates makes no connection with who shows this; null: it does. */
+function closedTo({ required }: ClientCertificates, shown: 'valid' | 'invalid' | undefined): string | null {
+  if (shown === 'invalid') return 'takes no certificate of other authorities than its own';
+  return required && shown === undefined ? 'takes nobody without a certificate' : null;
+}
+/** What only a gateway says of its client is nobody else's to say. */
+function withoutForged(view: RequestView): RequestView {
+  return { ...view, headers: Object.fromEntries(Object.entries(view.headers).filter(([name]) => !clientHeaders.includes(name))) };
+}
+
+function refused(stage: Decision['stage'], status: Decision['status'], says: string): Decision {
   return { ...nothing, outcome: 'deny', stage, status, says };
 }
 

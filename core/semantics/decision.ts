@@ -10,7 +10,14 @@ export interface MeshRequest {
   /** A workload inside the mesh, or somebody outside who comes to a gateway's listener with a host (`Host`, and SNI where the listener has TLS). */
   readonly from:
     | { readonly kind: 'workload'; readonly workload: WorkloadKey }
-    | { readonly kind: 'outside'; readonly gateway: WorkloadKey; readonly listener: string; readonly host: string };
+    | {
+        readonly kind: 'outside';
+        readonly gateway: WorkloadKey;
+        readonly listener: string;
+        readonly host: string;
+        /** What it shows of itself where the listener asks: a certificate of the listener's authorities (`valid`), or any other; absent: none. */
+        readonly certificate?: 'valid' | 'invalid';
+      };
   /** The port addressed; null for a request from outside, which addresses a host. */
   readonly to: PortKey | null;
   readonly method: string;

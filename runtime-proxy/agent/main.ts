@@ -49,7 +49,7 @@ export interface AgentConfig {
   readonly envoyLogLevel?: string;
   /** How Envoy asks for its configuration: `delta` (default), or `state-of-the-world`, which sends each type as a whole. */
   readonly xds?: XdsProtocol;
-  /** `<dir>/<namespace>/<name>/tls.crt` and `tls.key`: gateways' certificates that the CA does not issue; `ca.crt`: authorities of hosts outside the mesh. */
+  /** `<dir>/<namespace>/<name>/tls.crt` and `tls.key`: gateways' certificates that the CA does not issue; `ca.crt`: authorities of hosts outside the mesh, and of gateways' clients. */
   readonly certificatesDir?: string;
   /** HTTP for `/healthz`, `/readyz`, `/metrics`. Absent: none. */
   readonly admin?: { readonly host: string; readonly port: number };
@@ -129,7 +129,10 @@ export async function runAgent(
     try {
       secrets.set(name, { kind: 'trust', roots: await authoritiesOf(authorities, config.certificatesDir) });
     } catch (error) {
-      log.error({ authorities, reason: reasonOf(error) }, 'no authorities to verify a host outside the mesh by: it is not called');
+      log.error(
+        { authorities, reason: reasonOf(error) },
+        'no authorities to verify certificates by: no host outside the mesh is called by them, and no client of a gateway gets a connection',
+      );
     }
     const timer = setTimeout(() => (serving.delete(cancel), void provideAuthorities(name)), 10_000);
     timer.unref();

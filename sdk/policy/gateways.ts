@@ -23,7 +23,7 @@ const passedOn = 'a listener that ends no TLS has no certificate: the destinatio
 const listeners = {
   https: record(
     { port, hosts, certificate },
-    { protocol: word('https') },
+    { protocol: word('https'), clients: record({ trust: certificate, certificate: word('required', 'optional') }, {}) },
     { redirect: "it is a listener with `protocol: 'http'` that redirects" },
   ),
   http: record(
@@ -44,8 +44,12 @@ const listener: Reader<WireListener> = (value, at) => {
   const spoken = recordOf(value, at)['protocol'];
   const speaks = spoken === undefined ? 'https' : protocol(spoken, under(at, 'protocol'));
   if (speaks !== 'https') return listeners[speaks](value, at);
-  const { certificate: secretOf, ...read } = listeners.https(value, at);
-  return freeze({ ...read, certificate: secretOf.name });
+  const { certificate: secretOf, clients, ...read } = listeners.https(value, at);
+  return freeze({
+    ...read,
+    certificate: secretOf.name,
+    ...(clients ? { clients: freeze({ trust: clients.trust.name, certificate: clients.certificate }) } : {}),
+  });
 };
 const spec = record({ serviceAccount: accountName }, { listeners: named(name, listener) });
 

@@ -5,7 +5,7 @@ import { freeze, getProperty, parse, secrets, stringify } from '../policy/intrin
 import { madeOf } from '../policy/made';
 import { environment } from '../policy/mesh-names';
 import { handleOf, refTo } from '../policy/registry';
-import { recordOf, record, named, text } from '../policy/read';
+import { recordOf, record, named, text, word } from '../policy/read';
 import { madeAs, target } from '../policy/subjects';
 import { grpcMethod, headerName, requestLine } from '../policy/units';
 import { type Place, refuse } from '../policy/policy-error';
@@ -96,14 +96,14 @@ const claims = (value: Plain, at: Place): Plain => {
 };
 const question = record(
   { from: askerRef, to: target },
-  { request, headers: named(headerName, text), claims, sni: text, env: environment },
+  { request, headers: named(headerName, text), claims, sni: text, certificate: word('valid', 'invalid'), env: environment },
   { as: 'say what the token says: `claims: { iss: ..., role: ... }`' },
 );
 
 /** What the mesh says to one request. @throws PolicyError for what is no question, TestFailure for what cannot be answered. */
 export const ask = verb('ask', ['spec'], 1, (given) => {
   recordOf(given.take(0), given.at(0));
-  const { from, to, request: line, headers, claims: said, sni, env } = question(given.take(0), given.at(0));
+  const { from, to, request: line, headers, claims: said, sni, certificate, env } = question(given.take(0), given.at(0));
   const answer = askHost({
     op: 'ask',
     from,
@@ -112,6 +112,7 @@ export const ask = verb('ask', ['spec'], 1, (given) => {
     headers: headers ?? {},
     ...(said === undefined ? {} : { claims: said }),
     ...(sni === undefined ? {} : { sni }),
+    ...(certificate === undefined ? {} : { certificate }),
     env: env ?? currentEnvironment(),
   });
   const { decision, targets, mirrors, asked } = answer as unknown as Answered; // the host's word, made by compiler/answer.ts

@@ -33,6 +33,8 @@ export interface Question {
   readonly sni?: string;
   /** What the bearer token says, with its `iss`, where it is valid; or `invalid`. Left out: no token. */
   readonly claims?: Claims | 'invalid';
+  /** From outside, at a listener that asks for certificates: what is shown; nothing if not said. */
+  readonly certificate?: 'valid' | 'invalid';
   readonly env?: Env;
 }
 export interface Answer {

@@ -48,6 +48,7 @@ const callers: CoverageOf<AccessRule['callers']> = {
 };
 /** A request of the generator has no token to sign. */
 const byHand = not('end users need signed tokens: test/e2e/users.test.ts holds them against the definition');
+const byCertificate = not('test/e2e/client-certificates.test.ts holds them against the definition');
 const atGateway = not('test/e2e/gateway-connections.test.ts holds connections at a gateway against the definition');
 const rule: CoverageOf<RouteRule> = {
   id: yes,
@@ -195,7 +196,7 @@ export const coverage: CoverageOf<MeshIr> = {
     listeners: {
       name: yes,
       port: yes,
-      speaks: { https: { certificate: yes }, http: yes, tls: atGateway, tcp: atGateway },
+      speaks: { https: { certificate: yes, clients: byCertificate }, http: yes, tls: atGateway, tcp: atGateway },
       hosts: { host: 'exact, and under a wildcard', team: yes },
     },
   },

@@ -97,11 +97,11 @@ function passedDifference({ request, responseHeaders }: DestinationDecision, ans
 }
 const sameValue = (got: string | undefined, wanted: string): boolean => got?.replace(/, */g, ',') === wanted.replace(/, */g, ',');
 /** What a client may not say: a proxy takes it off, or says it itself. */
-export const takenOff = /^(x-envoy-.*|x-forwarded-(client-cert|proto|for)|x-request-id|connection|te|host)$/;
+export const takenOff = /^(x-envoy-.*|x-meshwright-client-.*|x-forwarded-(client-cert|proto|for)|x-request-id|connection|te|host)$/;
 /** What the mesh may take away or write anew (RFC 9110 section 7.6.1). */
 const hopByHop = new Set(['connection', 'te', 'transfer-encoding', 'upgrade', 'keep-alive', 'expect', 'content-length', 'x-request-id']);
 /** What proxies write of their own. */
-const written = /^(?:host|x-forwarded-.*|x-request-id|x-envoy-.*|content-length|transfer-encoding|via|connection)$/;
+const written = /^(?:host|x-meshwright-client-.*|x-forwarded-.*|x-request-id|x-envoy-.*|content-length|transfer-encoding|via|connection)$/;
 
 function hostOf(ir: MeshIr, to: PortKey): string {
   const key = serviceOfPort(to);

@@ -126,7 +126,7 @@ export function bookinfo(): MeshIr {
           {
             name: 'web',
             port: 8443,
-            speaks: { kind: 'https', certificate: 'platform/shop' },
+            speaks: { kind: 'https', certificate: 'platform/shop', clients: null },
             hosts: [
               { host: '*.books.example', team: 'books' },
               { host: 'admin.example', team: 'platform' },

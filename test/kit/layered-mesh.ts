@@ -38,13 +38,14 @@ export async function startLayers(
   more: More,
   applications: (mesh: WholeMesh) => Promise<void>,
   there: (instance: Instance) => boolean = () => true,
+  clients: ReadonlyMap<string, string> = new Map(),
 ): Promise<LayeredMesh> {
   const ir = lowered(more);
   const emitted = emitEnvoy(ir);
   if (!emitted.value) throw new Error(emitted.diagnostics.map((d) => d.message).join('\n'));
   const authority = await testAuthority(ir.trustDomain);
   const instances = (await layOut(ir)).instances.filter(there);
-  const mesh = await wholeMesh(ir, emitted.value, { instances }, authority);
+  const mesh = await wholeMesh(ir, emitted.value, { instances }, authority, clients);
   const [clientAdmin = 0, serverAdmin = 0] = await freePorts(2);
   const start = (side: WholeMesh['client'], adminPort: number): Promise<RunningEnvoy> =>
     startEnvoy(staticBootstrap({ proxies: [side.proxy], adminPort, secrets: side.secrets, assignments: side.assignments }), adminPort);

@@ -102,7 +102,14 @@ export function actOut({ workload, meshes, inventories, protocol, seed, refused,
     const into: Diagnostic[] = [];
     const parts = { inbound: maker.part(mesh.set, 'inbound', instance, into), outbound: maker.part(mesh.set, 'outbound', instance, into) };
     if (into.length > 0) throw new Error(into.map((d) => d.message).join('; '));
-    const endpoints = maker.endpoints([...parts.inbound.selectors, ...parts.outbound.selectors], inventory, () => true, instance, new Map(), []);
+    const endpoints = maker.endpoints(
+      [...parts.inbound.selectors, ...parts.outbound.selectors],
+      inventory,
+      () => true,
+      instance,
+      new Map(),
+      [],
+    );
     const other: Target['other'] = (type) =>
       new Map(
         type === 'endpoints'

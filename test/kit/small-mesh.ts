@@ -163,7 +163,7 @@ export function meshWithGateway(): MeshIr {
           {
             name: 'https',
             port: 443,
-            speaks: { kind: 'https', certificate: 'shop/edge-cert' },
+            speaks: { kind: 'https', certificate: 'shop/edge-cert', clients: null },
             hosts: [{ host: 'shop.example', team: 'shop' }],
           },
         ],

@@ -95,6 +95,7 @@ export async function wholeMesh(
   objects: { readonly services: readonly ServiceConfig[]; readonly proxies: readonly ProxyConfig[] },
   inventory: Inventory,
   authority: TestAuthority,
+  clients: ReadonlyMap<string, string> = new Map(),
 ): Promise<WholeMesh> {
   const services = new Map(objects.services.map((service) => [`${service.metadata.namespace}/${service.metadata.name}`, service]));
   const proxies = new Map(objects.proxies.map((proxy) => [proxy.spec.workload, proxy]));
@@ -114,7 +115,7 @@ export async function wholeMesh(
     const outbound = bindOutbound(proxy, called, instance, diagnostics);
     if (diagnostics.length > 0) throw new Error(diagnostics.map((d) => d.message).join('; '));
     if (inbound.listeners.length > 0) add(sides.server, inbound, instance.id, inventory, [svid]);
-    const certificates = await gatewayCertificates(ir, instance, authority);
+    const certificates = await gatewayCertificates(ir, instance, authority, clients);
     add(sides.client, outbound, instance.id, inventory, [svid, ...certificates]);
   }
   return {
@@ -187,12 +188,25 @@ function ownNames(proxy: BoundProxy, id: string): (json: JsonObject) => JsonObje
   };
 }
 
-async function gatewayCertificates(ir: MeshIr, instance: Instance, authority: TestAuthority): Promise<readonly JsonObject[]> {
+/** `clients`: the authorities of clients, by the secret that a listener names. */
+async function gatewayCertificates(
+  ir: MeshIr,
+  instance: Instance,
+  authority: TestAuthority,
+  clients: ReadonlyMap<string, string>,
+): Promise<readonly JsonObject[]> {
   const gateway = ir.gateways.find((known) => known.key === instance.workload);
   const named = new Map(
     (gateway?.listeners ?? []).flatMap(({ speaks, hosts }) =>
       speaks.kind === 'https' ? [[speaks.certificate, hosts.map(({ host }) => host)] as const] : [],
     ),
   );
-  return Promise.all([...named].map(async ([name, hosts]) => certificateSecret(`certificate/${name}`, await authority.serving(hosts))));
+  const trusted = new Set(
+    (gateway?.listeners ?? []).flatMap(({ speaks }) => (speaks.kind === 'https' ? (speaks.clients?.trust ?? []) : [])),
+  );
+  const authorities = [...trusted].map((name) => ({ ...trustSecret(clients.get(name) ?? authority.trust), name: `authorities/${name}` }));
+  const made = await Promise.all(
+    [...named].map(async ([name, hosts]) => certificateSecret(`certificate/${name}`, await authority.serving(hosts))),
+  );
+  return [...made, ...authorities];
 }

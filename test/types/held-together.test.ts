@@ -149,6 +149,14 @@ test.each<[string, (bogus: object) => unknown]>([
   ['GatewaySpec', (x) => run.gateway(space, 'g', x)],
   ['HttpsListenerSpec', (x) => run.gateway(space, 'g', { serviceAccount: 'g', listeners: { web: x } })],
   ['HttpListenerSpec', (x) => run.gateway(space, 'g', { serviceAccount: 'g', listeners: { web: { protocol: 'http', ...x } } })],
+  [
+    'ClientCertificates',
+    (x) =>
+      run.gateway(space, 'g', {
+        serviceAccount: 'g',
+        listeners: { web: { port: 443, hosts: { 'a.example': 'books' }, certificate: run.secret('x/y'), clients: x } },
+      }),
+  ],
   ['TlsListenerSpec', (x) => run.gateway(space, 'g', { serviceAccount: 'g', listeners: { web: { protocol: 'tls', ...x } } })],
   ['TcpListenerSpec', (x) => run.gateway(space, 'g', { serviceAccount: 'g', listeners: { web: { protocol: 'tcp', ...x } } })],
   ['ExternalSpec', (x) => run.external('e', x)],

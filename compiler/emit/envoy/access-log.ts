@@ -11,10 +11,11 @@ type AccessLog = MessageInitShape<typeof AccessLogSchema>;
 type Fields = { readonly [field: string]: string };
 type Filter = MessageInitShape<typeof AccessLogFilterSchema>;
 
-/** `port` is null where the listener serves no one port. */
-export function accessLogs(listener: string, port: PortKey | null): readonly AccessLog[] {
+/** `port` is null where the listener serves no one port. `strangers`: who shows a certificate there is no caller of the mesh, whatever name stands in it. */
+export function accessLogs(listener: string, port: PortKey | null, strangers = false): readonly AccessLog[] {
   const common = { listener, port: port ?? '' };
-  if (port === null) return [logger({ ...common, rule: ruleInMetadata }, null)];
+  const whose = strangers ? { caller: '', client: '%DOWNSTREAM_PEER_FINGERPRINT_256%' } : {};
+  if (port === null) return [logger({ ...common, rule: ruleInMetadata }, null, whose)];
   return [logger({ ...common, rule: ruleInMetadata }, allElse), logger({ ...common, rule: defaultDeny(port) }, deniedByDefault)];
 }
 
@@ -41,7 +42,7 @@ export function connectionLog(names: {
   return [stdout(line, null)];
 }
 
-function logger(extra: Fields, filter: Filter | null): AccessLog {
+function logger(extra: Fields, filter: Filter | null, whose: Fields = {}): AccessLog {
   const line: Fields = {
     time: '%START_TIME%',
     ...extra,
@@ -56,6 +57,7 @@ function logger(extra: Fields, filter: Filter | null): AccessLog {
     upstream: '%UPSTREAM_CLUSTER%',
     duration_ms: '%DURATION%',
     request_id: '%REQ(X-REQUEST-ID)%',
+    ...whose,
   };
   return stdout(line, filter);
 }

@@ -5,7 +5,9 @@
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import type { Gateway, GatewayListener, HostRoutes } from '../../../core/ir/ir';
 import { assertNever } from '../../../core/lib/brand';
+import { clientCertificateHeader, clientHeaders, clientSubjectHeader } from '../../../core/mesh/client-headers';
 import { routesSpeakOfUsers } from '../../../core/semantics/user';
+import { HeaderValueOption_HeaderAppendAction } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
 import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { accessLogs } from './access-log';
 import { pack, seconds } from './any';
@@ -60,7 +62,7 @@ function chainsOf(
         ...byServerName,
         filterChains: hosts.map((host) => ({
           ...named(host),
-          transportSocket: edgeServer(speaks.certificate),
+          transportSocket: edgeServer(speaks.certificate, speaks.clients),
           filters: requestFilters(index, gateway, listener, host),
         })),
       };
@@ -101,7 +103,7 @@ function requestFilters(index: IrIndex, gateway: Gateway, listener: GatewayListe
         upgrades: true,
         filters: { cors: noCors, fault: noFault, ...(users ? { authentication: authentication(index.ir.issuers) } : {}) },
         localReply: gatewayReplies(users),
-        accessLog: accessLogs(gatewayListener(listener.name), null),
+        accessLog: accessLogs(gatewayListener(listener.name), null, listener.speaks.kind === 'https' && listener.speaks.clients !== null),
       }),
     ),
   });
@@ -119,7 +121,8 @@ export function gatewayRoutesOf(
     name,
     virtualHosts,
     ignorePortInHostMatching: true,
-    internalOnlyHeaders: strippedHeaders,
+    internalOnlyHeaders: [...strippedHeaders, ...clientHeaders],
+    ...(listener.speaks.kind === 'https' && listener.speaks.clients ? { requestHeadersToAdd: [...ofTheClient] } : {}),
   });
   const { kind } = listener.speaks;
   if (kind === 'tls' || kind === 'tcp') return [];
@@ -154,6 +157,15 @@ function hostOf(
     ],
   };
 }
+
+/** What the client's certificate says, for the application alone: no rule reads it, and it is no identity of the mesh. Nothing is added where there is none. */
+const ofTheClient = [
+  [clientCertificateHeader, '%DOWNSTREAM_PEER_FINGERPRINT_256%'],
+  [clientSubjectHeader, '%DOWNSTREAM_PEER_SUBJECT%'],
+].map(([key = '', value = '']) => ({
+  header: { key, value },
+  appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+}));
 
 const everyPath = { pathSpecifier: { case: 'prefix', value: '/' } } as const;
 const answer = (name: string, status: number, body: string, match: NonNullable<Route['match']> = everyPath): Route => ({

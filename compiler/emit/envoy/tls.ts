@@ -1,5 +1,6 @@
 /** Encryption and identity: TLS 1.3 only, certificates by SDS from the agent, peers named exactly. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { ClientCertificates } from '../../../core/ir/ir';
 import { ApiConfigSource_ApiType, ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
 import type { TransportSocketSchema } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
 import {
@@ -82,19 +83,32 @@ export function outsideClient(host: string, trust: string | null, alpn: readonly
   };
 }
 
-/** A gateway's door to the outside: its own certificate, none asked of the client. */
-export function edgeServer(certificate: string): TransportSocket {
+/**
+ * A gateway's door to the outside: its own certificate; of the client one of the authorities that the listener names, or none is asked. A session that is
+ * resumed shows no certificate again, so there is none where certificates count.
+ */
+export function edgeServer(certificate: string, clients: ClientCertificates | null): TransportSocket {
   return {
     name: 'envoy.transport_sockets.tls',
     configType: {
       case: 'typedConfig',
       value: pack(DownstreamTlsContextSchema, {
+        ...(clients
+          ? {
+              requireClientCertificate: clients.required,
+              sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true },
+              disableStatefulSessionResumption: true,
+            }
+          : {}),
         commonTlsContext: {
           tlsParams: {
             tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
             tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
           },
-          tlsCertificateSdsSecretConfigs: [secret(sdsCertificate(certificate))],
+          tlsCertificateSdsSecretConfigs: [edgeSecret(sdsCertificate(certificate))],
+          ...(clients
+            ? { validationContextType: { case: 'validationContextSdsSecretConfig', value: edgeSecret(sdsAuthorities(clients.trust)) } }
+            : {}),
           alpnProtocols: ['h2', 'http/1.1'],
         },
       }),
@@ -122,11 +136,16 @@ function meshTls(alpn: readonly string[], sans: readonly SanMatcher[]): CommonTl
   };
 }
 
-const secret = (name: string): MessageInitShape<typeof SdsSecretConfigSchema> => ({
+/** Waits: a listener without a certificate answers nobody. */
+const secret = (name: string): Secret => secretWithin(name, 0);
+/** Does not wait: an Envoy that starts opens no listener while one waits, and one certificate that is not there would close all. Until it is, connections are closed. */
+const edgeSecret = (name: string): Secret => secretWithin(name, 2);
+type Secret = MessageInitShape<typeof SdsSecretConfigSchema>;
+const secretWithin = (name: string, waits: number): Secret => ({
   name,
   sdsConfig: {
     resourceApiVersion: ApiVersion.V3,
-    initialFetchTimeout: seconds(0), // waits: a listener without a certificate answers nobody
+    initialFetchTimeout: seconds(waits),
     configSourceSpecifier: {
       case: 'apiConfigSource',
       value: {

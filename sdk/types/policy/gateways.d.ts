@@ -42,6 +42,14 @@ export interface HttpsListenerSpec {
   readonly port: number;
   readonly hosts: { readonly [host: string]: Team };
   readonly certificate: Secret;
+  readonly clients?: ClientCertificates;
+}
+/** What clients show of themselves. Who shows a certificate of other authorities gets no connection; what it says is for applications, and no identity of the mesh. */
+export interface ClientCertificates {
+  /** The authorities that count (`ca.crt` of the secret). */
+  readonly trust: Secret;
+  /** Whether who shows none gets a connection. */
+  readonly certificate: 'required' | 'optional';
 }
 export type ListenerSpec = TcpListenerSpec | TlsListenerSpec | HttpListenerSpec | HttpsListenerSpec;
 export interface ListenerMap {

@@ -263,6 +263,8 @@ export const gw4 = whole.listeners.queue.route({ rules: [{ when: { request: 'GET
 export const gw5 = whole.listeners.queue.host('a.example');
 // @ts-expect-error 205 a certificate where TLS is not ended | says: Type 'Secret' is not assignable to type 'undefined'
 export const gw6 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { pass: { protocol: 'tls', port: 443, hosts: { 'a.example': 'books' }, certificate: secret('x/y') } } });
+// @ts-expect-error 206 client certificates that are neither required nor optional | says: '"maybe"' is not assignable to type '"optional" | "required"'
+export const gw7 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { web: { port: 443, hosts: { 'a.example': 'books' }, certificate: secret('x/y'), clients: { trust: secret('x/z'), certificate: 'maybe' } } } });
 
 // ── several networks ──
 // @ts-expect-error 180 a pattern of what a gateway between networks passes on | says: 'hosts' does not exist in type 'EastWestGatewaySpec'
