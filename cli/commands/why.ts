@@ -2,7 +2,8 @@ import { admissionRulesName } from '../../core/bundle/admission-rules';
 import { meshNamespace } from '../../core/bundle/custom-resource';
 import { objectName } from '../../core/bundle/objects';
 import type { DeployRule, MeshIr } from '../../core/ir/ir';
-import { nameOf, namespaceOf, serviceOfPort, type PortKey } from '../../core/mesh/ids';
+import { doorOf } from '../../core/ir/lookup';
+import { nameOf, namespaceOf, outsideNamespace, serviceOfPort, type PortKey } from '../../core/mesh/ids';
 import { proxyNames } from '../../core/ir/proxy-name';
 import { callablePorts } from '../../core/ir/edges';
 import { UsageError, type Run } from '../command';
@@ -71,7 +72,7 @@ export function reasonsOf(ir: MeshIr, name: string): readonly Reason[] {
     const service = ir.services.find((one) => one.ports.some((known) => known.key === key));
     if (!service) return;
     add(service.id, 'the service is declared here');
-    add(ir.routes.find((table) => table.port === key)?.id ?? null, 'its routes');
+    add([...ir.routes, ...ir.connectionRoutes].find((table) => table.port === key)?.id ?? null, 'its routes');
     if (as === 'service')
       for (const rule of ir.access) if (rule.port === key) add(rule.id, rule.action === 'allow' ? 'lets callers in' : 'keeps callers out');
   };
@@ -90,7 +91,8 @@ export function reasonsOf(ir: MeshIr, name: string): readonly Reason[] {
   }
   const object = /^(ServiceConfig|ProxyConfig)\/(.+)$/.exec(name);
   const [, kind, rest = ''] = object ?? [];
-  if (kind === 'ServiceConfig') port(rest.replace(/\+.*$/, ''), 'callers');
+  // what is outside has an object with each caller, in its namespace
+  if (kind === 'ServiceConfig') port(rest.replace(/\+.*$/, '').replace(/^[^/]+\/outside\./, `${outsideNamespace}/`), 'callers');
   if (kind === 'ProxyConfig') for (const [key, proxy] of proxyNames(ir)) if (proxy === rest) workload(ir, key, add);
   if (name === admissionRules) {
     for (const rule of ir.deploys) add(rule.id, `says who deploys ${subjectOf(rule)}`);
@@ -103,6 +105,8 @@ export function reasonsOf(ir: MeshIr, name: string): readonly Reason[] {
     const through = name === 'gateway/east-west' || gateways.some((gateway) => gateway === name);
     if (through || name === `ServiceConfig/${key}+across` || name.replace(/\|.*$/, '') === `across/${key}`) add(id, `exports ${key}`);
   }
+  for (const { id, outside } of ir.services)
+    if (outside && name === `inbound/${String(outside.through)}.egress`) add(id, 'is called through it');
   const gatewayHost = /^gateway\/([^/]+)(?:\/(.+))?$/.exec(name);
   if (gatewayHost) {
     const [, listener, host] = gatewayHost;
@@ -120,8 +124,9 @@ function workload(ir: MeshIr, key: string, add: (id: string | null, because: str
   const one = ir.workloads.find((known) => known.key === key);
   if (!one) return;
   add(one.id, 'the workload is declared here');
+  for (const { id, outside } of ir.services) if (outside?.through === one.key) add(id, 'is called through it');
   for (const rule of ir.access)
-    if (serviceOfPort(rule.port) === one.key) add(rule.id, rule.action === 'allow' ? 'lets callers in' : 'keeps callers out');
+    if (doorOf(ir, rule.port) === one.key) add(rule.id, rule.action === 'allow' ? 'lets callers in' : 'keeps callers out');
   for (const rule of ir.deploys)
     if (rule.namespace === namespaceOf(one.key) && (rule.workloads?.includes(nameOf(one.key)) ?? true)) add(rule.id, 'says who deploys it');
   const callable: readonly PortKey[] = callablePorts(ir, one.key);

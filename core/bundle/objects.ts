@@ -27,7 +27,7 @@ export interface EnvoyRange {
 }
 export interface ObjectMeta {
   readonly namespace: string;
-  /** Without the digest: `reviews.web`, `bookinfo-productpage`. What east-west gateways pass on to an exported port is `reviews.web+across`. A caller's variant is `reviews.web+<caller namespace>.<caller name>`; a port outside the mesh has one for each caller, in the caller's namespace, and none beside. */
+  /** Without the digest: `reviews.web`, `bookinfo-productpage`. What east-west gateways pass on to an exported port is `reviews.web+across`. A caller's variant is `reviews.web+<caller namespace>.<caller name>`; a port outside the mesh has one for each caller, in the caller's namespace, `outside.stripe.api+<caller namespace>.<caller name>`, and none beside. */
   readonly name: string;
 }
 

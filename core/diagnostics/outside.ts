@@ -6,9 +6,10 @@ export const outside = {
     code: 'MW3080',
     slug: 'wildcard-outside',
     severity: 'error',
-    summary: 'a host outside the mesh is named exactly, since its certificate is verified for that name',
+    summary:
+      'a host outside the mesh is named exactly: of a wildcard, whoever writes the names of that domain would say where in this network calls go',
     message: ({ host }) => `\`${host}\` names no one host outside the mesh`,
-    help: () => 'name each host that is called',
+    help: () => 'name each host that is called; nobody then sends calls elsewhere by a name that he makes up (ADR 0166)',
   }),
   manyByAddress: defineDiagnostic<{ port: string; protocol: string; hosts: readonly string[] }>({
     code: 'MW3085',

@@ -35,6 +35,10 @@ export interface PodSpec {
   readonly version?: string;
   /** Whether it is called, on its Service's port `web`. */
   readonly called: boolean;
+  /** Another name of that port. */
+  readonly port?: string;
+  /** Beside that of its outbound address. */
+  readonly annotations?: { readonly [name: string]: string };
 }
 export interface KubernetesMesh {
   readonly folder: string;
@@ -165,7 +169,7 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
         kubernetes: { kubeconfig: server.kubeconfig, identity, leaseMs: 3_000 },
       };
     },
-    async createPod({ name, namespace, workload, serviceAccount, version, called }) {
+    async createPod({ name, namespace, workload, serviceAccount, version, called, port = 'web', annotations }) {
       await ensureNamespace(namespace);
       await createSoon(resources.serviceAccounts, named(resources.serviceAccounts, { name: serviceAccount, namespace }, {}));
       const [web = 0, outbound = 0] = await freePorts(2);
@@ -177,7 +181,7 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
           named(
             resources.services,
             { name: workload, namespace },
-            { spec: { selector: { app: workload }, ports: [{ name: 'web', port: 9080, targetPort: 'http' }] } },
+            { spec: { selector: { app: workload }, ports: [{ name: port, port: 9080, targetPort: 'http' }] } },
           ),
         );
       }
@@ -188,7 +192,7 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
         applications.set(name, application);
       }
       const labels = { app: workload, ...(version === undefined ? {} : { version }) };
-      const metadata = { name, namespace, labels, annotations: { 'meshwright.dev/outbound': `127.0.0.1:${outbound}` } };
+      const metadata = { name, namespace, labels, annotations: { ...annotations, 'meshwright.dev/outbound': `127.0.0.1:${outbound}` } };
       const container = { name: 'app', image: 'app:1', ...(called ? { ports: [{ name: 'http', containerPort: web }] } : {}) };
       await createSoon(
         resources.pods,

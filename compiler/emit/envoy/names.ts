@@ -1,6 +1,15 @@
 /** The names that Envoy's resources carry on the wire. core/bundle/objects.ts and the README of this folder have the list. */
 import { digestOf, shortDigest } from '../../../core/lib/digest';
-import { type PortKey, nameOf, nameOfPort, namespaceOf, portKey, serviceOfPort, type WorkloadKey } from '../../../core/mesh/ids';
+import {
+  type PortKey,
+  nameOf,
+  nameOfPort,
+  namespaceOf,
+  outsideNamespace,
+  portKey,
+  serviceOfPort,
+  type WorkloadKey,
+} from '../../../core/mesh/ids';
 
 export const inboundListener = (port: PortKey): string => `inbound/${port}`;
 export const outboundListener = 'outbound';
@@ -23,6 +32,8 @@ export const variantCluster = (cluster: string, caller: WorkloadKey): string => 
 /** `reviews.web`, or `reviews.web+bookinfo.productpage` for a caller that is stricter than the owner. */
 export const serviceConfigName = (port: PortKey, variantFor: WorkloadKey | null): string =>
   `${nameOf(serviceOfPort(port))}.${nameOfPort(port)}${variantFor === null ? '' : `+${namespaceOf(variantFor)}.${nameOf(variantFor)}`}`;
+/** `outside.stripe.api+bookinfo.details`, in the caller's namespace: a service there may be called `stripe` too, and three parts are nobody else's. */
+export const outsideConfigName = (port: PortKey, caller: WorkloadKey): string => `${outsideNamespace}.${serviceConfigName(port, caller)}`;
 
 /** What a gateway's one way out is called, as a port of it: the name of its address in an inventory, and of the port of its Service. */
 export const egressName = 'egress';

@@ -22,7 +22,7 @@ import { jsonOf, ms, pack } from './any';
 import { listenerOf, rulesFor } from './connections';
 import { networkFilters } from './filter-order';
 import { entry, type IrIndex, type PortFacts } from './index-of';
-import { connectionListener, serviceConfigName, variantCluster } from './names';
+import { connectionListener, outsideConfigName, variantCluster } from './names';
 import { gatewayCluster, gatewaySelector, hostCluster, outsideClusterName } from './outside-clusters';
 import { patchedCluster } from './patch';
 import type { ClusterCache } from './service-config';
@@ -57,7 +57,7 @@ export function outsideConnectionsOf(
   return {
     apiVersion,
     kind: 'ServiceConfig',
-    metadata: { namespace: namespaceOf(caller.key), name: serviceConfigName(port.key, caller.key) },
+    metadata: { namespace: namespaceOf(caller.key), name: outsideConfigName(port.key, caller.key) },
     spec: {
       port: port.key,
       envoyRange: supportedEnvoy,

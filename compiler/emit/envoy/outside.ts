@@ -17,7 +17,7 @@ import { jsonOf } from './any';
 import { ownBudget } from './clusters';
 import { corsConfig, preflightRoute, varyOnOrigin } from './cors';
 import { entry, type IrIndex, type PortFacts } from './index-of';
-import { clusterName, serviceConfigName, variantCluster } from './names';
+import { clusterName, outsideConfigName, variantCluster } from './names';
 import { gatewayCluster, gatewaySelector, hostCluster, outsideClusterName } from './outside-clusters';
 import { patchedCluster } from './patch';
 import { asTheOwner, type Route, routesOf } from './routes';
@@ -62,7 +62,7 @@ export function outsideConfigOf(
   return {
     apiVersion,
     kind: 'ServiceConfig',
-    metadata: { namespace: namespaceOf(caller.key), name: serviceConfigName(port.key, caller.key) },
+    metadata: { namespace: namespaceOf(caller.key), name: outsideConfigName(port.key, caller.key) },
     spec: {
       port: port.key,
       envoyRange: supportedEnvoy,

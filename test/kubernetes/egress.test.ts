@@ -1,0 +1,126 @@
+/** Hosts outside the mesh where objects are custom resources of a real API server, and the gateway is pods behind a Service with one port. */
+import * as net from 'node:net';
+import { emitEnvoy } from '../../compiler/emit/envoy';
+import type { DeclarationValue } from '../../core/declarations/declaration';
+import { envoyAdmin } from '../../runtime-proxy/agent/envoy-admin';
+import { serveControlPlane, type ControlPlaneConfig, type RunningControlPlane } from '../../runtime-proxy/control-plane/main';
+import { silentLog } from '../../platform/log';
+import { freePorts } from '../../platform/ports';
+import { named } from '../kit/declarations';
+import { runKubernetesMesh, type KubernetesMesh, type PodSpec } from '../kit/kubernetes-mesh';
+import { lowered } from '../kit/layered-mesh';
+import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
+import { present } from '../kit/present';
+
+jest.setTimeout(180_000);
+const pageOf = (ledger: number): PodSpec => ({
+  ...{ name: 'page-1', namespace: 'bookinfo', workload: 'productpage', serviceAccount: 'sa-productpage', called: true },
+  annotations: { 'meshwright.dev/outbound.outside.ledger.it': `127.0.0.1:${ledger}` },
+});
+const egressOf = (index: number): PodSpec => ({
+  ...{ name: `egress-${index}`, namespace: 'platform', workload: 'egress', serviceAccount: 'egress', called: true, port: 'egress' },
+});
+const external = (name: string, host: string, protocol: string, number: number, through: boolean): DeclarationValue => ({
+  ...{ kind: 'external', name, team: 'books', hosts: [host], ports: { it: { protocol, number } } },
+  ...(through ? { through: { ref: 'platform/egress' } } : {}),
+});
+const allow = (ref: string): DeclarationValue => ({
+  ...{ kind: 'access', action: 'allow', port: { ref, port: 'it' }, from: [named('books/productpage')], requests: 'any' },
+});
+
+let world: OutsideWorld;
+let mesh: KubernetesMesh;
+let config: ControlPlaneConfig;
+let controlPlane: RunningControlPlane;
+let page: PodSpec;
+let ports = { plain: 0, ledger: 0, dialled: 0 };
+beforeAll(async () => {
+  world = await openOutsideWorld();
+  const [dialled = 0] = await freePorts(1);
+  const ledger = net.createServer((socket) => void socket.on('error', () => undefined).end('220 ledger\n'));
+  ports = { dialled, plain: await world.plain(), ledger: await world.listens(ledger) };
+  const ir = lowered({
+    'mesh/mesh': {
+      kind: 'mesh',
+      trustDomain: 'mesh.test',
+      environments: ['prod'],
+      teams: { platform: { namespaces: ['platform'] }, books: { namespaces: ['bookinfo'] }, orders: { namespaces: ['orders'] } },
+      tags: { tier: ['gold'] },
+      runs: { envoy: '1.40.0' },
+    },
+    'platform/egress': {
+      ...{ kind: 'gateway', namespace: { ref: 'platform/platform' }, name: 'egress', serviceAccount: 'egress', listeners: {} },
+    },
+    'books/reviewsRoutes': null,
+    'books/partner': external('partner', 'partner.localhost', 'http', ports.plain, true),
+    'books/ledger': external('ledger', 'ledger.localhost', 'tcp', ports.ledger, true),
+    'books/direct': external('direct', 'direct.localhost', 'http', ports.plain, false),
+    'books/pagePartner': allow('books/partner'),
+    'books/pageLedger': allow('books/ledger'),
+    'books/pageDirect': allow('books/direct'),
+  });
+  const { services, proxies } = present(emitEnvoy(ir).value);
+  const run = new Set(['bookinfo/productpage', 'platform/egress']);
+  mesh = await runKubernetesMesh();
+  config = await mesh.controlPlaneConfig('control-plane-0');
+  page = pageOf(ports.dialled);
+  for (const pod of [page, egressOf(1)]) await mesh.createPod(pod);
+  controlPlane = await serveControlPlane(config, { log: silentLog });
+  for (const pod of [page, egressOf(1)]) await mesh.startAgent(pod, config.listen);
+  const signed = await mesh.release([...services, ...proxies.filter(({ spec }) => run.has(spec.workload))]);
+  await mesh.until('converged', ({ converged }) => converged === signed.digest);
+}, 600_000);
+afterAll(async () => {
+  await controlPlane?.close();
+  await mesh?.stop();
+  world?.close();
+});
+beforeEach(() => world.forget());
+
+async function untilHosts(wanted: number): Promise<void> {
+  const admin = envoyAdmin(present(mesh.agents.get(page.name)).adminSocket);
+  const end = Date.now() + 60_000;
+  for (let seen: number | undefined = -1; seen !== wanted;) {
+    if (Date.now() > end) throw new Error(`the page's Envoy has ${seen} gateways, not ${wanted}`);
+    seen = (await admin.activity()).hosts['outside/partner.it'];
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+const hears = (): Promise<string> =>
+  new Promise((resolve) => {
+    const socket = net.connect(ports.dialled, '127.0.0.1');
+    socket.on('data', (data) => resolve(data.toString()));
+    socket.on('error', () => resolve('closed'));
+    socket.on('close', () => resolve('closed'));
+  });
+
+test('what is called outside lies with its caller: nothing is in a namespace that there is not', async () => {
+  const { stdout } = await mesh.server.kubectl([
+    'get',
+    'serviceconfigs',
+    '-A',
+    '-o',
+    'jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name}{"\\n"}{end}',
+  ]);
+  const names = stdout.split('\n').map((name) => name.replace(/\.[0-9a-f]{12}$/, ''));
+  expect(names).toEqual(
+    expect.arrayContaining(['direct', 'ledger', 'partner'].map((name) => `bookinfo/outside.${name}.it--bookinfo.productpage`)),
+  );
+  expect(names.filter((name) => name.startsWith('outside/'))).toEqual([]);
+});
+test('HTTP by both ways, TCP at the address that the pod says', async () => {
+  expect(await mesh.call(page, 'partner.localhost', '/x')).toEqual({ status: 200, body: 'from outside' });
+  expect(await mesh.call(page, `direct.localhost:${ports.plain}`, '/x')).toEqual({ status: 200, body: 'from outside' });
+  expect(await hears()).toBe('220 ledger\n');
+  expect((await mesh.call(page, 'other.localhost', '/x')).status).toBe(403);
+  expect(world.seen.map(({ host }) => host)).toEqual(['partner.localhost', `direct.localhost:${ports.plain}`]);
+});
+test('another pod of the gateway is called as soon as it is there, and one that goes is not called any more', async () => {
+  await mesh.createPod(egressOf(2));
+  await mesh.startAgent(egressOf(2), config.listen);
+  await untilHosts(2);
+  await mesh.forcePodGone(egressOf(1));
+  await untilHosts(1);
+  expect(await mesh.call(page, 'partner.localhost', '/y')).toMatchObject({ status: 200 });
+  expect(await hears()).toBe('220 ledger\n');
+});
