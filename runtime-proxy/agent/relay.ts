@@ -13,11 +13,13 @@ import {
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
   ResourceSchema,
+  type DiscoveryResponse,
 } from '../../core/wire/gen/envoy/service/discovery/v3/discovery_pb';
 import { typeUrl } from '../../core/wire/type-url';
 import type { Log } from '../../platform/log';
 import { protobufMethod } from '../rpc/protobuf-method';
 import { createServer, stopServer } from '../rpc/server';
+import { Kept } from './kept';
 import { Ledger, type SentNames } from './ledger';
 import { noneAcknowledged, type Acknowledged } from './envoy-admin';
 import { vouchedHeader } from './protocol';
@@ -33,8 +35,8 @@ type Down = ServerDuplexStream<Buffer, Buffer>;
 type Up = ClientDuplexStream<Buffer, Buffer>;
 /** What is looked at of a stream's messages, in one of the two protocols. */
 interface Watch {
-  /** A response on its way to Envoy. */
-  readonly sent: (bytes: Buffer) => void;
+  /** A response as it goes on to Envoy. */
+  readonly sent: (bytes: Buffer) => Buffer;
   /** A request as it goes on. */
   readonly passed: (bytes: Buffer) => Buffer;
 }
@@ -52,6 +54,7 @@ export async function serveRelay(socket: string, starts: () => number, log: Log)
   const streams = new Set<Stream>();
   let current: Client | null = null;
   let ledger = new Ledger(follows);
+  let kept = new Kept();
   let life = starts();
 
   /** Whether versions are those of whole responses, which say nothing of what is in them. */
@@ -63,9 +66,10 @@ export async function serveRelay(socket: string, starts: () => number, log: Log)
       let up: Up | null = null;
       let used: Client | null = null;
       let over = false;
-      if (starts() !== life) ledger = new Ledger(follows);
+      if (starts() !== life) [ledger, kept] = [new Ledger(follows), new Kept()];
       life = starts();
       ledger.begin();
+      kept.begin();
       const { sent, passed } = watch(ledger);
       const end = (why: string): void => {
         if (over) return;
@@ -84,8 +88,7 @@ export async function serveRelay(socket: string, starts: () => number, log: Log)
           up = opening;
           opening.on('data', (bytes: Buffer) => {
             if (over) return;
-            sent(bytes);
-            if (!down.write(bytes)) opening.pause();
+            if (!down.write(sent(bytes))) opening.pause();
           });
           down.on('drain', () => opening.resume());
           opening.on('error', (error) => {
@@ -120,7 +123,7 @@ export async function serveRelay(socket: string, starts: () => number, log: Log)
   const delta = (own: Ledger): Watch => {
     const opened = new Set<string>();
     return {
-      sent: (bytes) => own.sent(namesIn(bytes)),
+      sent: (bytes) => (own.sent(namesIn(bytes)), bytes),
       /** The first request of its type on a stream says what Envoy has. */
       passed(bytes) {
         const request = fromBinary(DeltaDiscoveryRequestSchema, bytes);
@@ -135,10 +138,17 @@ export async function serveRelay(socket: string, starts: () => number, log: Log)
   const world = (own: Ledger): Watch => {
     byResponse = true;
     return {
-      sent: (bytes) => own.sent(resourcesIn(bytes)),
+      sent(bytes) {
+        const response = kept.complete(fromBinary(DiscoveryResponseSchema, bytes));
+        own.sent(resourcesIn(response));
+        return Buffer.from(toBinary(DiscoveryResponseSchema, response));
+      },
       passed(bytes) {
         const request = fromBinary(DiscoveryRequestSchema, bytes);
-        if (request.responseNonce !== '') own.answered(request.responseNonce, request.errorDetail === undefined);
+        if (request.responseNonce !== '') {
+          own.answered(request.responseNonce, request.errorDetail === undefined);
+          kept.answered(request.responseNonce, request.errorDetail === undefined);
+        }
         return bytes;
       },
     };
@@ -183,8 +193,7 @@ function namesIn(bytes: Buffer): SentNames {
 }
 
 /** In the state of the world each resource comes wrapped with its own version. */
-function resourcesIn(bytes: Buffer): SentNames {
-  const response = fromBinary(DiscoveryResponseSchema, bytes);
+function resourcesIn(response: DiscoveryResponse): SentNames {
   const resources = response.resources.flatMap((one) => anyUnpack(one, ResourceSchema) ?? []);
   return {
     type: response.typeUrl,

@@ -197,7 +197,7 @@ export function addWire(
       deltaAggregatedResources: (raw: ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>) =>
         serve(raw, () => deltaDialect(raw.metadata.get(vouchedHeader).length > 0)),
       streamAggregatedResources: (raw: ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>) =>
-        serve(raw, (link) => stateOfTheWorld((type) => link()?.found(type) ?? [])),
+        serve(raw, (link) => stateOfTheWorld((type) => link()?.found(type) ?? [], raw.metadata.get(vouchedHeader).length > 0)),
     },
   );
   server.addService({ report: reportMethod }, { report });

@@ -107,12 +107,14 @@ export class ProxyLink {
     this.push();
   }
 
-  /** What it is seen to have of a type, by its agent, in bytes that are known here. */
-  found(type: ResourceType): readonly Encoded[] {
+  /** What it is seen to have of a type, by its agent: in bytes that are known here, else by name and version. */
+  found(type: ResourceType): readonly (Encoded | { readonly name: string; readonly version: string; readonly any: null })[] {
     const [target, report] = [this.#target, this.#report];
     if (target === null || report === null || (type !== 'clusters' && type !== 'listeners')) return [];
     const [wanted, other] = [target.resources[type], target.other(type)];
-    return Object.keys(report.activity[type]).flatMap((name) => other.get(name) ?? wanted.get(name) ?? []);
+    return Object.entries(report.activity[type]).map(
+      ([name, version]) => other.get(name) ?? wanted.get(name) ?? { name, version, any: null },
+    );
   }
 
   /** Who comes back without saying with what is asked about first: what it has must not be taken for nothing. */

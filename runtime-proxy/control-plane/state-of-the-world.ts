@@ -22,13 +22,26 @@ interface TypeOnStream {
   /** Of the last response. */
   nonce: string | null;
   /** By name: what the proxy surely has, as of the last response that it took; null: it has taken none. */
-  had: ReadonlyMap<string, Encoded> | null;
+  had: ReadonlyMap<string, Brought> | null;
   /** What it has if it takes the last response. */
-  said: ReadonlyMap<string, Encoded>;
+  said: ReadonlyMap<string, Brought>;
 }
+/** What a proxy has whose bytes nobody here knows: of a release that is gone. */
+interface Kept {
+  readonly name: string;
+  readonly version: string;
+  readonly any: null;
+}
+export type Brought = Encoded | Kept;
 
-/** `brought`: what a proxy that comes back has of a type, as far as its bytes are known here: it must not be missing from the first response. */
-export function stateOfTheWorld(brought: (type: ResourceType) => readonly Encoded[]): Dialect<DiscoveryRequest, DiscoveryResponse> {
+/**
+ * `brought`: what a proxy that comes back has of a type: it must not be missing from the first response. What is not known here goes without its bytes, for the
+ * agent to put back (runtime-proxy/agent/kept.ts); where there is no agent (`relayed`) it cannot be said.
+ */
+export function stateOfTheWorld(
+  brought: (type: ResourceType) => readonly Brought[],
+  relayed: boolean,
+): Dialect<DiscoveryRequest, DiscoveryResponse> {
   const types = new Map<ResourceType, TypeOnStream>();
   const comesBack = new Set<ResourceType>();
   return {
@@ -64,10 +77,10 @@ export function stateOfTheWorld(brought: (type: ResourceType) => readonly Encode
       if (known === undefined) throw new Error(`internal: a response of ${type}, which nobody asked for`);
       const whole = isWhole(type);
       if (!whole && added.length === 0) return null;
-      const said = new Map<string, Encoded>();
-      const add = (one: Encoded): void => void (known.names === null || known.names.has(one.name) ? said.set(one.name, one) : undefined);
+      const said = new Map<string, Brought>();
+      const add = (one: Brought): void => void (known.names === null || known.names.has(one.name) ? said.set(one.name, one) : undefined);
       if (whole) {
-        for (const one of known.had?.values() ?? (comesBack.has(type) ? brought(type) : [])) add(one);
+        for (const one of known.had?.values() ?? (comesBack.has(type) ? brought(type) : [])) if (relayed || one.any !== null) add(one);
         for (const name of removed) said.delete(name);
       }
       added.forEach(add);
@@ -79,7 +92,7 @@ export function stateOfTheWorld(brought: (type: ResourceType) => readonly Encode
         versionInfo: versionOf(said.values()),
         // with the version of each, so that an agent can tell which of them its Envoy serves with
         resources: [...said.values()].map(({ name, version, any: resource }) =>
-          anyPack(ResourceSchema, create(ResourceSchema, { name, version, resource })),
+          anyPack(ResourceSchema, create(ResourceSchema, { name, version, ...(resource === null ? {} : { resource }) })),
         ),
       });
     },
@@ -88,7 +101,7 @@ export function stateOfTheWorld(brought: (type: ResourceType) => readonly Encode
 const noNames = { subscribe: [], unsubscribe: [], brings: new Map<string, string>() };
 
 /** The hash of what a response holds. */
-function versionOf(resources: Iterable<Encoded>): string {
+function versionOf(resources: Iterable<Brought>): string {
   const lines = [...resources].map(({ name, version }) => `${name}=${version}`).sort();
   return digestOf(lines.join('\n')).slice('sha256:'.length, 'sha256:'.length + 16);
 }

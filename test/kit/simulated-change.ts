@@ -163,10 +163,8 @@ export function actOut({ workload, meshes, inventories, protocol, seed, refused,
     at = candidate = place;
     envoy.log.push(`wants ${at} after ${stable}`);
     links.at(-1)?.aim(targetAt(at));
-    // a release may begin before a proxy has the one before; what it has then, of neither, the state of the world cannot say again
-    const mayLag = protocol === 'delta' || lost === 0;
-    settle(mayLag && random.chance(50) ? random.below(60) : 5_000, true);
-    if (!mayLag) settle(5_000, false);
+    // a release may begin before a proxy has the one before
+    settle(random.chance(50) ? random.below(60) : 5_000, true);
   }
   refusing = false;
   settle(5_000, false);

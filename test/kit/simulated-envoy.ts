@@ -353,9 +353,9 @@ export class SimulatedEnvoy {
   #world(link: ProxyLink) {
     const dialect = stateOfTheWorld((type) => {
       const found = link.found(type);
-      for (const one of found) this.#known.set(`${type}/${one.name}/${one.version}`, one.json);
+      for (const one of found) if (one.any !== null) this.#known.set(`${type}/${one.name}/${one.version}`, one.json);
       return found;
-    });
+    }, true); // its agent has what it has taken
     return {
       say: (sent: SentResponse): Response | null => {
         const response: DiscoveryResponse | null = dialect.say(sent);
