@@ -8,7 +8,7 @@ import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { digestOfJson } from '../../core/lib/digest';
 import { canonicalJson } from '../../core/lib/json';
-import { nameOfPort, portKey, serviceOfPort } from '../../core/mesh/ids';
+import { nameOfPort, portKey } from '../../core/mesh/ids';
 import {
   abortRollout,
   advance,
@@ -22,7 +22,7 @@ import {
 import type { Log } from '../../platform/log';
 import type { AgentReport } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
-import type { Serves } from '../bind/endpoints';
+import { listenerFor, type Serves } from '../bind/endpoints';
 import type { Instance, Inventory } from '../inventory';
 import { ProxyLink, type WriteResponse } from './proxy-link';
 import { inRange, nothing, objectSet, ResourceMaker, type EncodedByName, type ObjectSet, type PartResources } from './resources';
@@ -448,9 +448,7 @@ export class Plane {
     const meant = this.#inForce.flatMap(({ proxies }) => proxies.get(instance.workload)?.config.spec.principal ?? []);
     if (who && meant.length > 0 && !meant.some((principal) => principal === who.principal)) return false;
     const serving = entry?.report ? entry.serving : (this.role.remote.get(instance.id)?.serving ?? null);
-    // another workload's port: an east-west gateway passes it on
-    const listener = instance.workload === serviceOfPort(port) ? `inbound/${port}` : 'gateway/east-west';
-    if (serving === null || serving.includes(listener)) return true;
+    if (serving === null || serving.includes(listenerFor(instance, port))) return true;
     // A port that is being renamed is at one address under both names, and either is answered there.
     const address = instance.inbound[nameOfPort(port)];
     return (

@@ -12,5 +12,7 @@ test('nothing else is', () => {
   expect(ask({ from: crossing, to: reviews.ports.http, sni: 'v4.http.reviews.bookinfo' })).toBeDenied();
 });
 test('who may call is said as ever', () => {
-  expect(ask({ from: productpage, to: reviews.ports.http, request: 'GET /reviews/7' })).toBeReachedWith({ locality: { prefer: 'network' } });
+  expect(ask({ from: productpage, to: reviews.ports.http, request: 'GET /reviews/7' })).toBeReachedWith({
+    locality: { prefer: 'network' },
+  });
 });
