@@ -132,6 +132,13 @@ test.each(['https', 'tls'])(
     const through: More = { ...direct, 'books/stripe': { ...stripe, through: { ref: 'platform/edge' } } };
     expect(parts(direct, through)).toEqual([['inbound platform/edge'], ['outbound bookinfo/sa-productpage']]);
     expect(parts(through, direct)).toEqual([['outbound bookinfo/sa-productpage'], ['inbound platform/edge']]);
+    // a host that comes or goes is known at the gateway as long as at its callers
+    const twoHosts: More = {
+      ...through,
+      'books/stripe': { ...stripe, hosts: [...stripe.hosts, 'eu.stripe.example'], through: { ref: 'platform/edge' } },
+    };
+    expect(parts(through, twoHosts)).toEqual([['inbound platform/edge'], ['outbound bookinfo/sa-productpage']]);
+    expect(parts(twoHosts, through)).toEqual([['outbound bookinfo/sa-productpage'], ['inbound platform/edge']]);
     // what is let in at a gateway is ordered as at any destination
     const more: More = { ...through, 'books/alsoDetails': allow('books/stripe', [named('books/details')]) };
     expect(parts(through, more)).toEqual([['inbound platform/edge'], ['outbound bookinfo/sa-details']]);

@@ -91,15 +91,25 @@ function* edgesOf(
   const inbound = (ir: MeshIr, door: WorkloadKey): Node => `inbound ${proxyNameOf(ir, door)}`;
   const stays = (port: PortKey): boolean => doorOf(before, port) === doorOf(after, port);
   const legal = comparison.before?.outcome === 'allow' && comparison.after?.outcome === 'allow' && was.size > 0 && is.size > 0;
+  /** Hosts that a gateway on the way out has on that side only: it is to know them as long as callers do. */
+  const alone = (port: PortKey, ir: MeshIr, other: MeshIr): boolean => {
+    const known = serviceOf(other, serviceOfPort(port))?.outside?.hosts ?? [];
+    const { outside } = serviceOf(ir, serviceOfPort(port)) ?? {};
+    return outside?.through !== undefined && outside.through !== null && outside.hosts.some((host) => !known.includes(host));
+  };
   for (const port of is) {
     const door = doorOf(after, port);
-    if (door === null || (stays(port) && (!opened.has(port) || lets(before, comparison.after, caller, port)))) continue;
-    yield { first: inbound(after, door), then: outbound, hard: legal, why: `${port} lets ${caller} in with ${probe.text}` };
+    if (door === null) continue;
+    const opens = !stays(port) || (opened.has(port) && !lets(before, comparison.after, caller, port));
+    if (!opens && !alone(port, after, before)) continue;
+    yield { first: inbound(after, door), then: outbound, hard: legal && opens, why: `${port} lets ${caller} in with ${probe.text}` };
   }
   for (const port of was) {
     const door = doorOf(before, port);
-    if (door === null || (stays(port) && (!opened.has(port) || lets(after, comparison.before, caller, port)))) continue;
-    yield { first: outbound, then: inbound(before, door), hard: legal, why: `${port} shuts out ${caller} with ${probe.text}` };
+    if (door === null) continue;
+    const shuts = !stays(port) || (opened.has(port) && !lets(after, comparison.before, caller, port));
+    if (!shuts && !alone(port, before, after)) continue;
+    yield { first: outbound, then: inbound(before, door), hard: legal && shuts, why: `${port} shuts out ${caller} with ${probe.text}` };
   }
 }
 

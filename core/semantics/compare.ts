@@ -1,7 +1,7 @@
 /** What a change does to the calls of a mesh: every caller and port whose rules changed, asked before and after by probes. */
 import { callableByWorkload, targetsOfRules } from '../ir/edges';
 import { accessOf, doorOf, needsOf, serviceOf } from '../ir/lookup';
-import type { GatewayListener, HostRoutes, MeshIr, RouteRule, RouteTable, Workload } from '../ir/ir';
+import type { GatewayListener, HostRoutes, MeshIr, RouteRule, RouteTable, Service, Workload } from '../ir/ir';
 import { canonicalJson, type Json } from '../lib/json';
 import { sortedUnique } from '../lib/order';
 import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
@@ -55,13 +55,16 @@ export function portsWithOtherAccess(before: MeshIr, after: MeshIr): ReadonlySet
         service.ports.map((port) => {
           const access = accessOf(ir, port.key);
           const issuers = access.some(({ user }) => user !== null) ? ir.issuers : [];
-          return [port.key, canonicalJson([port.urls, access, issuers, doorOf(ir, port.key)])] as const;
+          return [port.key, canonicalJson([port.urls, access, issuers, doorOf(ir, port.key), namesBehind(service)])] as const;
         }),
       ),
     );
   const [old, fresh] = [meanings(before), meanings(after)];
   return new Set([...old.keys(), ...fresh.keys()].filter((port) => !sameIdentities || old.get(port) !== fresh.get(port)));
 }
+
+/** What a gateway on the way out lets through by name. */
+const namesBehind = ({ outside }: Service): Json => (outside?.through ? [...outside.hosts] : []);
 
 function* compareWithin(before: MeshIr | null, after: MeshIr, at: ReadonlySet<PortKey> | null): Generator<Comparison> {
   const sides = [before && sideOf(before), sideOf(after)] as const;

@@ -3,11 +3,13 @@ import * as fs from 'node:fs/promises';
 import * as http2 from 'node:http2';
 import * as path from 'node:path';
 import * as tls from 'node:tls';
+import * as jose from 'jose';
 import { emitEnvoy } from '../../compiler/emit/envoy/index';
 import { lower } from '../../compiler/lower/index';
 import type { DeclarationValue } from '../../core/declarations/declaration';
 import { portKey, type Principal, workloadKey } from '../../core/mesh/ids';
 import { decide } from '../../core/semantics/decide';
+import type { MeshRequest } from '../../core/semantics/decision';
 import { temporaryFolder } from '../../platform/files';
 import type { Svid } from '../../runtime-proxy/ca/client';
 import { evaluatedWith, named, service } from '../kit/declarations';
@@ -30,6 +32,8 @@ const call = (to: string, caller: string, more: Partial<Access> = {}): Declarati
     ...more,
   }) as DeclarationValue; // decoding: of two kinds of rule, the one whose members are given
 
+const issuer = 'https://accounts.acme.example';
+let signing: jose.CryptoKey;
 let world: OutsideWorld;
 let mesh: RunningMesh;
 let folder = '';
@@ -39,6 +43,9 @@ const ids = { page: 'page', details: 'details', egress: 'egress' };
 
 beforeAll(async () => {
   world = await openOutsideWorld();
+  const { publicKey, privateKey } = await jose.generateKeyPair('ES256', { extractable: true });
+  signing = privateKey;
+  const keys = JSON.stringify({ keys: [{ ...(await jose.exportJWK(publicKey)), kid: 'one', alg: 'ES256' }] });
   folder = await temporaryFolder('egress');
   await fs.mkdir(path.join(folder, 'bookinfo/partner'), { recursive: true });
   await fs.writeFile(path.join(folder, 'bookinfo/partner/ca.crt'), world.authority.trust);
@@ -61,6 +68,11 @@ beforeAll(async () => {
         ...{ kind: 'gateway', namespace: { ref: 'platform/platform' }, name: 'egress', serviceAccount: 'egress', listeners: {} },
       } as const,
       'books/details': service('books/bookinfo', 'details'),
+      'mesh/accounts': { kind: 'issuer', name: 'accounts', url: issuer, audiences: ['shop'], keys: { file: 'keys.json', text: keys } },
+      'books/editorsPublish': call('books/partner', 'productpage', {
+        requests: ['PUT /v1/{rest...}'],
+        user: { issuer: { ref: 'mesh/accounts' }, claims: [{ name: 'role', kind: 'is', values: ['editor'] }] },
+      } as Partial<Access>),
       'books/partner': external('partner', ['api.localhost', 'files.localhost'], { api: { protocol: 'https', number: ports.right } }),
       'books/impostor': external('impostor', ['wrong.localhost'], { api: { protocol: 'https', number: ports.wrong } }),
       'books/oldOne': external('old-one', ['plain.localhost'], { api: { protocol: 'http', number: ports.plain } }),
@@ -167,6 +179,41 @@ describe('through a gateway', () => {
     expect(answer).toBe(200);
     expect(await fetchFrom(host, port, 'api.localhost', { 'x-key': 'k2' })).toBe(403);
   });
+  test('an allow of users lets them in, whose token the gateway reads for itself and sends on as it came', async () => {
+    const tokenOf = (role: string): Promise<string> =>
+      new jose.SignJWT({ role })
+        .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+        .setIssuer(issuer)
+        .setAudience('shop')
+        .setExpirationTime('1h')
+        .sign(signing);
+    const { host, port } = present(present(mesh.inventory.instances.find(({ id }) => id === ids.page)).outbound);
+    const publishes = (token: string | null): Promise<number> =>
+      fetchFrom(host, port, 'api.localhost', token === null ? {} : { authorization: `Bearer ${token}` }, 'PUT');
+    const editor = await tokenOf('editor');
+    expect(await publishes(editor)).toBe(200);
+    expect(world.seen.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${editor}`]);
+    expect(await publishes(await tokenOf('reader'))).toBe(403);
+    expect(await publishes(null)).toBe(403);
+    // what one token says, under the signature of another
+    const [head, said] = editor.split('.');
+    expect(await publishes(`${head}.${said}.${(await tokenOf('reader')).split('.')[2]}`)).toBe(401);
+    expect(world.seen).toHaveLength(1);
+    const defined = (claims: MeshRequest['claims']) =>
+      decide(ir, {
+        ...{
+          from: { kind: 'workload', workload: workloadKey('bookinfo', 'productpage') },
+          to: portKey(workloadKey('outside', 'partner'), 'api'),
+        },
+        ...{ method: 'PUT', path: '/v1/books', headers: { host: 'api.localhost' }, claims },
+      }).status;
+    expect([
+      defined({ iss: issuer, role: 'editor' }),
+      defined({ iss: issuer, role: 'reader' }),
+      defined(undefined),
+      defined('invalid'),
+    ]).toEqual([null, 403, 403, 401]);
+  });
   test('a certificate of another host is refused at the gateway', async () => {
     expect(await asks('page', 'wrong.localhost', '/')).toMatchObject({ status: 503, defined: letIn });
     expect(world.seen).toEqual([]);
@@ -204,10 +251,10 @@ describe('past the gateway', () => {
   });
 });
 
-async function fetchFrom(host: string, port: number, name: string, headers: Record<string, string>): Promise<number> {
+async function fetchFrom(host: string, port: number, name: string, headers: Record<string, string>, method = 'POST'): Promise<number> {
   const { request } = await import('node:http');
   return new Promise((resolve, reject) => {
-    const asked = request({ host, port, path: '/v1/books', method: 'POST', headers: { host: name, ...headers } }, (response) => {
+    const asked = request({ host, port, path: '/v1/books', method, headers: { host: name, ...headers } }, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     });

@@ -9,10 +9,8 @@ import type { ConnectionRule, Outside, Workload } from '../../../core/ir/ir';
 import { namespaceOf } from '../../../core/mesh/ids';
 import { isIpAddress } from '../../../core/mesh/ip-address';
 import { hostPort } from '../../../core/lib/host-port';
-import { canonicalJson } from '../../../core/lib/json';
 import { decideInboundConnection } from '../../../core/semantics/decide-connection';
 import { hostCovers } from '../../../core/semantics/match';
-import { strictNeeds, stricterLimits } from '../../../core/semantics/variant';
 import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import type { FilterChainSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
 import { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
@@ -22,7 +20,7 @@ import { jsonOf, ms, pack } from './any';
 import { listenerOf, rulesFor } from './connections';
 import { networkFilters } from './filter-order';
 import { entry, type IrIndex, type PortFacts } from './index-of';
-import { connectionListener, outsideConfigName, variantCluster } from './names';
+import { connectionListener, outsideConfigName } from './names';
 import { gatewayCluster, gatewaySelector, hostCluster, outsideClusterName } from './outside-clusters';
 import { patchedCluster } from './patch';
 import type { ClusterCache } from './service-config';
@@ -42,17 +40,11 @@ export function outsideConnectionsOf(
   const { port } = facts;
   const { through } = outside;
   const rules = rulesFor(index.connections.get(port.key)?.rules ?? [], caller.principal);
-  const owners = port.resilience.connections;
-  const needs = strictNeeds(index.ir, caller.key, port.key);
-  const connections = stricterLimits(owners, needs);
-  const isOwn = canonicalJson(connections) !== canonicalJson(owners);
+  const { connections } = port.resilience;
   const letIn = outside.hosts.filter(
     (host) => through !== null || decideInboundConnection(index.ir, caller.principal, port.key, host).access === 'allow',
   );
-  const destinations = letIn.map((host) => {
-    const name = outsideClusterName(port.key, host);
-    return { host, cluster: isOwn ? variantCluster(name, caller.key) : name };
-  });
+  const destinations = letIn.map((host) => ({ host, cluster: outsideClusterName(port.key, host) }));
   const chains = destinations.map(({ host, cluster }) => chainTo(index, facts, ruleFor(rules, host, port.layer === 'tls'), host, cluster));
   return {
     apiVersion,
