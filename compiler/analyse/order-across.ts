@@ -58,5 +58,7 @@ function callersByPort(ir: MeshIr): ReadonlyMap<PortKey, readonly WorkloadKey[]>
   for (const [caller, ports] of callableByWorkload(ir))
     for (const port of new Set(ports.flatMap((one) => leads.get(one) ?? []))) add(port, caller);
   for (const { gateway, rules } of ir.hostRoutes) for (const port of targetsOfRules(rules)) add(port, gateway);
+  for (const { gateway, rules } of ir.hostConnections)
+    for (const port of new Set(rules.flatMap(({ to }) => to.map((target) => target.port)))) add(port, gateway);
   return callers;
 }

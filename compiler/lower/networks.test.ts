@@ -125,6 +125,13 @@ test('a gateway knows a name before callers are sent there by it, and forgets it
   expect(steps({}, { ...more, 'books/dbAcross': null })).toEqual([['outbound platform/crossing'], ['outbound bookinfo/sa-app']]);
 });
 
+test('a gateway to the outside is told like any caller', () => {
+  expect(steps({}, { 'books/pageAcross': across('books/productpage') })).toEqual([
+    ['outbound platform/crossing'],
+    ['outbound platform/edge'],
+  ]);
+});
+
 test('in Envoy: one chain for each name, none for the rest, no pattern; only exported ports have clusters, and nobody has a certificate to open with', () => {
   const { value } = emitEnvoy(lowered(declarations));
   const gateway = value?.proxies.find(({ spec }) => spec.workload === crossing)?.spec.outbound;
