@@ -1,6 +1,6 @@
 /** Requests, calls and sockets on which nothing is said: each ends after `idle`, and one on which either side says something now and then does not. */
 import * as http from 'node:http';
-import * as net from 'node:net';
+import type * as net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import type { DeclarationValue } from '../../core/declarations/declaration';

@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import type { MeshObject, Release, SignedRelease } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
 import { formatTrust } from '../../core/bundle/trust';
+import { hostPort } from '../../core/lib/host-port';
 import type { WorkloadKey } from '../../core/mesh/ids';
 import { temporaryFolder } from '../../platform/files';
 import { silentLog, type Log } from '../../platform/log';
@@ -48,7 +49,9 @@ export interface MeshOptions {
   readonly controlPlane?: Partial<ControlPlaneConfig>;
   /** Gives the control plane's configuration instead of starting it: for tests that run it as a process. */
   readonly external?: boolean;
-  /** Where CA and control plane listen; default loopback. */
+  /** Where proxies and applications are, and what else is not said; default `127.0.0.1`. */
+  readonly loopback?: '127.0.0.1' | '::1';
+  /** Where CA and control plane listen; default `loopback`. */
   readonly host?: string;
   /** Default `mesh.test`. */
   readonly trustDomain?: string;
@@ -88,36 +91,35 @@ export interface Answer {
 
 export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshOptions = {}): Promise<RunningMesh> {
   const log = options.log ?? silentLog;
-  const { host = '127.0.0.1', trustDomain: domain = trustDomain } = options;
+  const { loopback = '127.0.0.1', trustDomain: domain = trustDomain } = options;
+  const { host = loopback } = options;
   const folder = await temporaryFolder('mesh');
   const file = (name: string): string => path.join(folder, name);
   const envoy = await obtainEnvoy();
   const applications = new Map<string, net.Server>();
   const instances: Instance[] = [];
   for (const spec of workloads) {
-    const ports = await freePorts(2 * spec.ports.length + (spec.listeners?.length ?? 1));
+    const ports = await freePorts(2 * spec.ports.length + (spec.listeners?.length ?? 1), loopback);
     const app: Record<string, { host: string; port: number }> = {};
     const inbound: Record<string, { host: string; port: number }> = {};
     for (const [index, name] of spec.ports.entries()) {
-      app[name] = { host: '127.0.0.1', port: ports[2 * index] ?? 0 };
-      inbound[name] = { host: '127.0.0.1', port: ports[2 * index + 1] ?? 0 };
+      app[name] = { host: loopback, port: ports[2 * index] ?? 0 };
+      inbound[name] = { host: loopback, port: ports[2 * index + 1] ?? 0 };
       const server = options.application?.(spec, name) ?? saysWho(spec);
-      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(app[name]?.port, '127.0.0.1', resolve));
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(app[name]?.port, loopback, resolve));
       applications.set(`${spec.id}/${name}`, server);
     }
-    const rest = ports.slice(2 * spec.ports.length).map((port) => ({ host: '127.0.0.1', port }));
+    const rest = ports.slice(2 * spec.ports.length).map((port) => ({ host: loopback, port }));
     const [outbound] = rest;
-    const listeners = Object.fromEntries(
-      (spec.listeners ?? []).map((name, index) => [name, rest[index] ?? { host: '127.0.0.1', port: 0 }]),
-    );
+    const listeners = Object.fromEntries((spec.listeners ?? []).map((name, index) => [name, rest[index] ?? { host: loopback, port: 0 }]));
     const called = spec.outboundPorts ?? [];
-    const calledAt = await freePorts(called.length);
+    const calledAt = await freePorts(called.length, loopback);
     instances.push({
       id: spec.id,
       workload: spec.workload as WorkloadKey,
       ...(called.length === 0
         ? {}
-        : { outboundPorts: Object.fromEntries(called.map((port, index) => [port, { host: '127.0.0.1', port: calledAt[index] ?? 0 }])) }),
+        : { outboundPorts: Object.fromEntries(called.map((port, index) => [port, { host: loopback, port: calledAt[index] ?? 0 }])) }),
       app,
       inbound,
       ...(spec.listeners ? { listeners } : outbound ? { outbound } : {}),
@@ -129,7 +131,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
   await writeInventory(inventory);
   const signer: TestSigner = await newTestSigner();
   await fs.writeFile(file('signing.json'), formatTrust({ environments: { [environment]: { keys: [signer.jwk], generationFloor: 0 } } }));
-  const anyPort = { host: '127.0.0.1', port: 0 };
+  const anyPort = { host: loopback, port: 0 };
   const ca = await serveCa(
     {
       trustDomain: domain,
@@ -154,13 +156,13 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
     return made.token;
   };
   await fs.writeFile(file('control-plane.join'), await mint(controlPlaneIdentity(domain)), { mode: 0o600 });
-  const [xdsPort = 0, adminPort = 0] = await freePorts(2);
+  const [xdsPort = 0, adminPort = 0] = await freePorts(2, loopback);
   const controlPlaneConfig: FolderControlPlaneConfig = {
     environment,
     trustDomain: domain,
     stateDir: file('control-plane'),
     listen: { host, port: xdsPort },
-    admin: { host: '127.0.0.1', port: adminPort },
+    admin: { host: loopback, port: adminPort },
     adminTokenFile: file('admin.token'),
     trustFile: file('signing.json'),
     inventoryFile: file('inventory.json'),
@@ -179,7 +181,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
     agents,
     controlPlaneConfig,
     signer,
-    adminUrl: `http://127.0.0.1:${adminPort}`,
+    adminUrl: `http://${hostPort(loopback, adminPort)}`,
     mint,
     writeInventory,
     async startControlPlane() {
