@@ -33,6 +33,7 @@ test.each<[string, WireSettings, Partial<Resilience>]>([
         maxAge: '1h',
         connectTimeout: '250ms',
         keepAlive: { after: '30s', every: '5s', probes: 3 },
+        ping: { every: '10s', timeout: '2s' },
       },
     },
     {
@@ -47,6 +48,7 @@ test.each<[string, WireSettings, Partial<Resilience>]>([
         maxAgeMs: 3_600_000,
         connectTimeoutMs: 250,
         keepAlive: { afterMs: 30_000, everyMs: 5_000, probes: 3 },
+        ping: { everyMs: 10_000, timeoutMs: 2_000 },
       },
     },
   ],
@@ -121,6 +123,8 @@ test.each<[string, WireSettings, Partial<Resilience>]>([
 
 test.each<[string, WireSettings]>([
   ['an ejection shorter than its longest', { eject: { consecutive5xx: 1, for: '1m', forAtMost: '1s', atMost: '10%' } }],
+  ['a PING more often than each second', { connections: { ping: { every: '500ms', timeout: '100ms' } } }],
+  ['a PING that is waited for until after the next', { connections: { ping: { every: '2s', timeout: '3s' } } }],
   ['keep-alive in parts of a second', { connections: { keepAlive: { after: '1500ms', every: '1s', probes: 1 } } }],
   ['a back-off whose end is below its beginning', { retry: { atMost: 1, perTry: '1s', on: ['5xx'], backOff: { base: '2s', max: '1s' } } }],
   ['a header that proxies write', { balance: { by: { kind: 'header', name: 'X-Forwarded-For' } } }],

@@ -121,9 +121,25 @@ export function readConnections(context: Context, value: WireConnections, at: Pl
     idleMs: optionalMs(context, value.idle, at),
     maxAgeMs: optionalMs(context, value.maxAge, at),
     keepAlive: keepAlive === undefined ? null : readKeepAlive(context, keepAlive, at),
+    ping: value.ping === undefined ? null : readPing(context, value.ping, at),
   };
 }
 
+/** More often than each second PINGs are a traffic of their own; an answer that is waited for longer than until the next would be nobody's. */
+function readPing(context: Context, value: NonNullable<WireConnections['ping']>, at: Place): Connections['ping'] {
+  const everyMs = durationMs(context, value.every, at);
+  const timeoutMs = durationMs(context, value.timeout, at);
+  if (everyMs === undefined || timeoutMs === undefined) return null;
+  if (everyMs < 1_000) {
+    const why = `has an \`every\` of ${value.every}`;
+    context.report(words.badSetting, { field: 'connections.ping', why, repair: 'write at least `1s`' }, at);
+  }
+  if (timeoutMs > everyMs) {
+    const why = `waits ${value.timeout} for an answer, longer than until the next`;
+    context.report(words.badSetting, { field: 'connections.ping', why, repair: 'make `timeout` at most `every`' }, at);
+  }
+  return { everyMs, timeoutMs };
+}
 function readKeepAlive(context: Context, value: NonNullable<WireConnections['keepAlive']>, at: Place): Connections['keepAlive'] {
   const afterMs = durationMs(context, value.after, at) ?? 0;
   const everyMs = durationMs(context, value.every, at) ?? 0;

@@ -27,6 +27,7 @@ export interface WireConnections extends WireLimits {
   readonly idle?: WireDuration;
   readonly maxAge?: WireDuration;
   readonly keepAlive?: { readonly after: WireDuration; readonly every: WireDuration; readonly probes: number };
+  readonly ping?: { readonly every: WireDuration; readonly timeout: WireDuration };
 }
 export interface WireEjection {
   readonly consecutive5xx?: number;

@@ -15,6 +15,7 @@ test('routes that an earlier compiler kept say nothing of what came later, and r
     'scheme',
     'withoutHeaders',
     'callers',
+    'ping',
   ]);
   const stripped = (value: unknown): unknown =>
     Array.isArray(value)

@@ -66,7 +66,8 @@ function laterPort(port: ServicePort & EarlierPort): ServicePort {
         }
       : {}),
   };
-  return { ...rest, resilience: { ...before, ...rest.resilience } };
+  const resilience = { ...before, ...rest.resilience };
+  return { ...rest, resilience: { ...resilience, connections: { ...noLimits, ...resilience.connections } } };
 }
 /** What is there wins over what nothing was said about. */
 function completedRule(rule: RouteRule): RouteRule {

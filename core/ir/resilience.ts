@@ -27,6 +27,8 @@ export interface Connections {
   readonly idleMs: number | null;
   readonly maxAgeMs: number | null;
   readonly keepAlive: { readonly afterMs: number; readonly everyMs: number; readonly probes: number } | null;
+  /** Over HTTP/2: so often a PING, and so long for its answer. */
+  readonly ping: { readonly everyMs: number; readonly timeoutMs: number } | null;
 }
 
 /** An endpoint is left out for a time after any of these; at least one is not null. */
@@ -103,6 +105,7 @@ export const noLimits: Connections = {
   idleMs: null,
   maxAgeMs: null,
   keepAlive: null,
+  ping: null,
 };
 /** What holds where nobody said anything. */
 export const builtInResilience: Resilience = {

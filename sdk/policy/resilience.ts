@@ -75,6 +75,7 @@ export const connections: Reader<WireConnections> = atLeastOne(
       idle: duration,
       maxAge: duration,
       keepAlive,
+      ping: record({ every: duration, timeout: duration }, {}),
     },
   ),
   'a set of limits',

@@ -18,6 +18,10 @@ export function reachOf({ connections, eject, health, balance, locality, panicBe
   time('connections.connectTimeout', connections.connectTimeoutMs);
   time('connections.idle', connections.idleMs);
   time('connections.maxAge', connections.maxAgeMs);
+  if (connections.ping) {
+    time('connections.ping.every', connections.ping.everyMs);
+    time('connections.ping.timeout', connections.ping.timeoutMs);
+  }
   if (eject) {
     for (const name of ['consecutive5xx', 'gatewayFailures', 'localFailures'] as const) put(`eject.${name}`, eject[name]);
     time('eject.for', eject.forMs);

@@ -116,7 +116,7 @@ const split = {
 const resilience = {
   connections: {
     ...{ max: 1, pending: null, requests: null, retries: null, perConnection: null, streams: null },
-    ...{ connectTimeoutMs: 2000, idleMs: null, maxAgeMs: null, keepAlive: null },
+    ...{ connectTimeoutMs: 2000, idleMs: null, maxAgeMs: null, keepAlive: null, ping: null },
   },
   eject: {
     ...{ consecutive5xx: 1, gatewayFailures: null, localFailures: null, successRate: null, failureShare: null },

@@ -159,6 +159,7 @@ export const coverage: CoverageOf<MeshIr> = {
           idleMs: ofTime,
           maxAgeMs: ofTime,
           keepAlive: ofTime,
+          ping: ofTime,
         },
         eject: {
           consecutive5xx: ofTime,

@@ -255,6 +255,22 @@ describe('limits', () => {
       await made.stop();
     }
   });
+  test('a peer that answers no PING is given up, and the request on it fails before its own time is over', async () => {
+    const made = await start({
+      action: { timeoutMs: 60_000, idleMs: 60_000 },
+      resilience: { connections: { ...noLimits, ping: { everyMs: 1_000, timeoutMs: 1_000 } } },
+    });
+    expect((await made.call('/x')).status).toBe(200);
+    process.kill(made.server.pid, 'SIGSTOP');
+    try {
+      expect((await made.call('/x')).status).toBe(503);
+      const stats = await made.client.admin('/stats?filter=http2.keepalive_timeout');
+      expect(stats).toMatch(/keepalive_timeout: [1-9]/);
+    } finally {
+      process.kill(made.server.pid, 'SIGCONT');
+    }
+    await made.until('it is called again', async () => (await made.call('/x')).status === 200);
+  });
   test('keep-alive and the time to connect are what Envoy runs with', async () => {
     const made = await start({
       resilience: { connections: { ...noLimits, connectTimeoutMs: 750, keepAlive: { afterMs: 30_000, everyMs: 5_000, probes: 4 } } },

@@ -52,6 +52,8 @@ export interface ResilienceMesh {
   readonly ir: MeshIr;
   readonly inventory: Inventory;
   readonly client: RunningEnvoy;
+  /** In front of all endpoints. */
+  readonly server: RunningEnvoy;
   endpoint(id: string): Endpoint;
   call(
     path: string,
@@ -150,6 +152,7 @@ export async function resilienceMesh(setting: Setting = {}): Promise<ResilienceM
     ir,
     inventory,
     client,
+    server: present(envoys[0]),
     endpoint: (id) => present(endpoints.get(id)),
     call: (path, { method = 'GET', headers = {}, from = present(first)[0] } = {}) =>
       ask(present(calling.find((one) => one.id === from)?.outbound).port, path, method, headers),

@@ -18,9 +18,9 @@ import { behindProxyHeader, meshClient } from './tls';
 export type Cluster = MessageInitShape<typeof ClusterSchema>;
 export const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
-type Http2 = Pick<Connections, 'streams' | 'idleMs' | 'maxAgeMs' | 'perConnection'>;
+type Http2 = Pick<Connections, 'streams' | 'idleMs' | 'maxAgeMs' | 'perConnection' | 'ping'>;
 /** How a proxy speaks HTTP/2 to endpoints; `upgrades`: WebSockets too (RFC 8441). */
-export function http2Over({ streams, idleMs, maxAgeMs, perConnection }: Http2, upgrades = false) {
+export function http2Over({ streams, idleMs, maxAgeMs, perConnection, ping }: Http2, upgrades = false) {
   const common = {
     ...(idleMs === null ? {} : { idleTimeout: ms(idleMs) }),
     ...(maxAgeMs === null ? {} : { maxConnectionDuration: ms(maxAgeMs) }),
@@ -38,12 +38,15 @@ export function http2Over({ streams, idleMs, maxAgeMs, perConnection }: Http2, u
             initialStreamWindowSize: 65_536,
             initialConnectionWindowSize: 1_048_576,
             ...(upgrades ? { allowConnect: true } : {}),
+            ...pings(ping),
           },
         },
       },
     },
   });
 }
+export const pings = (ping: Connections['ping']) =>
+  ping ? { connectionKeepalive: { interval: ms(ping.everyMs), timeout: ms(ping.timeoutMs) } } : {};
 export const http2 = http2Over(noLimits);
 export const http1 = pack(HttpProtocolOptionsSchema, {
   upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } } },
@@ -66,9 +69,9 @@ export function upstreamCluster(
   connections: Connections,
   serverName: string,
 ): Cluster {
-  const { streams, idleMs, maxAgeMs, perConnection } = connections;
+  const { streams, idleMs, maxAgeMs, perConnection, ping } = connections;
   if (workload === null) throw new Error(`internal: ${port.key} is outside the mesh`);
-  const asEver = [streams, idleMs, maxAgeMs, perConnection].every((limit) => limit === null);
+  const asEver = [streams, idleMs, maxAgeMs, perConnection, ping].every((limit) => limit === null);
   return {
     name,
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },

@@ -7,7 +7,7 @@ import { isIpAddress } from '../../../core/mesh/ip-address';
 import { Cluster_DiscoveryType, Cluster_DnsLookupFamily } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { HttpProtocolOptionsSchema } from '../../../core/wire/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
 import { ms, pack } from './any';
-import { type Cluster, http1, http2Over, httpOptions, upstreamCluster } from './clusters';
+import { type Cluster, http1, http2Over, pings, httpOptions, upstreamCluster } from './clusters';
 import type { PortFacts } from './index-of';
 import { clusterName, egressPort, egressServerName } from './names';
 import { reach } from './resilience';
@@ -102,6 +102,6 @@ function spoken({ protocol, layer }: ServicePort, connections: Connections) {
   return pack(HttpProtocolOptionsSchema, {
     ...(Object.keys(common).length > 0 ? { commonHttpProtocolOptions: common } : {}),
     // as a client of the web does: the newest version that the host agrees to in the handshake
-    upstreamProtocolOptions: { case: 'autoConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } },
+    upstreamProtocolOptions: { case: 'autoConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: pings(connections.ping) } },
   });
 }

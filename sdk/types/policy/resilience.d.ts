@@ -91,6 +91,12 @@ export interface Connections extends Limits {
   readonly idle?: Duration;
   readonly maxAge?: Duration;
   readonly keepAlive?: KeepAlive;
+  readonly ping?: Ping;
+}
+/** Between proxies, over HTTP/2: a connection on which a PING is not answered is closed, and what is open on it has failed. `every` is at least a second. */
+export interface Ping {
+  readonly every: Duration;
+  readonly timeout: Duration;
 }
 /** TCP keep-alive, in whole seconds: probes `every` so often once nothing was heard `after` so long. */
 export interface KeepAlive {

@@ -287,3 +287,5 @@ export const t38 = service(namespace('db2', { team: 'books' }), 'x', { serviceAc
 export const t39 = service(namespace('db3', { team: 'books' }), 'x', { serviceAccount: 'x', ports: { web: http(80, { proxyProtocol: 'v2' }) } });
 // @ts-expect-error 230 a gRPC client that keeps a cookie | says: 'cookie' does not exist in type 'GrpcSticky'
 export const t230 = service(namespace('rpc2', { team: 'books' }), 'x', { serviceAccount: 'x', versions: ['v1', 'v2'], ports: { api: grpc(1) } }).ports.api.route({ otherwise: { to: { v1: 50, v2: 50 }, sticky: { cookie: 'sid' } } });
+// @ts-expect-error 231 a PING that is waited for without end | says: Property 'timeout' is missing
+export const t231 = namespace('ping', { team: 'books', settings: { connections: { ping: { every: '10s' } } } });
