@@ -148,6 +148,11 @@ describe('CVE-2021-31921: nothing is reached that nobody exported', () => {
   });
 });
 
+test('who says nothing, or half a ClientHello, is closed', async () => {
+  const half = Buffer.from('16030100c8010000c4030300', 'hex').toString('latin1');
+  expect(await Promise.all(['', half].map(answerTo))).toEqual(['', '']);
+});
+
 test('an export comes and goes while the gateway serves others: who calls meets no failure, and what is taken back is closed', async () => {
   const seen = new Set<string>();
   let running = true;
