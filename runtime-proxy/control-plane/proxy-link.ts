@@ -7,6 +7,7 @@ import type { SetName } from '../../core/rollout/rollout';
 import type { AgentReport } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
 import type { Encoded, EncodedByName } from './resources';
+import { issuersRead, readsUsers } from './readers';
 import {
   freshState,
   isAcked,
@@ -234,13 +235,37 @@ export class ProxyLink {
     );
   }
 
+  /** Which routes read what a filter of their listener finds out (who the user is), and which listeners find out less than they did. */
+  #readers(): Pick<Shown, 'dependent' | 'patient'> {
+    const target = this.#target;
+    const dependent = new Set<string>();
+    const patient = new Set<string>();
+    for (const route of target?.resources.routes.values() ?? []) if (readsUsers(route)) dependent.add(route.name);
+    const known = target?.other('listeners');
+    for (const listener of target?.resources.listeners.values() ?? []) {
+      const held = this.#state.listeners.held.get(listener.name)?.version ?? null;
+      if (held === null || held === listener.version) continue;
+      const before = [this.#listeners.get(listener.name), known?.get(listener.name)].find((one) => one?.version === held);
+      const [old, next] = [before ? issuersRead(before) : new Set<string>(), issuersRead(listener)];
+      if ([...old].some((name) => !next.has(name)) && [...next].every((name) => old.has(name))) patient.add(listener.name);
+    }
+    return { dependent, patient };
+  }
+
   #shown(wanted: Wanted): Shown {
     const report = this.#report;
     if (report === null) {
       const waited = this.now() - this.#lastEvent >= graceMs;
       // The first configuration cannot break anything: it need not wait.
       const first = this.#state.listeners.held.size === 0;
-      return { settled: waited || first, drained: waited, leaving: new Set(), successors: this.#successors() };
+      return {
+        settled: waited || first,
+        drained: waited,
+        leaving: new Set(),
+        successors: this.#successors(),
+        quiet: waited,
+        ...this.#readers(),
+      };
     }
     const { activity } = report;
     const has = (type: 'clusters' | 'listeners', versions: Versions): boolean =>
@@ -253,10 +278,13 @@ export class ProxyLink {
     // A name that nothing is held of and that is still there was removed a moment ago. One that is changed in place keeps its socket.
     const { held } = this.#state.listeners;
     const leaving = new Set([...activity.drainingListeners, ...Object.keys(activity.listeners)].filter((name) => !held.has(name)));
+    const readers = this.#readers();
     return {
       settled,
       leaving,
       successors: this.#successors(),
+      ...readers,
+      quiet: has('listeners', new Map([...wanted.listeners].filter(([name]) => !readers.patient.has(name)))) && activity.draining === 0,
       drained: settled && has('listeners', wanted.listeners) && activity.draining === 0 && !oldListeners && !oldRoutes,
     };
   }

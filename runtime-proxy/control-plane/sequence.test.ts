@@ -18,7 +18,8 @@ const wanted = (part: Partial<Record<ResourceType, Record<string, string>>>): Wa
   const of = (type: ResourceType): ReadonlyMap<string, string> => new Map(Object.entries(part[type] ?? {}));
   return { clusters: of('clusters'), endpoints: of('endpoints'), listeners: of('listeners'), routes: of('routes') };
 };
-const shown: Shown = { settled: true, drained: true, leaving: new Set(), successors: new Map() };
+const calm = { quiet: true, dependent: new Set<string>(), patient: new Set<string>() };
+const shown: Shown = { settled: true, drained: true, leaving: new Set(), successors: new Map(), ...calm };
 
 /** An Envoy that answers: which clusters, listeners and routes are live, what it waits for, and every moment at which something live pointed at something missing. */
 class FakeEnvoy {
@@ -48,7 +49,7 @@ class FakeEnvoy {
     const settled = [...target.clusters].every(
       ([name, version]) => this.live.clusters.get(name) === version && this.live.endpoints.has(name),
     );
-    return { settled, drained: true, leaving: new Set(), successors: new Map() };
+    return { settled, drained: true, leaving: new Set(), successors: new Map(), ...calm };
   }
   receive(send: ToSend): void {
     const nonce = String((this.#nonce += 1));
@@ -158,6 +159,43 @@ describe('order', () => {
     envoy.receive(third);
     expect(nextResponses(envoy.state, to, { ...shown, settled: true, drained: false })).toEqual([]);
     expect(nextResponses(envoy.state, to, shown)).toEqual([{ type: 'clusters', added: new Map(), removed: ['c1'] }]);
+  });
+  describe('routes that read what a filter of their listener finds out', () => {
+    const before = wanted({ clusters: { c: '1' }, endpoints: { c: 'e' }, listeners: { l: '1' }, routes: { l: 'c@1' } });
+    const after = wanted({ clusters: { c: '1' }, endpoints: { c: 'e' }, listeners: { l: '2' }, routes: { l: 'c@2' } });
+    const settled = (): FakeEnvoy => {
+      const envoy = new FakeEnvoy();
+      envoy.run(before);
+      envoy.log.length = 0;
+      return envoy;
+    };
+    const next = (envoy: FakeEnvoy, more: Partial<Shown>): readonly string[] => {
+      const sent = nextResponses(envoy.state, after, { ...shown, ...more });
+      for (const send of sent) envoy.receive(send);
+      return sent.map(({ type }) => type);
+    };
+    test('wait, where they change, until no connection is served by older filters', () => {
+      const envoy = settled();
+      const dependent = new Set(['l']);
+      expect(next(envoy, { dependent, quiet: false })).toEqual(['listeners']);
+      expect(next(envoy, { dependent, quiet: false })).toEqual([]);
+      expect(next(envoy, { dependent, quiet: true })).toEqual(['routes']);
+      expect(next(envoy, { dependent, quiet: true })).toEqual([]);
+    });
+    test('go before a listener that finds out less', () => {
+      const envoy = settled();
+      const patient = new Set(['l']);
+      expect(next(envoy, { patient })).toEqual(['routes']);
+      expect(next(envoy, { patient })).toEqual(['listeners']);
+      expect(next(envoy, { patient })).toEqual([]);
+    });
+    test('do not wait where they are new: a listener waits for them to come up', () => {
+      const envoy = new FakeEnvoy();
+      envoy.run(wanted({}));
+      const fresh = { ...shown, quiet: false, dependent: new Set(['l']) };
+      for (let turn = 0; turn < 10; turn += 1) for (const send of nextResponses(envoy.state, after, fresh)) envoy.receive(send);
+      expect([...envoy.live.routes]).toEqual([['l', 'c@2']]);
+    });
   });
   test('a listener that is leaving is not brought back before its address is free', () => {
     const envoy = new FakeEnvoy();

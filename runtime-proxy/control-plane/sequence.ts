@@ -53,15 +53,22 @@ export interface Shown {
   readonly leaving: ReadonlySet<string>;
   /** Listener wanted -> listener that has its address now, and is not wanted. */
   readonly successors: ReadonlyMap<string, string>;
+  /** Listeners are as wanted, and nothing is left of what they were: no connection is served by older filters. */
+  readonly quiet: boolean;
+  /** Routes that read what a filter of their listener has to find out first: where one is changed, it waits until it is quiet. */
+  readonly dependent: ReadonlySet<string>;
+  /** Listeners that lose what routes read of them, and no more: they wait until the routes are the new ones. */
+  readonly patient: ReadonlySet<string>;
 }
 
 /** The responses that may be sent now. */
 export function nextResponses(state: ProxyState, wanted: Wanted, shown: Shown): readonly ToSend[] {
   const send: ToSend[] = [];
-  const add = (type: ResourceType): boolean => {
+  const add = (type: ResourceType, waits: (name: string) => boolean = () => false): boolean => {
     const { opened, answered, inFlight } = state[type];
     if (!opened || inFlight !== null) return false;
-    const added = changed(state[type], wanted[type]);
+    const all = changed(state[type], wanted[type]);
+    const added = new Map([...all].filter(([name]) => !waits(name)));
     if (added.size === 0 && answered) return true;
     // The first answer of a wildcard type may be empty; for types asked by name Envoy waits for the names.
     if (added.size === 0 && state[type].subscribed !== null) return true;
@@ -81,10 +88,14 @@ export function nextResponses(state: ProxyState, wanted: Wanted, shown: Shown): 
   if (state.endpoints.inFlight === null && !send.some((one) => one.type === 'endpoints')) remove('endpoints');
   if (!clusters || !endpoints || !shown.settled || !isFilled(state, wanted)) return send;
   if ([...changed(state.listeners, wanted.listeners).keys()].some((name) => shown.leaving.has(name))) return send;
-  const listeners = add('listeners');
+  const routesLeft = state.routes.opened && changed(state.routes, wanted.routes).size > 0;
+  const listeners = add('listeners', (name) => routesLeft && shown.patient.has(name));
   if (!listeners) return send.map((one) => (one.type === 'listeners' ? withPredecessors(one, state, shown) : one));
-  const routes = add('routes') || !state.routes.opened;
-  if (!routes || send.length > 0 || !isRouted(state, wanted)) return send;
+  // a route that a listener waits for to come up is new, and is not held back
+  const routes =
+    add('routes', (name) => !shown.quiet && shown.dependent.has(name) && state.routes.held.get(name)?.sure === true) ||
+    !state.routes.opened;
+  if (!routes || routesLeft || send.length > 0 || !isRouted(state, wanted)) return send;
   if (!remove('listeners')) return send;
   if (state.routes.opened && !remove('routes')) return send;
   if (shown.drained) remove('clusters');

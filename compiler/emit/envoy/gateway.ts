@@ -63,11 +63,11 @@ function chainsOf(
         filterChains: hosts.map((host) => ({
           ...named(host),
           transportSocket: edgeServer(speaks.certificate, speaks.clients),
-          filters: requestFilters(index, gateway, listener, host),
+          filters: requestFilters(index, listener, host),
         })),
       };
     case 'http':
-      return { filterChains: [{ name: 'http', filters: requestFilters(index, gateway, listener, null) }] };
+      return { filterChains: [{ name: 'http', filters: requestFilters(index, listener, null) }] };
     case 'tls':
       return {
         ...byServerName,
@@ -90,9 +90,8 @@ function connectionFilters(index: IrIndex, gateway: Gateway, listener: GatewayLi
 }
 
 /** `host`: whose requests; null: those of all hosts of a listener that has no server names to tell connections apart by. */
-function requestFilters(index: IrIndex, gateway: Gateway, listener: GatewayListener, host: string | null) {
-  const hosts = host === null ? hostsOf(index, gateway, listener) : [host];
-  const users = hosts.some((one) => speaksOfUsers(tableOf(index, gateway, listener, one)));
+function requestFilters(index: IrIndex, listener: GatewayListener, host: string | null) {
+  const { issuers } = index.ir;
   return networkFilters({
     http: pack(
       HttpConnectionManagerSchema,
@@ -101,8 +100,8 @@ function requestFilters(index: IrIndex, gateway: Gateway, listener: GatewayListe
         routes: gatewayRoutes(listener.name, host),
         urls: 'rfc3986',
         upgrades: true,
-        filters: { cors: noCors, fault: noFault, ...(users ? { authentication: authentication(index.ir.issuers) } : {}) },
-        localReply: gatewayReplies(users),
+        filters: { cors: noCors, fault: noFault, ...authentication(issuers) },
+        localReply: gatewayReplies(issuers.length > 0),
         accessLog: accessLogs(gatewayListener(listener.name), null, listener.speaks.kind === 'https' && listener.speaks.clients !== null),
       }),
     ),

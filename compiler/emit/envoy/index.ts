@@ -9,7 +9,6 @@ import type { EastWestGateway } from '../../../core/ir/networks';
 import { proxyNameOf } from '../../../core/ir/proxy-name';
 import { canonicalJson, type JsonObject } from '../../../core/lib/json';
 import { namespaceOf, type PortKey, type Principal, serviceOfPort } from '../../../core/mesh/ids';
-import { routesSpeakOfUsers } from '../../../core/semantics/user';
 import { strictNeeds, stricter, stricterLimits } from '../../../core/semantics/variant';
 import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
@@ -28,7 +27,7 @@ import { catchAllOf, outboundListenerOf } from './outbound';
 import { outsideConfigOf } from './outside';
 import { outsideConnectionsOf } from './outside-connections';
 import { isProved, patchedListener } from './patch';
-import { type ClusterCache, rulesFor, serviceConfigOf } from './service-config';
+import { type ClusterCache, serviceConfigOf } from './service-config';
 import { checkVersions, supportedEnvoy } from './version';
 
 export interface EmittedEnvoy {
@@ -131,7 +130,7 @@ function proxyConfigOf(
       outbound: {
         listeners: gateway
           ? gateway.listeners.map((listener) => jsonOf(ListenerSchema, gatewayListenerOf(index, gateway, listener))).sort(byNameField)
-          : [jsonOf(ListenerSchema, outboundListenerOf(workload.key, usersAsked(index, called, workload) ? index.ir.issuers : []))],
+          : [jsonOf(ListenerSchema, outboundListenerOf(workload.key, index.ir.issuers))],
         routes: gateway
           ? gateway.listeners
               .flatMap((listener) => gatewayRoutesOf(index, gateway, listener, diagnostics))
@@ -167,11 +166,6 @@ function eastWestConfig(index: IrIndex, workload: Workload, gateway: EastWestGat
       },
     },
   };
-}
-
-/** Whether some route of the caller speaks of end users. */
-function usersAsked(index: IrIndex, called: readonly PortKey[], { principal }: Workload): boolean {
-  return called.some((port) => routesSpeakOfUsers(rulesFor(index.tables.get(port)?.rules ?? [], principal)));
 }
 
 /** A gateway holds what its hosts forward to; that it may call them is the destination's to say, and the analyser's to check. */

@@ -19,7 +19,7 @@ import { authentication } from './users';
 
 export type VirtualHost = MessageInitShape<typeof VirtualHostSchema>;
 
-/** `issuers`: of end users, where some route of a port that it calls speaks of them. */
+/** `issuers`: of end users. */
 export function outboundListenerOf(caller: WorkloadKey, issuers: readonly Issuer[]): Listener {
   return {
     name: outboundListener,
@@ -35,7 +35,7 @@ export function outboundListenerOf(caller: WorkloadKey, issuers: readonly Issuer
               routes: outboundListener,
               urls: 'rfc3986',
               upgrades: true,
-              filters: { cors: noCors, fault: noFault, ...(issuers.length === 0 ? {} : { authentication: authentication(issuers) }) },
+              filters: { cors: noCors, fault: noFault, ...authentication(issuers) },
               localReply: outboundReplies(caller, issuers.length > 0),
               accessLog: accessLogs(outboundListener, null),
             }),

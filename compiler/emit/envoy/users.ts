@@ -14,7 +14,7 @@ import {
 import type { MetadataMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/metadata_pb';
 import type { ValueMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/value_pb';
 import { pack, seconds } from './any';
-import { httpFilterName } from './filter-order';
+import { httpFilterName, type InHttpSlots } from './filter-order';
 import { keysCluster } from './names';
 
 type Provider = MessageInitShape<typeof JwtProviderSchema>;
@@ -27,8 +27,12 @@ const found = 'envoy.filters.http.jwt_authn';
 /** Of a request whose one `authorization` is one bearer token: with two of them the filter would read the first, and an application perhaps the other. */
 export const oneToken: FieldMatch = { name: 'authorization', match: { kind: 'regex', value: 'Bearer [A-Za-z0-9_.-]+' } };
 
-/** The filter of a listener where some rule speaks of users. It does nothing where a virtual host says nothing. */
-export function authentication(issuers: readonly Issuer[]): Any {
+/**
+ * The filter of every listener of requests in a mesh with issuers. It does nothing where a virtual host says nothing: that rules of a port begin to speak of users
+ * changes routes, and no connection has to end for it (ADR 0174).
+ */
+export function authentication(issuers: readonly Issuer[]): InHttpSlots {
+  if (issuers.length === 0) return {};
   const each = sortedBy(issuers, ({ name }) => name);
   const any = (otherwise: Requirement): Requirement => ({
     requiresType: {
@@ -38,13 +42,14 @@ export function authentication(issuers: readonly Issuer[]): Any {
       },
     },
   });
-  return pack(JwtAuthenticationSchema, {
+  const config = pack(JwtAuthenticationSchema, {
     providers: Object.fromEntries(each.map((issuer) => [issuer.name, providerOf(issuer)])),
     requirementMap: {
       users: any({ requiresType: { case: 'allowMissing', value: {} } }),
       watched: any({ requiresType: { case: 'allowMissingOrFailed', value: {} } }),
     },
   });
+  return { authentication: config };
 }
 function providerOf({ name, url, audiences, keys }: Issuer): Provider {
   return {
