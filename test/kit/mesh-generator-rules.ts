@@ -168,7 +168,7 @@ function action(random: Random, port: Port, ports: readonly Port[], requests: re
     ...(random.chance(20)
       ? { timeout: random.pick(['20s', '30s']), retry: { atMost: 2, perTry: '10s', on: ['connect-failure', 'reset'] } }
       : {}),
-    ...(isSplit && random.chance(40) ? { sticky: sticky(random) } : {}),
+    ...(isSplit && random.chance(40) ? { sticky: sticky(random, port.protocol) } : {}),
     ...(http && random.chance(20) ? { rewrite: rewrite(random, requests) } : {}),
     ...(random.chance(15) ? { requestHeaders: edits(random, [...headerNames, 'x-added', 'user-agent']) } : {}),
     ...(random.chance(15) ? { mirror: mirrors(random, port, ports) } : {}),
@@ -210,7 +210,8 @@ function fault(random: Random, http: boolean): NonNullable<WireRouteElse['fault'
   const abort = { status: http ? random.pick([418, 503]) : random.pick(['unavailable', 'not-found']), share: random.pick(['100%', '30%']) };
   return random.pick([{ delay }, { abort }, { delay, abort }]);
 }
-function sticky(random: Random): NonNullable<WireRouteElse['sticky']> {
+function sticky(random: Random, protocol: string): NonNullable<WireRouteElse['sticky']> {
+  if (protocol === 'grpc') return { kind: 'header', name: 'end-user' };
   return random.pick([
     { kind: 'header', name: 'end-user' },
     { kind: 'cookie', name: 'user' },
