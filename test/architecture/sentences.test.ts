@@ -59,6 +59,9 @@ it('sentences are numbered from 1, one a line, in order', () => {
 it('each ends with the page it agrees with, or the decision that is in its place', () => {
   expect(sentences.filter((line) => !/ \([^()]*(?:\([^()]*\)[^()]*)*\)\.$/.test(line))).toEqual([]);
 });
+it('none refers to another by its number, which may move', () => {
+  expect(sentences.filter((line) => /\([0-9]{1,3}\)|[:,] [0-9]{1,3}\)/.test(line))).toEqual([]);
+});
 it('the decisions it names are there', () => {
   const decisions = fs.readdirSync(path.join(root, 'docs/adr'));
   const named = [...definition.matchAll(/ADR ([0-9]{4})/g)].map((found) => found[1] ?? '');
