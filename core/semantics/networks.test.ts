@@ -40,6 +40,9 @@ test('those are stood for that are called first there, as healthy as the best of
   const worse = behind.map((endpoint) => (endpoint.id === 'a' ? { ...endpoint, health: 'unhealthy' as const } : endpoint));
   expect(seen('east', worse, [one('gw', 'west')])).toEqual(['gw 1 1 degraded']);
 });
+test('a gateway is no healthier than it is itself', () => {
+  expect(seen('east', all, [one('gw', 'west', { health: 'degraded' })])).toEqual(['e1 1 0 healthy', 'gw 4 0 degraded']);
+});
 test('several gateways of a network share what is behind it, and no share of anybody else changes', () => {
   expect(seen('east', [one('e1', 'east'), one('w1', 'west', { weight: 4 })], [one('g1', 'west'), one('g2', 'west')])).toEqual([
     'e1 1 0 healthy',

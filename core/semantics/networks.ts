@@ -46,7 +46,7 @@ export function passageFor(ir: MeshIr, gateway: WorkloadKey, serverName: string 
 /**
  * What a caller is given to call (split horizon). The endpoints of its own network are themselves. Those of another network are not reached, but
  * through its gateways, each of which stands for them once: called in the turn of those that are called first there, with their weight together, at its
- * own place; and as healthy as the best of them. `gateways` are those that the port is exported through; `weight` of theirs is what each is worth
+ * own place; and as healthy as the best of them, if it is well itself. `gateways` are those that the port is exported through; `weight` of theirs is what each is worth
  * beside the others of its network.
  */
 export function acrossNetworks<E extends EndpointInstance, G extends EndpointInstance>(
@@ -63,7 +63,7 @@ export function acrossNetworks<E extends EndpointInstance, G extends EndpointIns
     const first = behind.filter((one) => one.priority === priority);
     const health = ranks.find((rank) => first.some((one) => one.health === rank)) ?? 'unhealthy';
     const weight = sum(first.filter((one) => one.health === health));
-    return doors.map((door) => ({ door, priority, health, share: weight * (door.weight / sum(doors)) }));
+    return doors.map((door) => ({ door, priority, health: worse(health, door.health), share: weight * (door.weight / sum(doors)) }));
   });
   // whole numbers only: where gateways share what is behind them, everything counts so many times as makes their shares whole, or nearly
   const scale = standIns.every(({ share }) => Number.isInteger(share)) ? 1 : precision;
@@ -72,6 +72,7 @@ export function acrossNetworks<E extends EndpointInstance, G extends EndpointIns
     ...standIns.map(({ door, priority, health, share }) => ({ ...door, priority, health, weight: Math.max(1, Math.round(share * scale)) })),
   ];
 }
+const worse = (a: EndpointHealth, b: EndpointHealth): EndpointHealth => (ranks.indexOf(a) > ranks.indexOf(b) ? a : b);
 const ranks: readonly EndpointHealth[] = ['healthy', 'degraded', 'unhealthy'];
 const precision = 60;
 const sum = (list: readonly { readonly weight: number }[]): number => list.reduce((total, { weight }) => total + weight, 0);
