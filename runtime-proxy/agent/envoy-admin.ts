@@ -50,8 +50,6 @@ class AdminRefusal extends Error {
 }
 const timeoutMs = 2_000;
 const maxBytes = 64 * 1024 * 1024;
-/** Those of an application's connections are none: what comes there goes on as it is. At `outbound` it is a bad request, and leaves a line in the log. */
-const isDoor = /^(inbound|gateway|capture)\//;
 const mostDoors = 8;
 /** Statistics of the admin interface itself, and those that say for one thread what another says for all. */
 const ofNobody = /^(http|listener)\.admin\.|\.worker_\d+\.[^.]+$/;
@@ -130,13 +128,16 @@ export function envoyAdmin(socket: string): EnvoyAdmin {
       return { state: text(info['state']), version: /\/(\d+\.\d+\.\d+)/.exec(text(info['version']))?.[1] ?? '' };
     },
     async doors() {
-      const statuses = entries((await json('/listeners?format=json'))['listener_statuses']);
-      const inward = statuses.filter((one) => isDoor.test(nameOf(one)));
-      return (inward.length > 0 ? inward : statuses.filter((one) => nameOf(one) === 'outbound'))
+      const found = (await dump('dynamic_listeners', 'active_state.listener')).flatMap((one): readonly Fields[] => {
+        const listener = maybe(maybe(one['active_state'])?.['listener']);
+        return listener === null ? [] : [listener];
+      });
+      const inward = found.filter(isDoor);
+      return (inward.length > 0 ? inward : found.filter((one) => nameOf(one) === 'outbound'))
         .flatMap((one) => {
-          const at = maybe(maybe(one['local_address'])?.['socket_address']);
+          const at = maybe(maybe(one['address'])?.['socket_address']);
           const [host, port] = [text(at?.['address']), at?.['port_value']];
-          return host !== '' && typeof port === 'number' ? [{ host, port }] : [];
+          return host !== '' && typeof port === 'number' && one['bind_to_port'] !== false ? [{ host, port }] : [];
         })
         .slice(0, mostDoors);
     },
@@ -162,6 +163,24 @@ const maybe = (value: unknown): Fields | null => (typeof value === 'object' && v
 const nameOf = (one: Fields): string => text(one['name']);
 const clusterOf = (one: Fields): string => nestedName(one['cluster']);
 const itself = (one: Fields): Fields => one;
+/**
+ * Whether a handshake that names no server ends in Envoy: at a listener for the mesh it does; at a gateway's where each chain that would take it ends its TLS, or
+ * reads requests. One whose connections go on as they are would bring it to an application; an application's own way out is one of those.
+ */
+function isDoor(listener: Fields): boolean {
+  const name = nameOf(listener);
+  if (/^(inbound|capture)\//.test(name)) return true;
+  return (
+    name.startsWith('gateway/') &&
+    entries(listener['filter_chains']).every((chain) => {
+      const names = maybe(chain['filter_chain_match'])?.['server_names'];
+      const isHttp = entries(chain['filters']).some((filter) =>
+        text(maybe(filter['typed_config'])?.['@type']).endsWith('.HttpConnectionManager'),
+      );
+      return (Array.isArray(names) && names.length > 0) || chain['transport_socket'] !== undefined || isHttp;
+    })
+  );
+}
 const nestedName = (value: unknown): string => text(maybe(value)?.['name']);
 
 function versions(

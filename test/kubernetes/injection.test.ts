@@ -109,6 +109,7 @@ describe('injection on a real API server', () => {
       'meshwright.dev/sidecar-concurrency': '2',
       'meshwright.dev/sidecar-log-level': 'info',
       'meshwright.dev/sidecar-drain': '30s',
+      'meshwright.dev/sidecar-xds': 'state-of-the-world',
       'example.com/a_b': 'kept',
     };
     const value = injected(
