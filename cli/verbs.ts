@@ -87,6 +87,7 @@ export const verbs: readonly Verb[] = [
         flags: '--host <name>',
         summary: 'from outside: the host asked for; to a TLS port, and at a gateway between networks: the server name',
       },
+      { flags: '--address <ip>', summary: 'from outside: the address that the connection comes from (default: one that no rule names)' },
       {
         flags: '--certificate <valid|invalid>',
         summary: 'from outside: what the client shows, where the listener asks (default: nothing)',

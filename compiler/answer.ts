@@ -6,6 +6,7 @@ import type { Layer, MeshIr } from '../core/ir/ir';
 import { isConnection } from '../core/ir/layers';
 import { callableByWorkload, targetsOfRules } from '../core/ir/edges';
 import type { JsonObject } from '../core/lib/json';
+import { addressIn } from '../core/lib/network';
 import { portKey, type PortKey, type RuleId, type WorkloadKey } from '../core/mesh/ids';
 import { serverNameAsked } from '../core/semantics/address';
 import { decide } from '../core/semantics/decide';
@@ -98,12 +99,24 @@ function askOf(ir: MeshIr, question: unknown): unknown {
   const sni = member(question, 'sni');
   const listener = outside === undefined ? null : connectionListenerFor(ir, caller, to, port);
   const decision = listener
-    ? decideOutsideConnection(ir, { gateway: caller, listener: listener.name, sni: typeof sni === 'string' ? sni : listener.sni })
+    ? decideOutsideConnection(ir, {
+        gateway: caller,
+        listener: listener.name,
+        sni: typeof sni === 'string' ? sni : listener.sni,
+        ...addressOf(outside),
+      })
     : connection
       ? decideConnection(ir, { from: caller, to: port, sni: typeof sni === 'string' ? sni : serverNameAsked(ir, port) })
       : outside === undefined
         ? decide(ir, { from: { kind: 'workload', workload: caller }, to: port ?? portOf(ir, to), method, path, headers, ...claims })
-        : decideByGateway(ir, caller, to, port, { method, path, headers, ...claims }, member(question, 'certificate'));
+        : decideByGateway(
+            ir,
+            caller,
+            to,
+            port,
+            { method, path, headers, ...claims },
+            { ...shownOf(member(question, 'certificate')), ...addressOf(outside) },
+          );
   const ports = [...new Set([...(port === null ? [] : [port]), ...decision.destinations.map((destination) => destination.port)])];
   const where = port ?? `${textOf(to, 'listener')} of ${caller}${listener?.sni === null ? '' : ` as \`${textOf(to, 'host')}\``}`;
   return {
@@ -143,19 +156,28 @@ function claimsOf(given: unknown): Pick<Request, 'claims'> {
   return { claims: given as JsonObject }; // it came out of the sandbox as JSON
 }
 
+type Outside = Extract<Request['from'], { readonly kind: 'outside' }>;
+const shownOf = (shown: unknown): Pick<Outside, 'certificate'> => (shown === 'valid' || shown === 'invalid' ? { certificate: shown } : {});
+/** Who comes from a network comes from some address of it; who comes from the internet, from none that a rule names. */
+function addressOf(outside: unknown): Pick<Outside, 'address'> {
+  const network = member(outside, 'network');
+  const [first]: readonly unknown[] = Array.isArray(network) ? network : [];
+  return typeof first === 'string' ? { address: addressIn(first) } : {};
+}
+
 function decideByGateway(
   ir: MeshIr,
   gateway: WorkloadKey,
   to: unknown,
   port: PortKey | null,
   request: Pick<Request, 'method' | 'path' | 'headers' | 'claims'>,
-  shown: unknown,
+  who: Pick<Outside, 'certificate' | 'address'>,
 ): Decision {
   const { host } = request.headers;
   const place = hostFor(ir, gateway, to, host);
   if (place === null) return nowhere(`no host of ${gateway} leads to \`${textOf(to, 'ref')}\``);
   const decision = decide(ir, {
-    from: { kind: 'outside', gateway, ...place, ...(shown === 'valid' || shown === 'invalid' ? { certificate: shown } : {}) },
+    from: { kind: 'outside', gateway, ...place, ...who },
     to: null,
     ...request,
     headers: { ...request.headers, host: host ?? place.host },

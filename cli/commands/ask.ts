@@ -3,6 +3,7 @@ import type { Layer, MeshIr } from '../../core/ir/ir';
 import { isConnection } from '../../core/ir/layers';
 import { portKey, serviceOfPort, nameOfPort, nameOf, type PortKey, type WorkloadKey } from '../../core/mesh/ids';
 import type { JsonObject } from '../../core/lib/json';
+import { canonicalNetwork } from '../../core/lib/network';
 import { serverNameAsked } from '../../core/semantics/address';
 import { decide } from '../../core/semantics/decide';
 import { decideCrossing } from '../../core/semantics/decide-crossing';
@@ -64,7 +65,15 @@ function answer(ir: MeshIr, values: Values): Answer {
   if (from.kind === 'outside' && !readsRequests(ir, from)) {
     // a host that is no name stands for a connection that names none
     const sni = from.host === '*' ? null : from.host;
-    return { request, decision: decideOutsideConnection(ir, { gateway: from.gateway, listener: from.listener, sni }) };
+    return {
+      request,
+      decision: decideOutsideConnection(ir, {
+        gateway: from.gateway,
+        listener: from.listener,
+        sni,
+        ...(from.address === undefined ? {} : { address: from.address }),
+      }),
+    };
   }
   if (request.to !== null && request.from.kind === 'workload' && isConnection(layerOf(ir, request.to))) {
     if (values.flag('inbound')) throw new UsageError('`--inbound` is about a request, and nobody reads requests on this port');
@@ -158,10 +167,15 @@ function requestOf(ir: MeshIr, values: Values): MeshRequest {
   const shown = values.text('certificate');
   if (shown !== undefined && shown !== 'valid' && shown !== 'invalid')
     throw new UsageError(`\`--certificate\` is \`valid\` or \`invalid\`, not \`${shown}\``);
-  const certificate: Pick<Outside, 'certificate'> = shown === undefined ? {} : { certificate: shown };
+  const address = values.text('address');
+  if (address !== undefined && canonicalNetwork(`${address}/0`) === null) throw new UsageError(`\`${address}\` is no address`);
+  const who: Pick<Outside, 'certificate' | 'address'> = {
+    ...(shown === undefined ? {} : { certificate: shown }),
+    ...(address === undefined ? {} : { address }),
+  };
   return {
     ...common,
-    from: { kind: 'outside', gateway: from.key, listener: listener.name, host: host.toLowerCase(), ...certificate },
+    from: { kind: 'outside', gateway: from.key, listener: listener.name, host: host.toLowerCase(), ...who },
     to: null,
   };
 }

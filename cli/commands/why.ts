@@ -107,7 +107,7 @@ export function reasonsOf(ir: MeshIr, name: string): readonly Reason[] {
   }
   for (const { id, outside } of ir.services)
     if (outside && name === `inbound/${String(outside.through)}.egress`) add(id, 'is called through it');
-  const gatewayHost = /^gateway\/([^/]+)(?:\/(.+))?$/.exec(name);
+  const gatewayHost = /^gateway\/([^/|]+)(?:\/([^|]+))?(?:\|.+)?$/.exec(name);
   if (gatewayHost) {
     const [, listener, host] = gatewayHost;
     for (const table of ir.hostRoutes)

@@ -4,6 +4,7 @@ import type { ConnectionMatch, ConnectionRule, Workload } from '../../core/ir/ir
 import { type PortKey, serviceOfPort } from '../../core/mesh/ids';
 import { hostCovers } from '../../core/semantics/match';
 import { accessByPort, allowsFor } from './finding';
+import { isFromWithin } from './shadowed-route';
 import type { Analyser, AnalyserInput, Finding } from './finding';
 
 /** Routes of connections: a rule that an earlier one leaves nothing, and one that sends a caller to where it is not let in. */
@@ -46,7 +47,11 @@ function takesAll(before: ConnectionMatch, match: ConnectionMatch): boolean {
   const callers = before.from.length === 0 || (match.from.length > 0 && match.from.every((one) => before.from.includes(one)));
   const covered = (name: string): boolean =>
     before.sni.some((wide) => wide === name || (wide.startsWith('*.') && hostCovers(wide, name.replace(/^\*/, 'x'))));
-  return callers && (before.sni.length === 0 || (match.sni.length > 0 && match.sni.every(covered)));
+  return (
+    callers &&
+    isFromWithin(match.sources, before.sources) &&
+    (before.sni.length === 0 || (match.sni.length > 0 && match.sni.every(covered)))
+  );
 }
 
 const factsOf = ({ ir }: AnalyserInput) => ({

@@ -1,3 +1,4 @@
+import { isWithinNetwork } from '../../core/lib/network';
 import { analyse as messages } from '../../core/diagnostics/analyse';
 import type { FieldMatch, PathTemplate, RequestClass, RouteMatch, RouteRule, TextMatch, UserMatch } from '../../core/ir/ir';
 import { canonicalJson } from '../../core/lib/json';
@@ -44,6 +45,7 @@ function takes(before: RouteMatch | null, match: RouteMatch, cls: RequestClass |
     implied(match.cookies, before.cookies) &&
     isWithin(match.hosts, before.hosts) &&
     isAlso(match.user, before.user) &&
+    isFromWithin(match.sources, before.sources) &&
     (before.callers === null || (match.callers !== null && match.callers.every((caller) => before.callers?.includes(caller))))
   );
 }
@@ -60,6 +62,9 @@ function rulesOut(match: RouteMatch, field: FieldMatch): boolean {
   if (match.withoutHeaders.some((own) => own.name === field.name && implies(field.match, own.match))) return true;
   return match.headers.some((own) => own.name === field.name && own.match.kind === 'exact' && !matchesText(field.match, own.match.value));
 }
+/** Whether who comes from the narrow networks comes from the wide ones. Empty means from anywhere. */
+export const isFromWithin = (narrow: readonly string[], wide: readonly string[]): boolean =>
+  wide.length === 0 || (narrow.length > 0 && narrow.every((one) => wide.some((other) => isWithinNetwork(one, other))));
 /** Empty means any. */
 const isWithin = (narrow: readonly string[], wide: readonly string[]): boolean =>
   wide.length === 0 || (narrow.length > 0 && narrow.every((one) => wide.includes(one)));

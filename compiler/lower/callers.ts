@@ -69,7 +69,12 @@ function workloadsOf(
     };
   }
   if (caller.kind === 'outside') {
-    if (caller.network) context.report(messages.unsupported, { feature: `callers by network (\`${caller.name}\`)` }, at);
+    if (caller.network)
+      context.report(
+        messages.unsupported,
+        { feature: `access by network (\`${caller.name}\`): a route of the gateway says who goes where, by \`when.from\`` },
+        at,
+      );
     const gateway = context.resolve(caller.through, ['gateway'], at);
     const workload = gateway && nouns.workloads.get(gateway.id);
     return workload ? { workloads: [workload], named: true } : nobody;

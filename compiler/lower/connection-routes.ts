@@ -10,6 +10,7 @@ import type { Context, Declared, Place } from './context';
 import { checkHost } from './names';
 import type { Nouns } from './nouns';
 import { readDuration, within } from './settings';
+import { lowerSources } from './sources';
 
 /** Envoy's own default (TcpProxy.idle_timeout), said once here instead of left out. */
 const builtInIdleMs = 3_600_000;
@@ -92,9 +93,9 @@ function lowerMatch(context: Context, nouns: Nouns, when: WireConditions, { port
   if (sni?.length === 0) context.report(messages.empty, { what: '`sni`' }, within(at, 'sni'));
   if (sni === undefined && from === undefined) context.report(messages.empty, { what: '`when`' }, at);
   const names = (sni ?? []).filter((name) => checkHost(context, name, true, within(at, 'sni')));
-  if (own === null && from !== undefined) {
-    context.report(messages.unsupported, { feature: 'a route by caller (`when.from`) at a gateway' }, within(at, 'from'));
-    return undefined;
+  if (own === null) {
+    const sources = lowerSources(context, nouns, from ?? [], port.key, within(at, 'from'));
+    return sources && { sources, from: [], sni: [] };
   }
   const callers = from === undefined ? null : lowerCallers(context, nouns, from, within(at, 'from'));
   if (callers?.kind === 'anyone') {
@@ -103,6 +104,7 @@ function lowerMatch(context: Context, nouns: Nouns, when: WireConditions, { port
   }
   if (callers === undefined || names.length < (sni ?? []).length) return undefined;
   return {
+    sources: [],
     from: (callers?.principals ?? []).map((caller) => caller.principal),
     sni: sortedUnique(names.map((name) => name.toLowerCase())),
   };

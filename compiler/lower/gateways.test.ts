@@ -1,5 +1,7 @@
-import type { DeclarationValue } from '../../core/declarations/declaration';
+import type { CallerRef, DeclarationValue } from '../../core/declarations/declaration';
 import { allow, evaluatedWith, service } from '../../test/kit/declarations';
+import type { AnalyserInput } from '../analyse/finding';
+import { shadowedRoute } from '../analyse/shadowed-route';
 import { semanticDiff } from '../diff/diff';
 import { decide } from '../../core/semantics/decide';
 import { workloadKey } from '../../core/mesh/ids';
@@ -100,4 +102,54 @@ it('whom a listener asks for certificates is a difference', () => {
     { port: 'platform/edge/web', field: 'clients', before: 'optional, of platform/ca', after: 'required, of platform/ca' },
   ]);
   expect(diff.calls.map(({ kind, target, after }) => [kind, target, after])).toContainEqual(['lost', 'web/shop.acme.example', 'closed']);
+});
+const from = (...networks: readonly string[]): CallerRef => ({
+  kind: 'outside',
+  name: 'office',
+  network: networks,
+  through: { ref: 'platform/edge' },
+});
+const sourced = (when: readonly CallerRef[], status = 204): More => ({
+  'platform/edge': edge({ web }),
+  'books/shop': {
+    kind: 'route',
+    on: { ref: 'platform/edge', listener: 'web', host: 'shop.acme.example' },
+    rules: [{ when: { from: when }, to: { kind: 'respond', status } }],
+    otherwise: { to: { kind: 'respond', status: 404 } },
+  },
+});
+it('networks at a gateway are canonical; who has an identity or comes by another way is refused', () => {
+  const match = ir(sourced([from('10.9.9.9/8', 'FD00::1/8'.toLowerCase()), from('192.0.2.7/24')])).hostRoutes[0]?.rules[0]?.match;
+  expect(match?.sources).toEqual(['10.0.0.0/8', '192.0.2.0/24', 'fd00:0:0:0:0:0:0:0/8']);
+  expect(codes(sourced([{ kind: 'ref', to: { ref: 'books/details' } }]))).toEqual(['MW3084']);
+  expect(codes(sourced([{ kind: 'outside', name: 'internet', through: { ref: 'platform/edge' } }]))).toEqual(['MW3084']);
+  expect(codes(sourced([from('10.0.0.0/8'), { kind: 'anyone', except: [] }]))).toEqual(['MW3084']);
+  const other: More = { 'platform/side': { ...edge({ web }), ...{ name: 'side', serviceAccount: 'side' } } as DeclarationValue };
+  expect(codes({ ...other, ...sourced([{ ...from('10.0.0.0/8'), ...{ through: { ref: 'platform/side' } } } as CallerRef]) })).toContain(
+    'MW3084',
+  );
+});
+it('a network that leads elsewhere is a difference, shown by an address of it', () => {
+  const diff = semanticDiff(ir(sourced([from('10.0.0.0/8')])), ir(sourced([from('10.0.0.0/8')], 202)));
+  expect(diff.calls.map(({ requests }) => requests)).toEqual([expect.arrayContaining(['GET (any other path) from 10.0.0.0'])]);
+  const wider = semanticDiff(ir(sourced([from('10.0.0.0/8')])), ir(sourced([from('10.0.0.0/8', '192.0.2.0/24')])));
+  expect(wider.calls.flatMap(({ requests }) => requests)).toContain('GET (any other path) from 192.0.2.0');
+});
+it('a rule about a network within one that went before is never met', () => {
+  const rules = (first: CallerRef, second: CallerRef): More => {
+    const written = sourced([first])['books/shop'];
+    if (written?.kind !== 'route') throw new Error('no route');
+    return {
+      'platform/edge': edge({ web }),
+      'books/shop': { ...written, rules: [...written.rules, { when: { from: [second] }, to: { kind: 'respond', status: 202 } }] },
+    };
+  };
+  const findings = (first: CallerRef, second: CallerRef): readonly string[] => {
+    const found: string[] = [];
+    for (const { diagnostic } of shadowedRoute.run({ ir: ir(rules(first, second)), spanOf: () => undefined } as unknown as AnalyserInput))
+      found.push(diagnostic.code);
+    return found;
+  };
+  expect(findings(from('10.0.0.0/8'), from('10.1.0.0/16'))).toHaveLength(1);
+  expect(findings(from('10.1.0.0/16'), from('10.0.0.0/8'))).toEqual([]);
 });

@@ -185,7 +185,7 @@ test('a condition on the caller is the caller’s own proxy’s to decide: not a
     rules: [{ when: { from: [named('books/details')] }, to: { kind: 'respond', status: 404 } }],
     otherwise: { to: { kind: 'respond', status: 404 } },
   };
-  expect(codes({ 'books/shop': at })).toEqual(['MW3023']);
+  expect(codes({ 'books/shop': at })).toEqual(['MW3084']);
 });
 
 describe('delegation', () => {

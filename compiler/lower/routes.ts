@@ -46,6 +46,7 @@ import {
 import { ruleSubject, subjectOf } from './rule-subject';
 import { ruleSettings, within } from './settings';
 import type { Effective, SettingsTable } from './settings';
+import { lowerSources } from './sources';
 import { wholeNumber } from './units';
 import { lowerUser } from './users';
 
@@ -258,7 +259,10 @@ function lowerMatch(context: Context, nouns: Nouns, when: WireConditions, subjec
     context.report(messages.notOfLayer, { dimension: 'sni', port: subject.key, protocol: subject.port?.protocol ?? 'http' }, at);
   for (const list of ['request', 'hosts'] as const)
     if (when[list]?.length === 0) context.report(messages.empty, { what: `\`${list}\`` }, within(at, list));
-  const callers = when.from && lowerRouteCallers(context, nouns, when.from, subject, within(at, 'from'));
+  const atGateway = subject.port === null;
+  const callers = atGateway ? undefined : when.from && lowerRouteCallers(context, nouns, when.from, within(at, 'from'));
+  const sources = atGateway && when.from ? lowerSources(context, nouns, when.from, subject.key, within(at, 'from')) : [];
+  if (sources === undefined) return undefined;
   const user = lowerUser(context, when.user, within(at, 'user'));
   if (user && subject.service?.outside)
     context.report(messages.unsupported, { feature: 'end users (`user`) at a host outside the mesh' }, within(at, 'user'));
@@ -278,6 +282,7 @@ function lowerMatch(context: Context, nouns: Nouns, when: WireConditions, subjec
     cookies: lowerFields(context, 'cookie', when.cookies, within(at, 'cookies')),
     hosts: sortedUnique((when.hosts ?? []).filter((host) => checkHost(context, host, false, within(at, 'hosts')))),
     callers: callers ?? null,
+    sources,
     user,
   };
   const lists = [
@@ -288,6 +293,7 @@ function lowerMatch(context: Context, nouns: Nouns, when: WireConditions, subjec
     match.cookies,
     match.hosts,
     callers ?? [],
+    sources,
     user ? [user] : [],
   ];
   if (lists.some((list) => list.length > 0)) return match;
@@ -307,18 +313,13 @@ function lowerAbsent(context: Context, fields: WireConditions['withoutHeaders'],
   return absent;
 }
 
-/** Whose requests a rule takes. The caller's own proxy decides it, which knows who it is; at a gateway everybody comes from outside. */
+/** Whose requests a rule takes. The caller's own proxy decides it, which knows who it is. */
 function lowerRouteCallers(
   context: Context,
   nouns: Nouns,
   from: NonNullable<WireConditions['from']>,
-  subject: Subject,
   at: Place,
 ): readonly Principal[] | undefined {
-  if (subject.port === null) {
-    context.report(messages.unsupported, { feature: 'a route by caller (`when.from`) at a gateway' }, at);
-    return undefined;
-  }
   const callers = lowerCallers(context, nouns, from, at);
   if (callers?.kind !== 'anyone') return callers && sortedUnique(callers.principals.map(({ principal }) => principal));
   context.report(messages.unsupported, { feature: '`anyone` in a route (leave `from` out)' }, at);

@@ -11,6 +11,14 @@ export const gateways = {
       `\`${host}\` is given to \`${team}\` here, and to \`${other}\` at listener \`${listener}\``,
     help: ({ host }) => `give \`${host}\` to one team`,
   }),
+  notFromThere: defineDiagnostic<{ key: string }>({
+    code: 'MW3084',
+    slug: 'not-from-there',
+    severity: 'error',
+    summary: 'whoever comes to a gateway has no identity of the mesh: a route there speaks of networks through it',
+    message: ({ key }) => `\`from\` of a route of \`${key}\` names somebody who does not come there by an address`,
+    help: () => "name networks through this gateway, `network('office', ['192.0.2.0/24']).through(edge)`, or leave `from` out",
+  }),
   redirectToNowhere: defineDiagnostic<{ host: string; listener: string }>({
     code: 'MW3083',
     slug: 'redirect-to-nowhere',

@@ -1,6 +1,7 @@
 import type {
   Issuer,
   AccessRule,
+  ConnectionRoutes,
   Fault,
   GatewayListener,
   HostRoutes,
@@ -20,9 +21,9 @@ import { builtInBackOff, builtInResilience, noLimits } from './resilience';
 export const completed = (kept: Omit<MeshIr, LaterPart> & Partial<Pick<MeshIr, LaterPart>>): MeshIr => ({
   deploys: [],
   products: [],
-  connectionRoutes: [],
   hostConnections: [],
   ...kept,
+  connectionRoutes: (kept.connectionRoutes ?? []).map(laterConnections),
   issuers: (kept.issuers ?? []).map(laterIssuer),
   access: kept.access.map(laterAccess),
   services: kept.services.map(({ outside, ...service }) => ({
@@ -35,8 +36,17 @@ export const completed = (kept: Omit<MeshIr, LaterPart> & Partial<Pick<MeshIr, L
   hostRoutes: kept.hostRoutes.map((table): HostRoutes => ({ ...table, cors: table.cors ?? null, rules: table.rules.map(completedRule) })),
   needs: kept.needs.map(laterNeed),
 });
+/** Nobody's address was looked at then. */
+const laterConnections = (table: ConnectionRoutes): ConnectionRoutes => ({
+  ...table,
+  rules: table.rules.map((rule) => ({ ...rule, match: rule.match && { ...{ sources: [] }, ...rule.match } })),
+});
 /** A listener was one with a certificate then. */
-function laterListener({ certificate = '', speaks = { kind: 'https', certificate, clients: null }, ...listener }: EarlierListener): GatewayListener {
+function laterListener({
+  certificate = '',
+  speaks = { kind: 'https', certificate, clients: null },
+  ...listener
+}: EarlierListener): GatewayListener {
   return { ...listener, speaks };
 }
 type EarlierListener = Later<GatewayListener, 'speaks'> & { readonly certificate?: string };

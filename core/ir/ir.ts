@@ -241,6 +241,8 @@ export interface ConnectionRule {
 export type ConnectionTarget = Pick<WeightedTarget, 'port' | 'version' | 'weight'>;
 /** All dimensions that are given must hold; empty means any. */
 export interface ConnectionMatch {
+  /** As in `RouteMatch`: only at a gateway. */
+  readonly sources: readonly string[];
   /** Any of them. Sorted. */
   readonly from: readonly Principal[];
   /** Any of them: the server name a client asks for, exact or one leading wildcard label. Lower case, sorted. On tcp-layer ports empty. */
@@ -283,6 +285,8 @@ export interface RouteMatch {
   readonly hosts: readonly string[];
   /** Whose requests; null: anybody's. Sorted. Only in the routes of a service port, where the caller's own proxy decides. */
   readonly callers: readonly Principal[] | null;
+  /** From any of them does the connection come that carries the request; empty means from anywhere. Canonical, sorted. Only at a gateway. */
+  readonly sources: readonly string[];
   /** null: whoever the end user is, if there is one. */
   readonly user: UserMatch | null;
 }

@@ -11,6 +11,7 @@ export const anyMatch: RouteMatch = {
   cookies: [],
   hosts: [],
   callers: null,
+  sources: [],
   user: null,
 };
 type Forward = Extract<RouteAction, { kind: 'forward' }>;

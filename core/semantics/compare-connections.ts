@@ -3,6 +3,7 @@ import { callableByWorkload } from '../ir/edges';
 import { accessOf, doorOf, serviceOf } from '../ir/lookup';
 import type { ConnectionRoutes, GatewayListener, HostConnections, MeshIr } from '../ir/ir';
 import { canonicalJson } from '../lib/json';
+import { addressIn } from '../lib/network';
 import { sortedUnique } from '../lib/order';
 import type { PortKey, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
@@ -40,19 +41,30 @@ export function* compareOutsideConnections(before: MeshIr | null, after: MeshIr,
     if (!place) continue;
     const { gateway, listener, host } = place;
     const sni = host === '*' ? null : host.replace(/^\*/, 'any');
-    const ask = (ir: MeshIr | null): ConnectionDecision | null =>
+    const ask = (ir: MeshIr | null, address: string | null): ConnectionDecision | null =>
       ir?.gateways.some(({ key, listeners }) => key === gateway && listeners.some((one) => one.name === listener && isWhole(one)))
-        ? decideOutsideConnection(ir, { gateway, listener, sni })
+        ? decideOutsideConnection(ir, { gateway, listener, sni, ...(address === null ? {} : { address }) })
         : null;
-    const [was, is] = [ask(before), ask(after)];
-    if (meaningOf(was) === meaningOf(is)) continue;
-    const ends = [...(was?.destinations ?? []), ...(is?.destinations ?? [])];
-    if (at !== null && !ends.some((end) => at.has(end.port))) continue;
-    const text = sni === null ? 'any connection' : `a connection to ${sni}`;
-    const probe = { text, method: '', path: '/', headers: {} };
-    yield { caller: gateway, port: null, host: { listener, host }, probe, before: was, after: is, answers: [null, null] };
+    const rules = [...(before?.hostConnections ?? []), ...after.hostConnections]
+      .filter((table) => table.gateway === gateway && table.listener === listener)
+      .flatMap((table) => table.rules);
+    for (const address of exampleAddresses(rules.flatMap(({ match }) => match?.sources ?? []))) {
+      const [was, is] = [ask(before, address), ask(after, address)];
+      if (meaningOf(was) === meaningOf(is)) continue;
+      const ends = [...(was?.destinations ?? []), ...(is?.destinations ?? [])];
+      if (at !== null && !ends.some((end) => at.has(end.port))) continue;
+      const text = `${sni === null ? 'any connection' : `a connection to ${sni}`}${address === null ? '' : ` from ${address}`}`;
+      const probe = { text, method: '', path: '/', headers: {} };
+      yield { caller: gateway, port: null, host: { listener, host }, probe, before: was, after: is, answers: [null, null] };
+    }
   }
 }
+const mostAddresses = 20;
+/** An address of each network that rules speak of, and none of them (null). */
+export const exampleAddresses = (networks: readonly string[]): readonly (string | null)[] => [
+  null,
+  ...sortedUnique(networks).slice(0, mostAddresses).map(addressIn),
+];
 const isWhole = ({ speaks }: GatewayListener): boolean => speaks.kind === 'tls' || speaks.kind === 'tcp';
 type Place = Pick<HostConnections, 'gateway' | 'listener' | 'host'>;
 function placesOf(ir: MeshIr): readonly (readonly [string, Place])[] {

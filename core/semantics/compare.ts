@@ -7,7 +7,7 @@ import { sortedUnique } from '../lib/order';
 import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
 import { hostRoutesFor, listenerOf } from './address';
-import { compareConnections, compareOutsideConnections } from './compare-connections';
+import { compareConnections, compareOutsideConnections, exampleAddresses } from './compare-connections';
 import { decide } from './decide';
 import type { Decision, MeshRequest } from './decision';
 import { coversPrincipal } from './inbound';
@@ -117,7 +117,7 @@ function* compareOutside(before: MeshIr | null, after: MeshIr, at: ReadonlySet<P
         : '';
     if (meaning(before, old) === meaning(after, fresh)) continue;
     const [was, is] = [before && old ? [decidersOf(before, old.rules, null)] : [], fresh ? [decidersOf(after, fresh.rules, null)] : []];
-    const ask = (ir: MeshIr | null, probe: Probe): Decision | null => {
+    const ask = (ir: MeshIr | null, probe: Probe, address: string | null): Decision | null => {
       if (
         !ir?.gateways.some(
           ({ key, listeners }) =>
@@ -126,7 +126,7 @@ function* compareOutside(before: MeshIr | null, after: MeshIr, at: ReadonlySet<P
       )
         return null;
       return decide(ir, {
-        from: { kind: 'outside', gateway: place.gateway, listener: place.listener, host },
+        from: { kind: 'outside', gateway: place.gateway, listener: place.listener, host, ...(address === null ? {} : { address }) },
         to: null,
         method: probe.method,
         path: probe.path,
@@ -134,17 +134,20 @@ function* compareOutside(before: MeshIr | null, after: MeshIr, at: ReadonlySet<P
         ...(probe.claims ? { claims: probe.claims } : {}),
       });
     };
-    for (const probe of [...corsProbes([old?.cors ?? null, fresh?.cors ?? null]), ...probesFor([...was, ...is], differing(was, is))]) {
-      const decisions = [ask(before, probe), ask(after, probe)] as const;
-      yield {
-        caller: place.gateway,
-        port: null,
-        host: { listener: place.listener, host: place.host },
-        probe,
-        before: decisions[0],
-        after: decisions[1],
-        answers: [answerOf(old?.rules, decisions[0]), answerOf(fresh?.rules, decisions[1])],
-      };
+    const addresses = exampleAddresses([...(old?.rules ?? []), ...(fresh?.rules ?? [])].flatMap(({ match }) => match?.sources ?? []));
+    for (const plain of [...corsProbes([old?.cors ?? null, fresh?.cors ?? null]), ...probesFor([...was, ...is], differing(was, is))]) {
+      for (const address of addresses) {
+        const decisions = [ask(before, plain, address), ask(after, plain, address)] as const;
+        yield {
+          caller: place.gateway,
+          port: null,
+          host: { listener: place.listener, host: place.host },
+          probe: address === null ? plain : { ...plain, text: `${plain.text} from ${address}` },
+          before: decisions[0],
+          after: decisions[1],
+          answers: [answerOf(old?.rules, decisions[0]), answerOf(fresh?.rules, decisions[1])],
+        };
+      }
     }
   }
 }

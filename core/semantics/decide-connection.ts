@@ -12,7 +12,7 @@ import { combined, nothing } from './follow';
 import { decideInbound } from './inbound';
 import { portOf, workloadOf } from './nouns';
 import type { Decision } from './decision';
-import { hostCovers } from './match';
+import { hostCovers, isFrom } from './match';
 
 /** A connection as the caller's application opens it. */
 export interface MeshConnection {
@@ -59,9 +59,14 @@ export interface OutsideConnection {
   readonly listener: string;
   /** As in `MeshConnection`. */
   readonly sni: string | null;
+  /** The address that it comes from; absent: one that no rule names. */
+  readonly address?: string;
 }
 /** Throws when it names a gateway or listener that the IR does not have. */
-export function decideOutsideConnection(ir: MeshIr, { gateway: key, listener, sni: asked }: OutsideConnection): ConnectionDecision {
+export function decideOutsideConnection(
+  ir: MeshIr,
+  { gateway: key, listener, sni: asked, address }: OutsideConnection,
+): ConnectionDecision {
   const gateway = ir.gateways.find((known) => known.key === key);
   if (!gateway) throw new Error(`internal: ${key} is no gateway`);
   const caller = workloadOf(ir, key);
@@ -74,7 +79,7 @@ export function decideOutsideConnection(ir: MeshIr, { gateway: key, listener, sn
         : `listener \`${listener}\` of ${key} does not serve ${sni === null ? 'who names no server' : `\`${sni}\``}`;
     return { ...nothing, outcome: 'deny', stage: 'route', status: null, says, idleMs: null, connections: null };
   }
-  const taken = connectionRuleFor(table.rules, caller.principal, sni);
+  const taken = connectionRuleFor(table.rules, caller.principal, sni, address);
   const limits = taken.rule.to.flatMap(({ port }) => portOf(ir, port).port.resilience.connections.max ?? []);
   return goesTo(ir, caller, taken, taken.rule.to, sni, limits.length === 0 ? null : Math.min(...limits));
 }
@@ -121,17 +126,18 @@ interface Taken {
   readonly index: number;
 }
 /** The first rule that takes the connection. */
-function connectionRuleFor(rules: readonly ConnectionRule[], principal: Principal, sni: string | null): Taken {
-  const index = rules.findIndex((rule) => matchesConnection(rule.match, principal, sni));
+function connectionRuleFor(rules: readonly ConnectionRule[], principal: Principal, sni: string | null, address?: string): Taken {
+  const index = rules.findIndex((rule) => matchesConnection(rule.match, principal, sni, address));
   const rule = rules[index];
   if (!rule) throw new Error('internal: connection routes without a last rule');
   return { rule, index };
 }
 
 /** Whether a match takes a connection of that caller that asks for that server name (lower case; null: none). */
-export function matchesConnection(match: ConnectionMatch | null, principal: Principal, sni: string | null): boolean {
+export function matchesConnection(match: ConnectionMatch | null, principal: Principal, sni: string | null, address?: string): boolean {
   if (match === null) return true;
   return (
+    isFrom(match.sources, address) &&
     (match.from.length === 0 || match.from.includes(principal)) &&
     (match.sni.length === 0 || (sni !== null && match.sni.some((name) => hostCovers(name, sni))))
   );

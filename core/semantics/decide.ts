@@ -64,7 +64,7 @@ function decideFromOutside(ir: MeshIr, request: MeshRequest, from: Extract<MeshR
   if (table === 'not here')
     return refused('route', 421, `listener \`${from.listener}\` of ${gateway.key} does not serve \`${view.host}\` on this connection`);
   if (table === 'no routes') return refused('route', 404, `nobody routes \`${view.host}\``);
-  return follow(ir, caller, table, [], { ...view, scheme });
+  return follow(ir, caller, table, [], { ...view, scheme, ...(from.address === undefined ? {} : { source: from.address }) });
 }
 
 /** Why a listener that asks for certificates makes no connection with who shows this; null: it does. */

@@ -17,6 +17,8 @@ export interface MeshRequest {
         readonly host: string;
         /** What it shows of itself where the listener asks: a certificate of the listener's authorities (`valid`), or any other; absent: none. */
         readonly certificate?: 'valid' | 'invalid';
+        /** The address that its connection comes from; absent: one that no rule names. */
+        readonly address?: string;
       };
   /** The port addressed; null for a request from outside, which addresses a host. */
   readonly to: PortKey | null;

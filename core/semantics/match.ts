@@ -1,6 +1,7 @@
 /** What a matcher takes. Each sentence in README.md about matching is one function here. */
 import { RE2JS } from 're2js';
 import { assertNever } from '../lib/brand';
+import { isInNetwork } from '../lib/network';
 import { sortedBy } from '../lib/order';
 import type { Principal } from '../mesh/ids';
 import type { FieldMatch, PathTemplate, RequestClass, RouteMatch, TextMatch } from '../ir/ir';
@@ -16,6 +17,8 @@ export interface RequestView {
   readonly headers: { readonly [name: string]: string };
   /** undefined: no bearer token. */
   readonly claims?: Claims | undefined;
+  /** The address that its connection comes from; undefined inside the mesh, where the caller counts. */
+  readonly source?: string | undefined;
 }
 
 /** A request at the proxy that routes it. `scheme`: what its listener speaks. */
@@ -134,11 +137,17 @@ export function matchingClass(match: RouteMatch | null, request: Pick<RequestVie
   return classes.find((cls) => matchesClass(cls, request)) ?? null;
 }
 
+/** Whether who comes from that address (undefined: nobody knows which) comes from one of the networks; none are all. */
+export function isFrom(networks: readonly string[], source: string | undefined): boolean {
+  return networks.length === 0 || (source !== undefined && networks.some((network) => isInNetwork(source, network)));
+}
+
 /** All dimensions that are given must hold; of the requests and hosts, any. `null` takes everything. */
 export function matchesRoute(match: RouteMatch | null, request: RequestView, caller: Principal): boolean {
   if (match === null) return true;
   return (
     (match.callers === null || match.callers.includes(caller)) &&
+    isFrom(match.sources, request.source) &&
     (match.hosts.length === 0 || match.hosts.includes(request.host)) &&
     !match.withoutHeaders.some((field) => matchesHeader(field, request.headers)) &&
     (match.requests.length === 0 || match.requests.some((cls) => matchesClass(cls, request))) &&

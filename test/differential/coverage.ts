@@ -48,6 +48,7 @@ const callers: CoverageOf<AccessRule['callers']> = {
 };
 /** A request of the generator has no token to sign. */
 const byHand = not('end users need signed tokens: test/e2e/users.test.ts holds them against the definition');
+const bySource = not('every client here has one address: test/e2e/sources.test.ts has several');
 const byCertificate = not('test/e2e/client-certificates.test.ts holds them against the definition');
 const atGateway = not('test/e2e/gateway-connections.test.ts holds connections at a gateway against the definition');
 const rule: CoverageOf<RouteRule> = {
@@ -60,6 +61,7 @@ const rule: CoverageOf<RouteRule> = {
     cookies: fieldMatch,
     hosts: yes,
     callers: yes,
+    sources: bySource,
     user: byHand,
   },
   action: {
@@ -219,7 +221,7 @@ export const coverage: CoverageOf<MeshIr> = {
     port: yes,
     rules: {
       id: yes,
-      match: { from: yes, sni: 'exact, and under a wildcard' },
+      match: { sources: bySource, from: yes, sni: 'exact, and under a wildcard' },
       to: { port: 'its own and another', version: yes, weight: yes },
       idleMs: 'its value is in golden files; no connection here is idle',
     },

@@ -5,6 +5,28 @@ import { allow, service } from './declarations';
 
 export const edge = workloadKey('platform', 'edge');
 const outside: CallerRef = { kind: 'outside', name: 'internet', through: { ref: 'platform/edge' } };
+const network = (name: string, ...networks: readonly string[]): CallerRef => ({
+  kind: 'outside',
+  name,
+  network: networks,
+  through: { ref: 'platform/edge' },
+});
+/** What clients of a test on loopback come from: all of it is one machine's own. */
+export const office = network('office', '127.1.0.0/16', '127.3.0.0/24');
+/** Within the office. */
+export const desk = network('desk', '127.1.2.0/24');
+const by = (status: number) => ({ kind: 'respond', status }) as const;
+/** Says by its status who was taken for what. */
+const bySource = (listener: string): DeclarationValue => ({
+  kind: 'route',
+  on: at(listener, 'who.example'),
+  rules: [
+    { when: { from: [desk], request: ['GET /desk'] }, to: by(201) },
+    { when: { from: [office] }, to: by(202) },
+    { when: { request: ['GET /open'] }, to: by(203) },
+  ],
+  otherwise: { to: by(403) },
+});
 const at = (listener: string, host: string) => ({ ref: 'platform/edge', listener, host });
 const to = (ref: string) => ({ kind: 'target', to: { ref, port: 'web' } }) as const;
 const every = (listener: string, host: string, ref: string): DeclarationValue => ({
@@ -26,13 +48,25 @@ export const gatewayDeclarations: { [id: string]: DeclarationValue | null } = {
     listeners: {
       web: {
         port: 443,
-        hosts: { 'shop.example': 'books', '*.books.example': 'books', 'rpc.example': 'books', 'chat.example': 'books' },
+        hosts: {
+          'shop.example': 'books',
+          '*.books.example': 'books',
+          'rpc.example': 'books',
+          'chat.example': 'books',
+          'who.example': 'books',
+        },
         certificate: 'platform/edge-tls',
       },
       plain: {
         protocol: 'http',
         port: 8080,
-        hosts: { 'shop.example': 'books', '*.books.example': 'books', 'chat.example': 'books', 'idle.books.example': 'books' },
+        hosts: {
+          'shop.example': 'books',
+          '*.books.example': 'books',
+          'chat.example': 'books',
+          'idle.books.example': 'books',
+          'who.example': 'books',
+        },
       },
       pass: {
         protocol: 'tls',
@@ -57,6 +91,8 @@ export const gatewayDeclarations: { [id: string]: DeclarationValue | null } = {
   },
   'books/publicPage': allow('books/productpage', [outside], { requests: ['GET /productpage', 'GET /who'] }),
   'books/publicDetails': allow('books/details', [outside]),
+  'books/whoWeb': bySource('web'),
+  'books/whoPlain': bySource('plain'),
   'books/shopWeb': every('web', 'shop.example', 'books/productpage'),
   'books/shopPlain': every('plain', 'shop.example', 'books/productpage'),
   'books/partnersOnly': every('partners', 'partners.example', 'books/productpage'),
@@ -74,11 +110,18 @@ export const gatewayDeclarations: { [id: string]: DeclarationValue | null } = {
   'books/other': service('books/bookinfo', 'other', { ports: { web: { protocol: 'tls', number: 6444 } } }),
   'books/closed': service('books/bookinfo', 'closed', { ports: { web: { protocol: 'tls', number: 6445 } } }),
   'books/rows': service('books/bookinfo', 'rows', { ports: { web: { protocol: 'postgres', number: 5432 } } }),
+  'books/spare': service('books/bookinfo', 'spare', { ports: { web: { protocol: 'postgres', number: 5432 } } }),
+  'books/publicSpare': allow('books/spare', [outside]),
   'books/publicVault': allow('books/vault', [outside]),
   'books/publicOther': allow('books/other', [outside]),
   'books/publicRows': allow('books/rows', [outside]),
   'books/vaultPass': { kind: 'route', on: at('pass', 'db.example'), rules: [], otherwise: { to: to('books/vault') } },
   'books/otherPass': { kind: 'route', on: at('pass', '*.db.example'), rules: [], otherwise: { to: to('books/other'), idle: '2s' } },
   'books/closedPass': { kind: 'route', on: at('pass', 'shut.example'), rules: [], otherwise: { to: to('books/closed') } },
-  'books/rowsQueue': { kind: 'route', on: { ref: 'platform/edge', listener: 'queue' }, rules: [], otherwise: { to: to('books/rows') } },
+  'books/rowsQueue': {
+    kind: 'route',
+    on: { ref: 'platform/edge', listener: 'queue' },
+    rules: [{ when: { from: [desk] }, to: to('books/spare') }],
+    otherwise: { to: to('books/rows') },
+  },
 };

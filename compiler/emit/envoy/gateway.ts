@@ -23,6 +23,7 @@ import { gatewayReplies } from './local-reply';
 import { gatewayListener, gatewayRoutes } from './names';
 import type { VirtualHost } from './outbound';
 import { asTheOwner, type Route, routesOf } from './routes';
+import { prefixRanges, type SourceClass, sourceClasses } from './sources';
 import { edgeServer } from './tls';
 import { authentication, authenticationPerRoute } from './users';
 
@@ -51,53 +52,72 @@ function chainsOf(
 ): Pick<Listener, 'listenerFilters' | 'listenerFiltersTimeout' | 'filterChains'> {
   const { speaks } = listener;
   const byServerName = { listenerFilters: tlsInspector, listenerFiltersTimeout: seconds(5) };
-  const named = (host: string) => ({
-    name: host,
-    filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host] },
-  });
+  /** A chain for each host and each place to come from that its rules tell apart. */
+  const chains = (host: string, filters: (from: SourceClass) => Filters): FilterChain[] =>
+    sourceClasses(rulesAt(index, gateway, listener, host)).map((from) => ({
+      name: withSource(host, from),
+      filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host], ...prefixRanges(from) },
+      ...(speaks.kind === 'https' ? { transportSocket: edgeServer(speaks.certificate, speaks.clients) } : {}),
+      filters: filters(from),
+    }));
+  const plain = (name: string, host: string | null, filters: (from: SourceClass) => Filters): FilterChain[] =>
+    sourceClasses(rulesAt(index, gateway, listener, host)).map((from) => ({
+      name: withSource(name, from),
+      ...(from.name === null ? {} : { filterChainMatch: prefixRanges(from) }),
+      filters: filters(from),
+    }));
   const hosts = hostsOf(index, gateway, listener);
   switch (speaks.kind) {
     case 'https':
       return {
         ...byServerName,
-        filterChains: hosts.map((host) => ({
-          ...named(host),
-          transportSocket: edgeServer(speaks.certificate, speaks.clients),
-          filters: requestFilters(index, listener, host),
-        })),
+        filterChains: hosts.flatMap((host) => chains(host, (from) => requestFilters(index, listener, host, from))),
       };
     case 'http':
-      return { filterChains: [{ name: 'http', filters: requestFilters(index, listener, null) }] };
+      return { filterChains: plain('http', null, (from) => requestFilters(index, listener, null, from)) };
     case 'tls':
       return {
         ...byServerName,
-        filterChains: hosts.map((host) => ({ ...named(host), filters: connectionFilters(index, gateway, listener, host) })),
+        filterChains: hosts.flatMap((host) => chains(host, (from) => connectionFilters(index, gateway, listener, host, from))),
       };
     case 'tcp':
-      return { filterChains: [{ name: 'tcp', filters: connectionFilters(index, gateway, listener, '*') }] };
+      return { filterChains: plain('tcp', '*', (from) => connectionFilters(index, gateway, listener, '*', from)) };
     default:
       return assertNever(speaks);
   }
 }
 
+type Filters = ReturnType<typeof networkFilters>;
+type FilterChain = NonNullable<Listener['filterChains']>[number];
+/** What chain and routes are called. */
+const withSource = (name: string, from: SourceClass): string => (from.name === null ? name : `${name}|${from.name}`);
+
+/** The rules for a host, or for all of a listener (null). */
+function rulesAt(index: IrIndex, gateway: Gateway, listener: GatewayListener, host: string | null) {
+  return [...index.ir.hostRoutes, ...index.ir.hostConnections]
+    .filter((table) => table.gateway === gateway.key && table.listener === listener.name && (host === null || table.host === host))
+    .sort((a, b) => (a.host < b.host ? -1 : 1))
+    .flatMap((table): readonly { readonly match: { readonly sources: readonly string[] } | null }[] => table.rules);
+}
+
 /** Without filters Envoy closes a connection at once: nobody routes the host, and no wildcard over it may have its connections. */
-function connectionFilters(index: IrIndex, gateway: Gateway, listener: GatewayListener, host: string) {
+function connectionFilters(index: IrIndex, gateway: Gateway, listener: GatewayListener, host: string, from: SourceClass): Filters {
   const table = index.ir.hostConnections.find(
     (known) => known.gateway === gateway.key && known.listener === listener.name && known.host === host,
   );
-  const rule = table?.rules.find(({ match }) => match === null);
+  const rule = table?.rules.find(from.takes);
   return rule ? tcpProxy(index, rule.id, { listener: gatewayListener(listener.name), port: '' }, rule.to, rule.idleMs) : [];
 }
 
 /** `host`: whose requests; null: those of all hosts of a listener that has no server names to tell connections apart by. */
-function requestFilters(index: IrIndex, listener: GatewayListener, host: string | null) {
+function requestFilters(index: IrIndex, listener: GatewayListener, host: string | null, from: SourceClass): Filters {
   const { issuers } = index.ir;
   return networkFilters({
     http: pack(
       HttpConnectionManagerSchema,
       connectionManager({
         side: 'gateway',
-        routes: gatewayRoutes(listener.name, host),
+        routes: withSource(gatewayRoutes(listener.name, host), from),
         urls: 'rfc3986',
         upgrades: true,
         filters: { cors: noCors, fault: noFault, ...authentication(issuers) },
@@ -115,7 +135,8 @@ export function gatewayRoutesOf(
   diagnostics: Diagnostic[],
 ): readonly RouteConfiguration[] {
   const hosts = hostsOf(index, gateway, listener);
-  const virtualHost = (host: string): VirtualHost => hostOf(index, listener, host, tableOf(index, gateway, listener, host), diagnostics);
+  const virtualHost = (host: string, from: SourceClass): VirtualHost =>
+    hostOf(index, listener, host, tableOf(index, gateway, listener, host), from, diagnostics);
   const routes = (name: string, virtualHosts: VirtualHost[]): RouteConfiguration => ({
     name,
     virtualHosts,
@@ -125,9 +146,19 @@ export function gatewayRoutesOf(
   });
   const { kind } = listener.speaks;
   if (kind === 'tls' || kind === 'tcp') return [];
+  const classes = (host: string | null): readonly SourceClass[] => sourceClasses(rulesAt(index, gateway, listener, host));
   if (kind === 'http')
-    return [routes(gatewayRoutes(listener.name, null), [...hosts.map(virtualHost), ...(hosts.includes('*') ? [] : [unknownHost])])];
-  return hosts.map((host) => routes(gatewayRoutes(listener.name, host), [virtualHost(host), ...(host === '*' ? [] : [misdirected])]));
+    return classes(null).map((from) =>
+      routes(withSource(gatewayRoutes(listener.name, null), from), [
+        ...hosts.map((host) => virtualHost(host, from)),
+        ...(hosts.includes('*') ? [] : [unknownHost]),
+      ]),
+    );
+  return hosts.flatMap((host) =>
+    classes(host).map((from) =>
+      routes(withSource(gatewayRoutes(listener.name, host), from), [virtualHost(host, from), ...(host === '*' ? [] : [misdirected])]),
+    ),
+  );
 }
 
 function tableOf(index: IrIndex, gateway: Gateway, listener: GatewayListener, host: string): HostRoutes | undefined {
@@ -140,6 +171,7 @@ function hostOf(
   { speaks }: GatewayListener,
   host: string,
   table: HostRoutes | undefined,
+  from: SourceClass,
   diagnostics: Diagnostic[],
 ): VirtualHost {
   return {
@@ -151,7 +183,12 @@ function hostOf(
       speaks.kind === 'http' ? noSuchPort : noPort,
       ...(table?.cors ? [preflightRoute] : []),
       ...(table
-        ? routesOf(index, table, { ...asTheOwner, scheme: speaks.kind === 'http' ? 'http' : 'https' }, diagnostics)
+        ? routesOf(
+            index,
+            { ...table, rules: table.rules.filter(from.takes) },
+            { ...asTheOwner, scheme: speaks.kind === 'http' ? 'http' : 'https' },
+            diagnostics,
+          )
         : [answer('meshwright.no-routes', 404, 'meshwright: nobody routes this host\n')]),
     ],
   };

@@ -101,6 +101,10 @@ export interface Outside {
   through(gateway: AnyGateway): Caller;
 }
 export declare const internet: Outside;
+/**
+ * Whose connections come to a gateway from these networks, by their own address: a load balancer that makes connections of its own hides it. For `when.from` of
+ * a gateway's routes.
+ */
 export declare function network(name: string, cidrs: NonEmpty<Cidr>): Outside;
 export interface ExternalSpec<P extends PortMap> {
   readonly team: Team;

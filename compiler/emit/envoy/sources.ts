@@ -1,0 +1,45 @@
+/**
+ * Rules about where a connection comes from, as filter chains. Envoy gives a connection the chain of the longest prefix that its address has; of the
+ * networks that rules speak of, those around that prefix are the ones that the address is in. So each prefix has the rules about the networks around it,
+ * and prefixes with the same rules share a chain.
+ */
+import { isWithinNetwork } from '../../../core/lib/network';
+import { sortedUnique } from '../../../core/lib/order';
+
+interface AboutSources {
+  readonly match: { readonly sources: readonly string[] } | null;
+}
+export interface SourceClass {
+  /** What chain and routes are called; null: everybody else. */
+  readonly name: string | null;
+  /** Prefixes; empty: whatever is in no other class. */
+  readonly networks: readonly string[];
+  /** Whether a rule may be about somebody of the class. */
+  takes(rule: AboutSources): boolean;
+}
+
+/** The classes that rules tell apart, the rest last. */
+export function sourceClasses(rules: readonly AboutSources[]): readonly SourceClass[] {
+  const takes =
+    (network: string | null) =>
+    ({ match }: AboutSources): boolean =>
+      match === null || match.sources.length === 0 || (network !== null && match.sources.some((wide) => isWithinNetwork(network, wide)));
+  const groups = new Map<string, string[]>();
+  for (const network of sortedUnique(rules.flatMap(({ match }) => match?.sources ?? []))) {
+    const key = rules.map((rule) => (takes(network)(rule) ? '1' : '0')).join('');
+    groups.set(key, [...(groups.get(key) ?? []), network]);
+  }
+  const named = [...groups.values()].map((networks): SourceClass => {
+    const [name = ''] = networks;
+    return { name, networks, takes: takes(name) };
+  });
+  return [...named.sort((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1)), { name: null, networks: [], takes: takes(null) }];
+}
+
+/** For a filter chain's match; nothing for the rest. */
+export const prefixRanges = ({ networks }: SourceClass) => ({
+  sourcePrefixRanges: networks.map((network) => {
+    const [addressPrefix = '', length = ''] = network.split('/');
+    return { addressPrefix, prefixLen: Number(length) };
+  }),
+});

@@ -1,0 +1,60 @@
+/** Networks by address and prefix length (RFC 4632, RFC 4291), in one spelling each. An IPv4 address that came as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address. */
+
+interface Network {
+  readonly bytes: readonly number[];
+  readonly bits: number;
+}
+
+/** `10.1.2.3/8` -> `10.0.0.0/8`; IPv6 in eight groups. null: it is no network. */
+export function canonicalNetwork(text: string): string | null {
+  const network = parseNetwork(text);
+  if (!network) return null;
+  const { bytes, bits } = network;
+  const masked = bytes.map((byte, index) => byte & maskOf(bits, index));
+  return `${masked.length === 4 ? masked.join('.') : groups(masked)}/${bits}`;
+}
+/** Whether an address lies in a network; an address that is none lies in nothing. */
+export function isInNetwork(address: string, network: string): boolean {
+  const [bytes, wide] = [parseAddress(address), parseNetwork(network)];
+  return bytes !== null && wide !== null && covers(wide, bytes);
+}
+/** Whether every address of `narrow` is one of `wide`. */
+export function isWithinNetwork(narrow: string, wide: string): boolean {
+  const [inner, outer] = [parseNetwork(narrow), parseNetwork(wide)];
+  return inner !== null && outer !== null && inner.bits >= outer.bits && covers(outer, inner.bytes);
+}
+/** An address of it. */
+export const addressIn = (network: string): string => network.replace(/\/.*$/, '');
+
+const covers = ({ bytes, bits }: Network, address: readonly number[]): boolean =>
+  address.length === bytes.length &&
+  bytes.every((byte, index) => (byte & maskOf(bits, index)) === ((address[index] ?? 0) & maskOf(bits, index)));
+const maskOf = (bits: number, index: number): number => (0xff << (8 - Math.min(8, Math.max(0, bits - 8 * index)))) & 0xff;
+const groups = (bytes: readonly number[]): string =>
+  [0, 2, 4, 6, 8, 10, 12, 14].map((at) => ((bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0)).toString(16)).join(':');
+
+function parseNetwork(text: string): Network | null {
+  const [, address = '', length = ''] = /^([^/]+)\/([0-9]{1,3})$/.exec(text) ?? [];
+  const bytes = parseAddress(address);
+  const bits = Number(length);
+  if (bytes === null || bits > 8 * bytes.length || length === '') return null;
+  return { bytes, bits };
+}
+
+function parseAddress(text: string): readonly number[] | null {
+  const four = /^([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})$/.exec(text);
+  if (four) {
+    const bytes = four.slice(1).map(Number);
+    return bytes.every((byte) => byte < 256) ? bytes : null;
+  }
+  const mapped = /^::ffff:([0-9.]+)$/i.exec(text)?.[1];
+  if (mapped !== undefined) return parseAddress(mapped);
+  if (!/^[0-9a-f:]+$/i.test(text) || text.includes(':::')) return null;
+  const halves = text.split('::').map((half) => (half === '' ? [] : half.split(':')));
+  const [head = [], tail = []] = halves;
+  const missing = 8 - head.length - tail.length;
+  if (halves.length > 2 || (halves.length === 2 ? missing < 1 : missing !== 0)) return null;
+  const all = [...head, ...Array.from({ length: missing }, () => '0'), ...tail];
+  if (!all.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return null;
+  return all.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]);
+}
