@@ -27,6 +27,8 @@ export const podAnnotations = {
   eastWest: 'meshwright.dev/east-west',
   /** `"true"`: the pod's connections are captured, so that applications dial services as if there were no mesh. */
   capture: 'meshwright.dev/capture',
+  /** Secrets of the pod's namespace, by name, that its agent reads certificates and authorities from: `partner, edge-tls`. */
+  certificates: 'meshwright.dev/certificates',
   /** Which template the sidecar was made from. */
   injected: 'meshwright.dev/injected',
 } as const;
@@ -59,6 +61,8 @@ export const agentEnvironment = {
   /** Set by whoever wants another protocol than the default: the webhook leaves it out. */
   xds: 'MESHWRIGHT_XDS',
   drainMs: 'MESHWRIGHT_DRAIN_MS',
+  /** Where the Secrets that the pod names are; left out where it names none. */
+  certificatesDir: 'MESHWRIGHT_CERTIFICATES_DIR',
 } as const;
 
 /** The name of the workload that labels give; undefined when they give none that a workload can have. */

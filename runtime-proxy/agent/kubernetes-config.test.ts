@@ -33,6 +33,9 @@ test('the protocol by which Envoy asks may be given, and is one of two', () => {
     '`MESHWRIGHT_XDS` is neither `delta` nor `state-of-the-world`',
   );
 });
+test('where the certificates are that the pod names is said where it names some', () => {
+  expect(agentConfigFrom({ ...given, MESHWRIGHT_CERTIFICATES_DIR: '/etc/x' })).toMatchObject({ certificatesDir: '/etc/x' });
+});
 test('what is missing or wrong is named, all of it', () => {
   const { POD_IP: _, ...without } = given;
   expect(() => agentConfigFrom({ ...without, MESHWRIGHT_CA: 'ca', MESHWRIGHT_DRAIN_MS: 'soon' })).toThrow(

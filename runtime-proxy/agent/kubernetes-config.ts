@@ -41,6 +41,7 @@ export function agentConfigFrom(environment: Environment): AgentConfig {
   const healthPort = count(variable.healthPort, 65_535) ?? agentHealthPort;
   const envoyLogLevel = environment[variable.envoyLogLevel] ?? '';
   const xds = environment[variable.xds] ?? '';
+  const certificatesDir = environment[variable.certificatesDir] ?? '';
   if (xds !== '' && !isXdsProtocol(xds)) wrong.push(`\`${variable.xds}\` is neither \`delta\` nor \`state-of-the-world\``);
   const config: AgentConfig = {
     instance: instanceIdOf(pod, namespace),
@@ -56,6 +57,7 @@ export function agentConfigFrom(environment: Environment): AgentConfig {
     ...(drainMs === undefined ? {} : { drainMs }),
     ...(envoyLogLevel === '' ? {} : { envoyLogLevel }),
     ...(isXdsProtocol(xds) ? { xds } : {}),
+    ...(certificatesDir === '' ? {} : { certificatesDir }),
   };
   if (wrong.length > 0) throw new Error(`${[...new Set(wrong)].join('; ')}: \`--kubernetes\` is for the sidecar that the webhook puts in`);
   return config;

@@ -110,6 +110,7 @@ describe('injection on a real API server', () => {
       'meshwright.dev/sidecar-log-level': 'info',
       'meshwright.dev/sidecar-drain': '30s',
       'meshwright.dev/sidecar-xds': 'state-of-the-world',
+      'meshwright.dev/certificates': 'partner, edge-tls',
       'example.com/a_b': 'kept',
     };
     const value = injected(

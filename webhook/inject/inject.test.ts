@@ -97,7 +97,30 @@ describe('what is put in', () => {
       ]),
     });
   });
+  test('Secrets that the pod names are mounted for the agent alone, each below its namespace, there or not', () => {
+    const result = patched(pod({ metadata: { annotations: { 'meshwright.dev/certificates': 'partner, edge-tls,partner' } } }));
+    const [own] = specOf(result).initContainers;
+    expect(own).toMatchObject({
+      env: expect.arrayContaining([{ name: 'MESHWRIGHT_CERTIFICATES_DIR', value: '/etc/meshwright/certificates' }]),
+      volumeMounts: expect.arrayContaining([
+        { name: 'meshwright-certificates', mountPath: '/etc/meshwright/certificates', readOnly: true },
+      ]),
+    });
+    const volume = specOf(result).volumes.find(({ name }) => name === 'meshwright-certificates');
+    expect(volume).toMatchObject({
+      projected: {
+        sources: [
+          { secret: { name: 'edge-tls', optional: true } },
+          { secret: { name: 'partner', optional: true, items: expect.arrayContaining([{ key: 'ca.crt', path: 'shop/partner/ca.crt' }]) } },
+        ],
+      },
+    });
+    const taken = pod({ spec: { containers: [{ name: 'a', volumeMounts: [{ name: 'meshwright-certificates' }] }] } });
+    expect(refusal(taken)).toContain('spec.containers[0].volumeMounts[0].name: ');
+  });
   test.each([
+    [{ 'meshwright.dev/certificates': '../x' }, 'MW8106', 'a list of at most 16 names of Secrets'],
+    [{ 'meshwright.dev/certificates': 'a,,b' }, 'MW8106', 'a list of at most 16 names of Secrets'],
     [{ 'meshwright.dev/sidecar-image': 'evil' }, 'MW8106', 'no annotation of this name is followed'],
     [{ 'meshwright.dev/sidecar-memroy': '128Mi' }, 'MW8106', 'did you mean `meshwright.dev/sidecar-memory`?'],
     [{ 'meshwright.dev/sidecar-memory': '1Ti' }, 'MW8106', 'from 64Mi to 8Gi'],

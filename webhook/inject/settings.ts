@@ -43,6 +43,8 @@ export interface PodSettings {
   readonly outbound: Place | null;
   /** Whether the kernel sends the pod's connections to its proxy. */
   readonly capture: boolean;
+  /** Secrets of its namespace with certificates and authorities. Sorted. */
+  readonly certificates: readonly string[];
 }
 /** Something wrong, at a place of the pod. */
 export interface Fault {
@@ -72,6 +74,7 @@ const known: readonly string[] = [
   podAnnotations.appHost,
   podAnnotations.outbound,
   podAnnotations.capture,
+  podAnnotations.certificates,
   podAnnotations.injected,
   ...Object.values(overrides),
 ];
@@ -105,6 +108,9 @@ export function podSettings(annotations: Fields, settings: InjectionSettings): P
     xds: given(overrides.xds) ?? null,
     outbound: outbound === undefined && isGateway ? null : placeIn(outbound ?? podDefaults.outbound),
     capture: given(podAnnotations.capture) === 'true',
+    certificates: [...new Set((given(podAnnotations.certificates) ?? '').split(',').map((one) => one.trim()))]
+      .filter((one) => one !== '')
+      .sort(),
   };
 }
 
@@ -150,6 +156,13 @@ function wrongWith(name: string, value: string): { readonly reason: string; read
     }
     case podAnnotations.capture:
       return must(value === 'true' || value === 'false', '`true` or `false`', 'true');
+    case podAnnotations.certificates: {
+      const names = value.split(',').map((one) => one.trim());
+      const holds =
+        names.length <= 16 &&
+        names.every((one) => one.length <= 253 && /^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/.test(one) && !one.includes('..'));
+      return must(holds, 'a list of at most 16 names of Secrets', 'partner, edge-tls');
+    }
     case podAnnotations.injected:
       return null; // said by the webhook; compared with the template
     case overrides.cpu:

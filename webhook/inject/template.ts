@@ -11,7 +11,12 @@ export const sidecarName = 'meshwright-proxy';
 export const captureName = podCapture.container;
 /** What is ours among a pod's containers, in their order. */
 export const isContainerOfOurs = (name: string): boolean => name === captureName || name === sidecarName;
-export const volumeNames = { token: 'meshwright-token', run: 'meshwright-run', trust: 'meshwright-trust' } as const;
+export const volumeNames = {
+  token: 'meshwright-token',
+  run: 'meshwright-run',
+  trust: 'meshwright-trust',
+  certificates: 'meshwright-certificates',
+} as const;
 export const isVolumeOfOurs = (name: unknown): boolean => Object.values(volumeNames).some((own) => own === name);
 
 /**
@@ -21,6 +26,7 @@ export const isVolumeOfOurs = (name: unknown): boolean => Object.values(volumeNa
 const tokenFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 const trustFolder = '/etc/meshwright/trust';
 const runFolder = '/run/meshwright';
+const certificatesFolder = '/etc/meshwright/certificates';
 
 type Variable =
   | { readonly name: string; readonly value: string }
@@ -125,6 +131,7 @@ export function render(settings: InjectionSettings, pod: PodSettings, workload: 
       { name: variable.envoyLogLevel, value: pod.envoyLogLevel },
       { name: variable.drainMs, value: pod.drainMs },
       ...(pod.xds === null ? [] : [{ name: variable.xds, value: pod.xds }]),
+      ...(pod.certificates.length === 0 ? [] : [{ name: variable.certificatesDir, value: certificatesFolder }]),
     ],
     ports: [{ name: 'mesh-health', containerPort: agentHealthPort, protocol: 'TCP' }],
     resources: {
@@ -152,6 +159,9 @@ export function render(settings: InjectionSettings, pod: PodSettings, workload: 
       { name: volumeNames.token, mountPath: tokenFolder, readOnly: true },
       { name: volumeNames.trust, mountPath: trustFolder, readOnly: true },
       { name: volumeNames.run, mountPath: runFolder },
+      ...(pod.certificates.length === 0
+        ? []
+        : [{ name: volumeNames.certificates, mountPath: certificatesFolder, readOnly: true as const }]),
     ],
   };
   return {
@@ -172,8 +182,23 @@ export function render(settings: InjectionSettings, pod: PodSettings, workload: 
         name: volumeNames.trust,
         configMap: { name: trustConfigMap.name, items: [{ key: trustConfigMap.key, path: trustConfigMap.key }], defaultMode: 0o444 },
       },
+      ...certificatesOf(pod.certificates, workload),
     ],
   };
+}
+
+/** Policy names a secret by namespace and name, and so does the folder; one that is not there yet does not keep the pod from starting. */
+function certificatesOf(names: readonly string[], workload: string): readonly Volume[] {
+  if (names.length === 0) return [];
+  const namespace = workload.slice(0, workload.indexOf('/'));
+  const sources = names.map((name) => ({
+    secret: {
+      name,
+      items: ['ca.crt', 'tls.crt', 'tls.key'].map((key) => ({ key, path: `${namespace}/${name}/${key}` })),
+      optional: true,
+    },
+  }));
+  return [{ name: volumeNames.certificates, projected: { sources, defaultMode: 0o444 } }];
 }
 
 function captureContainer(settings: InjectionSettings, user: number): CaptureContainer {
@@ -210,6 +235,7 @@ export function templateVersion(settings: InjectionSettings): string {
     xds: null,
     outbound: null,
     capture: true,
+    certificates: [],
   };
   return shortDigest(digestOfJson(render(settings, neutral, 'any/any')));
 }
