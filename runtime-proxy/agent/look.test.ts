@@ -8,14 +8,14 @@ const door = { host: '127.0.0.1', port: 1 };
 
 /** An Envoy in little: its life, whether its main thread answers, and whether a worker does. */
 function little() {
-  const now = { life: 1 as number | null, admin: true, worker: true };
+  const now = { life: 1 as number | null, admin: true, worker: true, doors: true };
   const asked = { doors: 0, knocks: 0 };
   const say = <T>(what: T): Promise<T> => (now.admin ? Promise.resolve(what) : Promise.reject(new Error('silence')));
   const look = watchEnvoy({
     admin: {
       state: () => say({ state: 'LIVE', version: '1.40.0' }),
       activity: () => say(live.activity),
-      doors: () => ((asked.doors += 1), say([door])),
+      doors: () => ((asked.doors += 1), now.doors ? say([door]) : Promise.reject(new Error('too large'))),
     },
     acknowledged: () => ({ listeners: new Map(), routes: new Map(), clusters: new Map() }),
     life: () => now.life,
@@ -45,6 +45,16 @@ test('one in which nobody answers is down after three looks, and up with the fir
   expect((await look()).live).toBe(true);
   now.worker = false;
   expect((await look()).live).toBe(true);
+});
+test('that its doors cannot be said takes nothing from what it serves; they are asked for at the next look', async () => {
+  const { now, asked, look } = little();
+  now.doors = false;
+  expect([await look(), await look()]).toEqual([live, live]);
+  expect(asked.doors).toBe(2);
+  now.doors = true;
+  await look();
+  now.admin = false;
+  for (let turn = 0; turn < 5; turn += 1) expect(await look()).toEqual(live);
 });
 test('one that has ended is down at once; of its next life nothing is known before it says so itself', async () => {
   const { now, look } = little();

@@ -43,11 +43,16 @@ export function watchEnvoy({ admin, acknowledged, life, isUp, knock, log }: Look
       const taken = acknowledged();
       const activity = await admin.activity(taken);
       const listeners = canonicalJson(activity.listeners);
-      const doors = last?.life === now && last.listeners === listeners ? last.doors : await admin.doors();
+      const before = last?.life === now ? last : null;
+      // what it serves is known, wherever it could be asked later: where that cannot be said now it is asked for again
+      const doors = before?.listeners === listeners ? before.doors : await admin.doors().catch(() => null);
       const live = state === 'LIVE';
       if (live) isUp();
       silences = 0;
-      last = { life: now, look: { envoyVersion: version, live, activity }, listeners, doors };
+      last = {
+        ...{ life: now, look: { envoyVersion: version, live, activity } },
+        ...(doors === null ? { listeners: '', doors: before?.doors ?? [] } : { listeners, doors }),
+      };
       return last.look;
     } catch (error) {
       log.debug({ reason: reasonOf(error) }, 'cannot look at Envoy');
