@@ -111,6 +111,7 @@ describe('injection on a real API server', () => {
       'meshwright.dev/sidecar-drain': '30s',
       'meshwright.dev/sidecar-xds': 'state-of-the-world',
       'meshwright.dev/certificates': 'partner, edge-tls',
+      'meshwright.dev/east-west': '203.0.113.7:15443',
       'example.com/a_b': 'kept',
     };
     const value = injected(

@@ -119,6 +119,7 @@ describe('what is put in', () => {
     expect(refusal(taken)).toContain('spec.containers[0].volumeMounts[0].name: ');
   });
   test.each([
+    [{ 'meshwright.dev/east-west': 'west' }, 'MW8106', '`<IP address>:<port>`'],
     [{ 'meshwright.dev/certificates': '../x' }, 'MW8106', 'a list of at most 16 names of Secrets'],
     [{ 'meshwright.dev/certificates': 'a,,b' }, 'MW8106', 'a list of at most 16 names of Secrets'],
     [{ 'meshwright.dev/sidecar-image': 'evil' }, 'MW8106', 'no annotation of this name is followed'],

@@ -75,6 +75,7 @@ const known: readonly string[] = [
   podAnnotations.outbound,
   podAnnotations.capture,
   podAnnotations.certificates,
+  podAnnotations.eastWest,
   podAnnotations.injected,
   ...Object.values(overrides),
 ];
@@ -156,6 +157,8 @@ function wrongWith(name: string, value: string): { readonly reason: string; read
     }
     case podAnnotations.capture:
       return must(value === 'true' || value === 'false', '`true` or `false`', 'true');
+    case podAnnotations.eastWest:
+      return must(placeIn(value) !== null, '`<IP address>:<port>`', '203.0.113.7:15443');
     case podAnnotations.certificates: {
       const names = value.split(',').map((one) => one.trim());
       const holds =
