@@ -19,9 +19,9 @@ export class Kept {
     if (!whole.includes(type)) return response;
     const resources = new Map<string, Any>();
     const taken = this.#taken.get(type);
-    for (const any of response.resources) {
-      const named = anyUnpack(any, ResourceSchema);
-      const known = named?.resource === undefined ? taken?.get(named?.name ?? '') : any;
+    for (const one of response.resources) {
+      const named = anyUnpack(one, ResourceSchema);
+      const known = named?.resource === undefined ? taken?.get(named?.name ?? '') : one;
       if (named !== undefined && known !== undefined) resources.set(named.name, known);
     }
     this.#open.set(nonce, { type, resources });
