@@ -180,7 +180,9 @@ describe('what must not pass for nothing', () => {
     const hosts = [...listener.hosts, { host: 'own.books.acme.example', team: 'orders' }];
     const carved: MeshIr = {
       ...wild,
-      gateways: [{ ...gateway, listeners: [{ ...listener, hosts, speaks: { kind: 'https', certificate: 'platform/other', clients: null } }] }],
+      gateways: [
+        { ...gateway, listeners: [{ ...listener, hosts, speaks: { kind: 'https', certificate: 'platform/other', clients: null } }] },
+      ],
     };
     const diff = semanticDiff(wild, carved);
     expect(diff.calls).toMatchObject([{ target: `${listener.name}/own.books.acme.example`, after: 'denied (404)' }]);

@@ -170,3 +170,12 @@ test('a control plane that starts while the issuer is away has the keys that it 
   await until(await token(second), 200);
   expect(await ask(await token(first))).toBe(401);
 });
+
+test('where there never were keys nobody’s token is valid, the rest of the port is served, and keys count once they come', async () => {
+  answer = (response) => void response.writeHead(404).end();
+  expect((await mesh.release(objectsOf(forUsers(`${url}&other`)))).status).toBe(202);
+  await mesh.until('converged', (now) => now.state === 'converged' && now.generation === 2);
+  expect([await ask(await token(second)), await ask(null, '/ping')]).toEqual([401, 200]);
+  publishes(second);
+  await until(await token(second), 200);
+});
