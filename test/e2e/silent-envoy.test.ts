@@ -1,9 +1,17 @@
 /** An Envoy that does not answer its agent: it is called for as long as its workers answer, and not when nobody in it does. */
 import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
+import { emitEnvoy } from '../../compiler/emit/envoy';
+import { freePorts } from '../../platform/ports';
+import { knockAt } from '../../runtime-proxy/agent/look';
+import { bindInbound } from '../../runtime-proxy/bind/bind';
+import type { Address } from '../../runtime-proxy/inventory';
+import { staticBootstrap } from '../../runtime-proxy/validate/static-bootstrap';
+import { certificateSecret, testAuthority, trustSecret } from '../kit/certificates';
+import { startEnvoy } from '../kit/envoy';
 import { present } from '../kit/present';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
-import { objectsOf, pagePrincipal, reviewsPrincipal, smallMesh } from '../kit/small-mesh';
+import { objectsOf, pagePrincipal, reviews, reviewsPrincipal, smallMesh } from '../kit/small-mesh';
 
 jest.setTimeout(120_000);
 let mesh: RunningMesh;
@@ -76,4 +84,24 @@ test('all of it stands still: callers are sent elsewhere, and come back when it 
   }
   await until('it is called again', isCalled);
   await until('and answers', async () => (await answers(6)).size === 2);
+});
+
+test('of a captured proxy the kernel’s way in is a door; a proxy that stands still opens none', async () => {
+  const ir = smallMesh();
+  const config = present(emitEnvoy(ir).value?.proxies.find(({ spec }) => spec.workload === reviews));
+  const [app = 0, own = 0, inward = 0, outward = 0, admin = 0] = await freePorts(5);
+  const at = (port: number): Address => ({ host: '127.0.0.1', port });
+  const capture = { inbound: { host: '0.0.0.0', port: inward }, outbound: at(outward) };
+  const proxy = bindInbound(config, { id: 'reviews-1', workload: reviews, app: { web: at(app) }, inbound: { web: at(own) }, capture }, []);
+  const authority = await testAuthority(ir.trustDomain);
+  const secrets = [trustSecret(authority.trust), certificateSecret('workload', await authority.svid(reviewsPrincipal, reviews))];
+  const envoy = await startEnvoy(staticBootstrap({ proxies: [proxy], adminPort: admin, secrets, assignments: new Map() }), admin);
+  try {
+    expect([await knockAt(capture.inbound), await knockAt(at(own))]).toEqual([true, false]);
+    process.kill(envoy.pid, 'SIGSTOP');
+    expect(await knockAt(capture.inbound)).toBe(false);
+  } finally {
+    process.kill(envoy.pid, 'SIGCONT');
+    await envoy.stop();
+  }
 });
