@@ -16,6 +16,9 @@ export interface CoverageReport extends CoverageCount {
   readonly undecided: readonly { readonly id: string; readonly kind: CoverageKind }[];
 }
 
+/** What a word of a listener stands for (`redirect`) is no rule that somebody wrote. */
+const isOfListener = (table: string, rule: string): boolean => rule.startsWith(`${table}.listeners.`);
+
 /**
  * Counts, over all environments and once each: access rules that are enforced, route rules that somebody wrote (`otherwise` among them), and
  * guarantees. A rule in shadow decides nothing and cannot be covered; a route table that nobody wrote has no line.
@@ -26,7 +29,7 @@ export function coverageOf(irs: ReadonlyMap<string, MeshIr>, decided: ReadonlySe
   for (const ir of irs.values()) {
     for (const rule of ir.access) if (rule.mode === 'enforce') all.set(rule.id, 'access');
     for (const table of [...ir.routes, ...ir.connectionRoutes, ...ir.hostRoutes, ...ir.hostConnections])
-      if (table.id !== null) for (const rule of table.rules) all.set(rule.id, 'route');
+      if (table.id !== null) for (const rule of table.rules) if (!isOfListener(table.id, rule.id)) all.set(rule.id, 'route');
     for (const guarantee of ir.guarantees) all.set(guarantee.id, 'guarantee');
   }
   const count = (kind: CoverageKind): CoverageCount => {

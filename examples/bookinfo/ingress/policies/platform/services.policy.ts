@@ -10,5 +10,12 @@ export const ingress = gateway(gateways, 'ingress', {
       hosts: { 'bookinfo.example': 'books', 'www.bookinfo.example': 'books', 'api.bookinfo.example': 'books' },
       certificate: secret('gateways/bookinfo-tls'),
     },
+    // Who comes in the open is sent to the same address under https.
+    open: {
+      protocol: 'http',
+      port: 80,
+      hosts: { 'bookinfo.example': 'books', 'www.bookinfo.example': 'books', 'api.bookinfo.example': 'books' },
+      redirect: 'https',
+    },
   },
 });
