@@ -339,6 +339,7 @@ function listenerChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
     const fields = [
       ['clients', clients(was), clients(is)],
       ['protocol', was.speaks.kind, is.speaks.kind],
+      ['proxyProtocol', was.proxyProtocol ? 'required' : 'none', is.proxyProtocol ? 'required' : 'none'],
       ['number', String(was.port), String(is.port)],
       ['certificate', certificate(was), certificate(is)],
       ['hosts', hosts(was), hosts(is)],

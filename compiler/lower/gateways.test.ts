@@ -93,6 +93,13 @@ it('a question says what the client shows', () => {
     ['allow', 'inbound', null],
   ]);
 });
+it('whom a listener believes about who dialled is a difference', () => {
+  const behind = ir({ 'platform/edge': edge({ web: { ...web, proxyProtocol: 'required' } }) });
+  const plain = ir({ 'platform/edge': edge({ web }) });
+  const change = { port: 'platform/edge/web', field: 'proxyProtocol', before: 'none', after: 'required' };
+  expect(semanticDiff(plain, behind).ports).toEqual([change]);
+  expect(semanticDiff(behind, behind).ports).toEqual([]);
+});
 it('whom a listener asks for certificates is a difference', () => {
   const clients = (certificate: 'required' | 'optional') => ({
     'platform/edge': edge({ web: { ...web, clients: { trust: 'platform/ca', certificate } } }),

@@ -27,7 +27,8 @@ export function lowerGateway(context: Context, { id, value }: Declared<'gateway'
       numbers.set(written.port, name);
       const hosts = lowerHosts(context, written.hosts ?? (written.team === undefined ? {} : { '*': written.team }), at);
       if (hosts.length === 0) context.report(messages.empty, { what: `the list of hosts of listener \`${name}\`` }, at);
-      return [{ name, port: written.port, speaks: lowerSpeech(context, written, at), hosts }];
+      const behind = written.proxyProtocol === undefined ? {} : { proxyProtocol: true as const };
+      return [{ name, port: written.port, speaks: lowerSpeech(context, written, at), ...behind, hosts }];
     });
   // one that nothing comes in by is still a way out
   const isWayOut = context.all('external').some(({ value: { through } }) => through?.ref === id);

@@ -120,6 +120,8 @@ export interface GatewayListener {
   /** The number that the outside dials. */
   readonly port: number;
   readonly speaks: ListenerProtocol;
+  /** Present: every connection begins with a PROXY header, which says who dialled; one without is closed. */
+  readonly proxyProtocol?: true;
   /** By host; exact (`shop.acme.example`), one leading wildcard label (`*.books.acme.example`), or `*`. Lower case. */
   readonly hosts: readonly { readonly host: string; readonly team: string }[];
 }

@@ -8,6 +8,7 @@ import { JwtAuthenticationSchema, PerRouteConfigSchema } from './gen/envoy/exten
 import { RBACPerRouteSchema, RBACSchema } from './gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
 import { RouterSchema } from './gen/envoy/extensions/filters/http/router/v3/router_pb';
 import { OriginalDstSchema } from './gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb';
+import { ProxyProtocolSchema } from './gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb';
 import { TlsInspectorSchema } from './gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
 import { HttpConnectionManagerSchema } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { RBACSchema as NetworkRBACSchema } from './gen/envoy/extensions/filters/network/rbac/v3/rbac_pb';
@@ -42,6 +43,7 @@ export const wireRegistry: Registry = createRegistry(
   JwtAuthenticationSchema,
   PerRouteConfigSchema,
   OriginalDstSchema,
+  ProxyProtocolSchema,
   TlsInspectorSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,

@@ -19,22 +19,23 @@ import { verb } from './verb';
 export const secret = verb('secret', ['ref'], 1, (given) => make({}, { kind: 'secret', name: namespacedName(given.take(0), given.at(0)) }));
 const certificate = madeAs(['secret'], 'a secret', "write `secret('namespace/name')`");
 const [port, hosts] = [whole(1, 65_535, 'port'), named(hostOrWildcard, team)];
+const proxyProtocol = word('required');
 const passedOn = 'a listener that ends no TLS has no certificate: the destination has it';
 const listeners = {
   https: record(
     { port, hosts, certificate },
-    { protocol: word('https'), clients: record({ trust: certificate, certificate: word('required', 'optional') }, {}) },
+    { proxyProtocol, protocol: word('https'), clients: record({ trust: certificate, certificate: word('required', 'optional') }, {}) },
     { redirect: "it is a listener with `protocol: 'http'` that redirects" },
   ),
   http: record(
     { protocol: word('http'), port, hosts },
-    { redirect: word('https') },
+    { proxyProtocol, redirect: word('https') },
     { certificate: 'a listener with a certificate speaks https: leave `protocol` out, or `certificate`' },
   ),
-  tls: record({ protocol: word('tls'), port, hosts }, {}, { certificate: passedOn }),
+  tls: record({ protocol: word('tls'), port, hosts }, { proxyProtocol }, { certificate: passedOn }),
   tcp: record(
     { protocol: word('tcp'), port, team },
-    {},
+    { proxyProtocol },
     { certificate: passedOn, hosts: 'a connection of TCP names no host: say the `team` of the listener' },
   ),
 };

@@ -199,6 +199,7 @@ export const coverage: CoverageOf<MeshIr> = {
     listeners: {
       name: yes,
       port: yes,
+      proxyProtocol: not('a client of the differential dials by itself; test/e2e/sources has it'),
       speaks: { https: { certificate: yes, clients: byCertificate }, http: yes, tls: atGateway, tcp: atGateway },
       hosts: { host: 'exact, and under a wildcard', team: yes },
     },

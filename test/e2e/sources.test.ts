@@ -82,6 +82,35 @@ describe.each(['web', 'plain'])('requests at listener %s', (listener) => {
   });
 });
 
+describe('behind a load balancer, which says who dialled in a PROXY header', () => {
+  const header = (address: string): string => `PROXY TCP4 ${address} 127.0.0.1 40000 80`;
+  /** What a client hears by way of a balancer that says this, at the listener that believes it. */
+  const heardBehind = (listener: string, ...lines: readonly string[]): Promise<string> => hear(listener, '127.0.0.1', null, lines);
+  const get = ['GET /desk HTTP/1.1', 'host: who.example'];
+  test.each(['127.1.2.3', '127.1.9.9', '127.2.2.2'])('a request of %s is taken by the networks of that address', async (address) => {
+    const got = Number((await heardBehind('fronted', header(address), ...get)).slice(9, 12));
+    const from = { kind: 'outside', gateway: edge, listener: 'fronted', host: 'who.example', address } as const;
+    const decision = decide(layers.ir, { from, to: null, method: 'GET', path: '/desk', headers: {} });
+    expect([address, got]).toEqual([address, decision.status]);
+  });
+  test('so is a connection', async () => {
+    for (const [address, name] of [
+      ['127.1.2.200', 'spare'],
+      ['127.1.3.1', 'rows'],
+    ] as const)
+      expect([address, await heardBehind('behind', header(address))]).toEqual([address, `${name}\n`]);
+  });
+  test('who comes without one is closed, whatever his own address is', async () => {
+    for (const address of ['127.0.0.1', '127.1.2.3']) {
+      const heard = await hear('fronted', address, null, get).catch((error: NodeJS.ErrnoException) => error.code);
+      expect(['', 'ECONNRESET']).toContain(heard);
+    }
+  });
+  test('a listener that asks for none takes it for what a client says, and refuses it', async () => {
+    expect((await heardBehind('plain', header('127.1.2.3'), ...get)).slice(9, 12)).toBe('400');
+  });
+});
+
 test('connections go where the networks lead that they come from', async () => {
   for (const [address, name] of [
     ['127.1.2.200', 'spare'],

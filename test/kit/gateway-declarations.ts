@@ -74,6 +74,8 @@ export const gatewayDeclarations: { [id: string]: DeclarationValue | null } = {
         hosts: { 'db.example': 'books', '*.db.example': 'books', 'idle.db.example': 'books', 'shut.example': 'books' },
       },
       queue: { protocol: 'tcp', port: 5432, team: 'books' },
+      fronted: { protocol: 'http', port: 8081, hosts: { 'who.example': 'books' }, proxyProtocol: 'required' },
+      behind: { protocol: 'tcp', port: 5433, team: 'books', proxyProtocol: 'required' },
       partners: {
         port: 9443,
         hosts: { 'partners.example': 'books' },
@@ -93,6 +95,7 @@ export const gatewayDeclarations: { [id: string]: DeclarationValue | null } = {
   'books/publicDetails': allow('books/details', [outside]),
   'books/whoWeb': bySource('web'),
   'books/whoPlain': bySource('plain'),
+  'books/whoFronted': bySource('fronted'),
   'books/shopWeb': every('web', 'shop.example', 'books/productpage'),
   'books/shopPlain': every('plain', 'shop.example', 'books/productpage'),
   'books/partnersOnly': every('partners', 'partners.example', 'books/productpage'),
@@ -121,6 +124,12 @@ export const gatewayDeclarations: { [id: string]: DeclarationValue | null } = {
   'books/rowsQueue': {
     kind: 'route',
     on: { ref: 'platform/edge', listener: 'queue' },
+    rules: [{ when: { from: [desk] }, to: to('books/spare') }],
+    otherwise: { to: to('books/rows') },
+  },
+  'books/rowsBehind': {
+    kind: 'route',
+    on: { ref: 'platform/edge', listener: 'behind' },
     rules: [{ when: { from: [desk] }, to: to('books/spare') }],
     otherwise: { to: to('books/rows') },
   },

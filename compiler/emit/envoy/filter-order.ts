@@ -73,6 +73,11 @@ export const networkOrder = [
 /** Filters of a listener: they find out which chain a connection gets. */
 export const listenerOrder = [
   {
+    slot: 'proxy',
+    name: 'envoy.filters.listener.proxy_protocol',
+    because: 'who dialled stands before the first byte that a client says',
+  },
+  {
     slot: 'destination',
     name: 'envoy.filters.listener.original_dst',
     because: 'where the connection was going decides what else is asked of it',

@@ -8,6 +8,8 @@ import { assertNever } from '../../../core/lib/brand';
 import { clientCertificateHeader, clientHeaders, clientSubjectHeader } from '../../../core/mesh/client-headers';
 import { routesSpeakOfUsers } from '../../../core/semantics/user';
 import { HeaderValueOption_HeaderAppendAction } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
+import { ProxyProtocolSchema } from '../../../core/wire/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb';
+import { TlsInspectorSchema } from '../../../core/wire/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
 import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { accessLogs } from './access-log';
 import { pack, seconds } from './any';
@@ -16,8 +18,8 @@ import { corsConfig, noCors, preflightRoute, varyOnOrigin } from './cors';
 import { noFault } from './fault';
 import { connectionManager } from './connection-manager';
 import { tcpProxy } from './connections';
-import { networkFilters } from './filter-order';
-import { type Listener, type RouteConfiguration, socket, strippedHeaders, tlsInspector } from './inbound';
+import { listenerFilters, networkFilters } from './filter-order';
+import { type Listener, type RouteConfiguration, socket, strippedHeaders } from './inbound';
 import type { IrIndex } from './index-of';
 import { gatewayReplies } from './local-reply';
 import { gatewayListener, gatewayRoutes } from './names';
@@ -51,7 +53,12 @@ function chainsOf(
   listener: GatewayListener,
 ): Pick<Listener, 'listenerFilters' | 'listenerFiltersTimeout' | 'filterChains'> {
   const { speaks } = listener;
-  const byServerName = { listenerFilters: tlsInspector, listenerFiltersTimeout: seconds(5) };
+  const behind = listener.proxyProtocol ? { proxy: pack(ProxyProtocolSchema, {}) } : {};
+  const byServerName = {
+    listenerFilters: listenerFilters({ ...behind, tls: pack(TlsInspectorSchema, {}) }),
+    listenerFiltersTimeout: seconds(5),
+  };
+  const byAddress = listener.proxyProtocol ? { listenerFilters: listenerFilters(behind), listenerFiltersTimeout: seconds(5) } : {};
   /** A chain for each host and each place to come from that its rules tell apart. */
   const chains = (host: string, filters: (from: SourceClass) => Filters): FilterChain[] =>
     sourceClasses(rulesAt(index, gateway, listener, host)).map((from) => ({
@@ -74,14 +81,14 @@ function chainsOf(
         filterChains: hosts.flatMap((host) => chains(host, (from) => requestFilters(index, listener, host, from))),
       };
     case 'http':
-      return { filterChains: plain('http', null, (from) => requestFilters(index, listener, null, from)) };
+      return { ...byAddress, filterChains: plain('http', null, (from) => requestFilters(index, listener, null, from)) };
     case 'tls':
       return {
         ...byServerName,
         filterChains: hosts.flatMap((host) => chains(host, (from) => connectionFilters(index, gateway, listener, host, from))),
       };
     case 'tcp':
-      return { filterChains: plain('tcp', '*', (from) => connectionFilters(index, gateway, listener, '*', from)) };
+      return { ...byAddress, filterChains: plain('tcp', '*', (from) => connectionFilters(index, gateway, listener, '*', from)) };
     default:
       return assertNever(speaks);
   }

@@ -12,8 +12,15 @@ export interface Secret {
 }
 export declare function secret(ref: `${string}/${string}`): Secret;
 type HostUnder<H extends string> = H extends `*.${infer Rest}` ? `${string}.${Rest}` : H;
+export interface BehindBalancer {
+  /**
+   * Every connection begins with a PROXY header, by which a load balancer says who dialled it; one without is closed. Whoever else can reach the
+   * listener could say anything there: let the balancer alone.
+   */
+  readonly proxyProtocol?: 'required';
+}
 /** In the open: whoever is on the way may read and change what is said. `redirect` answers every request with the same address under https. */
-export interface HttpListenerSpec {
+export interface HttpListenerSpec extends BehindBalancer {
   readonly protocol: 'http';
   readonly port: number;
   readonly hosts: { readonly [host: string]: Team };
@@ -21,14 +28,14 @@ export interface HttpListenerSpec {
   readonly certificate?: never;
 }
 /** TLS that is not ended here: a connection goes on whole, to where the server name leads that its client asks for. */
-export interface TlsListenerSpec {
+export interface TlsListenerSpec extends BehindBalancer {
   readonly protocol: 'tls';
   readonly port: number;
   readonly hosts: { readonly [host: string]: Team };
   readonly certificate?: never;
 }
 /** Every connection goes on whole. The listener belongs to one team. */
-export interface TcpListenerSpec {
+export interface TcpListenerSpec extends BehindBalancer {
   readonly protocol: 'tcp';
   readonly port: number;
   readonly team: Team;
@@ -36,7 +43,7 @@ export interface TcpListenerSpec {
   readonly hosts?: never;
 }
 /** Each host belongs to one team: nobody else routes it, and no wildcard of another team covers it. */
-export interface HttpsListenerSpec {
+export interface HttpsListenerSpec extends BehindBalancer {
   readonly protocol?: 'https';
   /** The number that the outside dials. */
   readonly port: number;

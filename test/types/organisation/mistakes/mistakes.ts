@@ -289,3 +289,5 @@ export const t39 = service(namespace('db3', { team: 'books' }), 'x', { serviceAc
 export const t230 = service(namespace('rpc2', { team: 'books' }), 'x', { serviceAccount: 'x', versions: ['v1', 'v2'], ports: { api: grpc(1) } }).ports.api.route({ otherwise: { to: { v1: 50, v2: 50 }, sticky: { cookie: 'sid' } } });
 // @ts-expect-error 231 a PING that is waited for without end | says: Property 'timeout' is missing
 export const t231 = namespace('ping', { team: 'books', settings: { connections: { ping: { every: '10s' } } } });
+// @ts-expect-error 232 a PROXY header that clients may leave out | says: Type '"optional"' is not assignable to type '"required"'
+export const t232 = gateway(namespace('edge2', { team: 'books' }), 'x', { serviceAccount: 'x', listeners: { web: { protocol: 'http', port: 80, hosts: { 'a.example': 'books' }, proxyProtocol: 'optional' } } });
