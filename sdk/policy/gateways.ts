@@ -2,12 +2,12 @@
 import type { DeclarationValue } from '../../core/declarations/declaration';
 import { deploysMethod } from './deploy-time';
 import { freeze, keysOf } from './intrinsics';
-import { hidden, make } from './made';
+import { type MadePort, hidden, make } from './made';
 import { ownNamespace } from './inventory';
 import { team } from './mesh-names';
 import { anyPortSpec } from './port-specs';
 import { handles, ownedPort, portOf } from './ports';
-import { routeMethod } from './routes';
+import { routeMethod, versionMethod } from './routes';
 import { refuse, under } from './policy-error';
 import { type Reader, list, named, record, recordOf, whole, word } from './read';
 import { suggest } from './did-you-mean';
@@ -72,6 +72,9 @@ export const gateway = verb('gateway', ['namespace', 'name', 'spec'], 3, (given)
   );
 });
 
+/** What an owner does with connections that come in: their routes. */
+const connectionActs = (port: MadePort) => ({ protocol: port.protocol, version: versionMethod(port), route: routeMethod(port) });
+
 function listenerHandle(entry: number, owner: string, key: string, one: WireListener): object {
   const place = { ref: refTo(entry), listener: key };
   const spoken = one.protocol === 'tls' || one.protocol === 'tcp' ? one.protocol : 'http';
@@ -81,7 +84,7 @@ function listenerHandle(entry: number, owner: string, key: string, one: WireList
     const host = verb(`${owner}.listeners.${key}.host`, ['name'], 1, (given) =>
       refuse(given.at(0), 'MW2121', `a connection at \`${key}\` names no host`, 'write the routes of the listener itself'),
     );
-    return make(hidden({ route: routeMethod(all) }, { host }), all);
+    return make(hidden(connectionActs(all), { host }), all);
   }
   const served = keysOf(one.hosts ?? {});
   const atHost = verb(`${owner}.listeners.${key}.host`, ['name'], 1, (given) => {
@@ -97,7 +100,7 @@ function listenerHandle(entry: number, owner: string, key: string, one: WireList
       [],
       atGateway,
     );
-    return spoken === 'tls' ? make({ route: routeMethod(host) }, host) : ownedPort(host);
+    return spoken === 'tls' ? make(connectionActs(host), host) : ownedPort(host);
   });
   return make({ host: atHost }, { kind: 'listener', ref: freeze(place) });
 }

@@ -4,7 +4,7 @@ import type { identity, kind } from './marks';
 import type { Caller, Scope, Team } from './names';
 import type { HttpPort, OutsidePortsOf } from './ports';
 import type { Route, TcpRoutes } from './routes';
-import type { PortMap } from './targets';
+import type { PortMap, Target } from './targets';
 import type { Cidr, NonEmpty, RequestLine } from './units';
 
 export interface Secret {
@@ -66,22 +66,19 @@ export interface Listener<out H extends string> extends Scope {
   readonly [kind]: 'listener';
   host(name: HostUnder<H>): HttpPort<'http', never, RequestLine>;
 }
-/** Where connections go on whole: to ports that speak what they carry. */
-export interface ConnectionHost {
+/** Where connections come in that go on whole, to ports that speak what they carry. */
+export interface ConnectionHost<P extends 'tls' | 'tcp'> extends Target<P, never, never> {
   route(routes: TcpRoutes<never>): Route;
 }
 export interface TlsListener<out H extends string> extends Scope {
   readonly [kind]: 'listener';
-  host(name: HostUnder<H>): ConnectionHost;
-}
-export interface TcpListener extends Scope, ConnectionHost {
-  readonly [kind]: 'listener';
+  host(name: HostUnder<H>): ConnectionHost<'tls'>;
 }
 /** What answers everything itself has no hosts to route. */
 type ListenerOf<S extends ListenerSpec> = S extends { readonly redirect: 'https' }
   ? Scope
   : S extends TcpListenerSpec
-    ? TcpListener
+    ? ConnectionHost<'tcp'>
     : S extends TlsListenerSpec
       ? TlsListener<keyof S['hosts'] & string>
       : Listener<keyof S['hosts'] & string>;

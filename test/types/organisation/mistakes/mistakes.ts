@@ -259,7 +259,7 @@ export const gw3 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAcco
 const whole = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { pass: { protocol: 'tls', port: 443, hosts: { 'a.example': 'books' } }, queue: { protocol: 'tcp', port: 5432, team: 'books' } } });
 // @ts-expect-error 203 a request of a connection that goes on whole | says: 'request' does not exist in type 'TcpConditions'
 export const gw4 = whole.listeners.queue.route({ rules: [{ when: { request: 'GET /' }, to: events.ports.broker }], otherwise: { to: events.ports.broker } });
-// @ts-expect-error 204 a host of a listener that knows none | says: Property 'host' does not exist on type 'TcpListener'
+// @ts-expect-error 204 a host of a listener that knows none | says: Property 'host' does not exist on type 'ConnectionHost<"tcp">'
 export const gw5 = whole.listeners.queue.host('a.example');
 // @ts-expect-error 205 a certificate where TLS is not ended | says: Type 'Secret' is not assignable to type 'undefined'
 export const gw6 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { pass: { protocol: 'tls', port: 443, hosts: { 'a.example': 'books' }, certificate: secret('x/y') } } });

@@ -1,0 +1,99 @@
+/** Gateways from sources to objects: what policies say of listeners, and what policy tests make of it. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { sourceTree } from '../core/source';
+import { answerQuestion } from './answer';
+import { runPolicyTests } from './evaluate';
+import { compile } from './pipeline';
+
+jest.setTimeout(60_000);
+const folder = path.join(__dirname, '..', 'policies');
+const files = fs
+  .readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  .map((name) => [name, fs.readFileSync(path.join(folder, name), 'utf8')] as const);
+
+const services = `import { gateway, namespace, postgres, secret, service, tls } from 'meshwright/policy';
+export const platform = namespace('platform', { team: 'platform' });
+export const edge = gateway(platform, 'edge', {
+  serviceAccount: 'edge',
+  listeners: {
+    web: {
+      port: 443,
+      hosts: { 'shop.acme.example': 'books' },
+      certificate: secret('platform/edge-tls'),
+      clients: { trust: secret('platform/partners-ca'), certificate: 'required' },
+    },
+    plain: { protocol: 'http', port: 8080, hosts: { 'shop.acme.example': 'books' } },
+    open: { protocol: 'http', port: 80, hosts: { 'shop.acme.example': 'books' }, redirect: 'https' },
+    pass: { protocol: 'tls', port: 8443, hosts: { '*.db.acme.example': 'platform' } },
+    queue: { protocol: 'tcp', port: 5432, team: 'platform' },
+  },
+});
+export const vault = service(platform, 'vault', { serviceAccount: 'vault', ports: { sni: tls(6443) } });
+export const rows = service(platform, 'rows', { serviceAccount: 'rows', ports: { sql: postgres(5432) } });
+`;
+const ways = `import { internet, network } from 'meshwright/policy';
+import { edge, rows, vault } from './services.policy';
+const outside = internet.through(edge);
+const office = network('office', ['192.0.2.77/24', '2001:db8::/48']).through(edge);
+export const vaultOpen = vault.ports.sni.allow({ from: outside });
+export const rowsOpen = rows.ports.sql.allow({ from: outside });
+export const vaultPass = edge.listeners.pass.host('a.db.acme.example').route({ otherwise: { to: vault.ports.sni } });
+export const queue = edge.listeners.queue.route({ rules: [{ when: { from: office }, to: vault.ports.sni }], otherwise: { to: rows.ports.sql, idle: '5m' } });
+`;
+const traffic = (text: string): string => `${text.replace('import { per, respond }', 'import { network, per, respond }')}
+const office = network('office', ['192.0.2.77/24']).through(edge);
+export const plainShop = edge.listeners.plain.host('shop.acme.example').route({
+  rules: [{ when: { from: office, request: 'GET /productpage' }, to: productpage.ports.web }],
+  otherwise: { to: respond(403) },
+});
+`;
+const tests = `import { internet, network } from 'meshwright/policy';
+import { ask, expect, reachableFrom, test } from 'meshwright/testing';
+import { queue, vaultPass } from './ways.policy';
+import { edge, rows, vault } from './services.policy';
+const outside = internet.through(edge);
+const office = network('office', ['192.0.2.0/24']).through(edge);
+const [web, plain] = [edge.listeners.web.host('shop.acme.example'), edge.listeners.plain.host('shop.acme.example')];
+test('who shows no certificate gets no connection', () => {
+  expect(ask({ from: outside, to: web, request: 'GET /productpage' })).toBeDenied();
+  expect(ask({ from: outside, to: web, request: 'GET /productpage', certificate: 'invalid' })).toBeDenied();
+  expect(ask({ from: outside, to: web, request: 'GET /productpage', certificate: 'valid' })).toBeAllowed();
+});
+test('a network is let on', () => {
+  expect(ask({ from: outside, to: plain, request: 'GET /productpage' })).toBeAnsweredWith(403);
+  expect(ask({ from: office, to: plain, request: 'GET /productpage' })).toBeAllowed();
+});
+test('connections', () => {
+  expect(ask({ from: outside, to: edge.listeners.pass.host('a.db.acme.example') })).toTakeRoute(vaultPass);
+  expect(ask({ from: outside, to: edge.listeners.pass.host('b.db.acme.example') })).toBeDenied();
+  expect(ask({ from: outside, to: edge.listeners.queue })).toGoTo(rows.ports.sql);
+  expect(ask({ from: office, to: edge.listeners.queue })).toGoTo(vault.ports.sni);
+  expect(ask({ from: outside, to: rows.ports.sql })).toBeAllowed();
+});
+`;
+
+test('listeners of every kind, and a policy test of each', async () => {
+  const tree = sourceTree([
+    ...files.map(
+      ([file, text]) =>
+        [file, file === 'platform/services.policy.ts' ? services : file === 'books/traffic.policy.ts' ? traffic(text) : text] as const,
+    ),
+    ['platform/ways.policy.ts', ways],
+    ['platform/ways.policy.test.ts', tests],
+  ]);
+  const compiled = await compile(tree, { asOf: '2026-11-22', typecheck: true });
+  expect(compiled.diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+  const { irs } = compiled;
+  const { value, diagnostics } = await runPolicyTests(tree, {
+    environments: [...irs.keys()],
+    ask: (question) => answerQuestion(irs, question),
+  });
+  expect(diagnostics).toEqual([]);
+  expect(value?.tests.map(({ name, ok, failures }) => [name, ok, failures])).toEqual([
+    ['who shows no certificate gets no connection', true, []],
+    ['a network is let on', true, []],
+    ['connections', true, []],
+  ]);
+});
