@@ -18,6 +18,7 @@ import { routeForStrangers } from './route-for-strangers';
 import { routeToRefusal } from './route-to-refusal';
 import { shadowedRoute } from './shadowed-route';
 import { sharedAccount } from './shared-account';
+import { tokensInClear } from './tokens-in-clear';
 import { unusedDelegation } from './unused-delegation';
 import { unreachable } from './unreachable';
 import { readWaivers } from './waivers';
@@ -29,6 +30,7 @@ export const analysers: readonly Analyser[] = [
   routeForStrangers,
   connections,
   abortsEverything,
+  tokensInClear,
   unusedDelegation,
   unreachable,
   guarantees,

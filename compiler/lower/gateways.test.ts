@@ -2,6 +2,7 @@ import type { CallerRef, DeclarationValue } from '../../core/declarations/declar
 import { allow, evaluatedWith, service } from '../../test/kit/declarations';
 import type { AnalyserInput } from '../analyse/finding';
 import { shadowedRoute } from '../analyse/shadowed-route';
+import { tokensInClear } from '../analyse/tokens-in-clear';
 import { semanticDiff } from '../diff/diff';
 import { decide } from '../../core/semantics/decide';
 import { workloadKey } from '../../core/mesh/ids';
@@ -159,4 +160,42 @@ it('a rule about a network within one that went before is never met', () => {
   };
   expect(findings(from('10.0.0.0/8'), from('10.1.0.0/16'))).toHaveLength(1);
   expect(findings(from('10.1.0.0/16'), from('10.0.0.0/8'))).toEqual([]);
+});
+it('tokens in the clear are a finding: at the host, or where its routes lead', () => {
+  const user = { issuer: { ref: 'platform/acme' }, claims: [] };
+  const acme: DeclarationValue = {
+    kind: 'issuer',
+    name: 'acme',
+    url: 'https://acme.example',
+    audiences: ['shop'],
+    keys: {
+      file: 'k.json',
+      text: JSON.stringify({
+        keys: [{ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', kid: 'a', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }],
+      }),
+    },
+  };
+  const at = (protocol: 'http' | 'https', asked: 'host' | 'end' | 'nowhere'): readonly string[] => {
+    const more: More = {
+      'platform/acme': acme,
+      'platform/edge': edge({ web: protocol === 'https' ? web : { protocol, port: 80, hosts: web.hosts } }),
+      'books/publicPage': allow(
+        'books/productpage',
+        [{ kind: 'outside', name: 'internet', through: { ref: 'platform/edge' } }],
+        asked === 'end' ? { user } : {},
+      ),
+      'books/shop': {
+        kind: 'route',
+        on: { ref: 'platform/edge', listener: 'web', host: 'shop.acme.example' },
+        rules: asked === 'host' ? [{ when: { user }, to: { kind: 'respond', status: 204 } }] : [],
+        otherwise: { to: { kind: 'target', to: { ref: 'books/productpage', port: 'web' } } },
+      },
+    };
+    const found: string[] = [];
+    for (const { diagnostic } of tokensInClear.run({ ir: ir(more), spanOf: () => undefined } as unknown as AnalyserInput))
+      found.push(diagnostic.code);
+    return found;
+  };
+  expect([at('http', 'host'), at('http', 'end'), at('http', 'nowhere')]).toEqual([['MW4080'], ['MW4080'], []]);
+  expect([at('https', 'host'), at('https', 'end')]).toEqual([[], []]);
 });

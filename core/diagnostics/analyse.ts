@@ -242,6 +242,14 @@ export const analyse = {
     help: ({ target, tokenGoes }) =>
       tokenGoes ? 'leave `authorization` on the request' : `let the owner of \`${target}\` allow these users, or route them elsewhere`,
   }),
+  tokensInClear: defineDiagnostic<{ host: string; listener: string }>({
+    code: 'MW4080',
+    slug: 'tokens-in-clear',
+    severity: 'warning',
+    summary: 'who reads a token is its user: tokens come over TLS',
+    message: ({ host, listener }) => `users of \`${host}\` show their tokens in the clear at listener \`${listener}\``,
+    help: () => "route users at a listener with a certificate, and let this one say `redirect: 'https'`",
+  }),
   nearWithoutEyes: defineDiagnostic<{ port: string }>({
     code: 'MW4050',
     slug: 'near-without-eyes',
