@@ -75,7 +75,7 @@ export function decideOutsideConnection(
   if (typeof table === 'string') {
     const says =
       table === 'no routes'
-        ? `nobody routes \`${sni ?? '*'}\``
+        ? `nobody routes ${sni === null ? `the connections of listener \`${listener}\`` : `\`${sni}\``}`
         : `listener \`${listener}\` of ${key} does not serve ${sni === null ? 'who names no server' : `\`${sni}\``}`;
     return { ...nothing, outcome: 'deny', stage: 'route', status: null, says, idleMs: null, connections: null };
   }
