@@ -1,13 +1,11 @@
 /** The changes that are most dangerous for requests under way, with real Envoys: each under constant traffic that is legal before and after, on kept connections and on new ones. */
 import * as fs from 'node:fs/promises';
-import * as http from 'node:http';
-import * as https from 'node:https';
 import type { MeshObject } from '../../core/bundle/objects';
 import type { MeshIr, ServicePort } from '../../core/ir/ir';
 import type { Inventory } from '../../runtime-proxy/inventory';
-import { constantArrival } from '../kit/constant-arrival';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 import { edgePrincipal, meshWithGateway, objectsOf, pagePrincipal, reviewsPrincipal } from '../kit/small-mesh';
+import { meanwhile, traffic, type Traffic } from '../kit/traffic';
 
 jest.setTimeout(180_000);
 const workloads = [
@@ -66,62 +64,11 @@ const release = async (ir: MeshIr): Promise<void> => {
   await mesh.until('converged', (now) => now.state === 'converged' && now.generation === generation, 60_000);
 };
 
-/** From the page's application and from outside, each in turn on a connection that is kept and on one of its own. */
-function traffic(trust: Buffer): { sent(count: number): Promise<void>; stop(): Promise<readonly string[]> } {
-  const bad: string[] = [];
-  const [inside, outside] = [new http.Agent({ keepAlive: true, maxSockets: 4 }), new https.Agent({ keepAlive: true, maxSockets: 4 })];
-  const instance = (id: string) => mesh.inventory.instances.find((one) => one.id === id);
-  const [page, edge] = [instance('page-1')?.outbound, instance('edge-1')?.listeners?.['https']];
-  if (!page || !edge) throw new Error('no way in');
-  const ask = (index: number): Promise<void> =>
-    new Promise((resolve) => {
-      const kept = index % 4 < 2;
-      const path = `/n/${index}`;
-      const fail = (why: string): void => {
-        bad.push(`${index % 2 === 0 ? 'inside' : 'outside'}, ${kept ? 'kept' : 'fresh'}, ${path}: ${why}`);
-        resolve();
-      };
-      const take = (response: http.IncomingMessage): void => {
-        let body = '';
-        response.on('data', (chunk: Buffer) => (body += chunk.toString()));
-        response.on('error', (error) => fail(error.message));
-        response.on('end', () =>
-          response.statusCode === 200 && /^reviews-[12] \/n\/\d+$/.test(body) ? resolve() : fail(`${response.statusCode} ${body.trim()}`),
-        );
-      };
-      const call =
-        index % 2 === 0
-          ? http.get({ ...page, path, headers: { host: 'reviews.shop' }, agent: kept ? inside : false, timeout: 20_000 }, take)
-          : https.get(
-              {
-                ...edge,
-                path,
-                headers: { host: 'shop.example' },
-                servername: 'shop.example',
-                ca: trust,
-                agent: kept ? outside : false,
-                timeout: 20_000,
-              },
-              take,
-            );
-      call.on('timeout', () => call.destroy(new Error('no answer')));
-      call.on('error', (error) => fail(error.message));
-    });
-  let count = 0;
-  const arrivals = constantArrival(120, (index) => ((count = index), ask(index)));
-  return {
-    async sent(more) {
-      const until = count + more;
-      while (count < until) await new Promise((resolve) => setTimeout(resolve, 10));
-    },
-    async stop() {
-      await arrivals.stop();
-      inside.destroy();
-      outside.destroy();
-      return bad;
-    },
-  };
-}
+const running = async (): Promise<Traffic> =>
+  traffic(mesh, {
+    ...{ perSecond: 120, trust: await fs.readFile(mesh.ca.trustFile), ask: (index) => ({ path: `/n/${index}` }) },
+    isGood: (status, body) => status === 200 && /^reviews-[12] \/n\/\d+$/.test(body),
+  });
 
 beforeAll(async () => {
   mesh = await runMesh(workloads, {
@@ -152,38 +99,35 @@ test.each<[string, MeshIr]>([
   ["a port's encryption, so that its listener is another", withPort((port) => ({ ...port, mtls: 'permissive' }))],
   ["a gateway's hosts", withHost('also.example')],
 ])('%s is changed and changed back: no request fails', async (_, changed) => {
-  const running = traffic(await fs.readFile(mesh.ca.trustFile));
-  await running.sent(60);
-  await release(changed);
-  await running.sent(60);
-  await release(base);
-  await running.sent(60);
-  expect(await running.stop()).toEqual([]);
+  const bad = await meanwhile(await running(), async ({ sent }) => {
+    await release(changed);
+    await sent(60);
+    await release(base);
+  });
+  expect(bad).toEqual([]);
 });
 
 test('every endpoint is replaced by another: no request fails', async () => {
-  const running = traffic(await fs.readFile(mesh.ca.trustFile));
   const called = (): Promise<string> =>
     mesh.admin('GET', '/v1/proxies/page-1/config').then(({ json }) => JSON.stringify((json as { readonly endpoints: unknown }).endpoints)); // the admin API's own answer
   const portOf = (id: string): number => mesh.inventory.instances.find((one) => one.id === id)?.inbound['web']?.port ?? 0;
   const callersKnow = async (id: string, there: boolean): Promise<void> => {
     while ((await called()).includes(`"portValue":${portOf(id)}`) !== there) await new Promise((resolve) => setTimeout(resolve, 10));
   };
-  for (const id of ['reviews-2', 'reviews-1', 'reviews-2']) {
-    await running.sent(30);
-    await mesh.writeInventory({ instances: inventory.instances.filter((one) => one.id !== id) });
-    await callersKnow(id, false);
-    await running.sent(30);
-    await mesh.writeInventory(inventory);
-    await callersKnow(id, true);
-  }
-  await mesh.writeInventory(inventory);
-  await running.sent(60);
-  expect(await running.stop()).toEqual([]);
+  const bad = await meanwhile(await running(), async ({ sent }) => {
+    for (const id of ['reviews-2', 'reviews-1', 'reviews-2']) {
+      await sent(30);
+      await mesh.writeInventory({ instances: inventory.instances.filter((one) => one.id !== id) });
+      await callersKnow(id, false);
+      await sent(30);
+      await mesh.writeInventory(inventory);
+      await callersKnow(id, true);
+    }
+  });
+  expect(bad).toEqual([]);
 });
 
 test('a host of a gateway whose routes Envoy refuses: everything is stable again, and nothing is left over', async () => {
-  const running = traffic(await fs.readFile(mesh.ca.trustFile));
   const spoilt = objectsOf(withHost('also.example')).map((object): MeshObject =>
     object.kind === 'ProxyConfig' && object.spec.workload === 'shop/edge'
       ? {
@@ -202,11 +146,15 @@ test('a host of a gateway whose routes Envoy refuses: everything is stable again
         }
       : object,
   );
-  expect((await mesh.release(spoilt)).status).toBe(202);
-  generation += 1;
-  await mesh.until('aborted', (now) => now.state === 'aborted' && now.generation === generation);
-  await mesh.until('back', (now) => now.proxies.every(({ parts }) => parts.outbound.phase === 'active' && parts.outbound.set === 'stable'));
-  await release(withHost('also.example'));
-  await release(base);
-  expect(await running.stop()).toEqual([]);
+  const bad = await meanwhile(await running(), async () => {
+    expect((await mesh.release(spoilt)).status).toBe(202);
+    generation += 1;
+    await mesh.until('aborted', (now) => now.state === 'aborted' && now.generation === generation);
+    await mesh.until('back', (now) =>
+      now.proxies.every(({ parts }) => parts.outbound.phase === 'active' && parts.outbound.set === 'stable'),
+    );
+    await release(withHost('also.example'));
+    await release(base);
+  });
+  expect(bad).toEqual([]);
 });

@@ -3,16 +3,14 @@
  * without, is refused meanwhile; on kept connections and on new ones, inside and from outside.
  */
 import * as fs from 'node:fs/promises';
-import * as http from 'node:http';
-import * as https from 'node:https';
 import * as jose from 'jose';
 import type { HostRoutes, Issuer, MeshIr, RequestClass, RouteRule, RouteTable, UserMatch } from '../../core/ir/ir';
 import { anyMatch, plainRespond } from '../../core/ir/plain';
 import { canonicalJson } from '../../core/lib/json';
 import type { RuleId } from '../../core/mesh/ids';
-import { constantArrival } from '../kit/constant-arrival';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 import { edgePrincipal, meshWithGateway, objectsOf, pagePrincipal, reviewsPrincipal } from '../kit/small-mesh';
+import { meanwhile, traffic, type Traffic } from '../kit/traffic';
 
 jest.setTimeout(240_000);
 const workloads = [
@@ -90,72 +88,13 @@ const listeners = async (): Promise<unknown> =>
     }),
   );
 
-/** What traffic meets while things change. */
-async function meanwhile(change: (running: ReturnType<typeof traffic>) => Promise<void>): Promise<readonly string[]> {
-  const running = traffic(await fs.readFile(mesh.ca.trustFile));
-  try {
-    await running.sent(80);
-    await change(running);
-    await running.sent(80);
-  } catch (error) {
-    await running.stop();
-    throw error;
-  }
-  return running.stop();
-}
-/** In turn: from the page's application and from outside, on a connection that is kept and on one of its own, of a user and of nobody. */
-function traffic(trust: Buffer): { sent(count: number): Promise<void>; stop(): Promise<readonly string[]> } {
-  const bad: string[] = [];
-  const [inside, outside] = [new http.Agent({ keepAlive: true, maxSockets: 4 }), new https.Agent({ keepAlive: true, maxSockets: 4 })];
-  const instance = (id: string) => mesh.inventory.instances.find((known) => known.id === id);
-  const [page, edge] = [instance('page-1')?.outbound, instance('edge-1')?.listeners?.['https']];
-  if (!page || !edge) throw new Error('no way in');
-  const ask = (index: number): Promise<void> =>
-    new Promise((resolve) => {
-      const [fromPage, kept, user] = [index % 2 === 0, index % 4 < 2, index % 8 < 4];
-      const path = `/${user ? 'users' : 'open'}/${index}`;
-      const fail = (why: string): void => {
-        bad.push(`${fromPage ? 'inside' : 'outside'}, ${kept ? 'kept' : 'fresh'}, ${path}: ${why}`);
-        resolve();
-      };
-      const take = (response: http.IncomingMessage): void => {
-        let body = '';
-        response.on('data', (chunk: Buffer) => (body += chunk.toString()));
-        response.on('error', (error) => fail(error.message));
-        response.on('end', () => (response.statusCode === 200 ? resolve() : fail(`${response.statusCode} ${body.trim()}`)));
-      };
-      const authorization = user ? { authorization: `Bearer ${token}` } : {};
-      const call = fromPage
-        ? http.get(
-            { ...page, path, headers: { host: 'reviews.shop', ...authorization }, agent: kept ? inside : false, timeout: 20_000 },
-            take,
-          )
-        : https.get(
-            {
-              ...{ ...edge, path, servername: 'shop.example', ca: trust, timeout: 20_000 },
-              headers: { host: 'shop.example', ...authorization },
-              agent: kept ? outside : false,
-            },
-            take,
-          );
-      call.on('timeout', () => call.destroy(new Error('no answer')));
-      call.on('error', (error) => fail(error.message));
-    });
-  let count = 0;
-  const arrivals = constantArrival(160, (index) => ((count = index), ask(index)));
-  return {
-    async sent(more) {
-      const until = count + more;
-      while (count < until) await new Promise((resolve) => setTimeout(resolve, 10));
-    },
-    async stop() {
-      await arrivals.stop();
-      inside.destroy();
-      outside.destroy();
-      return bad;
-    },
-  };
-}
+/** Of a user and of nobody, in turn. */
+const running = async (): Promise<Traffic> =>
+  traffic(mesh, {
+    ...{ perSecond: 160, trust: await fs.readFile(mesh.ca.trustFile), isGood: (status) => status === 200 },
+    ask: (index) =>
+      index % 8 < 4 ? { path: `/users/${index}`, headers: { authorization: `Bearer ${token}` } } : { path: `/open/${index}` },
+  });
 
 beforeAll(async () => {
   const pairs = await Promise.all(
@@ -182,9 +121,9 @@ afterAll(() => mesh?.stop());
 const keys = (...of: readonly (jose.JWK | undefined)[]): readonly jose.JWK[] => of.flatMap((key) => key ?? []);
 
 test('users are turned on with their issuer, and off again with it: no request fails', async () => {
-  const bad = await meanwhile(async (running) => {
+  const bad = await meanwhile(await running(), async ({ sent }) => {
     await release(forUsers(withIssuer(base, ...keys(one))));
-    await running.sent(80);
+    await sent(80);
     await release(base);
   });
   expect(bad).toEqual([]);
@@ -194,10 +133,10 @@ test('where the mesh has the issuer already, a service for its users is a change
   const known = withIssuer(base, ...keys(one));
   await release(known);
   const before = await listeners();
-  const bad = await meanwhile(async (running) => {
+  const bad = await meanwhile(await running(), async ({ sent }) => {
     await release(forUsers(known));
     expect(await listeners()).toEqual(before);
-    await running.sent(80);
+    await sent(80);
     await release(known);
     expect(await listeners()).toEqual(before);
   });
@@ -206,9 +145,9 @@ test('where the mesh has the issuer already, a service for its users is a change
 
 test('a key comes and another goes: whose key stays is let in all the time', async () => {
   await release(forUsers(withIssuer(base, ...keys(one))));
-  const bad = await meanwhile(async (running) => {
+  const bad = await meanwhile(await running(), async ({ sent }) => {
     await release(forUsers(withIssuer(base, ...keys(one, two))));
-    await running.sent(80);
+    await sent(80);
     await release(forUsers(withIssuer(base, ...keys(one))));
   });
   expect(bad).toEqual([]);
