@@ -4,6 +4,7 @@ import * as net from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import type { DeclarationValue } from '../../core/declarations/declaration';
 import { allow, named, service, workload } from '../kit/declarations';
+import { bytes } from '../kit/grpc-server';
 import { appOf, key, type LayeredMesh, startLayers } from '../kit/layered-mesh';
 import { present } from '../kit/present';
 
@@ -41,9 +42,8 @@ function called(name: string): Promise<grpc.StatusObject> {
     'grpc.default_authority': `${name}.bookinfo:7070`,
     'grpc.enable_retries': 0,
   });
-  const asIs = (bytes: Buffer): Buffer => bytes;
   return new Promise((resolve) => {
-    const call = client.makeUnaryRequest('/t.v1.Echo/Unary', asIs, asIs, Buffer.from('a'), () => undefined);
+    const call = client.makeUnaryRequest('/t.v1.Echo/Unary', bytes.serialize, bytes.deserialize, Buffer.from('a'), () => undefined);
     call.on('status', (status) => (client.close(), resolve(status)));
   });
 }

@@ -14,6 +14,7 @@ import { temporaryFolder } from '../../platform/files';
 import type { Svid } from '../../runtime-proxy/ca/client';
 import { shortDigest, digestOf } from '../../core/lib/digest';
 import { evaluatedWith, named, service } from '../kit/declarations';
+import { bytes, grpcMethod, serveGrpc } from '../kit/grpc-server';
 import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
 import { present } from '../kit/present';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
@@ -46,23 +47,12 @@ let connected = 0;
 const closing: (() => void)[] = [];
 const ids = { page: 'page', details: 'details', egress: 'egress' };
 
-const bytes = { serialize: (value: Buffer): Buffer => value, deserialize: (value: Buffer): Buffer => value };
-const echo = {
-  Say: {
-    ...{ path: '/t.v1.Echo/Say', requestStream: false as const, responseStream: false as const },
-    ...{ requestSerialize: bytes.serialize, requestDeserialize: bytes.deserialize },
-    ...{ responseSerialize: bytes.serialize, responseDeserialize: bytes.deserialize },
-  },
-};
 async function grpcServer(credentials: grpc.ServerCredentials): Promise<number> {
-  const server = new grpc.Server();
   const say: grpc.handleUnaryCall<Buffer, Buffer> = (call, answer) =>
     answer(null, Buffer.from(`heard ${call.request.toString()} for ${call.getHost()}`));
-  server.addService(echo, { Say: say });
-  closing.push(() => server.forceShutdown());
-  return new Promise((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', credentials, (error, port) => (error ? reject(error) : resolve(port))),
-  );
+  const server = await serveGrpc({ host: '127.0.0.1', port: 0 }, { Say: [grpcMethod('t.v1.Echo/Say'), say] }, credentials);
+  closing.push(() => server.close());
+  return server.port;
 }
 
 beforeAll(async () => {

@@ -9,6 +9,7 @@ import { runCommand } from '../../platform/process';
 import type { Address } from '../../runtime-proxy/inventory';
 import { askEnvoy, difference } from '../kit/ask-envoy';
 import { edge, gatewayDeclarations } from '../kit/gateway-declarations';
+import { bothStream, bytes, echoes, grpcMethod, saysWhatItHeard, serveGrpc } from '../kit/grpc-server';
 import { appOf, type LayeredMesh, startLayers } from '../kit/layered-mesh';
 import { present } from '../kit/present';
 import { type RawAnswer, testApps } from '../kit/raw-http';
@@ -17,39 +18,14 @@ import { sendHttp2 } from '../kit/send-http2';
 let layers: LayeredMesh;
 const apps = testApps();
 const servers: { close(): void }[] = [];
-const bytes = { serialize: (value: Buffer): Buffer => value, deserialize: (value: Buffer): Buffer => value };
-
 async function startGrpc(where: Address): Promise<void> {
-  const server = new grpc.Server();
-  const method = (name: string, stream: boolean) => ({
-    path: `/t.v1.Echo/${name}`,
-    requestStream: stream,
-    responseStream: stream,
-    requestSerialize: bytes.serialize,
-    requestDeserialize: bytes.deserialize,
-    responseSerialize: bytes.serialize,
-    responseDeserialize: bytes.deserialize,
-  });
-  const unary: grpc.handleUnaryCall<Buffer, Buffer> = (call, answer) => {
-    const trailers = new grpc.Metadata();
-    trailers.set('said-last', 'so');
-    answer(null, Buffer.from(`heard ${call.request.toString()}`), trailers);
-  };
-  const both: grpc.handleBidiStreamingCall<Buffer, Buffer> = (call) => {
-    call.on('data', (chunk: Buffer) => call.write(Buffer.from(`echo ${chunk.toString()}`)));
-    call.on('end', () => call.end());
-    call.on('error', () => undefined);
-  };
-  server.addService(
-    { Unary: method('Unary', false), Hidden: method('Hidden', false), Both: method('Both', true) },
-    { Unary: unary, Hidden: unary, Both: both },
+  servers.push(
+    await serveGrpc(where, {
+      Unary: [grpcMethod('t.v1.Echo/Unary'), saysWhatItHeard],
+      Hidden: [grpcMethod('t.v1.Echo/Hidden'), saysWhatItHeard],
+      Both: [grpcMethod('t.v1.Echo/Both', bothStream), echoes],
+    }),
   );
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`${where.host}:${where.port}`, grpc.ServerCredentials.createInsecure(), (error) =>
-      error ? reject(error) : resolve(),
-    );
-  });
-  servers.push({ close: () => server.forceShutdown() });
 }
 
 async function startChat(where: Address): Promise<void> {

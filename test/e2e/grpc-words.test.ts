@@ -6,6 +6,7 @@ import { decide } from '../../core/semantics/decide';
 import type { Decision } from '../../core/semantics/decision';
 import type { Claims } from '../../core/semantics/user';
 import { allow, named, service, workload } from '../kit/declarations';
+import { bothStream, bytes, grpcMethod, serveGrpc } from '../kit/grpc-server';
 import { appOf, eventually, key, type LayeredMesh, port, startLayers } from '../kit/layered-mesh';
 import { present } from '../kit/present';
 
@@ -56,23 +57,12 @@ const declarations = (jwks: string): { [id: string]: DeclarationValue } => ({
 let layers: LayeredMesh;
 let sign: (claims: object) => Promise<string>;
 let client: grpc.Client;
-const servers: grpc.Server[] = [];
+const servers: { close(): void }[] = [];
 /** What servers heard, by version: the method, its metadata, the bytes. */
 const heard: { readonly version: string; readonly method: string; readonly metadata: grpc.MetadataValue[]; readonly text: string }[] = [];
-const bytes = { serialize: (value: Buffer): Buffer => value, deserialize: (value: Buffer): Buffer => value };
 
 async function serve(version: string): Promise<void> {
-  const server = new grpc.Server();
   const at = appOf(layers.mesh, 'rpc', 'web', version);
-  const method = (name: string, streams: boolean) => ({
-    path: `/t.v1.Words/${name}`,
-    requestStream: streams,
-    responseStream: streams,
-    requestSerialize: bytes.serialize,
-    requestDeserialize: bytes.deserialize,
-    responseSerialize: bytes.serialize,
-    responseDeserialize: bytes.deserialize,
-  });
   const unary =
     (name: string): grpc.handleUnaryCall<Buffer, Buffer> =>
     (call, answer) => {
@@ -95,14 +85,9 @@ async function serve(version: string): Promise<void> {
     call.on('end', () => call.end());
     call.on('error', () => undefined);
   };
-  server.addService(
-    Object.fromEntries(methods.map((name) => [name, method(name, name === 'Talk')])),
-    Object.fromEntries(methods.map((name) => [name, name === 'Talk' ? talk : unary(name)])),
-  );
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`${at.host}:${at.port}`, grpc.ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()));
-  });
-  servers.push(server);
+  const method = (name: string) =>
+    [grpcMethod(`t.v1.Words/${name}`, name === 'Talk' ? bothStream : {}), name === 'Talk' ? talk : unary(name)] as const;
+  servers.push(await serveGrpc(at, Object.fromEntries(methods.map((name) => [name, method(name)]))));
 }
 
 beforeAll(async () => {
@@ -116,7 +101,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   client?.close();
-  for (const server of servers) server.forceShutdown();
+  for (const server of servers) server.close();
   await layers?.stop();
 }, 30_000);
 

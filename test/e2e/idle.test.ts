@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import type { DeclarationValue } from '../../core/declarations/declaration';
 import { allow, named, service, workload } from '../kit/declarations';
+import { bothStream, bytes, grpcMethod, serveGrpc } from '../kit/grpc-server';
 import { appOf, key, type LayeredMesh, startLayers } from '../kit/layered-mesh';
 import { present } from '../kit/present';
 
@@ -51,19 +52,10 @@ beforeAll(async () => {
     const chatAt = appOf(mesh, 'chat');
     await new Promise<void>((resolve) => chat.listen(chatAt.port, chatAt.host, resolve));
     servers.push(() => (chat.closeAllConnections(), chat.close()));
-    const rpc = new grpc.Server();
-    rpc.addService(
-      { Both: { ...shape, path: '/t.v1.Echo/Both', requestStream: true, responseStream: true } },
-      {
-        Both: (call: grpc.ServerDuplexStream<Buffer, Buffer>) =>
-          void call.on('error', () => undefined).on('data', (chunk: Buffer) => call.write(chunk)),
-      },
-    );
-    const rpcAt = appOf(mesh, 'rpc');
-    await new Promise<void>((resolve, reject) =>
-      rpc.bindAsync(`${rpcAt.host}:${rpcAt.port}`, grpc.ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())),
-    );
-    servers.push(() => rpc.forceShutdown());
+    const sendsBack: grpc.handleBidiStreamingCall<Buffer, Buffer> = (call) =>
+      void call.on('error', () => undefined).on('data', (chunk: Buffer) => call.write(chunk));
+    const rpc = await serveGrpc(appOf(mesh, 'rpc'), { Both: [grpcMethod('t.v1.Echo/Both', bothStream), sendsBack] });
+    servers.push(() => rpc.close());
   });
 }, 120_000);
 afterAll(async () => {
@@ -71,8 +63,6 @@ afterAll(async () => {
   await layers?.stop();
 }, 30_000);
 
-const asIs = (bytes: Buffer): Buffer => bytes;
-const shape = { requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs };
 const outbound = () => present(layers.mesh.instanceOf(key('app')).outbound);
 /** Status and body, or how the answer was cut off. */
 function ask(path: string, send: (request: http.ClientRequest) => void): Promise<readonly [number, string]> {
@@ -114,7 +104,7 @@ describe('a gRPC stream', () => {
     const client = new grpc.Client(`${host}:${port}`, grpc.credentials.createInsecure(), { 'grpc.default_authority': 'rpc.bookinfo:7070' });
     return new Promise((resolve) => {
       let heard = 0;
-      const call = client.makeBidiStreamRequest('/t.v1.Echo/Both', asIs, asIs);
+      const call = client.makeBidiStreamRequest('/t.v1.Echo/Both', bytes.serialize, bytes.deserialize);
       call.on('data', () => (heard += 1));
       call.on('error', () => undefined);
       call.on('status', ({ code }) => (client.close(), resolve([code, heard])));

@@ -6,6 +6,7 @@ import type { DeclarationValue } from '../../core/declarations/declaration';
 import { runCommand } from '../../platform/process';
 import type { Address } from '../../runtime-proxy/inventory';
 import { allow, named, service, workload } from '../kit/declarations';
+import { bothStream, bytes, echoes, grpcMethod, saysWhatItHeard, serveGrpc } from '../kit/grpc-server';
 import { appOf, key, type LayeredMesh, startLayers } from '../kit/layered-mesh';
 import { present } from '../kit/present';
 
@@ -48,64 +49,33 @@ const declarations: { [id: string]: DeclarationValue } = {
 let layers: LayeredMesh;
 const servers: { close(): void }[] = [];
 let flaky = 0;
-const bytes = { serialize: (value: Buffer): Buffer => value, deserialize: (value: Buffer): Buffer => value };
-const method = (name: string, requestStream: boolean, responseStream: boolean) => ({
-  path: `/t.v1.Echo/${name}`,
-  requestStream,
-  responseStream,
-  requestSerialize: bytes.serialize,
-  requestDeserialize: bytes.deserialize,
-  responseSerialize: bytes.serialize,
-  responseDeserialize: bytes.deserialize,
-});
-const definition = {
-  Unary: method('Unary', false, false),
-  Client: method('Client', true, false),
-  Server: method('Server', false, true),
-  Both: method('Both', true, true),
-  Slow: method('Slow', true, true),
-  Flaky: method('Flaky', false, false),
-  Hidden: method('Hidden', false, false),
-  Gone: method('Gone', false, false),
-};
-
 async function startGrpc(at: Address): Promise<void> {
-  const server = new grpc.Server();
-  const unary: grpc.handleUnaryCall<Buffer, Buffer> = (call, answer) => {
-    const trailers = new grpc.Metadata();
-    trailers.set('said-last', 'so');
-    answer(null, Buffer.from(`heard ${call.request.toString()}`), trailers);
+  const counts = (call: grpc.ServerReadableStream<Buffer, Buffer>, answer: grpc.sendUnaryData<Buffer>): void => {
+    let count = 0;
+    call.on('data', () => (count += 1));
+    call.on('end', () => answer(null, Buffer.from(String(count))));
   };
-  const both: grpc.handleBidiStreamingCall<Buffer, Buffer> = (call) => {
-    call.on('data', (chunk: Buffer) => call.write(Buffer.from(`echo ${chunk.toString()}`)));
-    call.on('end', () => call.end());
-    call.on('error', () => undefined);
+  const saysThree = (call: grpc.ServerWritableStream<Buffer, Buffer>): void => {
+    for (let i = 0; i < 3; i += 1) call.write(Buffer.from(String(i)));
+    call.end();
   };
-  server.addService(definition, {
-    Unary: unary,
-    Hidden: unary,
-    Gone: unary,
-    Client: (call: grpc.ServerReadableStream<Buffer, Buffer>, answer: grpc.sendUnaryData<Buffer>) => {
-      let count = 0;
-      call.on('data', () => (count += 1));
-      call.on('end', () => answer(null, Buffer.from(String(count))));
-    },
-    Server: (call: grpc.ServerWritableStream<Buffer, Buffer>) => {
-      for (let i = 0; i < 3; i += 1) call.write(Buffer.from(String(i)));
-      call.end();
-    },
-    Both: both,
-    Slow: both,
-    Flaky: (_call: grpc.ServerUnaryCall<Buffer, Buffer>, answer: grpc.sendUnaryData<Buffer>) => {
-      flaky += 1;
-      if (flaky < 3) answer({ code: grpc.status.UNAVAILABLE, details: 'not yet' });
-      else answer(null, Buffer.from(`try ${flaky}`));
-    },
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`${at.host}:${at.port}`, grpc.ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()));
-  });
-  servers.push({ close: () => server.forceShutdown() });
+  const failsTwice = (_call: grpc.ServerUnaryCall<Buffer, Buffer>, answer: grpc.sendUnaryData<Buffer>): void => {
+    flaky += 1;
+    if (flaky < 3) answer({ code: grpc.status.UNAVAILABLE, details: 'not yet' });
+    else answer(null, Buffer.from(`try ${flaky}`));
+  };
+  servers.push(
+    await serveGrpc(at, {
+      Unary: [grpcMethod('t.v1.Echo/Unary'), saysWhatItHeard],
+      Hidden: [grpcMethod('t.v1.Echo/Hidden'), saysWhatItHeard],
+      Gone: [grpcMethod('t.v1.Echo/Gone'), saysWhatItHeard],
+      Client: [grpcMethod('t.v1.Echo/Client', { requestStream: true }), counts],
+      Server: [grpcMethod('t.v1.Echo/Server', { responseStream: true }), saysThree],
+      Both: [grpcMethod('t.v1.Echo/Both', bothStream), echoes],
+      Slow: [grpcMethod('t.v1.Echo/Slow', bothStream), echoes],
+      Flaky: [grpcMethod('t.v1.Echo/Flaky'), failsTwice],
+    }),
+  );
 }
 
 beforeAll(async () => {
