@@ -12,7 +12,7 @@ let answer: (response: ServerResponse) => void;
 beforeAll(async () => {
   const authority = await localAuthority();
   server = https.createServer(await authority.serving(), (_request, response) => answer(response));
-  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, 'localhost', resolve));
   url = `https://localhost:${(server.address() as AddressInfo).port}/keys`; // a TCP server that listens has one
   options = { ca: authority.ca, mayReach: reachableAddresses(['127.0.0.0/8', '::1/128']), maxBytes: 100, timeoutMs: 10_000 };
 });

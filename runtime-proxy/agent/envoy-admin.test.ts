@@ -11,7 +11,7 @@ let answers: { readonly [path: string]: unknown };
 beforeAll(async () => {
   folder = await temporaryFolder('admin');
   server = http.createServer((request, response) => void response.end(JSON.stringify(answers[(request.url ?? '').split('?')[0] ?? ''])));
-  await new Promise<void>((resolve) => server.listen(path.join(folder, 'admin.sock'), resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path.join(folder, 'admin.sock'), resolve));
 });
 afterAll(async () => {
   server.close();

@@ -70,7 +70,7 @@ test('one that has ended is down at once; of its next life nothing is known befo
 describe('a knock', () => {
   const serve = (take: (socket: net.Socket) => void) => async (): Promise<boolean> => {
     const server = net.createServer((socket) => take(socket.on('error', () => undefined).resume()));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
     const at = server.address();
     const answers = await knockAt({ host: '127.0.0.1', port: at !== null && typeof at === 'object' ? at.port : 0 });
     await new Promise((resolve) => server.close(resolve));

@@ -42,6 +42,11 @@ it('nothing is `any`', () => {
 it('there are no enums and no default exports', () => {
   expect(sources(product).filter((name) => /^\s*(?:export )?(?:const )?enum |^export default /m.test(bare(read(name))))).toEqual([]);
 });
+it('who waits until a server listens hears that it cannot', () => {
+  expect(
+    sources(all).filter((name) => /Promise(?:<void>)?\(\(resolve\) => (?:void )?[\w.]+\.(?:listen|bind)\(/.test(bare(read(name)))),
+  ).toEqual([]);
+});
 it('no clock, randomness, environment or console where meaning is made', () => {
   const pure = sources(['core', 'sdk', 'compiler/lower', 'compiler/analyse', 'compiler/emit', 'compiler/diff']).filter(
     (name) => !name.endsWith('.test.ts') && !name.endsWith('.d.ts'),

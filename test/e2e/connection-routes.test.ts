@@ -55,7 +55,7 @@ beforeAll(async () => {
       if (at === undefined) continue;
       const server = lineApplication(version ?? 'it', of === key('vault') ? certificate : null);
       servers.push(server);
-      await new Promise<void>((resolve) => server.listen(at.port, at.host, resolve));
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(at.port, at.host, resolve));
     }
   });
 }, 120_000);

@@ -24,7 +24,7 @@ beforeAll(async () => {
       // `silent` has no application at all; that of `cut` ends each connection once something is said on it
       const at = appOf(mesh, 'cut');
       cut = net.createServer((socket) => void socket.on('error', () => undefined).once('data', () => socket.destroy()));
-      await new Promise<void>((resolve) => cut.listen(at.port, at.host, resolve));
+      await new Promise<void>((resolve, reject) => cut.once('error', reject).listen(at.port, at.host, resolve));
     },
     ({ workload: of }) => of !== key('nowhere'),
   );

@@ -86,7 +86,7 @@ const nowhere = '192.0.2.9';
 
 async function listens(server: net.Server): Promise<number> {
   closing.push(() => server.close());
-  await new Promise<void>((resolve) => server.listen(0, space.host, resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, space.host, resolve));
   const address = server.address();
   return address !== null && typeof address === 'object' ? address.port : 0;
 }

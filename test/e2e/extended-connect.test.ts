@@ -27,7 +27,7 @@ beforeAll(async () => {
       const { attach }: { attach(server: http.Server): void } = jest.requireActual(script);
       attach(server);
       servers.push(server);
-      await new Promise<void>((resolve) => server.listen(at.port, at.host, resolve));
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(at.port, at.host, resolve));
     }
   });
 }, 120_000);

@@ -33,7 +33,7 @@ async function startChat(where: Address): Promise<void> {
   const script = path.join(__dirname, '..', 'kit', 'clients', 'websocket-server.cjs');
   const { attach }: { attach(server: http.Server): void } = jest.requireActual(script);
   attach(server);
-  await new Promise<void>((resolve) => server.listen(where.port, where.host, resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(where.port, where.host, resolve));
   servers.push({
     close: () => {
       server.closeAllConnections();

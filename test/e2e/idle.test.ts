@@ -41,7 +41,7 @@ beforeAll(async () => {
       request.on('data', (chunk: Buffer) => (heard += chunk.length)).on('end', () => response.end(String(heard)));
     });
     const at = appOf(mesh, 'plain');
-    await new Promise<void>((resolve) => web.listen(at.port, at.host, resolve));
+    await new Promise<void>((resolve, reject) => web.once('error', reject).listen(at.port, at.host, resolve));
     servers.push(() => (web.closeAllConnections(), web.close()));
     // what is upgraded is bytes from then on, sent back as they come
     const chat = http.createServer();
@@ -50,7 +50,7 @@ beforeAll(async () => {
       socket.on('error', () => undefined).pipe(socket);
     });
     const chatAt = appOf(mesh, 'chat');
-    await new Promise<void>((resolve) => chat.listen(chatAt.port, chatAt.host, resolve));
+    await new Promise<void>((resolve, reject) => chat.once('error', reject).listen(chatAt.port, chatAt.host, resolve));
     servers.push(() => (chat.closeAllConnections(), chat.close()));
     const sendsBack: grpc.handleBidiStreamingCall<Buffer, Buffer> = (call) =>
       void call.on('error', () => undefined).on('data', (chunk: Buffer) => call.write(chunk));

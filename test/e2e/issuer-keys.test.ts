@@ -98,7 +98,7 @@ beforeAll(async () => {
     asked += 1;
     answer(response);
   });
-  await new Promise<void>((resolve) => issuer.listen(0, 'localhost', resolve));
+  await new Promise<void>((resolve, reject) => issuer.once('error', reject).listen(0, 'localhost', resolve));
   url = `https://localhost:${(issuer.address() as AddressInfo).port}/jwks?v=1`; // a TCP server that listens has one
   mesh = await runMesh(workloads, {
     controlPlane: { issuerKeys: { trustFile: trusted('ca.pem'), networks: ['127.0.0.0/8', '::1/128'], everySeconds: 1 } },

@@ -60,7 +60,7 @@ test('its admin interface is silent, look after look: it is called all the same,
     socket.on('error', () => undefined).resume();
   });
   await fs.rename(adminSocket, `${adminSocket}.away`);
-  await new Promise<void>((resolve) => mute.listen(adminSocket, resolve));
+  await new Promise<void>((resolve, reject) => mute.once('error', reject).listen(adminSocket, resolve));
   try {
     await until('it was looked at five times', async () => {
       expect(await isCalled()).toBe(true);

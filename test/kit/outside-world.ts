@@ -46,7 +46,7 @@ export async function openOutsideWorld(): Promise<OutsideWorld> {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
     return (server.address() as AddressInfo).port; // decoding: it listens by TCP
   };
   return {
