@@ -56,8 +56,24 @@ test('is not had from where a machine is private', async () => {
 });
 
 test.each([
+  'https://127.0.0.1',
+  'https://0x7f000001',
+  'https://0x7f.1',
+  'https://2130706433',
+  'https://[::1]',
+  'https://[::ffff:127.0.0.1]',
+])('is not had of an address, which nobody looks up: %s', async (host) => {
+  answer = (response) => void response.end('{}');
+  const { port } = new URL(url);
+  await expect(httpsDocument(`${host}:${port}/keys`, { ...options, mayReach: reachableAddresses([]) })).rejects.toThrow(
+    /is an address where nothing may be fetched from/,
+  );
+});
+
+test.each([
   '127.0.0.1', '10.1.2.3', '172.16.0.1', '172.31.255.255', '192.168.1.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '224.0.0.1', '255.255.255.255',
   '::1', '::', 'fe80::1', 'fd00::1', 'ff02::1', '::ffff:10.0.0.1', '::ffff:127.0.0.1', '64:ff9b::a00:1', '2002:7f00:1::', 'localhost', '',
+  '::127.0.0.1', '::ffff:0:127.0.0.1', 'fec0::1', '5f00::1', '3fff::1', '100:0:0:1::1', 'fe80::1%lo',
 ])('%s is not of the internet', (address) => {
   expect(reachableAddresses([])(address)).toBe(false);
 }); // prettier-ignore

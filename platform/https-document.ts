@@ -4,7 +4,7 @@
  */
 import * as dns from 'node:dns';
 import * as https from 'node:https';
-import type { LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 
 export interface HttpsDocumentOptions {
   /** PEM of the authorities that count; null: those of the system. */
@@ -15,6 +15,8 @@ export interface HttpsDocumentOptions {
   readonly timeoutMs: number;
 }
 
+const notFrom = 'where nothing may be fetched from: name the network if it is meant';
+
 /** The text, in UTF-8. Rejects with one line, in which nothing of the answer stands. `url` has a name for a host. */
 export function httpsDocument(url: string, { ca, mayReach, maxBytes, timeoutMs }: HttpsDocumentOptions): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -23,6 +25,10 @@ export function httpsDocument(url: string, { ca, mayReach, maxBytes, timeoutMs }
       reject(new Error(why));
       request.destroy();
     };
+    // an address is dialled as it stands, and nobody looks it up
+    const { hostname } = new URL(url);
+    const literal = hostname.replace(/^\[|\]$/g, '');
+    if (isIP(literal) !== 0 && !mayReach(literal)) return reject(new Error(`\`${literal}\` is an address ${notFrom}`));
     const request = https.get(
       url,
       {
@@ -65,6 +71,6 @@ const lookupAmong =
       const good = found.filter(({ address }) => mayReach(address));
       if (good.length > 0) return done(null, good);
       const named = found.map(({ address }) => address).join(', ');
-      done(new Error(`\`${host}\` is at ${named || 'no address'}, where nothing may be fetched from: name the network if it is meant`), []);
+      done(new Error(`\`${host}\` is at ${named || 'no address'}, ${notFrom}`), []);
     });
   };

@@ -48,8 +48,10 @@ export function whyNoKeysAddress(url: string): string | null {
   const parts = /^https:\/\/([^/:]*)(?::([0-9]+))?(\/[!-~]*)?$/.exec(url);
   const [, host = '', port = '443', path = '/'] = parts ?? [];
   if (!parts || url.length > 512) return 'it is no `https` address of at most 512 characters';
-  if (!/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(host) || /^[0-9.]+$/.test(host))
+  if (!/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(host))
     return 'its host is no name in lower case';
+  // `0x7f.1` is 127.0.0.1 to whoever reads addresses as the web does (URL standard: "ends in a number")
+  if (/(^|\.)([0-9]+|0x[0-9a-f]*)$/.test(host)) return 'its host is an address, not a name';
   if (Number(port) < 1 || Number(port) > 65_535) return 'its port is no number from 1 to 65535';
   return path.includes('#') ? 'it has a fragment, which never goes on the wire' : null;
 }
