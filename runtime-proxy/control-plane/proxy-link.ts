@@ -7,7 +7,7 @@ import type { SetName } from '../../core/rollout/rollout';
 import type { AgentReport } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
 import type { Encoded, EncodedByName } from './resources';
-import { issuersRead, readsUsers } from './readers';
+import { issuersAsked, issuersRead } from './readers';
 import {
   freshState,
   isAcked,
@@ -71,6 +71,8 @@ export class ProxyLink {
   readonly #rejectedNames = new Set<string>();
   /** As they were sent last. */
   readonly #listeners = new Map<string, Encoded>();
+  /** Issuers that listeners read now and did not before, while connections may still be served by what they were. */
+  readonly #newIssuers = new Set<string>();
 
   constructor(
     readonly identity: PeerIdentity,
@@ -157,15 +159,18 @@ export class ProxyLink {
     if (target === null || !this.#isKnown()) return;
     const wanted = wantedOf(target);
     for (let turn = 0; turn < 16; turn += 1) {
-      const send = nextResponses(this.#state, wanted, this.#shown(wanted)).filter((one) => !this.#refused.has(fingerprint(one)));
+      const shown = this.#shown(wanted);
+      if (shown.quiet) this.#newIssuers.clear();
+      const send = nextResponses(this.#state, wanted, shown).filter((one) => !this.#refused.has(fingerprint(one)));
       if (send.length === 0) return;
       for (const one of send) {
         const nonce = randomUUID();
+        const before = one.type === 'listeners' ? this.#listenersBefore(one) : new Map<string, Encoded | null>();
         this.#state = noteSent(this.#state, one, nonce);
         this.#lastEvent = this.now();
         this.responses += 1;
         const added = [...one.added.keys()].flatMap((name) => target.resources[one.type].get(name) ?? []);
-        if (one.type === 'listeners') for (const listener of added) this.#listeners.set(listener.name, listener);
+        if (one.type === 'listeners') this.#noteListeners(added, before);
         this.write({ type: one.type, nonce, added, removed: one.removed });
       }
     }
@@ -235,17 +240,46 @@ export class ProxyLink {
     );
   }
 
-  /** Which routes read what a filter of their listener finds out (who the user is), and which listeners find out less than they did. */
+  /** What a listener is that it is known to have; null: something that nobody knows; undefined: nothing. */
+  #heldListener(name: string): Encoded | null | undefined {
+    const held = this.#state.listeners.held.get(name);
+    if (held === undefined) return undefined;
+    return [this.#listeners.get(name), this.#target?.other('listeners').get(name)].find((one) => one?.version === held.version) ?? null;
+  }
+
+  /** By the name of a listener that is about to be sent: what is at its address until then, where there is something. */
+  #listenersBefore({ added }: ToSend): ReadonlyMap<string, Encoded | null> {
+    const successors = this.#successors();
+    return new Map(
+      [...added.keys()].flatMap((name) => {
+        const before = this.#heldListener(successors.get(name) ?? name);
+        return before === undefined ? [] : [[name, before] as const];
+      }),
+    );
+  }
+  #noteListeners(added: readonly Encoded[], before: ReadonlyMap<string, Encoded | null>): void {
+    for (const listener of added) {
+      this.#listeners.set(listener.name, listener);
+      const old = before.get(listener.name);
+      if (old === undefined) continue;
+      for (const issuer of issuersRead(listener)) if (old === null || !issuersRead(old).has(issuer)) this.#newIssuers.add(issuer);
+    }
+  }
+
+  /**
+   * Which routes ask for users whom listeners that may still serve do not know, and which listeners find out less than they did. Routes that ask for others do
+   * not wait: what they take away is taken away at once.
+   */
   #readers(): Pick<Shown, 'dependent' | 'patient'> {
     const target = this.#target;
     const dependent = new Set<string>();
     const patient = new Set<string>();
-    for (const route of target?.resources.routes.values() ?? []) if (readsUsers(route)) dependent.add(route.name);
-    const known = target?.other('listeners');
+    if (this.#newIssuers.size > 0)
+      for (const route of target?.resources.routes.values() ?? [])
+        if ([...issuersAsked(route)].some((issuer) => this.#newIssuers.has(issuer))) dependent.add(route.name);
     for (const listener of target?.resources.listeners.values() ?? []) {
-      const held = this.#state.listeners.held.get(listener.name)?.version ?? null;
-      if (held === null || held === listener.version) continue;
-      const before = [this.#listeners.get(listener.name), known?.get(listener.name)].find((one) => one?.version === held);
+      const before = this.#heldListener(listener.name);
+      if (before === undefined || before?.version === listener.version) continue;
       const [old, next] = [before ? issuersRead(before) : new Set<string>(), issuersRead(listener)];
       if ([...old].some((name) => !next.has(name)) && [...next].every((name) => old.has(name))) patient.add(listener.name);
     }

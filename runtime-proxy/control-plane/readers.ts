@@ -3,18 +3,27 @@ import type { Json, JsonObject } from '../../core/lib/json';
 import { isList, isRecord } from '../bind/addresses';
 import type { Encoded } from './resources';
 
-const filter = 'meshwright.authentication';
-const reading = new WeakMap<Encoded, boolean>();
+/** Under this name the filter leaves what it read of a token, by issuer. */
+const found = 'envoy.filters.http.jwt_authn';
+const reading = new WeakMap<Encoded, ReadonlySet<string>>();
 const issuers = new WeakMap<Encoded, ReadonlySet<string>>();
 
-/** Whether some virtual host of a route configuration asks who the user is. */
-export function readsUsers(routes: Encoded): boolean {
+/** The issuers of whose users a route configuration speaks, in its matches or in the rules of access that travel with them. */
+export function issuersAsked(routes: Encoded): ReadonlySet<string> {
   let known = reading.get(routes);
   if (known === undefined) {
-    known = records(routes.json['virtualHosts']).some((host) => record(host['typedPerFilterConfig'])[filter] !== undefined);
-    reading.set(routes, known);
+    const into = new Set<string>();
+    collectAsked(routes.json, into);
+    reading.set(routes, (known = into));
   }
   return known;
+}
+function collectAsked(value: Json, into: Set<string>): void {
+  if (isList(value)) for (const one of value) collectAsked(one, into);
+  if (!isRecord(value)) return;
+  const issuer = value['filter'] === found ? records(value['path'])[0]?.['key'] : undefined;
+  if (typeof issuer === 'string') into.add(issuer);
+  else for (const one of Object.values(value)) collectAsked(one, into);
 }
 
 /** The issuers by whose keys a listener reads tokens. */

@@ -55,7 +55,7 @@ export interface Shown {
   readonly successors: ReadonlyMap<string, string>;
   /** Listeners are as wanted, and nothing is left of what they were: no connection is served by older filters. */
   readonly quiet: boolean;
-  /** Routes that read what a filter of their listener has to find out first: where one is changed, it waits until it is quiet. */
+  /** Routes that ask for what older filters do not find out: where one is changed, it waits until it is quiet. Any other is changed at once, whatever drains. */
   readonly dependent: ReadonlySet<string>;
   /** Listeners that lose what routes read of them, and no more: they wait until the routes are the new ones. */
   readonly patient: ReadonlySet<string>;
