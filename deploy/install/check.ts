@@ -3,6 +3,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Diagnostic, Outcome } from '../../core/diagnostics/diagnostic';
 import { install } from '../../core/diagnostics/install';
 import { parseTrust } from '../../core/bundle/trust';
+import { canonicalNetwork } from '../../core/lib/network';
 import schema from './values.schema.json';
 import { defaultValues, type InstallValues } from './values';
 
@@ -39,6 +40,8 @@ function meaning(values: InstallValues): readonly Diagnostic[] {
     bad('webhook.settings.issuers', 'is missing, and a deployer of kind `github` proves itself by a token of an issuer');
   if (!values.webhook.exemptNamespaces.includes('kube-system'))
     bad('webhook.exemptNamespaces', 'leaves out `kube-system`: without it a cluster whose webhook is down cannot start its own parts');
+  for (const [index, network] of values.issuerKeys.networks.entries())
+    if (canonicalNetwork(network) === null) bad(`issuerKeys.networks.${index}`, `is no network: \`${network}\``);
   return found;
 }
 

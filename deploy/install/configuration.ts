@@ -14,9 +14,11 @@ const trustFile = `${paths.trust}/trust.json`;
 export function configurationOf(server: Server, values: InstallValues): string {
   return `${canonicalJson(configurations[server](values))}\n`;
 }
+/** A file beside `config.json`, read at each use: of the authorities of issuers, or empty. */
+export const issuerAuthorities = 'issuers.pem';
 
 const configurations: { readonly [server in Server]: (values: InstallValues) => object } = {
-  'control-plane': ({ environment, trustDomain }) => ({
+  'control-plane': ({ environment, trustDomain, issuerKeys: { networks, everySeconds } }) => ({
     environment,
     trustDomain,
     kubernetes: { namespace: meshNamespace },
@@ -26,6 +28,7 @@ const configurations: { readonly [server in Server]: (values: InstallValues) => 
     trustFile,
     ca: { address: `${host('ca')}:${ports.ca}`, trustFile: `${paths.run}/ca/${trustConfigMap.key}` },
     tokenFile: `${paths.token}/token`,
+    issuerKeys: { networks, everySeconds, trustFile: `${paths.config}/${issuerAuthorities}` },
   }),
   webhook: ({ environment, trustDomain, deployers, image, imagePullPolicy, webhook }) => ({
     ...webhook.settings,

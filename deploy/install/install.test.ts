@@ -79,6 +79,11 @@ describe('checkValues', () => {
       '`trustRoot` is not a trust root',
     ],
     [{ deployers: [{ kind: 'github', repository: 'a/b', branch: 'main' }] }, '`webhook.settings.issuers` is missing'],
+    [
+      { issuerKeys: { networks: ['10.1.0.0/16', '10.0.0.1'] } },
+      'MW7301 installation value `issuerKeys.networks.1` is no network: `10.0.0.1`',
+    ],
+    [{ issuerKeys: { everySeconds: 0 } }, '`issuerKeys.everySeconds`'],
     ['text', 'MW7301 installation value `the values` must be object'],
     [[], 'MW7301 installation value `the values` must be object'],
     [null, 'MW7301 installation value `the values` must be object'],

@@ -28,7 +28,7 @@ const fromMonitoring = (port: number): object => ({
 const fromGitops = { from: [{ podSelector: { matchLabels: selectorOf('gitops') } }], ports: tcp(ports.admin) };
 const anybody = (port: number): object => ({ ports: tcp(port) });
 
-export function networkPolicies({ networkPolicies: { apiServer }, gitops }: InstallValues): readonly KubernetesObject[] {
+export function networkPolicies({ networkPolicies: { apiServer, issuers }, gitops }: InstallValues): readonly KubernetesObject[] {
   const toApiServer = { to: apiServer, ports: tcp(443, 6443) };
   const policy = (server: Server, ingress: readonly object[], egress: readonly object[]): KubernetesObject => ({
     apiVersion: 'networking.k8s.io/v1',
@@ -42,6 +42,13 @@ export function networkPolicies({ networkPolicies: { apiServer }, gitops }: Inst
       [anybody(ports.xds), fromGitops, fromMonitoring(ports.admin)],
       [toApiServer, names, toServer('ca', ports.ca), toServer('control-plane', ports.xds)],
     ),
+    // A policy more, whose list may be empty: what the control plane may reach grows by it.
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: inMesh('control-plane-issuers', 'control-plane'),
+      spec: { podSelector: { matchLabels: selectorOf('control-plane') }, policyTypes: ['Egress'], egress: issuers },
+    },
     // Reviews come from wherever the API server is: its address is not a pod's.
     policy('webhook', [anybody(ports.webhook), fromMonitoring(ports.admin)], [toApiServer, names]),
     policy('ca', [anybody(ports.ca), fromMonitoring(ports.admin)], [toApiServer, names]),

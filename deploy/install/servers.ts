@@ -1,7 +1,7 @@
 /** The pods of the servers: Deployments, Services, disruption budgets, ConfigMaps, service accounts. All pass Pod Security `restricted`. */
 import { canonicalJson } from '../../core/lib/json';
 import { identityAudience, trustConfigMap } from '../../core/mesh/pod';
-import { configurationOf, signerConfiguration } from './configuration';
+import { configurationOf, issuerAuthorities, signerConfiguration } from './configuration';
 import { inMesh, paths, ports, selectorOf, shared, type Server } from './names';
 import type { KubernetesObject } from './object';
 import type { InstallValues, Resources } from './values';
@@ -57,7 +57,7 @@ export function serverObjects(server: Server, values: InstallValues, hash: Hash)
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: inMesh(configMapName(server), server),
-      data: { 'config.json': configurationOf(server, values), ...(server === 'gitops' ? { 'signer.json': signerConfiguration() } : {}) },
+      data: { 'config.json': configurationOf(server, values), ...besideConfiguration(server, values) },
     },
     deployment(shape, values, hash),
     service(server),
@@ -73,6 +73,11 @@ export function serverObjects(server: Server, values: InstallValues, hash: Hash)
           },
         ]),
   ];
+}
+
+function besideConfiguration(server: Server, { issuerKeys }: InstallValues): { readonly [file: string]: string } {
+  if (server === 'gitops') return { 'signer.json': signerConfiguration() };
+  return server === 'control-plane' ? { [issuerAuthorities]: `${issuerKeys.authorities}\n` } : {};
 }
 
 /** The trust root that every server verifies by: a ConfigMap, for it holds public keys only. */

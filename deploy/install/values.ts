@@ -37,6 +37,7 @@ export interface InstallValues {
   readonly injection: InjectionValues;
   readonly gitops: GitopsValues;
   readonly networkPolicies: NetworkPolicyValues;
+  readonly issuerKeys: IssuerKeysValues;
   /** Certificates of gateways, by `<namespace>/<name>`: the host names they are for and the SPIFFE IDs that may have them. */
   readonly gatewayCertificates: { readonly [name: string]: GatewayCertificate };
 }
@@ -126,8 +127,45 @@ export interface GitopsSettings {
 }
 export interface NetworkPolicyValues {
   readonly enabled: boolean;
-  /** Where the API server is, as the servers see it. The default is anywhere, on its usual ports: narrow it. */
-  readonly apiServer: readonly { readonly ipBlock: { readonly cidr: string } }[];
+  /**
+   * Where the API server is, as the servers see it. The default is anywhere, on its usual ports: narrow it. At least one: to Kubernetes none is everywhere.
+   * @minItems 1
+   */
+  readonly apiServer: readonly AddressBlock[];
+  /** Where else the control plane may go to fetch keys of end users' issuers (`jwks.fetch`): needed once `apiServer` is narrowed, or for other ports than 443. */
+  readonly issuers: readonly IssuerEgress[];
+}
+export interface AddressBlock {
+  readonly ipBlock: { readonly cidr: string };
+}
+export interface IssuerEgress {
+  /**
+   * At least one: to Kubernetes none is everywhere.
+   * @minItems 1
+   */
+  readonly to: readonly AddressBlock[];
+  /**
+   * At least one: to Kubernetes none is every port.
+   * @minItems 1
+   */
+  readonly ports: readonly { readonly protocol: 'TCP'; readonly port: number }[];
+}
+/** How the control plane fetches keys of end users' issuers, where policies say `jwks.fetch`. */
+export interface IssuerKeysValues {
+  /** Networks that issuers may be in although they are not of the internet: `10.1.0.0/16`. */
+  readonly networks: readonly string[];
+  /**
+   * PEM of the authorities that issuers' certificates are verified by; those of the system if it is empty.
+   * @pattern ^(-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)*$
+   */
+  readonly authorities: string;
+  /**
+   * How often they are fetched.
+   * @minimum 1
+   * @maximum 86400
+   * @TJS-type integer
+   */
+  readonly everySeconds: number;
 }
 export interface GatewayCertificate {
   readonly hosts: readonly string[];
@@ -159,6 +197,7 @@ export const defaultValues: InstallValues = {
   },
   injection: { enabled: true, failurePolicy: 'Fail' },
   gitops: { enabled: false, storage: '2Gi', settings: { repositoryUrl: 'https://git.example/policies.git' } },
-  networkPolicies: { enabled: true, apiServer: [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }] },
+  networkPolicies: { enabled: true, apiServer: [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }], issuers: [] },
+  issuerKeys: { networks: [], authorities: '', everySeconds: 300 },
   gatewayCertificates: {},
 };

@@ -11,7 +11,7 @@ import { reachableAddresses } from '../../platform/reachable-address';
 
 /** How keys are fetched: a part of the control plane's configuration. */
 export interface IssuerKeysSettings {
-  /** PEM of the authorities that issuers' certificates are verified by; those of the system if not said. */
+  /** PEM of the authorities that issuers' certificates are verified by; those of the system if not said, or if there is nothing in the file. */
   readonly trustFile?: string;
   /** Networks that issuers may be in although they are not of the internet: `10.1.0.0/16`. */
   readonly networks?: readonly string[];
@@ -48,17 +48,19 @@ const timeoutMs = 10_000;
 const firstRetryMs = 1_000;
 const mostAddresses = 64;
 
-/** Rejects nothing; throws with one line when a network of the settings is none. */
+/** Rejects nothing; throws with one line when a network of the settings is none, or they are to be had more often than each second. */
 export function followIssuerKeys({ settings, readTrust, kept, keep, onChange, clock, log }: IssuerKeysParts): IssuerKeys {
   const mayReach = reachableAddresses(settings.networks ?? []);
   const everyMs = (settings.everySeconds ?? 300) * 1_000;
+  if (!(everyMs >= 1_000 && everyMs <= 86_400_000)) throw new Error('`issuerKeys.everySeconds` is a number from 1 to 86400');
   const keys = new Map<string, string>();
   const states = new Map<string, KeysOfIssuer>();
   const followed = new Map<string, AbortController>();
 
   const turn = async (url: string): Promise<string | null> => {
     try {
-      const ca = settings.trustFile === undefined ? null : await readTrust(settings.trustFile);
+      const authorities = settings.trustFile === undefined ? '' : (await readTrust(settings.trustFile)).trim();
+      const ca = authorities === '' ? null : authorities;
       const read = fetchedKeys(await httpsDocument(url, { ca, mayReach, maxBytes: longestKeySet, timeoutMs }));
       if ('why' in read) throw new Error(read.why);
       if (!followed.has(url)) return null;

@@ -64,7 +64,7 @@ export interface KubernetesMesh {
     holds: (status: Partial<ReleaseStatusResource>) => boolean,
     limitMs?: number,
   ): Promise<Partial<ReleaseStatusResource>>;
-  call(spec: PodSpec, host: string, requestPath: string, agent?: http.Agent): Promise<Answer>;
+  call(spec: PodSpec, host: string, requestPath: string, agent?: http.Agent, headers?: http.OutgoingHttpHeaders): Promise<Answer>;
   stop(): Promise<void>;
 }
 
@@ -266,9 +266,9 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
       }
       throw new Error(`not so after ${limitMs} ms: ${what}\n${JSON.stringify(status, null, 1)}`);
     },
-    call({ name }, host, requestPath, agent) {
+    call({ name }, host, requestPath, agent, headers = {}) {
       const port = present(ports.get(name)).outbound;
-      return request({ host: '127.0.0.1', port, path: requestPath, headers: { host }, ...(agent ? { agent } : {}) });
+      return request({ host: '127.0.0.1', port, path: requestPath, headers: { ...headers, host }, ...(agent ? { agent } : {}) });
     },
     async stop() {
       await Promise.all([...agents.values()].map((agent) => agent.close()));

@@ -78,7 +78,16 @@ const other = {
       credentialsFile: '/run/meshwright/gitops/credentials',
     },
   },
-  networkPolicies: { apiServer: [{ ipBlock: { cidr: '10.0.0.1/32' } }] },
+  networkPolicies: {
+    apiServer: [{ ipBlock: { cidr: '10.0.0.1/32' } }],
+    issuers: [{ to: [{ ipBlock: { cidr: '10.1.0.0/16' } }], ports: [{ protocol: 'TCP', port: 8443 }] }],
+  },
+  issuerKeys: {
+    networks: ['10.1.0.0/16', 'fd00::/8'],
+    authorities:
+      '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nBBBB\n-----END CERTIFICATE-----\n',
+    everySeconds: 60,
+  },
   gatewayCertificates: { 'edge/shop': { hosts: ['shop.acme.example'], principals: ['spiffe://stage.acme.example/ns/edge/sa/edge'] } },
 };
 
@@ -109,6 +118,9 @@ test.each([
   ['a value that is not known', { webhok: {} }, 'webhok'],
   ['no replicas', { replicas: { ca: 0 } }, 'ca'],
   ['another failure policy', { webhook: { failurePolicy: 'Open' } }, 'failurePolicy'],
+  ['a network policy that would be one for everywhere', { networkPolicies: { apiServer: [] } }, 'apiServer'],
+  ['issuers that would be everywhere', { networkPolicies: { issuers: [{ to: [], ports: [{ protocol: 'TCP', port: 443 }] }] } }, 'issuers'],
+  ['authorities of issuers that are a key', { issuerKeys: { authorities: '-----BEGIN PRIVATE KEY-----' } }, 'authorities'],
   ['a text that could leave its quotes', { trustDomain: 'a"b' }, 'trustDomain'],
 ])('helm and checkValues both refuse %s', async (_name, given, named) => {
   const checked = checkValues(given);
