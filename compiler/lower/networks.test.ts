@@ -114,20 +114,28 @@ const steps = (before: More, after: More) =>
   );
 test('a gateway knows a name before callers are sent there by it, and forgets it after they were told', () => {
   const more: More = { 'books/stockAcross': across('books/stock') };
-  expect(steps({}, more)).toEqual([['outbound platform/crossing'], ['outbound bookinfo/sa-app']]);
+  expect(steps({}, more)).toEqual([['inbound platform/crossing'], ['outbound bookinfo/sa-app']]);
   expect(steps(more, {})).toEqual([['outbound bookinfo/sa-app'], ['outbound platform/crossing']]);
   expect(steps(more, more)).toEqual([]);
-  // one name comes and another goes, of one caller: what comes is not refused
-  expect(steps(more, { 'books/stockAcross': null, 'books/dbAcross': null })).toEqual([
-    ['outbound bookinfo/sa-app'],
-    ['outbound platform/crossing'],
-  ]);
-  expect(steps({}, { ...more, 'books/dbAcross': null })).toEqual([['outbound platform/crossing'], ['outbound bookinfo/sa-app']]);
+});
+const between = [['inbound platform/crossing'], ['outbound bookinfo/sa-app'], ['outbound platform/crossing']];
+test('what comes and what goes in one release: a gateway has both until callers were told', () => {
+  const more: More = { 'books/stockAcross': across('books/stock') };
+  expect(steps({}, { ...more, 'books/dbAcross': null })).toEqual(between);
+});
+test('a version of an exported port is a name like any other', () => {
+  const versions = (...names: readonly string[]): More => ({
+    'books/stock': service('books/bookinfo', 'stock', { versions: [...names] }),
+    'books/stockAcross': across('books/stock'),
+  });
+  expect(steps(versions('v1'), versions('v1', 'v2'))).toEqual(between.slice(0, 2));
+  expect(steps(versions('v1', 'v2'), versions('v1'))).toEqual(between.slice(1));
+  expect(steps(versions('v1'), versions('v2'))).toEqual(between);
 });
 
 test('a gateway to the outside is told like any caller', () => {
   expect(steps({}, { 'books/pageAcross': across('books/productpage') })).toEqual([
-    ['outbound platform/crossing'],
+    ['inbound platform/crossing'],
     ['outbound platform/edge'],
   ]);
 });

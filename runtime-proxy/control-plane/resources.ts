@@ -22,7 +22,7 @@ import { wireRegistry } from '../../core/wire/registry';
 import { typeUrl } from '../../core/wire/type-url';
 import { reasonOf } from '../../core/lib/reason';
 import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../bind/bind';
-import { hostsIn, loadAssignment, type Serves } from '../bind/endpoints';
+import { eastWestListener, hostsIn, loadAssignment, type Serves } from '../bind/endpoints';
 import { keyAddressesOf } from './key-addresses';
 import type { Instance, Inventory, VirtualAddresses } from '../inventory';
 import type { ResourceType } from './sequence';
@@ -94,6 +94,13 @@ interface Made {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+const versionOf = (json: JsonObject): string => digestOfJson(json).slice('sha256:'.length, 'sha256:'.length + 16);
+/** Throws where it is no message of the type. */
+export function encode(type: ResourceType, name: string, json: JsonObject, version = versionOf(json)): Encoded {
+  const message = fromJsonString(schemas[type], JSON.stringify(json), { registry: wireRegistry });
+  return { name, version, json, any: create(AnySchema, { typeUrl: typeUrls[type], value: toBinary(schemas[type], message) }) };
+}
+
 /** Makes resources; remembers the encoded form of equal bytes. */
 export class ResourceMaker {
   readonly #encoded = new Map<string, Encoded>();
@@ -118,7 +125,7 @@ export class ResourceMaker {
     const found = set.proxies.get(instance.workload);
     if (!found) return nothing;
     let bound: BoundProxy;
-    if (part === 'inbound') bound = bindInbound(found.config, instance, into);
+    if (part === 'inbound' && !passesOn(found.config)) bound = bindInbound(found.config, instance, into);
     else {
       const services = found.config.spec.outbound.services.flatMap((name) => {
         const service = set.services.get(name);
@@ -193,14 +200,12 @@ export class ResourceMaker {
   }
 
   #encode(type: ResourceType, name: string, json: JsonObject, instance: string, into: Diagnostic[]): Encoded | null {
-    const version = digestOfJson(json).slice('sha256:'.length, 'sha256:'.length + 16);
+    const version = versionOf(json);
     const key = `${type}/${name}/${version}`;
     const known = this.#encoded.get(key);
     if (known) return known;
     try {
-      const message = fromJsonString(schemas[type], JSON.stringify(json), { registry: wireRegistry });
-      const any = create(AnySchema, { typeUrl: typeUrls[type], value: toBinary(schemas[type], message) });
-      const encoded = { name, version, json, any };
+      const encoded = encode(type, name, json, version);
       this.#encoded.set(key, encoded);
       return encoded;
     } catch (error) {
@@ -209,6 +214,9 @@ export class ResourceMaker {
     }
   }
 }
+
+/** A gateway between networks: both its parts are the whole of it (target.ts). */
+const passesOn = ({ spec }: ProxyConfig): boolean => spec.outbound.listeners.some(({ name }) => name === eastWestListener);
 
 /** Whether an Envoy's version lies in a range: `min` included, `below` not. */
 export function inRange(version: string, { min, below }: EnvoyRange): boolean {

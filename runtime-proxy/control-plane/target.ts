@@ -1,8 +1,9 @@
 /** What one proxy is to have, put together from its two parts. */
 import type { Part } from '../../core/bundle/objects';
 import { digestOfJson } from '../../core/lib/digest';
+import type { Json, JsonObject } from '../../core/lib/json';
 import type { Target } from './proxy-link';
-import type { EncodedByName, PartResources } from './resources';
+import { encode, type Encoded, type EncodedByName, type PartResources } from './resources';
 
 interface TargetParts {
   readonly parts: { readonly [part in Part]: PartResources };
@@ -13,7 +14,8 @@ interface TargetParts {
 }
 
 export function targetOf({ parts: { inbound, outbound }, sets, endpoints, other }: TargetParts): Target {
-  const merge = (type: 'listeners' | 'routes' | 'clusters'): EncodedByName => new Map([...inbound[type], ...outbound[type]]);
+  const merge = (type: 'routes' | 'clusters'): EncodedByName => new Map([...inbound[type], ...outbound[type]]);
+  const inBoth = [...inbound.listeners].map(([name, one]) => [name, united(one, outbound.listeners.get(name) ?? one)] as const);
   const names = (part: PartResources): Target['names'][Part] => ({
     listeners: new Set(part.listeners.keys()),
     routes: new Set(part.routes.keys()),
@@ -23,9 +25,36 @@ export function targetOf({ parts: { inbound, outbound }, sets, endpoints, other 
   return {
     key: digestOfJson([inbound.key, outbound.key]),
     sets,
-    resources: { listeners: merge('listeners'), routes: merge('routes'), clusters: merge('clusters'), endpoints: endpoints.resources },
+    resources: {
+      listeners: new Map([...outbound.listeners, ...inBoth]),
+      routes: merge('routes'),
+      clusters: merge('clusters'),
+      endpoints: endpoints.resources,
+    },
     names: { inbound: names(inbound), outbound: names(outbound) },
     other,
     hosts: endpoints.hosts,
   };
 }
+
+/**
+ * A listener that both parts have, which is that of a gateway between networks: what either knows it passes on. So between its two moves, the first before
+ * its callers' and the other after them, it has the names that come and still those that go (compiler/analyse/order-across.ts).
+ */
+function united(inbound: Encoded, outbound: Encoded): Encoded {
+  if (inbound.version === outbound.version) return outbound;
+  const known = unions.get(inbound);
+  if (known?.outbound === outbound) return known.made;
+  const [come, stay] = [chainsOf(inbound), chainsOf(outbound)];
+  const names = new Set(stay.map(nameIn));
+  const filterChains = [...stay, ...come.filter((chain) => !names.has(nameIn(chain)))].sort((a, b) => (nameIn(a) < nameIn(b) ? -1 : 1));
+  const made = encode('listeners', outbound.name, { ...outbound.json, filterChains });
+  unions.set(inbound, { outbound, made });
+  return made;
+}
+const unions = new WeakMap<Encoded, { readonly outbound: Encoded; readonly made: Encoded }>();
+const chainsOf = ({ json }: Encoded): readonly Json[] => (Array.isArray(json['filterChains']) ? json['filterChains'] : []);
+const nameIn = (chain: Json): string => {
+  const { name } = (typeof chain === 'object' && chain !== null && !Array.isArray(chain) ? chain : {}) as JsonObject;
+  return typeof name === 'string' ? name : '';
+};

@@ -180,13 +180,63 @@ test('an export comes and goes while the gateway serves others: who calls meets 
   expect(await two.attempt({ serverName: 'web.reviews.bookinfo', as: app })).toMatchObject({ status: 200 });
 });
 
-test('without a word of nearness networks share by the weight of what a gateway stands for', async () => {
-  const spread = service('books/bookinfo', 'reviews', {
-    ports: { web: { protocol: 'http', number: 9080 }, admin: { protocol: 'http', number: 9090 } },
-    versions: ['v1', 'v2'],
-    settings: { balance: 'round-robin' },
+const twoPorts = { web: { protocol: 'http', number: 9080 }, admin: { protocol: 'http', number: 9090 } };
+const spread = (versions: readonly string[]) =>
+  service('books/bookinfo', 'reviews', { ports: twoPorts, versions, settings: { balance: 'round-robin' } });
+/** What a caller meets while something is done, until it is through. */
+const metDuring = async (call: () => Promise<{ readonly status: number }>, done: () => Promise<void>): Promise<readonly string[]> => {
+  const seen = new Map<string, number>();
+  let running = true;
+  const traffic = (async () => {
+    while (running) {
+      const said = `${(await call()).status}`;
+      seen.set(said, (seen.get(said) ?? 0) + 1);
+    }
+  })();
+  await done();
+  running = false;
+  await traffic;
+  return [...seen.keys()];
+};
+test('one name comes and another goes in one release: neither is refused while callers change over', async () => {
+  await two.release({ 'books/reviews': spread(['v1', 'v2']) });
+  const seen = await metDuring(
+    () => two.call('reviews.bookinfo:9080', '/reviews/7'),
+    () =>
+      two.release({
+        'books/reviews': spread(['v1', 'v2']),
+        'books/reviewsAcross': null,
+        'books/stockAcross': { kind: 'export', port: { ref: 'books/stock', port: 'web' }, through: [{ ref: 'platform/crossing' }] },
+      }),
+  );
+  expect(seen).toEqual(['200']);
+  // and when it has converged it is as it says
+  expect(await two.attempt({ serverName: 'web.reviews.bookinfo', as: app })).toEqual({ server: null, status: null });
+  expect(await two.attempt({ serverName: 'web.stock.bookinfo', as: app, path: '/' })).toMatchObject({ status: 200 });
+  await two.release({});
+});
+test('a version comes in place of another, of a port that was exported before: the gateway knows it when callers ask for it', async () => {
+  const routes = (version: string) => ({
+    kind: 'route' as const,
+    on: { ref: 'books/reviews', port: 'web' },
+    rules: [{ when: { headers: { version: { kind: 'exact' as const, value: 'v2' } } }, to: { kind: 'version' as const, version } }],
+    otherwise: { to: { kind: 'target' as const, to: { ref: 'books/reviews', port: 'web' } }, timeout: '5s' },
   });
-  await two.release({ 'books/reviews': spread });
+  const inTurn = (present: string) => (id: string) => (id === 'reviews-west' ? { version: present } : {});
+  await two.release({ 'books/reviews': spread(['v1', 'v2']), 'books/reviewsRoutes': routes('v1') });
+  await two.place(inTurn('v3'));
+  const seen = await metDuring(
+    () => two.call('reviews.bookinfo:9080', '/reviews/7', 'v2'),
+    () => two.release({ 'books/reviews': spread(['v1', 'v3']), 'books/reviewsRoutes': routes('v3') }),
+  );
+  expect(seen).toEqual(['200']);
+  expect((await two.call('reviews.bookinfo:9080', '/reviews/7', 'v2')).body).toBe('reviews-west /reviews/7');
+  await two.release({});
+  await two.place();
+});
+
+test('without a word of nearness networks share by the weight of what a gateway stands for', async () => {
+  await two.release({ 'books/reviews': spread(['v1', 'v2']) });
   await two.place((id) => (id === 'reviews-west' ? { weight: 3 } : {}));
   const ofForty = async (): Promise<number> => {
     let west = 0;
