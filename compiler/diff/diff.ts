@@ -330,7 +330,10 @@ function listenerChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
   return [...listeners(after)].flatMap(([port, is]): PortChange[] => {
     const was = old.get(port);
     if (!was) return [];
-    const hosts = (listener: typeof is): string => listener.hosts.map(({ host, team }) => `${host} (${team})`).join(', ');
+    const hosts = (listener: typeof is): string =>
+      listener.hosts
+        .map(({ host, team, certificate: own }) => `${host} (${own === undefined ? team : `${team}, certificate ${own}`})`)
+        .join(', ');
     const certificate = (listener: typeof is): string => (listener.speaks.kind === 'https' ? listener.speaks.certificate : 'none');
     const clients = ({ speaks }: typeof is): string =>
       speaks.kind !== 'https' || speaks.clients === null

@@ -46,6 +46,29 @@ it('a redirect leads to the number of the listener that serves the host under TL
   expect(portOf(8443)).toMatchObject({ kind: 'redirect', scheme: 'https', port: 8443, status: 301 });
   expect(portOf(443)).toMatchObject({ port: null });
 });
+it('a number belongs to one listener, whose hosts may have certificates of their own', () => {
+  const own = { ...web, hosts: { 'shop.acme.example': 'books', 'press.example': { team: 'books', certificate: 'books/press-tls' } } };
+  expect(codes({ 'platform/edge': edge({ web, press: { ...web, certificate: 'books/press-tls' } }) })).toEqual(['MW3086']);
+  const { hosts } = ir({ 'platform/edge': edge({ web: own }) }).gateways[0]?.listeners[0] ?? {};
+  expect(hosts).toEqual([
+    { host: 'press.example', team: 'books', certificate: 'books/press-tls' },
+    { host: 'shop.acme.example', team: 'books' },
+  ]);
+  const named = { ...own, hosts: { ...own.hosts, 'press.example': { team: 'books', certificate: 'no name' } } };
+  expect(codes({ 'platform/edge': edge({ web: named }) })).toEqual(['MW3003']);
+  expect(
+    semanticDiff(
+      ir({ 'platform/edge': edge({ web: { ...own, hosts: { ...own.hosts, 'press.example': 'books' } } }) }),
+      ir({ 'platform/edge': edge({ web: own }) }),
+    ).ports,
+  ).toMatchObject([
+    {
+      field: 'hosts',
+      before: 'press.example (books), shop.acme.example (books)',
+      after: 'press.example (books, certificate books/press-tls), shop.acme.example (books)',
+    },
+  ]);
+});
 it('who writes routes for a host that a listener redirects is told so', () => {
   const open = { protocol: 'http', port: 80, hosts: { 'shop.acme.example': 'books' }, redirect: 'https' } as const;
   const route: DeclarationValue = {

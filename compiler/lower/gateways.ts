@@ -23,7 +23,7 @@ export function lowerGateway(context: Context, { id, value }: Declared<'gateway'
       checkLabel(context, 'listener', name, at);
       wholeNumber(context, 'port', written.port, 1, 65535, at);
       const first = numbers.get(written.port);
-      if (first !== undefined) context.report(messages.duplicate, { what: 'port number', name: String(written.port), first }, at);
+      if (first !== undefined) context.report(refusals.numberOfTwoListeners, { port: written.port, listener: name, first }, at);
       numbers.set(written.port, name);
       const hosts = lowerHosts(context, written.hosts ?? (written.team === undefined ? {} : { '*': written.team }), at);
       if (hosts.length === 0) context.report(messages.empty, { what: `the list of hosts of listener \`${name}\`` }, at);
@@ -63,10 +63,11 @@ function lowerHosts(context: Context, written: NonNullable<Listeners[string]['ho
   return Object.keys(written)
     .sort()
     .map((host) => {
-      const team = written[host] ?? '';
+      const said = written[host] ?? '';
+      const own = typeof said === 'string' ? { team: said } : { team: said.team, certificate: lowerSecret(context, said.certificate, at) };
       checkListenerHost(context, host, at);
-      checkTeam(context, team, at);
-      return { host, team };
+      checkTeam(context, own.team, at);
+      return { host, ...own };
     });
 }
 /** A host, a wildcard over hosts, or `*` for whatever there is. */

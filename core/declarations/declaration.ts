@@ -234,9 +234,9 @@ export type DeclarationValue =
           readonly protocol?: 'https' | 'http' | 'tls' | 'tcp';
           readonly port: number;
           /** Of a tcp listener none: it has a `team`. */
-          readonly hosts?: { readonly [host: string]: string };
+          readonly hosts?: { readonly [host: string]: string | { readonly team: string; readonly certificate: string } };
           readonly team?: string;
-          /** Of an https listener, and of no other. */
+          /** Of an https listener, and of no other: that of hosts which say none of their own. */
           readonly certificate?: string;
           /** Of an https listener: `trust` is the secret (`namespace/name`) with the authorities of its clients. */
           readonly clients?: { readonly trust: string; readonly certificate: 'required' | 'optional' };

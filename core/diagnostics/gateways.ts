@@ -19,6 +19,15 @@ export const gateways = {
     message: ({ key }) => `\`from\` of a route of \`${key}\` names somebody who does not come there by an address`,
     help: () => "name networks through this gateway, `network('office', ['192.0.2.0/24']).through(edge)`, or leave `from` out",
   }),
+  numberOfTwoListeners: defineDiagnostic<{ port: number; listener: string; first: string }>({
+    code: 'MW3086',
+    slug: 'number-of-two-listeners',
+    severity: 'error',
+    summary: 'a number of a gateway belongs to one listener, which has all hosts of it',
+    message: ({ port, listener, first }) => `listener \`${listener}\` has the number ${port}, which is that of listener \`${first}\``,
+    help: ({ first }) =>
+      `give its hosts to \`${first}\`; one with a certificate of its own says so there, \`{ team, certificate: secret('namespace/name') }\``,
+  }),
   redirectToNowhere: defineDiagnostic<{ host: string; listener: string }>({
     code: 'MW3083',
     slug: 'redirect-to-nowhere',

@@ -123,7 +123,13 @@ export interface GatewayListener {
   /** Present: every connection begins with a PROXY header, which says who dialled; one without is closed. */
   readonly proxyProtocol?: true;
   /** By host; exact (`shop.acme.example`), one leading wildcard label (`*.books.acme.example`), or `*`. Lower case. */
-  readonly hosts: readonly { readonly host: string; readonly team: string }[];
+  readonly hosts: readonly ServedHost[];
+}
+export interface ServedHost {
+  readonly host: string;
+  readonly team: string;
+  /** `namespace/name` of a certificate of its own; absent: the listener's. Of an https listener alone. */
+  readonly certificate?: string;
 }
 export interface ClientCertificates {
   /** `namespace/name` of the authorities that count, and no others: those of the mesh are not among them unless named. */
@@ -134,7 +140,7 @@ export interface ClientCertificates {
 export type ListenerProtocol =
   | {
       readonly kind: 'https';
-      /** `namespace/name` of the serving certificate. */
+      /** `namespace/name` of the certificate of hosts that have none of their own. */
       readonly certificate: string;
       /** What clients show of themselves; null: nobody is asked. */
       readonly clients: ClientCertificates | null;

@@ -1,4 +1,4 @@
-import type { Gateway, GatewayListener, HostConnections, HostRoutes, MeshIr, Service, ServicePort } from '../ir/ir';
+import type { Gateway, GatewayListener, HostConnections, HostRoutes, MeshIr, ServedHost, Service, ServicePort } from '../ir/ir';
 import { nameOf, namespaceOf, type PortKey } from '../mesh/ids';
 import { hostCovers, hostEntry } from './match';
 
@@ -59,6 +59,15 @@ export function listenerOf(gateway: Gateway, name: string): GatewayListener {
   const found = gateway.listeners.find((known) => known.name === name);
   if (!found) throw new Error(`internal: ${gateway.key} has no listener ${name}`);
   return found;
+}
+
+/** By which word of a listener a host is served there: its own, or the longest wildcard over it. */
+export function servedAs({ hosts }: GatewayListener, host: string): ServedHost | undefined {
+  const entry = hostEntry(
+    hosts.map((served) => served.host),
+    host,
+  );
+  return hosts.find((served) => served.host === entry);
 }
 
 /** Whether a host outside the mesh without a number means this port: the one that is HTTP's own (RFC 9110 section 4.2.1), else the only one. */

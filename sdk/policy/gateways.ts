@@ -19,11 +19,18 @@ import { verb } from './verb';
 export const secret = verb('secret', ['ref'], 1, (given) => make({}, { kind: 'secret', name: namespacedName(given.take(0), given.at(0)) }));
 const certificate = madeAs(['secret'], 'a secret', "write `secret('namespace/name')`");
 const [port, hosts] = [whole(1, 65_535, 'port'), named(hostOrWildcard, team)];
+const hostWithCertificate = record({ team, certificate }, {});
+/** `'books'`, or `{ team: 'books', certificate: secret('books/shop-tls') }`. */
+const httpsHost: Reader<string | { readonly team: string; readonly certificate: string }> = (value, at) => {
+  if (typeof value !== 'object') return team(value, at);
+  const own = hostWithCertificate(value, at);
+  return freeze({ team: own.team, certificate: own.certificate.name });
+};
 const proxyProtocol = word('required');
 const passedOn = 'a listener that ends no TLS has no certificate: the destination has it';
 const listeners = {
   https: record(
-    { port, hosts, certificate },
+    { port, hosts: named(hostOrWildcard, httpsHost), certificate },
     { proxyProtocol, protocol: word('https'), clients: record({ trust: certificate, certificate: word('required', 'optional') }, {}) },
     { redirect: "it is a listener with `protocol: 'http'` that redirects" },
   ),

@@ -156,6 +156,40 @@ describe('HTTP/2 over TLS', () => {
   });
 });
 
+describe('hosts of one number with certificates of their own', () => {
+  /** The names in the certificate that is shown to whoever asks for that host. */
+  const shownTo = (servername: string): Promise<readonly string[]> => {
+    const { host, port } = listener('web');
+    return new Promise((resolve, reject) => {
+      const socket = tls.connect({ host, port, servername, ca: layers.authority.trust }, () => {
+        const names = socket.getPeerX509Certificate()?.subjectAltName ?? '';
+        resolve(
+          names
+            .split(', ')
+            .map((name) => name.replace('DNS:', ''))
+            .sort(),
+        );
+        socket.destroy();
+      });
+      socket.on('error', reject);
+    });
+  };
+  test('each is shown to whoever asks for its host, also by a wildcard', async () => {
+    const press = ['*.press.example', 'press.example'];
+    expect(await shownTo('press.example')).toEqual(press);
+    expect(await shownTo('any.press.example')).toEqual(press);
+    expect(await shownTo('old.press.example')).toEqual(press);
+    expect(await shownTo('shop.example')).toContain('shop.example');
+    expect(await shownTo('shop.example')).not.toContain('press.example');
+  });
+  test('and a connection for one does not serve the other', async () => {
+    expect((await both('web', 'press.example', '/productpage')).status).toBe(200);
+    expect((await both('web', 'old.press.example', '/productpage')).status).toBe(200);
+    expect((await both('web', 'press.example', '/productpage', { host: 'shop.example' })).status).toBe(421);
+    expect((await both('web', 'shop.example', '/productpage', { host: 'press.example' })).status).toBe(421);
+  });
+});
+
 describe('gRPC', () => {
   let client: grpc.Client;
   beforeAll(() => {

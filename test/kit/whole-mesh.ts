@@ -198,7 +198,14 @@ async function gatewayCertificates(
   const gateway = ir.gateways.find((known) => known.key === instance.workload);
   const named = new Map(
     (gateway?.listeners ?? []).flatMap(({ speaks, hosts }) =>
-      speaks.kind === 'https' ? [[speaks.certificate, hosts.map(({ host }) => host)] as const] : [],
+      speaks.kind === 'https'
+        ? [speaks.certificate, ...hosts.map(({ certificate }) => certificate ?? speaks.certificate)]
+            .map(
+              (name) =>
+                [name, hosts.filter(({ certificate = speaks.certificate }) => certificate === name).map(({ host }) => host)] as const,
+            )
+            .filter(([, of]) => of.length > 0)
+        : [],
     ),
   );
   const trusted = new Set(

@@ -6,6 +6,7 @@ import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import type { Gateway, GatewayListener, HostRoutes } from '../../../core/ir/ir';
 import { assertNever } from '../../../core/lib/brand';
 import { clientCertificateHeader, clientHeaders, clientSubjectHeader } from '../../../core/mesh/client-headers';
+import { servedAs } from '../../../core/semantics/address';
 import { routesSpeakOfUsers } from '../../../core/semantics/user';
 import { HeaderValueOption_HeaderAppendAction } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
 import { ProxyProtocolSchema } from '../../../core/wire/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb';
@@ -64,7 +65,9 @@ function chainsOf(
     sourceClasses(rulesAt(index, gateway, listener, host)).map((from) => ({
       name: withSource(host, from),
       filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host], ...prefixRanges(from) },
-      ...(speaks.kind === 'https' ? { transportSocket: edgeServer(speaks.certificate, speaks.clients) } : {}),
+      ...(speaks.kind === 'https'
+        ? { transportSocket: edgeServer(servedAs(listener, host)?.certificate ?? speaks.certificate, speaks.clients) }
+        : {}),
       filters: filters(from),
     }));
   const plain = (name: string, host: string | null, filters: (from: SourceClass) => Filters): FilterChain[] =>

@@ -42,12 +42,18 @@ export interface TcpListenerSpec extends BehindBalancer {
   readonly certificate?: never;
   readonly hosts?: never;
 }
+/** A host with a certificate of its own, which is shown to whoever asks for it by server name. */
+export interface HostWithCertificate {
+  readonly team: Team;
+  readonly certificate: Secret;
+}
 /** Each host belongs to one team: nobody else routes it, and no wildcard of another team covers it. */
 export interface HttpsListenerSpec extends BehindBalancer {
   readonly protocol?: 'https';
   /** The number that the outside dials. */
   readonly port: number;
-  readonly hosts: { readonly [host: string]: Team };
+  readonly hosts: { readonly [host: string]: Team | HostWithCertificate };
+  /** Of the hosts that say none of their own. */
   readonly certificate: Secret;
   readonly clients?: ClientCertificates;
 }
