@@ -30,15 +30,23 @@ test('without a gateway, or one that is well, nobody of another network is there
 test('who names no network is in one of its own, which is another than any that is named', () => {
   expect(seen('', [one('a', ''), one('w1', 'west')], [])).toEqual(['a 1 0 healthy']);
 });
-test('those are stood for that are called first there, as healthy as the best of them', () => {
+test('those are stood for that a call is passed on to there: the first of the healthiest', () => {
   const behind = [
     one('a', 'west', { priority: 1 }),
     one('b', 'west', { priority: 2, weight: 9 }),
     one('c', 'west', { priority: 1, health: 'degraded' }),
   ];
   expect(seen('east', behind, [one('gw', 'west')])).toEqual(['gw 1 1 healthy']);
-  const worse = behind.map((endpoint) => (endpoint.id === 'a' ? { ...endpoint, health: 'unhealthy' as const } : endpoint));
-  expect(seen('east', worse, [one('gw', 'west')])).toEqual(['gw 1 1 degraded']);
+  const without = behind.map((endpoint) => (endpoint.id === 'a' ? { ...endpoint, health: 'unhealthy' as const } : endpoint));
+  // who comes later and is well is called before who comes first and is not: the network is not given up while it can answer
+  expect(seen('east', without, [one('gw', 'west')])).toEqual(['gw 9 2 healthy']);
+  expect(seen('east', without.slice(0, 1), [one('gw', 'west')])).toEqual(['gw 1 1 unhealthy']);
+});
+test('weights stay below what Envoy takes, however many there are', () => {
+  const many = Array.from({ length: 90_000 }, (_, index) => one(`w${index}`, 'west', { weight: 1000 }));
+  const doors = [one('g1', 'west'), one('g2', 'west', { weight: 2 }), one('g3', 'west', { weight: 4 })];
+  const weights = acrossNetworks('east', [one('e1', 'east'), ...many], doors).map(({ weight }) => weight);
+  expect(weights.reduce((all, weight) => all + weight, 0)).toBeLessThan(2 ** 32);
 });
 test('a gateway is no healthier than it is itself', () => {
   expect(seen('east', all, [one('gw', 'west', { health: 'degraded' })])).toEqual(['e1 1 0 healthy', 'gw 4 0 degraded']);

@@ -45,8 +45,8 @@ export function passageFor(ir: MeshIr, gateway: WorkloadKey, serverName: string 
 
 /**
  * What a caller is given to call (split horizon). The endpoints of its own network are themselves. Those of another network are not reached, but
- * through its gateways, each of which stands for them once: called in the turn of those that are called first there, with their weight together, at its
- * own place; and as healthy as the best of them, if it is well itself. `gateways` are those that the port is exported through; `weight` of theirs is what each is worth
+ * through its gateways, each of which stands for them once: in the turn of those that it would pass a call on to, which are the first of the healthiest
+ * there, with their weight together, at its own place; and as healthy as they are, if it is well itself. `gateways` are those that the port is exported through; `weight` of theirs is what each is worth
  * beside the others of its network.
  */
 export function acrossNetworks<E extends EndpointInstance, G extends EndpointInstance>(
@@ -59,14 +59,15 @@ export function acrossNetworks<E extends EndpointInstance, G extends EndpointIns
   const standIns = others.flatMap((network) => {
     const behind = endpoints.filter((one) => one.network === network);
     const doors = gateways.filter((one) => one.network === network && one.health !== 'unhealthy');
-    const priority = Math.min(...behind.map((one) => one.priority));
-    const first = behind.filter((one) => one.priority === priority);
-    const health = ranks.find((rank) => first.some((one) => one.health === rank)) ?? 'unhealthy';
-    const weight = sum(first.filter((one) => one.health === health));
+    const health = ranks.find((rank) => behind.some((one) => one.health === rank)) ?? 'unhealthy';
+    const best = behind.filter((one) => one.health === health);
+    const priority = best.reduce((first, one) => Math.min(first, one.priority), Infinity);
+    const weight = sum(best.filter((one) => one.priority === priority));
     return doors.map((door) => ({ door, priority, health: worse(health, door.health), share: weight * (door.weight / sum(doors)) }));
   });
   // whole numbers only: where gateways share what is behind them, everything counts so many times as makes their shares whole, or nearly
-  const scale = standIns.every(({ share }) => Number.isInteger(share)) ? 1 : precision;
+  const total = sum(own) + standIns.reduce((all, { share }) => all + share, 0);
+  const scale = total * precision > mostWeight || standIns.every(({ share }) => Number.isInteger(share)) ? 1 : precision;
   return [
     ...(scale === 1 ? own : own.map((one) => ({ ...one, weight: one.weight * scale }))),
     ...standIns.map(({ door, priority, health, share }) => ({ ...door, priority, health, weight: Math.max(1, Math.round(share * scale)) })),
@@ -75,4 +76,6 @@ export function acrossNetworks<E extends EndpointInstance, G extends EndpointIns
 const worse = (a: EndpointHealth, b: EndpointHealth): EndpointHealth => (ranks.indexOf(a) > ranks.indexOf(b) ? a : b);
 const ranks: readonly EndpointHealth[] = ['healthy', 'degraded', 'unhealthy'];
 const precision = 60;
+/** Of all endpoints of a place together; Envoy refuses an assignment with more (`LocalityLbEndpoints.lb_endpoints`). */
+const mostWeight = 2 ** 32 - 1;
 const sum = (list: readonly { readonly weight: number }[]): number => list.reduce((total, { weight }) => total + weight, 0);
