@@ -47,7 +47,7 @@ export interface Instance {
   readonly listeners?: { readonly [listener: string]: Address };
   /** Only its addresses are known: callers reach it there, and no proxy that connects to this control plane is it. */
   readonly endpointOnly?: boolean;
-  /** Ports that it has and is not to be called on now: it is not ready there, or on its way out. */
+  /** Ports, and the listener `east-west`, that it has and is not to be called on now: it is not ready there, or on its way out. */
   readonly away?: readonly string[];
 }
 /** Where captured connections arrive at the proxy. What is of a family that is not named here is refused. */

@@ -78,7 +78,7 @@ function gatewaysInto({ across = [], port }: EndpointSelector, inventory: Invent
   const doors = new Map<string, Placed>();
   for (const instance of across.flatMap((key) => byWorkload(inventory).get(key) ?? [])) {
     const address = instance.eastWest ?? instance.listeners?.['east-west'];
-    if (address === undefined || !serves(instance, port)) continue;
+    if (address === undefined || instance.away?.includes('east-west') || !serves(instance, port)) continue;
     const door = placed(instance, address);
     const key = `${door.network} ${address.host} ${address.port}`;
     const known = doors.get(key);

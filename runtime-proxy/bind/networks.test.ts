@@ -63,6 +63,8 @@ test('what is not exported, or not through a gateway that is there, is not given
 });
 test('nor through one that does not pass it on now, nor for endpoints that are away', () => {
   expect(seen('east', {}, inventory.instances, ({ id }) => id !== 'd')).toEqual(['0 10.0.0.1:97 x1']);
+  const leaving = inventory.instances.map((one) => (one.id === 'd' ? { ...one, away: ['east-west'] } : one));
+  expect(seen('east', {}, leaving)).toEqual(['0 10.0.0.1:97 x1']);
   const away = inventory.instances.map((instance) => (instance.workload === reviews ? { ...instance, away: ['web'] } : instance));
   expect(seen('east', {}, away)).toEqual([]);
 });

@@ -58,6 +58,7 @@ test.each([
   [{ instances: [{ ...one, network: 'w\ud800' }] }, '`network` holds half a character'],
   [{ instances: [{ ...one, zone: 'z\ud800' }] }, '`zone` holds half a character'],
   [{ instances: [{ ...one, away: ['wob'] }] }, '`away` of `a-1` names what is no port of its `inbound`: `wob`'],
+  [{ instances: [{ ...one, away: ['east-west'] }] }, '`away` of `a-1` names what is no port of its `inbound`: `east-west`'],
   [{ instances: [{ ...one, away: true }] }, '`away` must be a list'],
   [{ instances: [{ ...one, health: 'fine' }] }, '`health` of `a-1` must be'],
   [{ instances: [{ ...one, outboundPorts: { db: one.outbound } }] }, '`db` must be `<namespace>/<service>.<port name>`'],

@@ -56,7 +56,8 @@ function instanceFrom(value: unknown, index: number): Instance {
   if (!isWorkloadKey(workload)) throw new DecodeError(`\`workload\` of \`${id}\` must be \`<namespace>/<name>\``);
   const addresses = (key: string): { readonly [name: string]: Address } =>
     fields[key] === undefined ? {} : recordOf(fields, key, addressFrom);
-  const inbound = addresses('inbound');
+  const [inbound, listeners] = [addresses('inbound'), addresses('listeners')];
+  const doors = Object.hasOwn(listeners, 'east-west') || fields['eastWest'] !== undefined ? { 'east-west': null } : {};
   return {
     id,
     workload,
@@ -68,16 +69,16 @@ function instanceFrom(value: unknown, index: number): Instance {
     ...(fields['outboundPorts'] === undefined ? {} : { outboundPorts: recordOf(fields, 'outboundPorts', portAddressFrom) }),
     ...(fields['capture'] === undefined ? {} : { capture: captureFrom(fields, id) }),
     ...(fields['eastWest'] === undefined ? {} : { eastWest: addressFrom(fields['eastWest'], 'eastWest') }),
-    ...(fields['listeners'] === undefined ? {} : { listeners: addresses('listeners') }),
+    ...(fields['listeners'] === undefined ? {} : { listeners }),
     ...(fields['endpointOnly'] === undefined ? {} : { endpointOnly: booleanOf(fields, 'endpointOnly') }),
-    ...(fields['away'] === undefined ? {} : { away: awayFrom(fields, id, inbound) }),
+    ...(fields['away'] === undefined ? {} : { away: awayFrom(fields, id, { ...inbound, ...doors }) }),
   };
 }
 
 /** Ports that are not to be called for now. One that the instance does not have is a slip: it would be called all the same. */
-function awayFrom(fields: Fields, id: string, inbound: Instance['inbound']): readonly string[] {
+function awayFrom(fields: Fields, id: string, known: object): readonly string[] {
   return listOf(fields, 'away').map((port) => {
-    if (typeof port === 'string' && Object.hasOwn(inbound, port)) return port;
+    if (typeof port === 'string' && Object.hasOwn(known, port)) return port;
     throw new DecodeError(`\`away\` of \`${id}\` names what is no port of its \`inbound\`: \`${String(port).slice(0, 80)}\``);
   });
 }

@@ -176,6 +176,24 @@ describe('several networks', () => {
       eastWest: { host: '203.0.113.7', port: 443 },
     });
   });
+  test('a gateway that is not ready is not called, and one on its way out only while nobody else passes on into its network', () => {
+    const crossing = (name: string, change: Change = {}, network = 'west') =>
+      pod(name, {
+        labels: { app: 'crossing', 'meshwright.dev/network': network },
+        annotations: { 'meshwright.dev/listener.east-west': '0.0.0.0:15443' },
+        ...change,
+      });
+    const leaving = { meta: { deletionTimestamp: '2026-11-22T00:00:00Z' } };
+    const starting = { status: { conditions: [{ type: 'Ready', status: 'False' }] } };
+    const away = (...pods: KubeObject[]) => see({ pods }).inventory.instances.map((one) => one.away);
+    expect(away(crossing('a'), crossing('b', starting))).toEqual([undefined, ['east-west']]);
+    expect(away(crossing('a', leaving), crossing('b'))).toEqual([['east-west'], undefined]);
+    expect(away(crossing('a', leaving), crossing('b', starting), crossing('c', {}, 'north'))).toEqual([
+      undefined,
+      ['east-west'],
+      undefined,
+    ]);
+  });
   test('an address that is none leaves the pod out, and is said', () => {
     const { inventory, diagnostics } = gateway({ 'meshwright.dev/east-west': 'west.example:443' });
     expect(inventory.instances).toEqual([]);

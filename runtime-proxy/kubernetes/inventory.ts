@@ -42,11 +42,14 @@ export function inventoryOf(view: ClusterView): ClusterInventory {
   const served = new Set<string>();
   for (const pod of pods)
     for (const [port, { state }] of chosen.get(pod.key) ?? []) if (state === 'ready') served.add(`${pod.workload}.${port}`);
+  const passing = new Set(pods.flatMap((pod) => (pod.eastWest && pod.ready && !pod.terminating ? [placeOfDoor(pod)] : [])));
   const instances = pods.map((pod): Instance => {
     const ports = [...(chosen.get(pod.key) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
     const at = (host: string): { readonly [port: string]: Address } =>
       Object.fromEntries(ports.map(([name, { number }]) => [name, { host, port: number }]));
     const away = ports.filter(([name, { state }]) => state === 'away' || (state === 'leaving' && served.has(`${pod.workload}.${name}`)));
+    // No slice says it of a gateway between networks, whose port need be none of a Service: the pod itself does.
+    const shut = pod.eastWest && (!pod.ready || (pod.terminating && passing.has(placeOfDoor(pod)))) ? ['east-west'] : [];
     return {
       id: pod.id,
       workload: pod.workload,
@@ -59,7 +62,7 @@ export function inventoryOf(view: ClusterView): ClusterInventory {
       ...(pod.eastWest === undefined ? {} : { eastWest: pod.eastWest }),
       ...(pod.listeners === undefined ? {} : { listeners: pod.listeners }),
       ...(pod.capture ? { capture: captureOf(pod) } : {}),
-      ...(away.length === 0 ? {} : { away: away.map(([name]) => name) }),
+      ...(away.length + shut.length === 0 ? {} : { away: [...away.map(([name]) => name), ...shut] }),
     };
   });
   return {
@@ -68,6 +71,8 @@ export function inventoryOf(view: ClusterView): ClusterInventory {
     diagnostics: unique(diagnostics),
   };
 }
+
+const placeOfDoor = ({ workload, network = '' }: MeshPod): string => `${workload} ${network}`;
 
 /** The pod's own labels before what its slices say. */
 function placeOf(

@@ -256,6 +256,15 @@ test('without a word of nearness networks share by the weight of what a gateway 
 test('who is behind is not reached past the gateway: without it, nobody is', async () => {
   await two.place((id) => (id === 'reviews-east' ? { away: ['web'] } : {}));
   await untilSays('200 reviews-west');
+  // on its way out it still listens, and nobody new comes
+  await two.place((id) => ({ 'reviews-east': { away: ['web'] }, crossing: { away: ['east-west'] } })[id] ?? {});
+  await eventually(
+    () => two.call('reviews.bookinfo:9080', '/reviews/7'),
+    ({ status }) => status === 503,
+  );
+  expect(await two.attempt({ serverName: 'web.reviews.bookinfo', as: app })).toMatchObject({ status: 200 });
+  await two.place((id) => (id === 'reviews-east' ? { away: ['web'] } : {}));
+  await untilSays('200 reviews-west');
   await two.mesh.agents.get('crossing')?.close();
   const gone = await eventually(
     () => two.call('reviews.bookinfo:9080', '/reviews/7'),
