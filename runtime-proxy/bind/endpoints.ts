@@ -9,11 +9,9 @@ import type { Address, Instance, Inventory } from '../inventory';
 /** Whether an instance may be sent calls for a port, an east-west gateway those that it passes on: false only when it is known that it cannot take them. */
 export type Serves = (instance: Instance, port: PortKey) => boolean;
 
-/** The one listener of an east-west gateway. */
-export const eastWestListener = 'gateway/east-west';
 /** The listener that takes an instance's calls for a port. Of another workload's port the instance is an east-west gateway, which passes them on. */
 export function listenerFor({ workload }: Instance, port: PortKey): string {
-  return workload === serviceOfPort(port) ? `inbound/${port}` : eastWestListener;
+  return workload === serviceOfPort(port) ? `inbound/${port}` : 'gateway/east-west';
 }
 
 export function localityOf({ region = '', zone = '', subZone = '' }: Pick<Instance, 'region' | 'zone' | 'subZone'>): Locality {

@@ -22,7 +22,7 @@ import { wireRegistry } from '../../core/wire/registry';
 import { typeUrl } from '../../core/wire/type-url';
 import { reasonOf } from '../../core/lib/reason';
 import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../bind/bind';
-import { eastWestListener, hostsIn, loadAssignment, type Serves } from '../bind/endpoints';
+import { hostsIn, loadAssignment, type Serves } from '../bind/endpoints';
 import { keyAddressesOf } from './key-addresses';
 import type { Instance, Inventory, VirtualAddresses } from '../inventory';
 import type { ResourceType } from './sequence';
@@ -215,8 +215,8 @@ export class ResourceMaker {
   }
 }
 
-/** A gateway between networks: both its parts are the whole of it (target.ts). */
-const passesOn = ({ spec }: ProxyConfig): boolean => spec.outbound.listeners.some(({ name }) => name === eastWestListener);
+/** A gateway between networks: both its parts are the whole of it (target.ts). Nobody else holds what is passed on to (`reviews.web+across`). */
+const passesOn = ({ spec }: ProxyConfig): boolean => spec.outbound.services.some((name) => name.endsWith('+across'));
 
 /** Whether an Envoy's version lies in a range: `min` included, `below` not. */
 export function inRange(version: string, { min, below }: EnvoyRange): boolean {
