@@ -1,7 +1,7 @@
 /**
  * The order in which exports reach the proxies: a gateway knows a server name before any caller of another network is sent there by it, and forgets it
  * after the last one has been told. A gateway is nobody's callee, so that both its parts are free for that: with the inbound one it gains names, with the
- * outbound one it loses them (control-plane/target.ts), and what it gains and loses in one release contradicts nothing (ADR 0181).
+ * outbound one it loses them (control-plane/target.ts), and what it gains and loses in one release contradicts nothing (ADR 0182).
  */
 import { callableByWorkload, targetsOfRules } from '../../core/ir/edges';
 import type { Part } from '../../core/bundle/objects';
