@@ -57,6 +57,9 @@ function decideFromOutside(ir: MeshIr, request: MeshRequest, from: Extract<MeshR
   const closed = speaks.kind === 'https' && speaks.clients && closedTo(speaks.clients, from.certificate);
   if (closed) return refused('authentication', null, `listener \`${from.listener}\` of ${gateway.key} ${closed}`);
   const view = withoutForged(viewOf(request, request.headers['host'] ?? from.host));
+  const spelled = Object.keys(request.headers).find((name) => name.includes('_'));
+  if (spelled !== undefined)
+    return refused('canonical', 400, `header \`${spelled}\` has a \`_\` in its name, which applications may read as \`-\``);
   if (!isCanonicalPath(request.path, 'rfc3986')) return refused('canonical', 400, `the path \`${request.path}\` is not in canonical form`);
   const table = hostRoutesFor(ir, gateway, from.listener, hostWithoutPort(from.host), view.host);
   if (table === 'not here' && scheme === 'http')

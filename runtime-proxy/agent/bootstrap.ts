@@ -3,6 +3,7 @@
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto
  */
 import type { JsonObject } from '../../core/lib/json';
+import { type EnvoyLimits, overloadManager } from './limits';
 
 /** How Envoy asks for its configuration: changes only, or each type as a whole. */
 export type XdsProtocol = 'delta' | 'state-of-the-world';
@@ -18,6 +19,7 @@ export interface BootstrapInput {
   /** Where the agent has the keys of issuers. */
   readonly keysSocket: string;
   readonly xds: XdsProtocol;
+  readonly limits: EnvoyLimits;
 }
 
 /** The emitted configuration gets its certificates from the cluster of this name. */
@@ -47,6 +49,7 @@ export function bootstrap(input: BootstrapInput): JsonObject {
   return {
     node: { id: input.instance, cluster: input.workload },
     admin: { address: { pipe: { path: input.adminSocket, mode: 0o600 } } },
+    overloadManager: overloadManager(input.limits),
     dynamicResources: {
       ldsConfig: ads,
       cdsConfig: ads,

@@ -15,6 +15,7 @@ import { adminToken, serveAdmin, type AdminServer } from '../rpc/admin-http';
 import { bootstrap, isXdsProtocol, type XdsProtocol } from './bootstrap';
 import { envoyAdmin } from './envoy-admin';
 import { runEnvoy } from './envoy-process';
+import { defaultLimits } from './limits';
 import { knockAt, watchEnvoy } from './look';
 import type { AgentReport } from './protocol';
 import { serveRelay } from './relay';
@@ -47,6 +48,11 @@ export interface AgentConfig {
   /** Worker threads; default 1. */
   readonly concurrency?: number;
   readonly envoyLogLevel?: string;
+  /**
+   * What Envoy may use before it sends work away. `heap`: bytes; default three quarters of the memory that there is for its container, or its machine.
+   * `connections`: of clients, at all listeners; default half the files that a process may have open, and at most 50,000.
+   */
+  readonly limits?: { readonly heap?: number; readonly connections?: number };
   /** How Envoy asks for its configuration: `delta` (default), or `state-of-the-world`, which sends each type as a whole. */
   readonly xds?: XdsProtocol;
   /** `<dir>/<namespace>/<name>/tls.crt` and `tls.key`: gateways' certificates that the CA does not issue; `ca.crt`: authorities of hosts outside the mesh, and of gateways' clients. */
@@ -160,9 +166,10 @@ export async function runAgent(
 
   const bootstrapFile = file('bootstrap.json');
   const { instance, workload } = config;
+  const limits = { ...(await defaultLimits()), ...config.limits };
   await writeFileAtomic(
     bootstrapFile,
-    `${JSON.stringify(bootstrap({ instance, workload, controlPlaneSocket: sockets.controlPlane, secretsSocket: sockets.secrets, adminSocket: sockets.admin, keysSocket: sockets.keys, xds: config.xds ?? 'delta' }), null, 2)}\n`,
+    `${JSON.stringify(bootstrap({ instance, workload, controlPlaneSocket: sockets.controlPlane, secretsSocket: sockets.secrets, adminSocket: sockets.admin, keysSocket: sockets.keys, xds: config.xds ?? 'delta', limits }), null, 2)}\n`,
     { mode: 0o600 },
   );
   let starts = (): number => 1;
@@ -336,6 +343,14 @@ function assertConfig(config: AgentConfig): string {
   const { joinTokenFile, serviceAccountTokenFile, listenerDrainSeconds = 5 } = config;
   if (!Number.isInteger(listenerDrainSeconds) || listenerDrainSeconds < 0 || listenerDrainSeconds > 3_600)
     throw new Error('`listenerDrainSeconds` is a whole number of seconds from 0 to 3600');
+  for (const [name, least] of [
+    ['heap', 1 << 20],
+    ['connections', 1],
+  ] as const) {
+    const limit = config.limits?.[name];
+    if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= least))
+      throw new Error(`\`limits.${name}\` is a whole number, at least ${least}`);
+  }
   const tokenFile = joinTokenFile ?? serviceAccountTokenFile;
   if (tokenFile === undefined || (joinTokenFile !== undefined && serviceAccountTokenFile !== undefined))
     throw new Error('the agent needs either `joinTokenFile` or `serviceAccountTokenFile`');

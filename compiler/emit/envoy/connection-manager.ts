@@ -3,6 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { UrlDialect } from '../../../core/semantics/canonical';
 import type { AccessLogSchema } from '../../../core/wire/gen/envoy/config/accesslog/v3/accesslog_pb';
 import { ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
+import { HttpProtocolOptions_HeadersWithUnderscoresAction } from '../../../core/wire/gen/envoy/config/core/v3/protocol_pb';
 import { RouterSchema } from '../../../core/wire/gen/envoy/extensions/filters/http/router/v3/router_pb';
 import {
   HttpConnectionManager_CodecType,
@@ -63,7 +64,14 @@ export function connectionManager(parts: Parts): ConnectionManager {
     serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
     // what one client may hold of a proxy
     maxRequestHeadersKb: 60,
-    commonHttpProtocolOptions: { idleTimeout: seconds(300), maxHeadersCount: 100 },
+    commonHttpProtocolOptions: {
+      idleTimeout: seconds(300),
+      maxHeadersCount: 100,
+      // some applications read `x_y` as `x-y`: what a gateway takes off or sets would come in by that spelling
+      ...(parts.side === 'gateway'
+        ? { headersWithUnderscoresAction: HttpProtocolOptions_HeadersWithUnderscoresAction.REJECT_REQUEST }
+        : {}),
+    },
     http2ProtocolOptions: {
       maxConcurrentStreams: 100,
       initialStreamWindowSize: 65_536,

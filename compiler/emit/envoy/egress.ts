@@ -17,6 +17,7 @@ import {
   agesOf,
   connectionCallers,
   connectionsTo,
+  handshakeTimeout,
   httpServer,
   type Listener,
   requestFilters,
@@ -83,6 +84,7 @@ function requestDoor(index: IrIndex, { facts }: Passing): FilterChain {
     name: facts.port.key,
     filterChainMatch: { transportProtocol: 'tls', serverNames: [egressServerName(facts.port.key, null)] },
     transportSocket: httpServer,
+    ...handshakeTimeout,
     filters: requestFilters(index, facts),
   };
 }
@@ -95,6 +97,7 @@ function connectionDoors(index: IrIndex, { facts: { port }, outside }: Passing):
       name: outsideClusterName(port.key, host),
       filterChainMatch: { transportProtocol: 'tls', serverNames: [egressServerName(port.key, host)] },
       transportSocket: meshServer([], connectionCallers(index, rules)),
+      ...handshakeTimeout,
       filters: connectionsTo(index, port.key, rules, outsideClusterName(port.key, host)),
     };
   });

@@ -20,7 +20,7 @@ import { noFault } from './fault';
 import { connectionManager } from './connection-manager';
 import { tcpProxy } from './connections';
 import { listenerFilters, networkFilters } from './filter-order';
-import { type Listener, type RouteConfiguration, socket, strippedHeaders } from './inbound';
+import { handshakeTimeout, type Listener, type RouteConfiguration, socket, strippedHeaders } from './inbound';
 import type { IrIndex } from './index-of';
 import { gatewayReplies } from './local-reply';
 import { gatewayListener, gatewayRoutes } from './names';
@@ -29,6 +29,9 @@ import { asTheOwner, type Route, routesOf } from './routes';
 import { prefixRanges, type SourceClass, sourceClasses } from './sources';
 import { edgeServer } from './tls';
 import { authentication, authenticationPerRoute } from './users';
+
+/** Anybody may open connections here, and read nothing from them (Envoy: "Configuring Envoy as an edge proxy"). */
+const edgeBufferLimitBytes = 32_768;
 
 /** Every host that a listener serves or somebody routes there, sorted. */
 function hostsOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): readonly string[] {
@@ -45,6 +48,7 @@ export function gatewayListenerOf(index: IrIndex, gateway: Gateway, listener: Ga
     address: boundAddress(`listener/${listener.name}`),
     ...chainsOf(index, gateway, listener),
     ...socket,
+    perConnectionBufferLimitBytes: edgeBufferLimitBytes,
   };
 }
 
@@ -66,7 +70,7 @@ function chainsOf(
       name: withSource(host, from),
       filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host], ...prefixRanges(from) },
       ...(speaks.kind === 'https'
-        ? { transportSocket: edgeServer(servedAs(listener, host)?.certificate ?? speaks.certificate, speaks.clients) }
+        ? { transportSocket: edgeServer(servedAs(listener, host)?.certificate ?? speaks.certificate, speaks.clients), ...handshakeTimeout }
         : {}),
       filters: filters(from),
     }));

@@ -46,8 +46,18 @@ export const strippedHeaders = [
   'x-envoy-peer-metadata',
   'x-envoy-peer-metadata-id',
 ];
+/** Who called is said in one spelling: some applications read `_` in a name as `-`, and would take what a caller says for what its proxy says. */
+const callerSpelledOtherwise = otherSpellings('x-forwarded-client-cert');
+/** Each way of writing a name with `_` in place of some `-`. */
+function otherSpellings(name: string): readonly string[] {
+  const [first = '', ...rest] = name.split('-');
+  return rest.reduce<readonly string[]>((before, part) => before.flatMap((one) => [`${one}-${part}`, `${one}_${part}`]), [first]).slice(1);
+}
+
 /** Of what one connection may have in flight. */
 export const bufferLimitBytes = 1_048_576;
+/** A handshake that is not made by then ends: nothing else would end it. */
+export const handshakeTimeout = { transportSocketConnectTimeout: seconds(10) } as const;
 
 export const httpServer = meshServer(['h2', 'http/1.1'], null);
 
@@ -59,6 +69,7 @@ export function inboundListenerOf(index: IrIndex, facts: PortFacts): Listener {
     name: 'mtls',
     filters,
     transportSocket: isHttp(port.layer) ? httpServer : meshServer([], connectionCallers(index, index.access.get(port.key) ?? [])),
+    ...handshakeTimeout,
   };
   const isPlaintextUseful = isHttp(port.layer) || isOpenToAnyone(index.access.get(port.key) ?? []);
   const chains: FilterChain[] =
@@ -207,7 +218,7 @@ export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfigu
         routes,
       },
     ],
-    internalOnlyHeaders: strippedHeaders,
+    internalOnlyHeaders: [...strippedHeaders, ...callerSpelledOtherwise],
     requestHeadersToRemove: ['x-envoy-external-address'], // the calling proxy's, which says nothing
   };
 }
