@@ -100,6 +100,21 @@ describe('plain HTTP', () => {
     const seen = present(apps.seen.filter(({ url }) => url === '/who').at(-1));
     expect(String(seen.headers['x-forwarded-client-cert'])).not.toContain('spiffe://b');
   });
+  test.each([
+    ['plain', 'http'],
+    ['web', 'https'],
+  ])('at listener %s an application hears of %s, whatever the client says of it', async (name, scheme) => {
+    for (const forged of [
+      {},
+      { 'x-forwarded-proto': 'https', 'x-meshwright-client-scheme': 'https' },
+      { 'x-forwarded-proto': 'http', 'x-meshwright-client-scheme': 'http' },
+    ]) {
+      const before = apps.seen.length;
+      await both(name, 'shop.example', '/who', forged);
+      const { headers } = present(apps.seen[before]);
+      expect([headers['x-forwarded-proto'], headers['x-meshwright-client-scheme']]).toEqual([scheme, undefined]);
+    }
+  });
   test('HTTP/2 without TLS, by prior knowledge', async () => {
     const answer = await sendHttp2(listener('plain'), { method: 'GET', path: '/productpage', host: 'shop.example', headers: [] });
     expect(answer.status).toBe(200);

@@ -5,10 +5,9 @@
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import type { Gateway, GatewayListener, HostRoutes } from '../../../core/ir/ir';
 import { assertNever } from '../../../core/lib/brand';
-import { clientCertificateHeader, clientHeaders, clientSubjectHeader } from '../../../core/mesh/client-headers';
+import { clientCertificateHeader, clientHeaders, clientSchemeHeader, clientSubjectHeader } from '../../../core/mesh/client-headers';
 import { servedAs } from '../../../core/semantics/address';
 import { routesSpeakOfUsers } from '../../../core/semantics/user';
-import { HeaderValueOption_HeaderAppendAction } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
 import { ProxyProtocolSchema } from '../../../core/wire/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb';
 import { TlsInspectorSchema } from '../../../core/wire/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
 import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
@@ -22,6 +21,7 @@ import { tcpProxy } from './connections';
 import { listenerFilters, networkFilters } from './filter-order';
 import { handshakeTimeout, type Listener, type RouteConfiguration, socket, strippedHeaders } from './inbound';
 import type { IrIndex } from './index-of';
+import { setHeader } from './header-edits';
 import { gatewayReplies } from './local-reply';
 import { gatewayListener, gatewayRoutes } from './names';
 import type { VirtualHost } from './outbound';
@@ -156,7 +156,7 @@ export function gatewayRoutesOf(
     virtualHosts,
     ignorePortInHostMatching: true,
     internalOnlyHeaders: [...strippedHeaders, ...clientHeaders],
-    ...(listener.speaks.kind === 'https' && listener.speaks.clients ? { requestHeadersToAdd: [...ofTheClient] } : {}),
+    ...toldOfTheClient(listener),
   });
   const { kind } = listener.speaks;
   if (kind === 'tls' || kind === 'tcp') return [];
@@ -209,13 +209,18 @@ function hostOf(
 }
 
 /** What the client's certificate says, for the application alone: no rule reads it, and it is no identity of the mesh. Nothing is added where there is none. */
-const ofTheClient = [
-  [clientCertificateHeader, '%DOWNSTREAM_PEER_FINGERPRINT_256%'],
-  [clientSubjectHeader, '%DOWNSTREAM_PEER_SUBJECT%'],
-].map(([key = '', value = '']) => ({
-  header: { key, value },
-  appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
-}));
+const ofTheClient = {
+  requestHeadersToAdd: [
+    setHeader(clientCertificateHeader, '%DOWNSTREAM_PEER_FINGERPRINT_256%'),
+    setHeader(clientSubjectHeader, '%DOWNSTREAM_PEER_SUBJECT%'),
+  ],
+};
+/** The destination's proxy writes `x-forwarded-proto` anew, and reads this for it. */
+const inTheClear = { requestHeadersToAdd: [setHeader(clientSchemeHeader, 'http')] };
+function toldOfTheClient({ speaks }: GatewayListener): Pick<RouteConfiguration, 'requestHeadersToAdd'> {
+  if (speaks.kind === 'http') return inTheClear;
+  return speaks.kind === 'https' && speaks.clients ? ofTheClient : {};
+}
 
 const everyPath = { pathSpecifier: { case: 'prefix', value: '/' } } as const;
 const answer = (name: string, status: number, body: string, match: NonNullable<Route['match']> = everyPath): Route => ({

@@ -18,6 +18,12 @@ function written({ set, add }: HeaderEdits): Option[] {
   ];
 }
 
+/** A header of the mesh's own, in Envoy's words, in place of all of that name. */
+export const setHeader = (key: string, value: string): Option => ({
+  header: { key, value },
+  appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+});
+
 export const requestEdits = (edits: HeaderEdits) => ({
   requestHeadersToAdd: written(edits),
   requestHeadersToRemove: [...edits.remove].sort(),

@@ -3,6 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AccessRule, ServicePort } from '../../../core/ir/ir';
 import { isHttp } from '../../../core/ir/layers';
 import type { PortKey, Principal } from '../../../core/mesh/ids';
+import { clientSchemeHeader } from '../../../core/mesh/client-headers';
 import { coversPrincipal } from '../../../core/semantics/inbound';
 import { accessSpeaksOfUsers } from '../../../core/semantics/user';
 import { HeaderValueOption_HeaderAppendAction } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
@@ -21,6 +22,7 @@ import { boundAddress } from './clusters';
 import { connectionManager } from './connection-manager';
 import { listenerFilters, networkFilters } from './filter-order';
 import type { IrIndex, PortFacts } from './index-of';
+import { setHeader } from './header-edits';
 import { inboundReplies } from './local-reply';
 import { appCluster, inboundListener } from './names';
 import { type Ages, sockets } from './routes';
@@ -166,7 +168,8 @@ export function agesOf(index: IrIndex, port: ServicePort): Ages {
   return longest === undefined ? {} : { maxStreamDuration: { maxStreamDuration: ms(longest) } };
 }
 
-const opensSocket: NonNullable<Route['match']> = {
+type RouteMatch = Exclude<NonNullable<Route['match']>, { readonly $typeName: string }>;
+const opensSocket: RouteMatch = {
   pathSpecifier: { case: 'prefix', value: '/' },
   headers: [
     {
@@ -186,10 +189,24 @@ const socketKey: NonNullable<Route['requestHeadersToAdd']> = [
   },
 ];
 
+/** What of a route's requests came to a gateway in the clear: its application is told so, where Envoy would say `https` of any that come by mTLS. */
+function cameInTheClear(route: Route & { readonly match: RouteMatch }): Route {
+  const said = {
+    name: clientSchemeHeader,
+    headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'exact', value: 'http' } } },
+  } as const;
+  return {
+    ...route,
+    match: { ...route.match, headers: [...(route.match.headers ?? []), said] },
+    requestHeadersToAdd: [...(route.requestHeadersToAdd ?? []), setHeader('x-forwarded-proto', 'http')],
+    requestHeadersToRemove: [clientSchemeHeader],
+  };
+}
+
 /** Where the access rules live: they hold from the next request on, on connections that are open too. */
 export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfiguration {
   const idleMs = index.idles.get(port.key);
-  const application: Route = {
+  const application: Route & { readonly match: RouteMatch } = {
     name: 'app',
     match: { pathSpecifier: { case: 'prefix', value: '/' } },
     action: {
@@ -203,8 +220,9 @@ export function inboundRoutes(index: IrIndex, { port }: PortFacts): RouteConfigu
       },
     },
   };
-  const opening: Route = { ...application, match: opensSocket, requestHeadersToAdd: socketKey };
-  const routes: MessageInitShape<typeof RouteSchema>[] = port.maxAgeMs === null ? [application] : [opening, application];
+  const opening: typeof application = { ...application, match: opensSocket, requestHeadersToAdd: socketKey };
+  const all = port.maxAgeMs === null ? [application] : [opening, application];
+  const routes = index.fromPlain.has(port.key) ? [...all.map(cameInTheClear), ...all] : all;
   return {
     name: inboundListener(port.key),
     virtualHosts: [

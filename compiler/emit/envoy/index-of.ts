@@ -1,6 +1,16 @@
 /** What emission asks of the IR again and again, found once. */
 import { callableByWorkload } from '../../../core/ir/edges';
-import type { AccessRule, ConnectionRoutes, MeshIr, Patch, RouteTable, Service, ServicePort, Workload } from '../../../core/ir/ir';
+import type {
+  AccessRule,
+  ConnectionRoutes,
+  HostRoutes,
+  MeshIr,
+  Patch,
+  RouteTable,
+  Service,
+  ServicePort,
+  Workload,
+} from '../../../core/ir/ir';
 import { builtInIdleMs } from '../../../core/ir/resilience';
 import type { PortKey, WorkloadKey } from '../../../core/mesh/ids';
 import { clusterName } from './names';
@@ -28,6 +38,8 @@ export interface IrIndex {
   readonly idles: ReadonlyMap<PortKey, number>;
   /** Versions (null: all) of a port that gateways' hosts forward to. */
   readonly fromGateways: ReadonlyMap<PortKey, ReadonlySet<string | null>>;
+  /** Ports that hosts of listeners in plain HTTP forward to. */
+  readonly fromPlain: ReadonlySet<PortKey>;
 }
 
 export function indexIr(ir: MeshIr): IrIndex {
@@ -61,7 +73,17 @@ export function indexIr(ir: MeshIr): IrIndex {
     budgets: budgetsOf(ir),
     idles: idlesOf(ir),
     fromGateways,
+    fromPlain: plainlyReached(ir),
   };
+}
+
+function plainlyReached(ir: MeshIr): ReadonlySet<PortKey> {
+  const isPlain = ({ gateway, listener }: HostRoutes): boolean =>
+    ir.gateways.some(
+      ({ key, listeners }) => key === gateway && listeners.some(({ name, speaks }) => name === listener && speaks.kind === 'http'),
+    );
+  const actions = ir.hostRoutes.filter(isPlain).flatMap(({ rules }) => rules.map(({ action }) => action));
+  return new Set(actions.flatMap((action) => (action.kind === 'forward' ? [...action.to, ...action.mirrors].map(({ port }) => port) : [])));
 }
 
 function longestOf(ir: MeshIr): ReadonlyMap<PortKey, number> {
