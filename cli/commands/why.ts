@@ -6,6 +6,7 @@ import { doorOf } from '../../core/ir/lookup';
 import { nameOf, namespaceOf, outsideNamespace, serviceOfPort, type PortKey } from '../../core/mesh/ids';
 import { proxyNames } from '../../core/ir/proxy-name';
 import { callablePorts } from '../../core/ir/edges';
+import { namesOf } from '../../core/semantics/networks';
 import { UsageError, type Run } from '../command';
 import { formatText, toJson } from '../findings';
 import { suggest } from '../../core/lib/suggest';
@@ -102,7 +103,8 @@ export function reasonsOf(ir: MeshIr, name: string): readonly Reason[] {
   port(name.replace(/^inbound\//, '').replace(/\|.*$/, ''), name.startsWith('inbound/') ? 'service' : 'callers');
   port(name.replace(/^across\//, '').replace(/\|.*$/, ''), 'callers');
   for (const { id, port: key, gateways } of ir.networks?.exports ?? []) {
-    const through = name === 'gateway/east-west' || gateways.some((gateway) => gateway === name);
+    const asked = namesOf(ir.services, key).some(({ serverName }) => serverName === name.toLowerCase());
+    const through = name === 'gateway/east-west' || asked || gateways.some((gateway) => gateway === name);
     if (through || name === `ServiceConfig/${key}+across` || name.replace(/\|.*$/, '') === `across/${key}`) add(id, `exports ${key}`);
   }
   for (const { id, outside } of ir.services)

@@ -110,10 +110,11 @@ export function describeMade(made: Made): string {
     case 'workload':
     case 'namespace':
     case 'gateway':
-    case 'east-west':
     case 'external':
     case 'issuer':
       return `the ${made.kind} \`${made.name}\``;
+    case 'east-west':
+      return `the east-west gateway \`${made.name}\``;
     case 'port':
       return `the ${made.protocol} port \`${made.owner}\``;
     case 'version':

@@ -1,5 +1,6 @@
 /** Two networks and the gateway between them: what is reached through it, by whom, and that nothing else is. Each hostile connection is asked of the definition too. */
 import * as net from 'node:net';
+import * as tls from 'node:tls';
 import { workloadKey } from '../../core/mesh/ids';
 import { passageFor, passagesOf } from '../../core/semantics/networks';
 import { service } from '../kit/declarations';
@@ -153,6 +154,14 @@ test('who says nothing, or half a ClientHello, is closed', async () => {
   expect(await Promise.all(['', half].map(answerTo))).toEqual(['', '']);
 });
 
+test('who asks for an exported name and then says nothing more is closed by the destination, which waits for a handshake no longer', async () => {
+  const began = Date.now();
+  const said = await answerTo(await clientHello('web.reviews.bookinfo'));
+  // it was passed on: the destination has answered the ClientHello
+  expect(said.charCodeAt(0)).toBe(0x16);
+  expect(Date.now() - began).toBeLessThan(20_000);
+});
+
 test('an export comes and goes while the gateway serves others: who calls meets no failure, and what is taken back is closed', async () => {
   const seen = new Set<string>();
   let running = true;
@@ -276,11 +285,30 @@ test('who is behind is not reached past the gateway: without it, nobody is', asy
   await untilSays('200 reviews-east');
 });
 
+/** The first that a client says in TLS, and no more. */
+function clientHello(servername: string): Promise<string> {
+  return new Promise((resolve) => {
+    const listener = net.createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', (chunk: Buffer) => {
+        resolve(chunk.toString('latin1'));
+        socket.destroy();
+        listener.close();
+      });
+    });
+    listener.listen(0, '127.0.0.1', () => {
+      const at = listener.address();
+      if (typeof at === 'object' && at !== null) tls.connect({ host: at.address, port: at.port, servername }).on('error', () => undefined);
+    });
+  });
+}
 /** What comes back, until the other end closes; a reset counts as that. */
 function answerTo(bytes: string): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
-    const socket = net.connect(two.gateway.port, two.gateway.host, () => socket.write(bytes, 'latin1'));
+    const socket = net
+      .connect(two.gateway.port, two.gateway.host, () => socket.write(bytes, 'latin1'))
+      .setTimeout(30_000, () => socket.destroy());
     socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
     socket.on('error', () => undefined).on('close', () => resolve(text));
   });
