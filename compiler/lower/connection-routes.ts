@@ -143,7 +143,7 @@ function lowerTargets(
       return readers.versions(context, to.weights, { key: port.key, service, port: own }, at);
     case 'target': {
       const target = portOf(to.to);
-      return target && [{ port: target, version: null, weight: 100 }];
+      return target && [{ port: target, version: to.to.version ?? null, weight: 100 }];
     }
     case 'split':
       for (const share of to.shares)
@@ -162,9 +162,12 @@ function lowerTargets(
 
 /** A port that takes the same connections: bytes of one protocol go to a port that speaks it, or to plain TCP. */
 function connectionPort(context: Context, nouns: Nouns, ref: Ref, from: Subject['port'], at: Place): PortKey | undefined {
-  if (ref.version !== undefined) context.report(messages.unsupported, { feature: 'a version of another service as destination' }, at);
-  const target = resolvePort(context, nouns, ref, at)?.port;
-  if (!target) return undefined;
+  const found = resolvePort(context, nouns, ref, at);
+  if (!found) return undefined;
+  const { port: target, service } = found;
+  const known = service.versions;
+  if (ref.version !== undefined && !known.includes(ref.version))
+    context.report(messages.unknownPart, { what: 'version', name: ref.version, of: service.key, known }, at);
   if (isConnection(target.layer) && (target.protocol === from.protocol || target.protocol === 'tcp' || from.protocol === 'tcp'))
     return target.key;
   context.report(messages.layerOfTarget, { port: from.key, protocol: from.protocol, target: target.key, other: target.protocol }, at);

@@ -22,7 +22,7 @@ import { retries, timeout } from './settings';
 import { callers, madeAs, target } from './subjects';
 import { headerFields, routeHeaders, textFields } from './text-matches';
 import { unsupported } from './unsupported';
-import { host } from './units';
+import { host, hostOrUnder } from './units';
 import { verb } from './verb';
 
 const action = (to: WireDestination, stack: string): object => make({}, { kind: 'action', to: freeze(to), stack });
@@ -266,7 +266,7 @@ function connectionRoutes(port: MadePort): Reader<DeclarationValue> {
   const { required, optional } = tcpFields(port);
   const when =
     port.layer === 'tls' && !port.atGateway
-      ? atLeastOne(record({}, { sni: oneOrMore(host), from: callers }, wrongLayer(port)), 'a condition')
+      ? atLeastOne(record({}, { sni: oneOrMore(hostOrUnder), from: callers }, wrongLayer(port)), 'a condition')
       : record({ from: callers }, {}, wrongLayer(port));
   const rule = record({ ...required, when }, { ...optional, only: onlyIn }, wrongLayer(port));
   return listOf(port, rule, record(required, optional, { ...wrongLayer(port), ...elseWord }));

@@ -91,13 +91,14 @@ export const trustDomain = format(
 );
 const hostPattern = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 export const host = format(hostPattern, 'MW2124', 'a host', 'write an exact host in lower case, without a port: `shop.acme.example`');
-/** Exact, with one leading wildcard label, or `*` alone. */
-export const hostOrWildcard: Reader<string> = (value, at) => {
+/** Exact, or with one leading wildcard label. */
+export const hostOrUnder: Reader<string> = (value, at) => {
   const given = text(value, at);
-  if (given === '*') return given;
   host(given.startsWith('*.') ? given.slice(2) : given, at);
   return given;
 };
+/** The same, or `*` alone. */
+export const hostOrWildcard: Reader<string> = (value, at) => (value === '*' ? value : hostOrUnder(value, at));
 /** The same, or an IP address; whether it is one in its own spelling is for `check` to say. */
 export const hostOrAddress: Reader<string> = (value, at) => {
   const given = text(value, at);

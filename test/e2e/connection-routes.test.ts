@@ -36,13 +36,26 @@ const declarations: { [id: string]: DeclarationValue } = {
   }),
   'books/quiet': service('books/bookinfo', 'quiet', { ports: { web: { protocol: 'tcp', number: 9004 } } }),
   'books/quietRoutes': route('books/quiet', { otherwise: { ...to('quiet'), idle: '3s' } }),
+  'books/moved': service('books/bookinfo', 'moved', { versions: ['new'], ports: { web: { protocol: 'tcp', number: 9006 } } }),
+  'books/movedRoutes': route('books/moved', {
+    rules: [{ when: { from: [named('books/other')] }, to: { kind: 'target', to: { ref: 'books/db', port: 'web', version: 'v2' } } }],
+    otherwise: {
+      to: {
+        kind: 'split',
+        shares: [
+          { to: { ref: 'books/moved', port: 'web' }, percent: 70 },
+          { to: { ref: 'books/db', port: 'web', version: 'v3' }, percent: 30 },
+        ],
+      },
+    },
+  }),
   'books/near': service('books/bookinfo', 'near', {
     versions,
     ports: { web: { protocol: 'tcp', number: 9005 } },
     settings: { balance: { by: { kind: 'source' } } },
   }),
 };
-for (const name of ['vault', 'db', 'few', 'quiet', 'near']) declarations[`books/${name}Use`] = allow(`books/${name}`, callers);
+for (const name of ['vault', 'db', 'few', 'quiet', 'moved', 'near']) declarations[`books/${name}Use`] = allow(`books/${name}`, callers);
 
 let layers: LayeredMesh;
 const servers: net.Server[] = [];
@@ -113,9 +126,13 @@ describe.each<[string, string, string, string | null | undefined, readonly strin
   ['no name', 'app', 'vault', null, ['v2', 'v3']],
   ['TCP, by shares', 'app', 'db', undefined, ['v1', 'v2']],
   ['TCP from a caller with a rule of its own', 'other', 'db', undefined, ['v3']],
+  ['a version of another service', 'other', 'moved', undefined, ['v2']],
+  ['a share to a version of another service', 'app', 'moved', undefined, ['new', 'v3']],
 ])('%s', (_what, from, name, sni, versionsOf) => {
   test('comes to the versions that the definition says, and in their shares', async () => {
-    const { outcome, destinations } = decideConnection(layers.ir, { from: key(from), to: port(name), sni: sni ?? null });
+    const { outcome, destinations: whole } = decideConnection(layers.ir, { from: key(from), to: port(name), sni: sni ?? null });
+    // the one service that is routed to as a whole has one version
+    const destinations = whole.map(({ version, share }) => ({ version: version ?? 'new', share }));
     expect([outcome, destinations.map(({ version }) => version).sort()]).toEqual(['allow', versionsOf]);
     const found = await drawn(destinations.length > 1 ? 300 : 5, from, name, sni);
     expect([...new Set(found)].sort()).toEqual(versionsOf);

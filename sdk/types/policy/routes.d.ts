@@ -129,7 +129,7 @@ export declare function split(
 /** A version, weights over versions, a canary; another service's port; an answer. */
 export type HttpDestination<V extends string> = Versioned<V> | HttpTarget | HttpVersion | Action;
 export type GrpcDestination<V extends string> = Versioned<V> | Target<'grpc'> | TargetVersion<'grpc'> | Action;
-export type TcpDestination<V extends string> = Versioned<V> | Target | Action;
+export type TcpDestination<V extends string> = Versioned<V> | Target | TargetVersion | Action;
 
 /** At least one of the three. */
 export type HeaderEdit = AtLeastOne<{
