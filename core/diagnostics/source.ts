@@ -252,15 +252,15 @@ export const source = {
     slug: 'public-shares-rules',
     severity: 'error',
     summary: "A team's public.ts imports a file of rules; it may share nouns only.",
-    message: (p) => `\`public.ts\` may share nouns only, and \`${p.target}\` holds rules`,
-    help: () => 'keep what others may name in `services.policy.ts` and share it from there',
+    message: (p) => `\`public.ts\` may share nouns only, and \`${p.target}\` is no file of nouns`,
+    help: () => 'keep what others may name in `services.policy.ts` (or `<name>.services.policy.ts`) and share it from there',
   }),
   nounsImportRules: defineDiagnostic<Import & { target: string }>({
     code: 'MW1032',
     slug: 'nouns-import-rules',
     severity: 'error',
     summary: 'A file of nouns imports a file of rules.',
-    message: (p) => `\`services.policy.ts\` holds nouns and imports no rules, and \`${p.target}\` holds rules`,
+    message: (p) => `\`services.policy.ts\` holds nouns and imports nothing else, and \`${p.target}\` is no file of nouns`,
     help: () => 'move the noun that is needed into `services.policy.ts`',
   }),
   unreached: defineDiagnostic<{ file: string }>({

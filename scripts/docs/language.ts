@@ -19,13 +19,16 @@ export function entriesOf(text: string): readonly Entry[] {
     const name = /^export (?:declare )?(?:const|function|interface|type|class) (\w+)/.exec(line)?.[1];
     if (name !== undefined) {
       const block = [line];
-      while (!closes(block.join('\n')) && index + 1 < lines.length) block.push(lines[(index += 1)] ?? '');
+      while ((!closes(block.join('\n')) || isMoreToCome(lines[index + 1])) && index + 1 < lines.length) block.push(lines[(index += 1)] ?? '');
       entries.push({ name, comment: clean(comment.join('\n')), text: block.join('\n') });
     }
     if (line.trim() !== '') comment = [];
   }
   return entries;
 }
+
+/** Another member of a union. */
+const isMoreToCome = (next: string | undefined): boolean => /^\s+\|/.test(next ?? '');
 
 /** Whether every bracket that opens is closed and the statement has ended. */
 function closes(text: string): boolean {

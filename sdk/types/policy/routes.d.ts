@@ -179,7 +179,6 @@ export interface HttpRule<V extends string, R extends string> extends HttpElse<V
   readonly when: AtLeastOneCondition<R>;
   readonly only?: NonEmpty<Env>;
 }
-/** The first match wins. `otherwise` is required: nothing falls through unsaid. */
 /** Cross-origin requests: a preflight request is answered by the mesh, before any rule. */
 export interface CorsSpec {
   /** `https://shop.example`, `pattern(...)`, or `any`. */
@@ -191,6 +190,7 @@ export interface CorsSpec {
   readonly credentials?: boolean;
   readonly maxAge?: Duration;
 }
+/** The first match wins. `otherwise` is required: nothing falls through unsaid. */
 export interface HttpRoutes<V extends string, R extends string> {
   readonly cors?: CorsSpec;
   readonly rules?: readonly HttpRule<V, R>[];
