@@ -23,6 +23,7 @@ export const edge = gateway(platform, 'edge', {
       hosts: { 'shop.acme.example': 'books' },
       certificate: secret('platform/edge-tls'),
       clients: { trust: secret('platform/partners-ca'), certificate: 'required' },
+      minTls: '1.3',
     },
     plain: { protocol: 'http', port: 8080, hosts: { 'shop.acme.example': 'books' } },
     open: { protocol: 'http', port: 80, hosts: { 'shop.acme.example': 'books' }, redirect: 'https' },

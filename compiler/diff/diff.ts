@@ -52,6 +52,7 @@ export interface PortChange {
     | 'urls'
     | 'protocol'
     | 'clients'
+    | 'minTls'
     | 'number'
     | 'addressed'
     | 'certificate'
@@ -339,8 +340,10 @@ function listenerChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
       speaks.kind !== 'https' || speaks.clients === null
         ? 'not asked'
         : `${speaks.clients.required ? 'required' : 'optional'}, of ${speaks.clients.trust}`;
+    const oldestTls = ({ speaks }: typeof is): string => (speaks.kind === 'https' ? (speaks.minTls ?? '1.2') : 'none');
     const fields = [
       ['clients', clients(was), clients(is)],
+      ['minTls', oldestTls(was), oldestTls(is)],
       ['protocol', was.speaks.kind, is.speaks.kind],
       ['proxyProtocol', was.proxyProtocol ? 'required' : 'none', is.proxyProtocol ? 'required' : 'none'],
       ['number', String(was.port), String(is.port)],

@@ -4,6 +4,7 @@ import type { AnalyserInput } from '../analyse/finding';
 import { shadowedRoute } from '../analyse/shadowed-route';
 import { tokensInClear } from '../analyse/tokens-in-clear';
 import { semanticDiff } from '../diff/diff';
+import { canonicalJson } from '../../core/lib/json';
 import { decide } from '../../core/semantics/decide';
 import { workloadKey } from '../../core/mesh/ids';
 import { lower } from './lower';
@@ -123,6 +124,12 @@ it('whom a listener believes about who dialled is a difference', () => {
   const change = { port: 'platform/edge/web', field: 'proxyProtocol', before: 'none', after: 'required' };
   expect(semanticDiff(plain, behind).ports).toEqual([change]);
   expect(semanticDiff(behind, behind).ports).toEqual([]);
+});
+it('the oldest TLS of a listener is a difference; what holds anyway is none', () => {
+  const [said, older, strict] = ([{}, { minTls: '1.2' }, { minTls: '1.3' }] as const).map((more) => ir({ 'platform/edge': edge({ web: { ...web, ...more } }) }));
+  if (!said || !older || !strict) throw new Error('three');
+  expect(canonicalJson(older)).toBe(canonicalJson(said));
+  expect(semanticDiff(said, strict).ports).toEqual([{ port: 'platform/edge/web', field: 'minTls', before: '1.2', after: '1.3' }]);
 });
 it('whom a listener asks for certificates is a difference', () => {
   const clients = (certificate: 'required' | 'optional') => ({

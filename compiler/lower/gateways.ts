@@ -40,7 +40,7 @@ export function lowerGateway(context: Context, { id, value }: Declared<'gateway'
 
 function lowerSpeech(
   context: Context,
-  { protocol = 'https', certificate, clients }: Listeners[string],
+  { protocol = 'https', certificate, clients, minTls }: Listeners[string],
   at: Place,
 ): GatewayListener['speaks'] {
   switch (protocol) {
@@ -53,6 +53,7 @@ function lowerSpeech(
         kind: 'https',
         certificate: lowerSecret(context, certificate ?? '', at),
         clients: clients ? { trust: lowerSecret(context, clients.trust, at), required: clients.certificate === 'required' } : null,
+        ...(minTls === '1.3' ? { minTls } : {}),
       };
     default:
       return assertNever(protocol);

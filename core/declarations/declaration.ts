@@ -240,6 +240,8 @@ export type DeclarationValue =
           readonly certificate?: string;
           /** Of an https listener: `trust` is the secret (`namespace/name`) with the authorities of its clients. */
           readonly clients?: { readonly trust: string; readonly certificate: 'required' | 'optional' };
+          /** Of an https listener: the oldest TLS that is spoken. Absent: `1.2`. */
+          readonly minTls?: '1.2' | '1.3';
           /** Every connection begins with a PROXY header. */
           readonly proxyProtocol?: 'required';
           /** Of an http listener: every request is answered with the same address under https. */

@@ -144,6 +144,8 @@ export type ListenerProtocol =
       readonly certificate: string;
       /** What clients show of themselves; null: nobody is asked. */
       readonly clients: ClientCertificates | null;
+      /** Present: no older TLS is spoken; else 1.2 is the oldest. */
+      readonly minTls?: '1.3';
     }
   /** In the open: whoever is on the way may read and change what is said. */
   | { readonly kind: 'http' }

@@ -31,7 +31,12 @@ const passedOn = 'a listener that ends no TLS has no certificate: the destinatio
 const listeners = {
   https: record(
     { port, hosts: named(hostOrWildcard, httpsHost), certificate },
-    { proxyProtocol, protocol: word('https'), clients: record({ trust: certificate, certificate: word('required', 'optional') }, {}) },
+    {
+      proxyProtocol,
+      protocol: word('https'),
+      clients: record({ trust: certificate, certificate: word('required', 'optional') }, {}),
+      minTls: word('1.2', '1.3'),
+    },
     { redirect: "it is a listener with `protocol: 'http'` that redirects" },
   ),
   http: record(

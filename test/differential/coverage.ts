@@ -49,6 +49,7 @@ const callers: CoverageOf<AccessRule['callers']> = {
 /** A request of the generator has no token to sign. */
 const byHand = not('end users need signed tokens: test/e2e/users.test.ts holds them against the definition');
 const bySource = not('every client here has one address: test/e2e/sources.test.ts has several');
+const oldestTls = not('a client of the differential speaks TLS 1.3; test/e2e/client-certificates.test.ts has older ones');
 const byCertificate = not('test/e2e/client-certificates.test.ts holds them against the definition');
 const atGateway = not('test/e2e/gateway-connections.test.ts holds connections at a gateway against the definition');
 const rule: CoverageOf<RouteRule> = {
@@ -200,7 +201,7 @@ export const coverage: CoverageOf<MeshIr> = {
       name: yes,
       port: yes,
       proxyProtocol: not('a client of the differential dials by itself; test/e2e/sources has it'),
-      speaks: { https: { certificate: yes, clients: byCertificate }, http: yes, tls: atGateway, tcp: atGateway },
+      speaks: { https: { certificate: yes, clients: byCertificate, minTls: oldestTls }, http: yes, tls: atGateway, tcp: atGateway },
       hosts: {
         host: 'exact, and under a wildcard',
         team: yes,

@@ -41,7 +41,7 @@ afterAll(async () => {
 }, 30_000);
 
 /** The status of an answer; null: no connection, or none that carries a request. */
-function ask(at: Address, sni: string, shown: Shown | null, lines: readonly string[] = [], session?: Buffer): Promise<number | null> {
+function ask(at: Address, sni: string, shown: Shown | null, lines: readonly string[] = [], more: tls.ConnectionOptions = {}): Promise<number | null> {
   return new Promise((resolve) => {
     let heard = '';
     const socket = tls.connect({
@@ -49,7 +49,7 @@ function ask(at: Address, sni: string, shown: Shown | null, lines: readonly stri
       port: at.port,
       servername: sni,
       rejectUnauthorized: false,
-      ...(session ? { session } : {}),
+      ...more,
       ...(shown ? { key: shown.key, cert: shown.chain } : {}),
     });
     const end = (): void => {
@@ -123,6 +123,31 @@ test('a name of the mesh in a partner’s certificate is no identity: the destin
     (found) => found.length > 0,
   );
   expect(lines.map((line) => [line['caller'], line['client']])).toContainEqual(['', fingerprint(partner)]);
+});
+test('a listener that speaks nothing older than TLS 1.3 makes no connection by 1.2, and others do', async () => {
+  const by = (listener: string, shown: Shown | null, version: tls.SecureVersion): Promise<number | null> =>
+    ask(at(listener), 'partners.example', shown, [], { minVersion: version, maxVersion: version });
+  expect(await by('partners', partner, 'TLSv1.2')).toBeNull();
+  expect(await by('partners', partner, 'TLSv1.3')).toBe(200);
+  expect(await by('guests', null, 'TLSv1.2')).toBe(200);
+});
+test('what is older than TLS 1.2, or encrypts without authentication, gets no connection', async () => {
+  // who takes everything: it is not the client that refuses
+  const lax = tls.createServer({ key: partner.key, cert: partner.chain, minVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' }, (socket) =>
+    socket.on('error', () => undefined).resume().end('HTTP/1.1 299 lax\r\n\r\n'),
+  );
+  await new Promise<void>((resolve) => lax.listen(0, '127.0.0.1', resolve));
+  const there = present(lax.address() ?? undefined);
+  const other: Address = { host: '127.0.0.1', port: typeof there === 'string' ? 0 : there.port };
+  const by = (to: Address, more: tls.ConnectionOptions): Promise<number | null> => ask(to, 'partners.example', null, [], more);
+  const weak: readonly tls.ConnectionOptions[] = [
+    { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' },
+    { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0' },
+    { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES256-SHA384:@SECLEVEL=0' },
+  ];
+  for (const more of weak) expect([more, await by(other, more), await by(at('guests'), more)]).toEqual([more, 299, null]);
+  expect(await by(at('guests'), { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })).toBe(200);
+  lax.close();
 });
 test('a session cannot be resumed to be spared the certificate', async () => {
   const session = await new Promise<Buffer | null>((resolve) => {

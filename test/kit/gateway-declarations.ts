@@ -83,6 +83,7 @@ export const gatewayDeclarations: { [id: string]: DeclarationValue | null } = {
         hosts: { 'partners.example': 'books' },
         certificate: 'platform/partners-tls',
         clients: { trust: 'platform/partners-ca', certificate: 'required' },
+        minTls: '1.3',
       },
       guests: {
         port: 9444,

@@ -1,6 +1,6 @@
 /** Encryption and identity: TLS 1.3 only, certificates by SDS from the agent, peers named exactly. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { ClientCertificates } from '../../../core/ir/ir';
+import type { ListenerProtocol } from '../../../core/ir/ir';
 import { ApiConfigSource_ApiType, ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
 import type { TransportSocketSchema } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
 import {
@@ -87,7 +87,7 @@ export function outsideClient(host: string, trust: string | null, alpn: readonly
  * A gateway's door to the outside: its own certificate; of the client one of the authorities that the listener names, or none is asked. A session that is
  * resumed shows no certificate again, so there is none where certificates count.
  */
-export function edgeServer(certificate: string, clients: ClientCertificates | null): TransportSocket {
+export function edgeServer({ certificate, clients, minTls }: Extract<ListenerProtocol, { kind: 'https' }>): TransportSocket {
   return {
     name: 'envoy.transport_sockets.tls',
     configType: {
@@ -102,7 +102,7 @@ export function edgeServer(certificate: string, clients: ClientCertificates | nu
           : {}),
         commonTlsContext: {
           tlsParams: {
-            tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+            tlsMinimumProtocolVersion: minTls === '1.3' ? TlsParameters_TlsProtocol.TLSv1_3 : TlsParameters_TlsProtocol.TLSv1_2,
             tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
           },
           tlsCertificateSdsSecretConfigs: [edgeSecret(sdsCertificate(certificate))],

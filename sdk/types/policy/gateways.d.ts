@@ -56,6 +56,8 @@ export interface HttpsListenerSpec extends BehindBalancer {
   /** Of the hosts that say none of their own. */
   readonly certificate: Secret;
   readonly clients?: ClientCertificates;
+  /** The oldest TLS that is spoken; `1.2` if not said. */
+  readonly minTls?: '1.2' | '1.3';
 }
 /** What clients show of themselves. Who shows a certificate of other authorities gets no connection; what it says is for applications, and no identity of the mesh. */
 export interface ClientCertificates {

@@ -266,6 +266,9 @@ export const gw6 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAcco
 // @ts-expect-error 206 client certificates that are neither required nor optional | says: '"maybe"' is not assignable to type '"optional" | "required"'
 export const gw7 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { web: { port: 443, hosts: { 'a.example': 'books' }, certificate: secret('x/y'), clients: { trust: secret('x/z'), certificate: 'maybe' } } } });
 
+// @ts-expect-error 238 a TLS that nobody speaks any more | says: Type '"1.1"' is not assignable to type '"1.2" | "1.3"
+export const gw8 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { web: { port: 443, hosts: { 'a.example': 'books' }, certificate: secret('x/y'), minTls: '1.1' } } });
+
 // ── several networks ──
 // @ts-expect-error 180 a pattern of what a gateway between networks passes on | says: 'hosts' does not exist in type 'EastWestGatewaySpec'
 export const w1 = eastWestGateway(namespace('x', { team: 'books' }), 'crossing', { serviceAccount: 'crossing', port: 15443, hosts: ['*.books'] });
