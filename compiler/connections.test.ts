@@ -81,8 +81,8 @@ test('a wildcard of server names and a version of another service are written, t
   ]);
 });
 test('a version that another service does not have, and what is no server name, are refused', async () => {
-  expect(await errorsOf(ways.replace("old.ports.sealed.version('v1')", "(old.ports.sealed.version as (name: string) => never)('v9')"))).toEqual([
-    expect.stringMatching(/^MW\d{4} .*v9/),
-  ]);
+  expect(
+    await errorsOf(ways.replace("old.ports.sealed.version('v1')", "(old.ports.sealed.version as (name: string) => never)('v9')")),
+  ).toEqual([expect.stringMatching(/^MW\d{4} .*v9/)]);
   expect(await errorsOf(ways.replace("'*.db.acme.example'", "'*'"))).toEqual([expect.stringMatching(/^MW2124 `\*` is not a host/)]);
 });

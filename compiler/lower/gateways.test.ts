@@ -126,7 +126,9 @@ it('whom a listener believes about who dialled is a difference', () => {
   expect(semanticDiff(behind, behind).ports).toEqual([]);
 });
 it('the oldest TLS of a listener is a difference; what holds anyway is none', () => {
-  const [said, older, strict] = ([{}, { minTls: '1.2' }, { minTls: '1.3' }] as const).map((more) => ir({ 'platform/edge': edge({ web: { ...web, ...more } }) }));
+  const [said, older, strict] = ([{}, { minTls: '1.2' }, { minTls: '1.3' }] as const).map((more) =>
+    ir({ 'platform/edge': edge({ web: { ...web, ...more } }) }),
+  );
   if (!said || !older || !strict) throw new Error('three');
   expect(canonicalJson(older)).toBe(canonicalJson(said));
   expect(semanticDiff(said, strict).ports).toEqual([{ port: 'platform/edge/web', field: 'minTls', before: '1.2', after: '1.3' }]);

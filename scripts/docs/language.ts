@@ -19,7 +19,8 @@ export function entriesOf(text: string): readonly Entry[] {
     const name = /^export (?:declare )?(?:const|function|interface|type|class) (\w+)/.exec(line)?.[1];
     if (name !== undefined) {
       const block = [line];
-      while ((!closes(block.join('\n')) || isMoreToCome(lines[index + 1])) && index + 1 < lines.length) block.push(lines[(index += 1)] ?? '');
+      while ((!closes(block.join('\n')) || isMoreToCome(lines[index + 1])) && index + 1 < lines.length)
+        block.push(lines[(index += 1)] ?? '');
       entries.push({ name, comment: clean(comment.join('\n')), text: block.join('\n') });
     }
     if (line.trim() !== '') comment = [];

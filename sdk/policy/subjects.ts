@@ -43,7 +43,12 @@ export const caller: Reader<CallerRef> = (value, at) => {
   if (made?.kind === 'anyone')
     return refuse(at, 'MW2120', '`anyone` where an identified caller is meant', 'name the callers; `anyone` is for `deny` and guarantees');
   if (made?.kind === 'outside')
-    return refuse(at, 'MW2120', `${describeMade(made)} without a gateway`, 'say by which gateway it comes, with its own method: `.through(edge)`');
+    return refuse(
+      at,
+      'MW2120',
+      `${describeMade(made)} without a gateway`,
+      'say by which gateway it comes, with its own method: `.through(edge)`',
+    );
   if (made?.kind === 'version')
     return refuse(at, 'MW2120', `${describeMade(made)} as a caller`, 'a version proves no identity of its own: name its service');
   if (made?.kind === 'port')

@@ -41,7 +41,13 @@ afterAll(async () => {
 }, 30_000);
 
 /** The status of an answer; null: no connection, or none that carries a request. */
-function ask(at: Address, sni: string, shown: Shown | null, lines: readonly string[] = [], more: tls.ConnectionOptions = {}): Promise<number | null> {
+function ask(
+  at: Address,
+  sni: string,
+  shown: Shown | null,
+  lines: readonly string[] = [],
+  more: tls.ConnectionOptions = {},
+): Promise<number | null> {
   return new Promise((resolve) => {
     let heard = '';
     const socket = tls.connect({
@@ -134,7 +140,10 @@ test('a listener that speaks nothing older than TLS 1.3 makes no connection by 1
 test('what is older than TLS 1.2, or encrypts without authentication, gets no connection', async () => {
   // who takes everything: it is not the client that refuses
   const lax = tls.createServer({ key: partner.key, cert: partner.chain, minVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' }, (socket) =>
-    socket.on('error', () => undefined).resume().end('HTTP/1.1 299 lax\r\n\r\n'),
+    socket
+      .on('error', () => undefined)
+      .resume()
+      .end('HTTP/1.1 299 lax\r\n\r\n'),
   );
   await new Promise<void>((resolve) => lax.listen(0, '127.0.0.1', resolve));
   const there = present(lax.address() ?? undefined);
