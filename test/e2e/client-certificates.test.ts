@@ -2,6 +2,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as tls from 'node:tls';
+import { once } from 'node:events';
 import { X509Certificate } from 'node:crypto';
 import { emitEnvoy } from '../../compiler/emit/envoy';
 import { decide } from '../../core/semantics/decide';
@@ -145,7 +146,7 @@ test('what is older than TLS 1.2, or encrypts without authentication, gets no co
       .resume()
       .end('HTTP/1.1 299 lax\r\n\r\n'),
   );
-  await new Promise<void>((resolve) => lax.listen(0, '127.0.0.1', resolve));
+  await once(lax.listen(0, '127.0.0.1'), 'listening');
   const there = present(lax.address() ?? undefined);
   const other: Address = { host: '127.0.0.1', port: typeof there === 'string' ? 0 : there.port };
   const by = (to: Address, more: tls.ConnectionOptions): Promise<number | null> => ask(to, 'partners.example', null, [], more);

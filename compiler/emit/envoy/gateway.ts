@@ -70,7 +70,10 @@ function chainsOf(
       name: withSource(host, from),
       filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host], ...prefixRanges(from) },
       ...(speaks.kind === 'https'
-        ? { transportSocket: edgeServer({ ...speaks, certificate: servedAs(listener, host)?.certificate ?? speaks.certificate }), ...handshakeTimeout }
+        ? {
+            transportSocket: edgeServer({ ...speaks, certificate: servedAs(listener, host)?.certificate ?? speaks.certificate }),
+            ...handshakeTimeout,
+          }
         : {}),
       filters: filters(from),
     }));
