@@ -3,7 +3,7 @@
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto
  */
 import type { JsonObject } from '../../core/lib/json';
-import { type EnvoyLimits, overloadManager } from './limits';
+import { type EnvoyLimits, overloadManager, resets } from './limits';
 
 /** How Envoy asks for its configuration: changes only, or each type as a whole. */
 export type XdsProtocol = 'delta' | 'state-of-the-world';
@@ -50,6 +50,13 @@ export function bootstrap(input: BootstrapInput): JsonObject {
     node: { id: input.instance, cluster: input.workload },
     admin: { address: { pipe: { path: input.adminSocket, mode: 0o600 } } },
     overloadManager: overloadManager(input.limits),
+    // the agent changes it where a gateway's listener comes up
+    layeredRuntime: {
+      layers: [
+        { name: 'inside', staticLayer: resets.inside },
+        { name: 'agent', adminLayer: {} },
+      ],
+    },
     dynamicResources: {
       ldsConfig: ads,
       cdsConfig: ads,

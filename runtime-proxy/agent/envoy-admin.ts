@@ -2,6 +2,7 @@
 import * as http from 'node:http';
 import type { Address } from '../inventory';
 import { fieldsOf, type Fields } from '../rpc/decode';
+import { resets } from './limits';
 
 /** What Envoy serves with, by name -> version (the hash the control plane gave); only what is active counts. */
 export interface Activity {
@@ -37,6 +38,8 @@ export interface EnvoyAdmin {
   doors(): Promise<readonly Address[]>;
   /** What is open: requests, WebSockets among them, and connections that are not HTTP, whose end nobody but their two ends knows. */
   work(): Promise<{ readonly requests: number; readonly connections: number }>;
+  /** Whether clients from outside connect to it: what their streams may do is judged otherwise (limits.ts). */
+  facesOutside(faces: boolean): Promise<void>;
   /** Stops taking connections and tells open ones to go, over the drain time. */
   drain(): Promise<void>;
   quit(): Promise<void>;
@@ -150,6 +153,11 @@ export function envoyAdmin(socket: string): EnvoyAdmin {
       // a listener counts connections of every kind, and what speaks HTTP on them counts its own, of which idle ones are no work
       const connections = sum(/^listener\..*\.downstream_cx_active$/) - sum(/^http\..*\.downstream_cx_active$/);
       return { requests: sum(/^http\..*\.downstream_rq_active$/), connections: Math.max(0, connections) };
+    },
+    facesOutside: async (faces) => {
+      // without a value Envoy forgets what was set before
+      const set = Object.entries(resets.gateway).map(([key, value]) => `${key}=${faces ? value : ''}`);
+      await request('POST', `/runtime_modify?${set.join('&')}`);
     },
     drain: async () => void (await request('POST', '/drain_listeners?graceful&skip_exit')),
     quit: async () => void (await request('POST', '/quitquitquit')),

@@ -14,6 +14,16 @@ export interface EnvoyLimits {
   readonly connections: number;
 }
 
+/**
+ * How streams are judged that their client resets as soon as it has opened them (CVE-2023-44487). At a gateway a connection is one client's: it is closed
+ * after so many, and has one request begun for each look at what it sent. Inside the mesh a connection is a proxy's and carries the requests of many: to
+ * close it for the resets of one client, which the proxy passes on, would take the others' requests with it.
+ */
+export const resets = {
+  inside: { 'overload.premature_reset_total_stream_count': 4_294_967_295 },
+  gateway: { 'overload.premature_reset_total_stream_count': 500, 'http.max_requests_per_io_cycle': 1 },
+} as const;
+
 const mostConnections = 50_000;
 /** Files that are neither side of a connection: listeners, log, sockets of the agent. */
 const otherFiles = 512;

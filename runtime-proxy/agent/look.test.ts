@@ -15,6 +15,7 @@ function little() {
     admin: {
       state: () => say({ state: 'LIVE', version: '1.40.0' }),
       activity: () => say(live.activity),
+      facesOutside: () => say(undefined),
       doors: () => ((asked.doors += 1), now.doors ? say([door]) : Promise.reject(new Error('too large'))),
     },
     acknowledged: () => ({ listeners: new Map(), routes: new Map(), clusters: new Map() }),

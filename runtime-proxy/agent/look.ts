@@ -12,7 +12,7 @@ import { noActivity, type AgentReport } from './protocol';
 
 export type Look = Pick<AgentReport, 'envoyVersion' | 'live' | 'activity'>;
 interface Looked {
-  readonly admin: Pick<EnvoyAdmin, 'state' | 'activity' | 'doors'>;
+  readonly admin: Pick<EnvoyAdmin, 'state' | 'activity' | 'doors' | 'facesOutside'>;
   readonly acknowledged: () => Acknowledged;
   /** Which life of Envoy this is; null: none runs. */
   readonly life: () => number | null;
@@ -45,7 +45,14 @@ export function watchEnvoy({ admin, acknowledged, life, isUp, knock, log }: Look
       const listeners = canonicalJson(activity.listeners);
       const before = last?.life === now ? last : null;
       // what it serves is known, wherever it could be asked later: where that cannot be said now it is asked for again
-      const doors = before?.listeners === listeners ? before.doors : await admin.doors().catch(() => null);
+      const facesOutside = Object.keys(activity.listeners).some((name) => name.startsWith('gateway/'));
+      const doors =
+        before?.listeners === listeners
+          ? before.doors
+          : await Promise.all([admin.doors(), admin.facesOutside(facesOutside)]).then(
+              ([found]) => found,
+              () => null,
+            );
       const live = state === 'LIVE';
       if (live) isUp();
       silences = 0;

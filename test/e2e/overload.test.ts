@@ -1,7 +1,12 @@
 /** An Envoy that has used up what it may use: of connections, of memory. Real agents. */
+import * as http2 from 'node:http2';
 import * as net from 'node:net';
-import { eventually } from '../kit/layered-mesh';
+import { emitEnvoy } from '../../compiler/emit/envoy';
+import { principalOf } from '../../core/mesh/ids';
+import { edge, gatewayDeclarations } from '../kit/gateway-declarations';
+import { eventually, lowered } from '../kit/layered-mesh';
 import { present } from '../kit/present';
+import { sendRaw } from '../kit/raw-http';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 import { objectsOf, pagePrincipal, reviewsPrincipal, smallMesh } from '../kit/small-mesh';
 
@@ -52,4 +57,54 @@ test('one that has no memory left takes nothing more, and its agent says that it
   await start({ heap: 1 << 20 });
   expect(await eventually(heard, (text) => !text.startsWith('HTTP/1.1 200'))).toMatch(/^$|^HTTP\/1\.1 503/);
   expect((await mesh.status()).state).toBe('converged');
+});
+
+test('whoever resets streams at a gateway, connection after connection, takes no request from others', async () => {
+  const ir = lowered(gatewayDeclarations);
+  const emitted = present(emitEnvoy(ir).value);
+  const page = principalOf(ir.trustDomain, 'bookinfo', 'sa-productpage');
+  const listeners = present(ir.gateways.find(({ key }) => key === edge)).listeners.map(({ name }) => name);
+  mesh = await runMesh(
+    [
+      { id: 'edge', workload: edge, principal: principalOf(ir.trustDomain, 'platform', 'edge'), ports: [], listeners },
+      { id: 'page', workload: 'bookinfo/productpage', principal: page, ports: ['web'] },
+    ],
+    { trustDomain: ir.trustDomain },
+  );
+  await mesh.release([...emitted.services, ...emitted.proxies]);
+  await Promise.all(['edge', 'page'].map((id) => mesh.startAgent(id)));
+  const at = present(mesh.inventory.instances.find(({ id }) => id === 'edge')?.listeners?.['plain']);
+  const ask = (): Promise<number> =>
+    sendRaw(at, { method: 'GET', path: '/productpage', host: 'shop.example', headers: {} }).then(
+      ({ status }) => status,
+      () => 0,
+    );
+  expect(await eventually(ask, (status) => status === 200, 20_000)).toBe(200);
+  await new Promise((resolve) => setTimeout(resolve, 1_000)); // the agent's next look
+  const attack = async (): Promise<void> => {
+    const client = http2.connect(`http://${at.host}:${at.port}`);
+    client.on('error', () => undefined);
+    const gone = new Promise<void>((resolve) => client.on('close', () => resolve()));
+    for (let turn = 0; turn < 200 && !client.destroyed; turn += 1) {
+      for (let one = 0; one < 10 && !client.closed && !client.destroyed; one += 1) {
+        const stream = client.request({ ':path': '/productpage', ':authority': 'shop.example' });
+        stream.on('error', () => undefined);
+        // once it has been sent on, and before it is answered
+        setImmediate(() => stream.close(http2.constants.NGHTTP2_CANCEL));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    client.destroy();
+    await gone;
+  };
+  const answers: number[] = [];
+  let over = false;
+  const others = (async () => {
+    while (!over) answers.push(await ask());
+  })();
+  for (let turn = 0; turn < 8; turn += 1) await attack();
+  over = true;
+  await others;
+  expect(answers.length).toBeGreaterThan(20);
+  expect(answers.filter((status) => status !== 200)).toEqual([]);
 });
