@@ -107,6 +107,7 @@ test('a gateway on the way out is not cut off, though nothing comes in by it', (
     name: 'egress',
     serviceAccount: 'egress',
     listeners: {},
+    wayOutOf: ['books'],
   } as const;
   const stripe: DeclarationValue = {
     ...{

@@ -2,7 +2,7 @@ import type { DeclarationValue } from '../../core/declarations/declaration';
 import { proxyNameOf } from '../../core/ir/proxy-name';
 import type { MeshIr } from '../../core/ir/ir';
 import { lower } from '../lower';
-import { allow, evaluatedWith, named, route, service } from '../../test/kit/declarations';
+import { allow, evaluatedWith, named, route, service, wayOut } from '../../test/kit/declarations';
 import { generateMesh } from '../../test/kit/mesh-generator';
 import { planSteps } from './order';
 
@@ -128,7 +128,7 @@ test.each(['https', 'tls'])(
       hosts: ['api.stripe.example'],
       ports: { web: { protocol, number: 443 } },
     } as const;
-    const direct: More = { 'books/stripe': stripe, 'books/charge': allow('books/stripe', [named('books/productpage')]) };
+    const direct: More = { ...wayOut, 'books/stripe': stripe, 'books/charge': allow('books/stripe', [named('books/productpage')]) };
     const through: More = { ...direct, 'books/stripe': { ...stripe, through: { ref: 'platform/edge' } } };
     expect(parts(direct, through)).toEqual([['inbound platform/edge'], ['outbound bookinfo/sa-productpage']]);
     expect(parts(through, direct)).toEqual([['outbound bookinfo/sa-productpage'], ['inbound platform/edge']]);

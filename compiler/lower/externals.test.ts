@@ -137,8 +137,15 @@ test.each([
   expect(ir.connectionRoutes.map(({ port }) => port)).toEqual(['outside/stripe.api']);
 });
 
-const egress: DeclarationValue = {
-  ...{ kind: 'gateway', namespace: { ref: 'platform/platform' }, name: 'egress', serviceAccount: 'egress', listeners: {} },
+const egress: Extract<DeclarationValue, { readonly kind: 'gateway' }> = {
+  ...{
+    kind: 'gateway',
+    namespace: { ref: 'platform/platform' },
+    name: 'egress',
+    serviceAccount: 'egress',
+    listeners: {},
+    wayOutOf: ['books'],
+  },
 };
 const through = { 'platform/egress': egress, 'books/stripe': external({ through: { ref: 'platform/egress' } }) };
 
@@ -152,6 +159,17 @@ test('a gateway on the way is a destination: it reads headers and users, and wat
   });
   expect(diagnostics).toEqual([]);
   expect(present(value).services.find(({ key }) => key === 'outside/stripe')?.outside?.through).toBe('platform/egress');
+});
+test('a gateway dials for those whom its owner names, and for its owner', () => {
+  const { wayOutOf: _, ...closed } = egress;
+  const codes = (more: Parameters<typeof lowered>[0]) => lowered(more).diagnostics.map(({ code }) => code);
+  expect(codes({ ...through, 'platform/egress': closed })).toEqual(['MW3087']);
+  expect(codes({ ...through, 'platform/egress': { ...egress, wayOutOf: ['orders'] } })).toEqual(['MW3087']);
+  expect(codes({ ...through, 'platform/egress': { ...egress, wayOutOf: ['books', 'boks'] } })).toEqual(['MW3008']);
+  const stripe = external({ team: 'orders', hosts: ['other.example'], through: { ref: 'platform/edge' } });
+  expect(codes({ 'orders/stripe': external({ ...(stripe as External), name: 'other' }) })).toEqual(['MW3087']);
+  // the platform answers for both
+  expect(codes({ 'platform/stripe': external({ ...(stripe as External), name: 'other' }) })).toEqual([]);
 });
 test('a gateway that nothing comes in by has to be a way out', () => {
   const { diagnostics } = lowered({ 'platform/egress': egress });

@@ -7,7 +7,7 @@ import { sortedUnique } from '../../core/lib/order';
 import { outsideNamespace, portKey, type PortKey, type RuleId, workloadKey, type WorkloadKey } from '../../core/mesh/ids';
 import { faultOfAddress, isIpAddress } from '../../core/mesh/ip-address';
 import { hostsOfPort } from '../../core/semantics/address';
-import type { Context, Declared, Place } from './context';
+import { type Context, type Declared, hasPlatformRole, type Place } from './context';
 import { checkHost, checkLabel, checkTeam, isDomain } from './names';
 import { checkOwner, type Nouns } from './nouns';
 import { lowerRequests } from './request-line';
@@ -70,6 +70,11 @@ function lowerExternal(
   if (checkTeam(context, value.team, at)) checkOwner(context, { team, id }, 'answer for', value.name, value.team, true);
   const gateway = value.through && context.resolve(value.through, ['gateway'], { id, path: 'through' });
   const through = gateway ? (workloads.get(gateway.id)?.key ?? null) : null;
+  // who sees a gateway, to be called by it say, does not therefore dial what it likes from where it is
+  const mayLeave =
+    gateway?.value.kind !== 'gateway' || gateway.team === team || hasPlatformRole(team) || gateway.value.wayOutOf?.includes(value.team);
+  if (gateway && mayLeave !== true)
+    context.report(words.notItsWayOut, { team: value.team, gateway: through ?? gateway.id, owner: gateway.team }, { id, path: 'through' });
   if (value.hosts.length === 0) context.report(messages.empty, { what: 'the list of hosts' }, { id, path: 'hosts' });
   const byAddress = Object.values(value.ports).every(({ protocol }) => layers.get(protocol) === 'tcp');
   for (const host of value.hosts) checkOutsideHost(context, host, byAddress, { id, path: 'hosts' });

@@ -35,6 +35,7 @@ export function lowerGateway(context: Context, { id, value }: Declared<'gateway'
   if (listeners.length === 0 && !isWayOut)
     context.report(messages.empty, { what: `the list of listeners of \`${key}\`` }, { id, path: '' });
   checkTeams(context, id, listeners);
+  for (const team of value.wayOutOf ?? []) checkTeam(context, team, { id, path: 'wayOutOf' });
   return { id: id as RuleId, key, listeners };
 }
 

@@ -248,6 +248,8 @@ export type DeclarationValue =
           readonly redirect?: 'https';
         };
       };
+      /** Teams whose hosts outside may be called through it, beside its owner's. */
+      readonly wayOutOf?: readonly string[];
     }
   /** A gateway between networks. */
   | {

@@ -20,6 +20,15 @@ export const outside = {
       `\`${port}\` speaks ${protocol}, where nothing says which of ${hosts.map((host) => `\`${host}\``).join(', ')} is meant`,
     help: () => 'declare an `external` of its own for each host',
   }),
+  notItsWayOut: defineDiagnostic<{ team: string; gateway: string; owner: string }>({
+    code: 'MW3087',
+    slug: 'not-its-way-out',
+    severity: 'error',
+    summary: 'a gateway dials from its own place in the network, so its owner says whose hosts it dials',
+    message: ({ team, gateway, owner }) =>
+      `the hosts of team \`${team}\` may not be called through \`${gateway}\`, which is \`${owner}\`'s`,
+    help: ({ team, owner }) => `ask team \`${owner}\` to write \`wayOutOf: ['${team}']\` at the gateway, or take one of your own`,
+  }),
   routedOutside: defineDiagnostic<{ rule: string; port: string }>({
     code: 'MW3081',
     slug: 'routed-outside',

@@ -64,13 +64,16 @@ const listener: Reader<WireListener> = (value, at) => {
     ...(clients ? { clients: freeze({ trust: clients.trust.name, certificate: clients.certificate }) } : {}),
   });
 };
-const spec = record({ serviceAccount: accountName }, { listeners: named(name, listener) });
+const spec = record({ serviceAccount: accountName }, { listeners: named(name, listener), wayOutOf: list(team) });
 
 export const gateway = verb('gateway', ['namespace', 'name', 'spec'], 3, (given) => {
   const called = name(given.take(1), given.at(1));
-  const { serviceAccount, listeners: wire = {} } = spec(given.take(2), given.at(2));
+  const { serviceAccount, listeners: wire = {}, wayOutOf } = spec(given.take(2), given.at(2));
   const entry = register(
-    { kind: 'gateway', namespace: ownNamespace(given.take(0), given.at(0)), name: called, serviceAccount, listeners: wire },
+    {
+      ...{ kind: 'gateway', namespace: ownNamespace(given.take(0), given.at(0)), name: called, serviceAccount, listeners: wire },
+      ...(wayOutOf ? { wayOutOf } : {}),
+    },
     given.call,
   );
   const made: Record<string, object> = {};

@@ -156,7 +156,14 @@ cases('hosts outside, for an application whose connections are captured', () => 
           runs: { envoy: '1.40.0' },
         },
         'platform/egress': {
-          ...{ kind: 'gateway', namespace: { ref: 'platform/platform' }, name: 'egress', serviceAccount: 'egress', listeners: {} },
+          ...{
+            kind: 'gateway',
+            namespace: { ref: 'platform/platform' },
+            name: 'egress',
+            serviceAccount: 'egress',
+            listeners: {},
+            wayOutOf: ['books'],
+          },
         } as const,
         'books/plain': external('plain', 'plain.example', 'http', ports.plain, true),
         'books/partner': external('partner', 'api.partner.example', 'https', ports.secure, true),

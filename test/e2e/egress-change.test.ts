@@ -41,7 +41,14 @@ function meshWith(change: Partial<External>): MeshIr {
       through: { ref: 'platform/egress' },
     },
     'platform/egress': {
-      ...{ kind: 'gateway', namespace: { ref: 'platform/platform' }, name: 'egress', serviceAccount: 'egress', listeners: {} },
+      ...{
+        kind: 'gateway',
+        namespace: { ref: 'platform/platform' },
+        name: 'egress',
+        serviceAccount: 'egress',
+        listeners: {},
+        wayOutOf: ['books'],
+      },
     },
     'books/pageCalls': {
       ...{

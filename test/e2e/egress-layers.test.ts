@@ -114,7 +114,14 @@ beforeAll(async () => {
         runs: { envoy: '1.40.0' },
       },
       'platform/egress': {
-        ...{ kind: 'gateway', namespace: { ref: 'platform/platform' }, name: 'egress', serviceAccount: 'egress', listeners: {} },
+        ...{
+          kind: 'gateway',
+          namespace: { ref: 'platform/platform' },
+          name: 'egress',
+          serviceAccount: 'egress',
+          listeners: {},
+          wayOutOf: ['books'],
+        },
       } as const,
       'books/details': service('books/bookinfo', 'details'),
       ...outside,

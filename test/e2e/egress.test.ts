@@ -65,7 +65,14 @@ beforeAll(async () => {
         runs: { envoy: '1.40.0' },
       },
       'platform/egress': {
-        ...{ kind: 'gateway', namespace: { ref: 'platform/platform' }, name: 'egress', serviceAccount: 'egress', listeners: {} },
+        ...{
+          kind: 'gateway',
+          namespace: { ref: 'platform/platform' },
+          name: 'egress',
+          serviceAccount: 'egress',
+          listeners: {},
+          wayOutOf: ['books'],
+        },
       } as const,
       'books/details': service('books/bookinfo', 'details'),
       'mesh/accounts': { kind: 'issuer', name: 'accounts', url: issuer, audiences: ['shop'], keys: { file: 'keys.json', text: keys } },

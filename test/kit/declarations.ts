@@ -82,6 +82,18 @@ export const versions = (ranges: Rest<'versions'>['ranges'], more: Partial<Rest<
   ...more,
 });
 
+const edge = {
+  kind: 'gateway',
+  namespace: { ref: 'platform/platform' },
+  name: 'edge',
+  serviceAccount: 'edge',
+  listeners: {
+    web: { port: 8443, hosts: { 'shop.acme.example': 'books', '*.books.acme.example': 'books' }, certificate: 'platform/edge-tls' },
+  },
+} as const satisfies DeclarationValue;
+/** The gateway of `bookinfo` as the way out of a team's hosts too. */
+export const wayOut: { readonly [id: string]: DeclarationValue } = { 'platform/edge': { ...edge, wayOutOf: ['books'] } };
+
 export const bookinfo: { readonly [id: string]: DeclarationValue } = {
   'mesh/mesh': {
     kind: 'mesh',
@@ -92,15 +104,7 @@ export const bookinfo: { readonly [id: string]: DeclarationValue } = {
     runs: { envoy: '1.40.0' },
   },
   'platform/platform': { kind: 'namespace', name: 'platform', team: 'platform' },
-  'platform/edge': {
-    kind: 'gateway',
-    namespace: { ref: 'platform/platform' },
-    name: 'edge',
-    serviceAccount: 'edge',
-    listeners: {
-      web: { port: 8443, hosts: { 'shop.acme.example': 'books', '*.books.acme.example': 'books' }, certificate: 'platform/edge-tls' },
-    },
-  },
+  'platform/edge': edge,
   'books/bookinfo': { kind: 'namespace', name: 'bookinfo', team: 'books' },
   'books/productpage': service('books/bookinfo', 'productpage'),
   'books/details': service('books/bookinfo', 'details'),

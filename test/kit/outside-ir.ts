@@ -18,7 +18,14 @@ const external = (name: string, hosts: readonly string[], protocol: string, numb
   ...(through ? { trust: 'bookinfo/partner', through: { ref: 'platform/egress' } } : {}),
 });
 const gateway: DeclarationValue = {
-  ...{ kind: 'gateway', namespace: { ref: 'platform/platform' }, name: 'egress', serviceAccount: 'egress', listeners: {} },
+  ...{
+    kind: 'gateway',
+    namespace: { ref: 'platform/platform' },
+    name: 'egress',
+    serviceAccount: 'egress',
+    listeners: {},
+    wayOutOf: ['books'],
+  },
 };
 
 export function outside(): MeshIr {

@@ -49,7 +49,14 @@ beforeAll(async () => {
       runs: { envoy: '1.40.0' },
     },
     'platform/egress': {
-      ...{ kind: 'gateway', namespace: { ref: 'platform/platform' }, name: 'egress', serviceAccount: 'egress', listeners: {} },
+      ...{
+        kind: 'gateway',
+        namespace: { ref: 'platform/platform' },
+        name: 'egress',
+        serviceAccount: 'egress',
+        listeners: {},
+        wayOutOf: ['books'],
+      },
     },
     'books/reviewsRoutes': null,
     'books/partner': external('partner', 'partner.localhost', 'http', ports.plain, true),

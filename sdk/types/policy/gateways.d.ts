@@ -101,6 +101,8 @@ export interface GatewaySpec<L extends ListenerMap> {
   readonly serviceAccount: string;
   /** The ways in. A gateway without any is a way out (`through` of an `external`). */
   readonly listeners?: L;
+  /** Teams whose hosts outside may be called through it (`through` of an `external`), beside its owner's. Who sees a gateway may not therefore leave by it. */
+  readonly wayOutOf?: NonEmpty<Team>;
 }
 export declare function gateway<const L extends ListenerMap = Record<never, never>>(
   namespace: Namespace,

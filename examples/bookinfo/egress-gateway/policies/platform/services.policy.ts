@@ -5,5 +5,5 @@ export const ingress = gateway(gateways, 'ingress', {
   serviceAccount: 'ingress',
   listeners: { web: { port: 443, hosts: { 'bookinfo.example': 'books' }, certificate: secret('gateways/bookinfo-tls') } },
 });
-// Nothing comes in by it: it is the one way out.
-export const egress = gateway(gateways, 'egress', { serviceAccount: 'egress' });
+// Nothing comes in by it: it is the one way out, of those whom its owner names.
+export const egress = gateway(gateways, 'egress', { serviceAccount: 'egress', wayOutOf: ['books'] });
