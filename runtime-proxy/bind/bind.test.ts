@@ -171,6 +171,21 @@ describe('a proxy', () => {
       expect(names(onlyCaptured)).toEqual(['capture/outbound']);
       expect(names({ ...captured, outboundPorts: { [db]: at(9) } })).toEqual(['outbound', 'capture/outbound', `outbound/${db}`]);
     });
+    test('a host outside is not known by an address of the mesh, nor of the instance: Envoy would refuse two listeners there', () => {
+      const outside = (host: string, number: number): ServiceConfig => {
+        const port = portKey(workloadKey('outside', 'store'), 'it');
+        const filterChains = [{ name: `${host}:${number}`, filters: chain.filters }];
+        const listeners = [{ name: `outbound/${port}`, address: symbol(`outbound/${port}`), filterChains }];
+        return { ...service, spec: { ...service.spec, port, virtualHost: null, clusters: [], endpoints: [], listeners } };
+      };
+      const of = (host: string, number: number) =>
+        bindOutbound(calling, [service, outside(host, number)], onlyCaptured, [], virtual).listeners.map(({ json }) => json['name']);
+      const [own] = Object.values(onlyCaptured.inbound);
+      expect(of('192.0.2.7', 5432)).toEqual(['capture/outbound', `capture/outbound/${db}`, 'capture/outbound/outside/store.it']);
+      expect(of('10.96.0.7', 5432)).toEqual(['capture/outbound', `capture/outbound/${db}`]);
+      expect(of('fd00::7', 5433)).toEqual(['capture/outbound', `capture/outbound/${db}`, 'capture/outbound/outside/store.it']);
+      expect(of(own?.host ?? '', own?.port ?? 0)).toEqual(['capture/outbound', `capture/outbound/${db}`]);
+    });
     test('a port that nobody placed is a fault, but where only what is placed is called', () => {
       const of = (over: Partial<Instance>): readonly [readonly string[], readonly string[]] => {
         const into: Diagnostic[] = [];

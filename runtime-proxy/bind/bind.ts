@@ -84,7 +84,7 @@ export function bindOutbound(
   return {
     listeners: [...outbound.listeners, ...dialled].flatMap((listener) => [
       ...(isExplicit(listener, instance) ? [bind(listener)] : []),
-      ...(instance.capture ? captured(listener, instance.capture, services, virtual).map((one) => bindCaptured(one, bind)) : []),
+      ...(instance.capture ? captured(listener, instance, instance.capture, services, virtual).map((one) => bindCaptured(one, bind)) : []),
     ]),
     routes,
     clusters: [...clusters.keys()].sort().map((name) => bind(clusters.get(name) ?? {})),
@@ -99,9 +99,13 @@ function isExplicit(listener: JsonObject, { capture, outbound, outboundPorts = {
   return name === outboundListener ? outbound !== undefined : Object.hasOwn(outboundPorts, name.slice(`${outboundListener}/`.length));
 }
 
-/** A listener as captured connections find it; none for a port without an address to know them by: those are refused. */
+/**
+ * A listener as captured connections find it; none for a port without an address to know them by: those are refused. For an address of the mesh, or of the
+ * instance, no host outside stands, whoever declares it.
+ */
 function captured(
   listener: JsonObject,
+  instance: Instance,
   capture: Capture,
   services: readonly ServiceConfig[],
   virtual: VirtualAddresses,
@@ -110,7 +114,11 @@ function captured(
   if (name === outboundListener)
     return [capturedHttp(listener, capturedName(name), capture, portNumbersOf(services), namedTlsOf(services))];
   const known = new Map<string, readonly Address[]>(Object.entries(virtual));
-  const itself = services.flatMap(({ spec }) => (spec.listeners?.includes(listener) ? addressesOf(listener, spec) : []));
+  // Envoy refuses a listener at the address of another, and with it all that comes along
+  const taken = (): readonly Address[] => [...[...known.values()].flat(), ...Object.values(instance.inbound)];
+  const itself = services
+    .flatMap(({ spec }) => (spec.listeners?.includes(listener) ? addressesOf(listener, spec) : []))
+    .filter(({ host, port }) => !taken().some((one) => one.host === host && one.port === port));
   const [first, ...others] = [...itself, ...(known.get(name.slice(`${outboundListener}/`.length)) ?? [])];
   return first ? [capturedPort(listener, capturedName(name), [first, ...others])] : [];
 }
