@@ -113,6 +113,9 @@ test.each<readonly [string, Partial<External>, readonly string[]]>([
   ['two hosts of a TCP port', { hosts: ['a.example', 'b.example'], ports: { api: { protocol: 'tcp', number: 5432 } } }, ['MW3085']],
   ['an address where there are names', { hosts: ['192.0.2.7'], ports: { api: { protocol: 'tls', number: 443 } } }, ['MW3029']],
   ['the machine itself', { hosts: ['127.0.0.1'], ports: { api: { protocol: 'tcp', number: 5432 } } }, ['MW3029']],
+  ['the machine itself in IPv6 clothes', { hosts: ['::ffff:7f00:1'], ports: { api: { protocol: 'tcp', number: 80 } } }, ['MW3029']],
+  ['a name that some take for an address', { hosts: ['127.1'], ports: { api: { protocol: 'tcp', number: 80 } } }, ['MW3029']],
+  ['a hexadecimal one', { hosts: ['127.0x1'], ports: { api: { protocol: 'tcp', number: 80 } } }, ['MW3029']],
   ['an address in another spelling', { hosts: ['2001:DB8::1'], ports: { api: { protocol: 'tcp', number: 5432 } } }, ['MW3029']],
   ['an allow of a host that is none of the port', { ports: { api: { protocol: 'tls', number: 443 } } }, ['MW3007']],
 ])('of connections refuses %s', (_what, more, codes) => {
@@ -159,6 +162,32 @@ test('a gateway on the way is a destination: it reads headers and users, and wat
   });
   expect(diagnostics).toEqual([]);
   expect(present(value).services.find(({ key }) => key === 'outside/stripe')?.outside?.through).toBe('platform/egress');
+});
+test.each(['169.254.169.254', 'fe80::1'])('what is of a link is not called through a gateway, where it is another machine: %s', (host) => {
+  const metadata: Partial<External> = { hosts: [host], ports: { api: { protocol: 'tcp', number: 80 } } };
+  const codes = (more: Parameters<typeof lowered>[0], way: Partial<External>) =>
+    lowered({ ...more, 'books/stripe': external({ ...metadata, ...way }), 'books/charge': allow({ requests: 'any' }) }).diagnostics.map(
+      ({ code }) => code,
+    );
+  expect(codes({ 'platform/egress': egress }, { through: { ref: 'platform/egress' } })).toEqual(['MW3029']);
+  // each machine asks its own
+  expect(codes({}, {})).toEqual([]);
+});
+test.each([
+  ['ledger.orders', ['MW3107']],
+  ['ledger.orders.svc', ['MW3107']],
+  ['ledger-0.ledger.orders.svc.cluster.local', ['MW3107']],
+  ['10-0-0-7.orders.pod.cluster.local', ['MW3107']],
+  ['orders.example', []],
+  // what is not in the mesh of a team's own namespace, and in namespaces that the mesh does not know
+  ['ledger.bookinfo.svc', []],
+  ['ledger.legacy.svc.cluster.local', []],
+])('within the cluster a name is of the team of its namespace: %s', (host, codes) => {
+  const { diagnostics } = lowered({
+    'orders/orders': { kind: 'namespace', name: 'orders', team: 'orders' },
+    'books/stripe': external({ hosts: [host] }),
+  });
+  expect(diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => code)).toEqual(codes);
 });
 test('a gateway dials for those whom its owner names, and for its owner', () => {
   const { wayOutOf: _, ...closed } = egress;

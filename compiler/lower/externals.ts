@@ -5,7 +5,7 @@ import type { AccessRule, ConnectionRoutes, HostRoutes, Layer, MeshIr, Outside, 
 import { builtInResilience } from '../../core/ir/resilience';
 import { sortedUnique } from '../../core/lib/order';
 import { outsideNamespace, portKey, type PortKey, type RuleId, workloadKey, type WorkloadKey } from '../../core/mesh/ids';
-import { faultOfAddress, isIpAddress } from '../../core/mesh/ip-address';
+import { faultOfAddress, isIpAddress, isLinkLocal } from '../../core/mesh/ip-address';
 import { hostsOfPort } from '../../core/semantics/address';
 import { type Context, type Declared, hasPlatformRole, type Place } from './context';
 import { checkHost, checkLabel, checkTeam, isDomain } from './names';
@@ -33,6 +33,7 @@ export function lowerExternals(
 ): ReadonlyMap<string, Service> {
   const externals = new Map<string, Service>();
   const names = new Map<WorkloadKey, string>();
+  const homes = new Map(context.all('namespace').map(({ value }) => [value.name, value.team]));
   const taken = new Map<string, string>();
   for (const service of services.values())
     for (const port of service.ports) for (const host of hostsOfPort(service, port, null)) taken.set(host.replace(/:\d+$/, ''), service.id);
@@ -46,6 +47,10 @@ export function lowerExternals(
       const owner = taken.get(host);
       if (owner !== undefined) context.report(messages.duplicate, { what: 'host', name: host, first: owner }, { ...at, path: 'hosts' });
       taken.set(host, declared.id);
+      // a name within the cluster leads to whoever runs there
+      const home = homes.get(namespaceOfHost(host));
+      if (home !== undefined && home !== declared.value.team)
+        checkOwner(context, declared, 'send calls past the mesh to', host, home, true, 'hosts');
     }
     externals.set(declared.id, service);
   }
@@ -77,7 +82,7 @@ function lowerExternal(
     context.report(words.notItsWayOut, { team: value.team, gateway: through ?? gateway.id, owner: gateway.team }, { id, path: 'through' });
   if (value.hosts.length === 0) context.report(messages.empty, { what: 'the list of hosts' }, { id, path: 'hosts' });
   const byAddress = Object.values(value.ports).every(({ protocol }) => layers.get(protocol) === 'tcp');
-  for (const host of value.hosts) checkOutsideHost(context, host, byAddress, { id, path: 'hosts' });
+  for (const host of value.hosts) checkOutsideHost(context, host, { byAddress, through: through !== null }, { id, path: 'hosts' });
   const names = Object.keys(value.ports).sort();
   if (names.length === 0) context.report(messages.empty, { what: `the list of ports of \`${value.name}\`` }, at);
   const key = workloadKey(outsideNamespace, value.name);
@@ -142,13 +147,37 @@ function lowerExternal(
   };
 }
 
-function checkOutsideHost(context: Context, host: string, byAddress: boolean, at: Place): void {
+function checkOutsideHost(
+  context: Context,
+  host: string,
+  { byAddress, through }: { readonly byAddress: boolean; readonly through: boolean },
+  at: Place,
+): void {
   if (isIpAddress(host)) {
     const why = byAddress ? faultOfAddress(host) : 'an address has no name to ask for: it is taken where all ports are TCP';
     if (why !== null) context.report(messages.badHost, { host, why }, at);
+    else if (through && isLinkLocal(host))
+      context.report(
+        messages.badHost,
+        { host, why: "it is of the link: from the gateway it is the gateway's own, its machine's keys among it" },
+        at,
+      );
   } else if (host.startsWith('*')) context.report(words.wildcardOutside, { host }, at);
-  else if (checkHost(context, host, false, at) && !host.includes('.'))
-    context.report(messages.badHost, { host, why: 'it has no dot, and a name of one word means something else in each place' }, at);
+  else if (checkHost(context, host, false, at)) {
+    const why = faultOfName(host);
+    if (why !== null) context.report(messages.badHost, { host, why }, at);
+  }
+}
+function faultOfName(host: string): string | null {
+  if (!host.includes('.')) return 'it has no dot, and a name of one word means something else in each place';
+  // https://url.spec.whatwg.org/#ends-in-a-number-checker: some resolvers read `127.1` as an address
+  return /\.(?:[0-9]+|0x[0-9a-f]*)$/.test(host) ? 'its last part is a number, so some take it for an address' : null;
+}
+
+/** The namespace whose name server answers for a host, as pods ask for services and for each other (kubernetes.io: "DNS for Services and Pods"). */
+function namespaceOfHost(host: string): string {
+  const labels = host.replace(/\.(?:svc|pod)(?:\.cluster\.local)?$/, '').split('.');
+  return labels.at(-1) ?? '';
 }
 
 type Rules = Pick<MeshIr, 'access' | 'routes' | 'connectionRoutes' | 'hostRoutes' | 'hostConnections' | 'patches'>;

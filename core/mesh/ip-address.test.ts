@@ -27,4 +27,7 @@ test.each(['127.0.0.1', '127.9.9.9', '::1', '0.0.0.0', '::', '224.0.0.1', '255.2
   expect(isIpAddress(text)).toBe(true);
   expect(faultOfAddress(text)).not.toBeNull();
 });
+test.each(['::ffff:7f00:1', '::7f00:1'])('%s is an IPv4 address, and written as one', (text) =>
+  expect(faultOfAddress(text)).not.toBeNull(),
+);
 test.each(['10.0.0.5', '169.254.169.254', '2001:db8::ff'])('%s is', (text) => expect(faultOfAddress(text)).toBeNull());
