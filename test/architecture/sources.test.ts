@@ -73,6 +73,12 @@ it('each row of the features names a test that is there, or says that there is a
   });
   expect(missing).toEqual([]);
 });
+it('each decision has a number of its own, the one of its title', () => {
+  const decisions = fs.readdirSync(path.join(root, 'docs/adr')).sort();
+  const numbers = decisions.map((name) => name.slice(0, 4));
+  expect(numbers.filter((number, index) => numbers.indexOf(number) !== index)).toEqual([]);
+  expect(decisions.filter((name) => !read(`docs/adr/${name}`).startsWith(`# ${name.slice(0, 4)}`))).toEqual([]);
+});
 it('every stage and server says what it is in a README', () => {
   const stages = fs
     .readdirSync(path.join(root, 'compiler'), { withFileTypes: true })

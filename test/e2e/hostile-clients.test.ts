@@ -26,7 +26,7 @@ beforeAll(async () => {
   layers = await startLayers(gatewayDeclarations, async (mesh) => {
     const { host, port } = appOf(mesh, 'rows');
     await apps.listen([...mesh.apps.keys()].filter((number) => number !== port));
-    await new Promise<void>((resolve) => endless.listen(port, host, resolve));
+    await new Promise<void>((resolve, reject) => endless.once('error', reject).listen(port, host, resolve));
   });
 }, 120_000);
 afterAll(async () => {

@@ -1,4 +1,5 @@
 /** End users, as the definition has them and as real Envoys do it, with tokens that are really signed. */
+import * as crypto from 'node:crypto';
 import * as http from 'node:http';
 import * as jose from 'jose';
 import { emitEnvoy } from '../../compiler/emit/envoy';
@@ -144,7 +145,6 @@ const badTokens: readonly (readonly [string, () => Promise<string>])[] = [
   [
     'alg none',
     async () => {
-      const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
       return `${part({ alg: 'none' })}.${part(good({ role: 'admin' }))}.`;
     },
   ],
@@ -171,6 +171,91 @@ test.each(badTokens)('%s is answered 401 wherever rules speak of users', async (
   expect((await both(within('GET /details/7', 'details'), token, 'invalid')).status).toBe(401);
   // nobody speaks of users there, or a rule in shadow alone does
   expect((await both(within('GET /ratings/7', 'ratings'), token, 'invalid')).status).toBe(200);
+});
+
+const part = (value: object | string): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+/** A token of exactly these bytes, by the EdDSA key. */
+async function signText(payload: string, header: object = {}): Promise<string> {
+  const by = present(keys[3]);
+  const input = `${part({ alg: by.alg, kid: by.kid, ...header })}.${part(payload)}`;
+  const signature = crypto.sign(null, Buffer.from(input), await jose.exportPKCS8(by.privateKey));
+  return `${input}.${signature.toString('base64url')}`;
+}
+const editor = (more: JsonObject = {}): string => JSON.stringify(good({ groups: ['editors'], ...more }));
+/** So many texts between the first brace and the rest. */
+const first = (member: string): string => editor().replace('{', `{${member},`);
+
+test.each<[string, () => string, object?]>([
+  ['an end that is a text', () => editor({ exp: String(now() + 100) })],
+  ['an end beyond 64 bits', () => first('"x":1').replace(/"exp":[0-9]+/, '"exp":18446744073709551616')],
+  ['two ends, the first over', () => first(`"exp":${now() - 1_000}`)],
+  ['two lists of one name', () => first('"groups":["x"]')],
+  ['a `sub` that is a number', () => editor({ sub: 7 })],
+  ['an audience that is a number', () => editor({ aud: 7 })],
+  ['a number among its audiences', () => editor({ aud: ['shop', 7] })],
+  ['an audience in other letters', () => editor({ aud: 'Shop' })],
+  ['an issuer in a list', () => editor({ iss: [acme] })],
+  ['an issuer with a slash more', () => editor({ iss: `${acme}/` })],
+  ['a deep nest', () => first(`"x":${'['.repeat(4_000)}${']'.repeat(4_000)}`)],
+  ['half a character', () => first('"x":"\\ud800"')],
+  ['a list for claims', () => '[]'],
+  ['a mark of byte order', () => `\ufeff${editor()}`],
+  ['something behind the claims', () => `${editor()}x`],
+  ['a `kid` that is a number', editor, { kid: 7 }],
+  ['a `kid` that is a path', editor, { kid: '../k-EdDSA' }],
+  ['a key of its own', editor, { kid: 'own', jwk: { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' } }],
+  ['another `alg` than its key', editor, { alg: 'RS256' }],
+  ['an `alg` in other letters', editor, { alg: 'eddsa' }],
+])('%s is not valid anywhere', async (_, make, header = {}) => {
+  const token = await signText(make(), header);
+  expect((await both(within('POST /details/7', 'details'), token, 'invalid')).status).toBe(401);
+  expect((await both(outside('/productpage'), token, 'invalid')).status).toBe(401);
+});
+
+test.each<[string, (alg: string) => string, number]>([
+  ['in two ways of writing its names', () => first('"x":1').replace('"groups":["editors"]', '"gro\\u0075ps":["edit\\u006frs"]'), 200],
+  ['with more in the list', () => editor({ groups: [1, null, { editors: 'editors' }, 'editors'] }), 200],
+  ['with a list in the list', () => editor({ groups: [['editors']] }), 403],
+  ['with a zero byte', () => editor({ groups: ['editors\0'] }), 403],
+  ['for an audience with a scheme', () => editor({ aud: 'https://shop' }), 200],
+  ['for an audience with a slash', () => editor({ aud: 'shop/' }), 200],
+  ['for a moment more', () => editor({ exp: now() - 20 }), 200],
+])('a token %s says what it says', async (_, make, status) => {
+  const text = make('EdDSA');
+  const claims: JsonObject = JSON.parse(text);
+  expect((await both(within('POST /details/7', 'details'), await signText(text), claims)).status).toBe(status);
+});
+
+test('a token is what it says, not its text', async () => {
+  const claims = good({ groups: ['editors'] });
+  const [es, ed] = [await sign(claims, keys[2]), await sign(claims, keys[3])];
+  const [head = '', body = '', text = ''] = es.split('.');
+  const signature = Buffer.from(text, 'base64url');
+  const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+  const other = (order - BigInt(`0x${signature.subarray(32).toString('hex')}`)).toString(16).padStart(64, '0');
+  const withSignature = (bytes: Buffer): string => `${head}.${body}.${bytes.toString('base64url')}`;
+  const spare = (token: string): string => {
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    return `${token.slice(0, -1)}${alphabet[alphabet.indexOf(token.slice(-1)) ^ 1]}`;
+  };
+  const same = [
+    spare(es),
+    spare(ed),
+    `${ed}.`,
+    withSignature(Buffer.concat([signature, Buffer.of(7)])),
+    withSignature(Buffer.concat([signature.subarray(0, 32), Buffer.from(other, 'hex')])),
+  ];
+  for (const token of same) expect((await both(within('POST /details/7', 'details'), token, claims)).status).toBe(200);
+  const invalid = [
+    withSignature(Buffer.concat([signature, Buffer.of(7, 7)])),
+    withSignature(Buffer.alloc(64)),
+    `${ed}A`,
+    `${ed}.x`,
+    `${head}.${body}`,
+    `${head}.${body}.`,
+  ];
+  for (const token of invalid) expect((await both(within('POST /details/7', 'details'), token, 'invalid')).status).toBe(401);
 });
 
 test('two tokens are none that is valid, and a token is read from one place', async () => {

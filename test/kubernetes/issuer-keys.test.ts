@@ -3,7 +3,7 @@
  * HTTPS server that is in no network of the internet, by a certificate of no authority of the system.
  */
 import * as fs from 'node:fs/promises';
-import * as http from 'node:http';
+import type * as http from 'node:http';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
@@ -83,7 +83,7 @@ beforeAll(async () => {
   answer = (response) => void response.end(JSON.stringify({ keys }));
   const authority = await localAuthority();
   issuer = https.createServer(await authority.serving(), (_request, response) => answer(response));
-  await new Promise<void>((resolve) => issuer.listen(0, 'localhost', resolve));
+  await new Promise<void>((resolve, reject) => issuer.once('error', reject).listen(0, 'localhost', resolve));
   mesh = await runKubernetesMesh(log);
   config = { ...(await mesh.controlPlaneConfig('control-plane-0')), issuerKeys: await installed(authority.ca) };
   for (const pod of [page, reviews(1)]) await mesh.createPod(pod);

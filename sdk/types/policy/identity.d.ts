@@ -26,6 +26,7 @@ export interface Jwks {
 export declare const jwks: { file(path: string): Jwks; fetch(url: HttpsUrl): Jwks };
 export interface IssuerSpec {
   readonly url: HttpsUrl;
+  /** Of which a token names one. `https://shop`, `http://shop/` and `shop` are one audience. */
   readonly audiences: NonEmpty<string>;
   readonly keys: Jwks;
 }
