@@ -7,6 +7,7 @@ import { canonicalNetwork } from '../../core/lib/network';
 import { serverNameAsked } from '../../core/semantics/address';
 import { decide } from '../../core/semantics/decide';
 import { decideCrossing } from '../../core/semantics/decide-crossing';
+import { matchesClass } from '../../core/semantics/match';
 import { gatewaysOf } from '../../core/semantics/networks';
 import { decideConnection, decideOutsideConnection, type ConnectionDecision } from '../../core/semantics/decide-connection';
 import { nothing } from '../../core/semantics/follow';
@@ -286,9 +287,17 @@ function nearestAllows(ir: MeshIr, request: MeshRequest, compiled: Compiled, sou
   const caller = ir.workloads.find((one) => one.key === (request.from.kind === 'workload' ? request.from.workload : ''));
   const path = request.path.split('?')[0] ?? '';
   const layer = layerOf(ir, port);
+  const contract = service.ports.find(({ key }) => key === port)?.requests ?? null;
+  const covering = contract?.find((cls) => matchesClass(cls, { method: request.method, path }));
+  // An allow says what the contract says, to the letter.
+  const first = contract && !covering ? ', once the contract of the port has it' : '';
   // What a connection says nobody reads; a gRPC method is named by its path.
   const what =
-    layer === 'grpc' ? `, methods: ['${path.slice(1)}']` : isConnection(layer) ? '' : `, requests: ['${request.method} ${path}']`;
+    layer === 'grpc'
+      ? `, methods: ['${path.slice(1)}']`
+      : isConnection(layer)
+        ? ''
+        : `, requests: ['${covering?.text ?? `${request.method} ${path}`}']`;
   const line = `${exported(service.id)}.ports.${nameOfPort(portKey(service.key, nameOfPort(port)))}.allow({ from: ${exported(caller?.id ?? '')}${what} })`;
-  return [...nearest, `to allow it, team ${service.team} would add:   ${line}`];
+  return [...nearest, `to allow it, team ${service.team} would add${first}:   ${line}`];
 }
