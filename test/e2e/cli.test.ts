@@ -111,7 +111,10 @@ describe('ask', () => {
   });
   it.each([
     ['/reviews/7', "books would add:   reviews.ports.web.allow({ from: ratings, requests: ['GET /reviews/{id}'] })"],
-    ['/else', "books would add, once the contract of the port has it:   reviews.ports.web.allow({ from: ratings, requests: ['GET /else'] })"],
+    [
+      '/else',
+      "books would add, once the contract of the port has it:   reviews.ports.web.allow({ from: ratings, requests: ['GET /else'] })",
+    ],
   ])('says of %s what its owner would write, in the words of the contract', async (at, line) => {
     const { stdout } = await meshwright(['ask', policies, '--from', 'ratings', '--to', 'reviews:9080', '--path', at, '--env', 'prod']);
     expect(stdout).toContain(line);
