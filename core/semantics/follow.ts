@@ -79,7 +79,8 @@ export function follow(
       );
     case 'respondGrpc': {
       const status = { 'grpc-status': String(action.status) };
-      const message = action.message === null ? {} : { 'grpc-message': action.message };
+      // a text is content, and HEAD has none (RFC 9110 section 9.3.2); calls of gRPC are POST
+      const message = action.message === null || view.method === 'HEAD' ? {} : { 'grpc-message': action.message };
       const headers = speaksGrpc(view) ? { 'content-type': 'application/grpc', ...status, ...message } : status;
       const answer = { status: 200, headers: edited(headers, outermost), body: speaksGrpc(view) ? null : action.message };
       return {

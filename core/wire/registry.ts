@@ -4,9 +4,11 @@ import { ExpressionFilterSchema } from './gen/envoy/extensions/access_loggers/fi
 import { StdoutAccessLogSchema } from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb';
 import { CorsPolicySchema, CorsSchema } from './gen/envoy/extensions/filters/http/cors/v3/cors_pb';
 import { HTTPFaultSchema } from './gen/envoy/extensions/filters/http/fault/v3/fault_pb';
+import { HeaderMutationSchema } from './gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb';
 import { JwtAuthenticationSchema, PerRouteConfigSchema } from './gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb';
 import { RBACPerRouteSchema, RBACSchema } from './gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
 import { RouterSchema } from './gen/envoy/extensions/filters/http/router/v3/router_pb';
+import { UpstreamCodecSchema } from './gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb';
 import { OriginalDstSchema } from './gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb';
 import { ProxyProtocolSchema } from './gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb';
 import { TlsInspectorSchema } from './gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
@@ -22,6 +24,7 @@ import { HttpProtocolOptionsSchema } from './gen/envoy/extensions/upstreams/http
 import { ClusterSchema } from './gen/envoy/config/cluster/v3/cluster_pb';
 import { ClusterLoadAssignmentSchema } from './gen/envoy/config/endpoint/v3/endpoint_pb';
 import { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb';
+import { FilterConfigSchema } from './gen/envoy/config/route/v3/route_components_pb';
 import { RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb';
 
 /** Every message that stands inside a `google.protobuf.Any` of ours: what `toJson` and `fromJson` need to read and write them as `@type`. */
@@ -54,4 +57,7 @@ export const wireRegistry: Registry = createRegistry(
   StringValueSchema,
   HttpProtocolOptionsSchema,
   PreviousHostsPredicateSchema,
+  FilterConfigSchema,
+  HeaderMutationSchema,
+  UpstreamCodecSchema,
 );

@@ -23,6 +23,9 @@ interface Seen {
   readonly host: string;
   readonly url: string;
   readonly added: string | undefined;
+  readonly forwardedFor: string | undefined;
+  /** Names of headers. */
+  readonly headers: readonly string[];
 }
 const seen: Seen[] = [];
 /** Handshakes that the client broke off. */
@@ -36,7 +39,14 @@ let number = { right: 0, wrong: 0, plain: 0 };
 const answers: http.RequestListener = (asked, response) => {
   const { socket } = asked;
   const sni = 'servername' in socket ? String((socket as TLSSocket).servername) : '';
-  seen.push({ sni, host: asked.headers.host ?? '', url: asked.url ?? '', added: String(asked.headers['x-team'] ?? '') });
+  seen.push({
+    sni,
+    host: asked.headers.host ?? '',
+    url: asked.url ?? '',
+    added: String(asked.headers['x-team'] ?? ''),
+    headers: Object.keys(asked.headers),
+    forwardedFor: asked.headers['x-forwarded-for']?.toString(),
+  });
   response.end('from outside');
 };
 async function listens(server: http.Server): Promise<number> {
@@ -111,6 +121,18 @@ beforeAll(async () => {
       } as never),
       'books/pageCallsImpostor': call('books/impostor'),
       'books/pageCallsOld': call('books/oldOne'),
+      'books/oldOneRoutes': {
+        kind: 'route',
+        on: { ref: 'books/oldOne', port: 'api' },
+        rules: [
+          {
+            when: { request: ['GET /copied'] },
+            to: { kind: 'target', to: { ref: 'books/oldOne', port: 'api' } },
+            mirror: [{ to: { ref: 'books/oldOne', port: 'api' }, share: '100%' }],
+          },
+        ],
+        otherwise: { to: { kind: 'target', to: { ref: 'books/oldOne', port: 'api' } } },
+      } as DeclarationValue,
       'books/partnerRoutes': {
         kind: 'route',
         on: { ref: 'books/partner', port: 'api' },
@@ -207,4 +229,26 @@ test.each([
 test('plain HTTP goes as it is', async () => {
   expect(await asks('page', 'plain.localhost', '/x')).toMatchObject({ status: 200, defined: letIn });
   expect(seen).toMatchObject([{ sni: '', host: 'plain.localhost' }]);
+});
+test.each([
+  ['in the clear', 'plain.localhost', '/x', 1],
+  ['with TLS', 'api.localhost', '/v1/x', 1],
+  ['a copy too', 'plain.localhost', '/copied', 2],
+])(
+  'nobody outside is told from what address a request was made, nor what proxies say among themselves: %s',
+  async (_what, host, url, times) => {
+    expect(await asks('page', host, url)).toMatchObject({ status: 200, defined: letIn });
+    await until(() => seen.length >= times);
+    const usual = ['host', 'connection', 'x-forwarded-proto', 'x-request-id', 'x-team', 'transfer-encoding', 'content-length'];
+    expect(seen.flatMap(({ headers }) => headers.filter((name) => !usual.includes(name)))).toEqual([]);
+  },
+);
+test('what an application says itself of whom it asks for goes on', async () => {
+  for (const url of ['/x', '/copied'])
+    expect(await mesh.call(ids.page, 'plain.localhost', url, { headers: { 'x-forwarded-for': '192.0.2.7' } })).toMatchObject({
+      status: 200,
+    });
+  await until(() => seen.length >= 3);
+  // a copy says it no more: Envoy would add an address of its own
+  expect(seen.map(({ forwardedFor }) => forwardedFor ?? 'none').sort()).toEqual(['192.0.2.7', '192.0.2.7', 'none']);
 });

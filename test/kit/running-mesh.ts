@@ -77,7 +77,12 @@ export interface RunningMesh {
   startAgent(id: string): Promise<RunningAgent>;
   mint(identity: object): Promise<string>;
   /** A request as the application of `id` makes it: to its own proxy, by host name. */
-  call(id: string, host: string, requestPath: string, options?: { readonly method?: string; readonly agent?: http.Agent }): Promise<Answer>;
+  call(
+    id: string,
+    host: string,
+    requestPath: string,
+    options?: { readonly method?: string; readonly headers?: http.OutgoingHttpHeaders; readonly agent?: http.Agent },
+  ): Promise<Answer>;
   startControlPlane(): Promise<RunningControlPlane>;
   /** Ends the one that runs; another one takes over its state and its addresses. */
   restartControlPlane(): Promise<RunningControlPlane>;
@@ -264,7 +269,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
       agents.set(id, agent);
       return agent;
     },
-    call(id, host, requestPath, { method = 'GET', agent } = {}) {
+    call(id, host, requestPath, { method = 'GET', headers = {}, agent } = {}) {
       const outbound = inventory.instances.find((one) => one.id === id)?.outbound;
       if (!outbound) throw new Error(`no outbound address for ${id}`);
       return request({
@@ -272,7 +277,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
         port: outbound.port,
         path: requestPath,
         method,
-        headers: { host },
+        headers: { ...headers, host },
         ...(agent ? { agent } : {}),
       });
     },

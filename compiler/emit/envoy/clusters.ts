@@ -9,6 +9,7 @@ import { Cluster_DiscoveryType, type ClusterSchema } from '../../../core/wire/ge
 import type { AddressSchema } from '../../../core/wire/gen/envoy/config/core/v3/address_pb';
 import { ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
 import { HttpProtocolOptionsSchema } from '../../../core/wire/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
+import type { UpstreamFilters } from './anonymous';
 import { ms, pack, seconds } from './any';
 import type { IrIndex, PortFacts } from './index-of';
 import { appCluster, bindAddress } from './names';
@@ -20,7 +21,7 @@ export const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptio
 
 type Http2 = Pick<Connections, 'streams' | 'idleMs' | 'maxAgeMs' | 'perConnection' | 'ping'>;
 /** How a proxy speaks HTTP/2 to endpoints; `upgrades`: WebSockets too (RFC 8441). */
-export function http2Over({ streams, idleMs, maxAgeMs, perConnection, ping }: Http2, upgrades = false) {
+export function http2Over({ streams, idleMs, maxAgeMs, perConnection, ping }: Http2, upgrades = false, httpFilters: UpstreamFilters = []) {
   const common = {
     ...(idleMs === null ? {} : { idleTimeout: ms(idleMs) }),
     ...(maxAgeMs === null ? {} : { maxConnectionDuration: ms(maxAgeMs) }),
@@ -28,6 +29,7 @@ export function http2Over({ streams, idleMs, maxAgeMs, perConnection, ping }: Ht
   };
   return pack(HttpProtocolOptionsSchema, {
     ...(Object.keys(common).length > 0 ? { commonHttpProtocolOptions: common } : {}),
+    httpFilters: [...httpFilters],
     upstreamProtocolOptions: {
       case: 'explicitHttpConfig',
       value: {
@@ -48,9 +50,12 @@ export function http2Over({ streams, idleMs, maxAgeMs, perConnection, ping }: Ht
 export const pings = (ping: Connections['ping']) =>
   ping ? { connectionKeepalive: { interval: ms(ping.everyMs), timeout: ms(ping.timeoutMs) } } : {};
 export const http2 = http2Over(noLimits);
-export const http1 = pack(HttpProtocolOptionsSchema, {
-  upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } } },
-});
+export const http1Over = (httpFilters: UpstreamFilters = []) =>
+  pack(HttpProtocolOptionsSchema, {
+    httpFilters: [...httpFilters],
+    upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } } },
+  });
+const http1 = http1Over();
 
 /** The retry budget of a port's endpoints as their owner and the gateways have it: the smallest that is asked for, since Envoy keeps one. */
 export function ownBudget(index: IrIndex, cluster: string, rule: string, diagnostics: Diagnostic[]): number | undefined {

@@ -6,14 +6,15 @@ import type { PortKey, WorkloadKey } from '../../../core/mesh/ids';
 import { isIpAddress } from '../../../core/mesh/ip-address';
 import { Cluster_DiscoveryType, Cluster_DnsLookupFamily } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { HttpProtocolOptionsSchema } from '../../../core/wire/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
+import type { UpstreamFilters } from './anonymous';
 import { ms, pack } from './any';
-import { type Cluster, http1, http2Over, pings, httpOptions, upstreamCluster } from './clusters';
+import { type Cluster, http1Over, http2Over, pings, httpOptions, upstreamCluster } from './clusters';
 import type { PortFacts } from './index-of';
 import { clusterName, egressPort, egressServerName } from './names';
 import { reach } from './resilience';
 import { outsideClient } from './tls';
 
-/** A host, found by the resolver of the machine that dials it, as an application there would find it. `connections`: what counts where it is dialled. */
+/** A host, found by the resolver of the machine that dials it, as an application there would find it. `connections`: what counts where it is dialled. `filters`: what every request passes last. */
 export function hostCluster(
   name: string,
   host: string,
@@ -21,6 +22,7 @@ export function hostCluster(
   outside: Outside,
   budget: number | undefined,
   connections: Connections,
+  filters: UpstreamFilters = [],
 ): Cluster {
   return {
     name,
@@ -45,7 +47,7 @@ export function hostCluster(
       ],
     },
     ...(isTlsMade(port.protocol) ? { transportSocket: outsideClient(host, outside.trust, port.layer === 'grpc' ? ['h2'] : []) } : {}),
-    ...(isHttp(port.layer) ? { typedExtensionProtocolOptions: { [httpOptions]: spoken(port, connections) } } : {}),
+    ...(isHttp(port.layer) ? { typedExtensionProtocolOptions: { [httpOptions]: spoken(port, connections, filters) } } : {}),
     ...reach({ ...port.resilience, connections }, port.layer, host, budget),
   };
 }
@@ -90,9 +92,9 @@ function foundBy(host: string): Pick<Cluster, 'clusterDiscoveryType' | 'dnsLooku
 
 const isTlsMade = (protocol: string): boolean => protocol === 'https' || protocol === 'grpcs';
 
-function spoken({ protocol, layer }: ServicePort, connections: Connections) {
-  if (layer === 'grpc' || protocol === 'http2') return http2Over(connections);
-  if (protocol !== 'https') return http1;
+function spoken({ protocol, layer }: ServicePort, connections: Connections, httpFilters: UpstreamFilters) {
+  if (layer === 'grpc' || protocol === 'http2') return http2Over(connections, false, httpFilters);
+  if (protocol !== 'https') return http1Over(httpFilters);
   const { idleMs, maxAgeMs, perConnection } = connections;
   const common = {
     ...(idleMs === null ? {} : { idleTimeout: ms(idleMs) }),
@@ -101,6 +103,7 @@ function spoken({ protocol, layer }: ServicePort, connections: Connections) {
   };
   return pack(HttpProtocolOptionsSchema, {
     ...(Object.keys(common).length > 0 ? { commonHttpProtocolOptions: common } : {}),
+    httpFilters: [...httpFilters],
     // as a client of the web does: the newest version that the host agrees to in the handshake
     upstreamProtocolOptions: { case: 'autoConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: pings(connections.ping) } },
   });

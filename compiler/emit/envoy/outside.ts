@@ -13,6 +13,7 @@ import { strictNeeds } from '../../../core/semantics/variant';
 import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { outsideAccess } from './access';
+import { anonymousCopies, anonymousHost } from './anonymous';
 import { jsonOf } from './any';
 import { ownBudget } from './clusters';
 import { corsConfig, preflightRoute, varyOnOrigin } from './cors';
@@ -68,9 +69,13 @@ export function outsideConfigOf(
       envoyRange: supportedEnvoy,
       virtualHost: jsonOf(VirtualHostSchema, {
         name: port.key,
-        typedPerFilterConfig: { ...corsConfig(cors), ...(through === null ? outsideAccess(access) : {}) },
+        typedPerFilterConfig: {
+          ...corsConfig(cors),
+          ...(through === null ? { ...outsideAccess(access), ...anonymousHost.typedPerFilterConfig } : {}),
+        },
         domains: [...hostsOfPort(service, port, null)].sort(),
         ...varyOnOrigin(cors),
+        ...(through === null ? { requestHeadersToRemove: anonymousHost.requestHeadersToRemove } : {}),
         routes: [...(cors === null ? [] : [preflightRoute]), ...destinations.flatMap(routesTo)],
       }),
       clusters: destinations.map(({ host, cluster }) =>
@@ -79,7 +84,7 @@ export function outsideConfigOf(
             jsonOf(
               ClusterSchema,
               through === null
-                ? hostCluster(cluster, host, facts, outside, budget, connections)
+                ? hostCluster(cluster, host, facts, outside, budget, connections, anonymousCopies)
                 : gatewayCluster(cluster, facts, null, budget, connections),
             ),
             index.patches.get(port.key) ?? [],

@@ -12,7 +12,7 @@ import type { FractionalPercent } from "../../../type/v3/percent_pb";
 import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb";
 import type { SemanticVersion } from "../../../type/v3/semantic_version_pb";
 import { file_envoy_type_v3_semantic_version } from "../../../type/v3/semantic_version_pb";
-import type { Any } from "@bufbuild/protobuf/wkt";
+import type { Any, Value } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_any, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { ContextParams } from "../../../../xds/core/v3/context_params_pb";
 import { file_xds_core_v3_context_params } from "../../../../xds/core/v3/context_params_pb";
@@ -27,7 +27,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file envoy/config/core/v3/base.proto.
  */
 export const file_envoy_config_core_v3_base: GenFile = /*@__PURE__*/
-  fileDesc("Ch9lbnZveS9jb25maWcvY29yZS92My9iYXNlLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyJdCghMb2NhbGl0eRIOCgZyZWdpb24YASABKAkSDAoEem9uZRgCIAEoCRIQCghzdWJfem9uZRgDIAEoCTohmsWIHhwKGmVudm95LmFwaS52Mi5jb3JlLkxvY2FsaXR5IpEBCgxCdWlsZFZlcnNpb24SLwoHdmVyc2lvbhgBIAEoCzIeLmVudm95LnR5cGUudjMuU2VtYW50aWNWZXJzaW9uEikKCG1ldGFkYXRhGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdDolmsWIHiAKHmVudm95LmFwaS52Mi5jb3JlLkJ1aWxkVmVyc2lvbiLPAQoJRXh0ZW5zaW9uEgwKBG5hbWUYASABKAkSEAoIY2F0ZWdvcnkYAiABKAkSJAoPdHlwZV9kZXNjcmlwdG9yGAMgASgJQgsYAZLHhtgEAzMuMBIzCgd2ZXJzaW9uGAQgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQnVpbGRWZXJzaW9uEhAKCGRpc2FibGVkGAUgASgIEhEKCXR5cGVfdXJscxgGIAMoCToimsWIHh0KG2Vudm95LmFwaS52Mi5jb3JlLkV4dGVuc2lvbiKKBQoETm9kZRIKCgJpZBgBIAEoCRIPCgdjbHVzdGVyGAIgASgJEikKCG1ldGFkYXRhGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJNChJkeW5hbWljX3BhcmFtZXRlcnMYDCADKAsyMS5lbnZveS5jb25maWcuY29yZS52My5Ob2RlLkR5bmFtaWNQYXJhbWV0ZXJzRW50cnkSMAoIbG9jYWxpdHkYBCABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5Mb2NhbGl0eRIXCg91c2VyX2FnZW50X25hbWUYBiABKAkSHAoSdXNlcl9hZ2VudF92ZXJzaW9uGAcgASgJSAASRgoYdXNlcl9hZ2VudF9idWlsZF92ZXJzaW9uGAggASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQnVpbGRWZXJzaW9uSAASMwoKZXh0ZW5zaW9ucxgJIAMoCzIfLmVudm95LmNvbmZpZy5jb3JlLnYzLkV4dGVuc2lvbhIXCg9jbGllbnRfZmVhdHVyZXMYCiADKAkSRwoTbGlzdGVuaW5nX2FkZHJlc3NlcxgLIAMoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3NCCxgBkseG2AQDMy4wGlQKFkR5bmFtaWNQYXJhbWV0ZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhoueGRzLmNvcmUudjMuQ29udGV4dFBhcmFtczoCOAE6HZrFiB4YChZlbnZveS5hcGkudjIuY29yZS5Ob2RlQhkKF3VzZXJfYWdlbnRfdmVyc2lvbl90eXBlSgQIBRAGUg1idWlsZF92ZXJzaW9uIpADCghNZXRhZGF0YRJZCg9maWx0ZXJfbWV0YWRhdGEYASADKAsyMi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YS5GaWx0ZXJNZXRhZGF0YUVudHJ5Qgz6QgmaAQYiBHICEAESZAoVdHlwZWRfZmlsdGVyX21ldGFkYXRhGAIgAygLMjcuZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGEuVHlwZWRGaWx0ZXJNZXRhZGF0YUVudHJ5Qgz6QgmaAQYiBHICEAEaTgoTRmlsdGVyTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSJgoFdmFsdWUYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0OgI4ARpQChhUeXBlZEZpbHRlck1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueToCOAE6IZrFiB4cChplbnZveS5hcGkudjIuY29yZS5NZXRhZGF0YSJsCg1SdW50aW1lVUludDMyEhUKDWRlZmF1bHRfdmFsdWUYAiABKA0SHAoLcnVudGltZV9rZXkYAyABKAlCB/pCBHICEAE6JprFiB4hCh9lbnZveS5hcGkudjIuY29yZS5SdW50aW1lVUludDMyImwKDVJ1bnRpbWVEb3VibGUSFQoNZGVmYXVsdF92YWx1ZRgBIAEoARIcCgtydW50aW1lX2tleRgCIAEoCUIH+kIEcgIQATommsWIHiEKH2Vudm95LmFwaS52Mi5jb3JlLlJ1bnRpbWVEb3VibGUinAEKElJ1bnRpbWVGZWF0dXJlRmxhZxI7Cg1kZWZhdWx0X3ZhbHVlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZUII+kIFigECEAESHAoLcnVudGltZV9rZXkYAiABKAlCB/pCBHICEAE6K5rFiB4mCiRlbnZveS5hcGkudjIuY29yZS5SdW50aW1lRmVhdHVyZUZsYWcitwEKC0hlYWRlclZhbHVlEh4KA2tleRgBIAEoCUIR+kIOcgwQASiAgAHIAQDAAQESMAoFdmFsdWUYAiABKAlCIfpCDHIKKICAAcgBAMABAvKY/o8FDBIKdmFsdWVfdHlwZRIwCglyYXdfdmFsdWUYAyABKAxCHfpCCHoGEAAYgIAB8pj+jwUMEgp2YWx1ZV90eXBlOiSaxYgeHwodZW52b3kuYXBpLnYyLmNvcmUuSGVhZGVyVmFsdWUiqwMKEUhlYWRlclZhbHVlT3B0aW9uEjsKBmhlYWRlchgBIAEoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlQgj6QgWKAQIQARI3CgZhcHBlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlQgsYAZLHhtgEAzMuMBJbCg1hcHBlbmRfYWN0aW9uGAMgASgOMjouZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb24uSGVhZGVyQXBwZW5kQWN0aW9uQgj6QgWCAQIQARIYChBrZWVwX2VtcHR5X3ZhbHVlGAQgASgIIn0KEkhlYWRlckFwcGVuZEFjdGlvbhIbChdBUFBFTkRfSUZfRVhJU1RTX09SX0FERBAAEhEKDUFERF9JRl9BQlNFTlQQARIeChpPVkVSV1JJVEVfSUZfRVhJU1RTX09SX0FERBACEhcKE09WRVJXUklURV9JRl9FWElTVFMQAzoqmsWIHiUKI2Vudm95LmFwaS52Mi5jb3JlLkhlYWRlclZhbHVlT3B0aW9uIikKEFdhdGNoZWREaXJlY3RvcnkSFQoEcGF0aBgBIAEoCUIH+kIEcgIQASL9AQoKRGF0YVNvdXJjZRIbCghmaWxlbmFtZRgBIAEoCUIH+kIEcgIQAUgAEhYKDGlubGluZV9ieXRlcxgCIAEoDEgAEhcKDWlubGluZV9zdHJpbmcYAyABKAlIABInChRlbnZpcm9ubWVudF92YXJpYWJsZRgEIAEoCUIH+kIEcgIQAUgAEkEKEXdhdGNoZWRfZGlyZWN0b3J5GAUgASgLMiYuZW52b3kuY29uZmlnLmNvcmUudjMuV2F0Y2hlZERpcmVjdG9yeTojmsWIHh4KHGVudm95LmFwaS52Mi5jb3JlLkRhdGFTb3VyY2VCEAoJc3BlY2lmaWVyEgP4QgEi4wQKC1JldHJ5UG9saWN5Ej0KDnJldHJ5X2JhY2tfb2ZmGAEgASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuQmFja29mZlN0cmF0ZWd5EkYKC251bV9yZXRyaWVzGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQhPymP6PBQ0KC21heF9yZXRyaWVzEhAKCHJldHJ5X29uGAMgASgJEkcKDnJldHJ5X3ByaW9yaXR5GAQgASgLMi8uZW52b3kuY29uZmlnLmNvcmUudjMuUmV0cnlQb2xpY3kuUmV0cnlQcmlvcml0eRJSChRyZXRyeV9ob3N0X3ByZWRpY2F0ZRgFIAMoCzI0LmVudm95LmNvbmZpZy5jb3JlLnYzLlJldHJ5UG9saWN5LlJldHJ5SG9zdFByZWRpY2F0ZRIpCiFob3N0X3NlbGVjdGlvbl9yZXRyeV9tYXhfYXR0ZW1wdHMYBiABKAMaYwoNUmV0cnlQcmlvcml0eRIVCgRuYW1lGAEgASgJQgf6QgRyAhABEiwKDHR5cGVkX2NvbmZpZxgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIAEINCgtjb25maWdfdHlwZRpoChJSZXRyeUhvc3RQcmVkaWNhdGUSFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIsCgx0eXBlZF9jb25maWcYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SABCDQoLY29uZmlnX3R5cGU6JJrFiB4fCh1lbnZveS5hcGkudjIuY29yZS5SZXRyeVBvbGljeSKdAQoPVHJhbnNwb3J0U29ja2V0EhUKBG5hbWUYASABKAlCB/pCBHICEAESLAoMdHlwZWRfY29uZmlnGAMgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAOiiaxYgeIwohZW52b3kuYXBpLnYyLmNvcmUuVHJhbnNwb3J0U29ja2V0Qg0KC2NvbmZpZ190eXBlSgQIAhADUgZjb25maWcipQEKGFJ1bnRpbWVGcmFjdGlvbmFsUGVyY2VudBJBCg1kZWZhdWx0X3ZhbHVlGAEgASgLMiAuZW52b3kudHlwZS52My5GcmFjdGlvbmFsUGVyY2VudEII+kIFigECEAESEwoLcnVudGltZV9rZXkYAiABKAk6MZrFiB4sCiplbnZveS5hcGkudjIuY29yZS5SdW50aW1lRnJhY3Rpb25hbFBlcmNlbnQiSQoMQ29udHJvbFBsYW5lEhIKCmlkZW50aWZpZXIYASABKAk6JZrFiB4gCh5lbnZveS5hcGkudjIuY29yZS5Db250cm9sUGxhbmUqKAoPUm91dGluZ1ByaW9yaXR5EgsKB0RFRkFVTFQQABIICgRISUdIEAEqiQEKDVJlcXVlc3RNZXRob2QSFgoSTUVUSE9EX1VOU1BFQ0lGSUVEEAASBwoDR0VUEAESCAoESEVBRBACEggKBFBPU1QQAxIHCgNQVVQQBBIKCgZERUxFVEUQBRILCgdDT05ORUNUEAYSCwoHT1BUSU9OUxAHEgkKBVRSQUNFEAgSCQoFUEFUQ0gQCSo+ChBUcmFmZmljRGlyZWN0aW9uEg8KC1VOU1BFQ0lGSUVEEAASCwoHSU5CT1VORBABEgwKCE9VVEJPVU5EEAJCfQoiaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcuY29yZS52M0IJQmFzZVByb3RvUAFaQmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy9jb3JlL3YzO2NvcmV2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_backoff, file_envoy_type_v3_percent, file_envoy_type_v3_semantic_version, file_google_protobuf_any, file_google_protobuf_struct, file_google_protobuf_wrappers, file_xds_core_v3_context_params, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+  fileDesc("Ch9lbnZveS9jb25maWcvY29yZS92My9iYXNlLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyJdCghMb2NhbGl0eRIOCgZyZWdpb24YASABKAkSDAoEem9uZRgCIAEoCRIQCghzdWJfem9uZRgDIAEoCTohmsWIHhwKGmVudm95LmFwaS52Mi5jb3JlLkxvY2FsaXR5IpEBCgxCdWlsZFZlcnNpb24SLwoHdmVyc2lvbhgBIAEoCzIeLmVudm95LnR5cGUudjMuU2VtYW50aWNWZXJzaW9uEikKCG1ldGFkYXRhGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdDolmsWIHiAKHmVudm95LmFwaS52Mi5jb3JlLkJ1aWxkVmVyc2lvbiLPAQoJRXh0ZW5zaW9uEgwKBG5hbWUYASABKAkSEAoIY2F0ZWdvcnkYAiABKAkSJAoPdHlwZV9kZXNjcmlwdG9yGAMgASgJQgsYAZLHhtgEAzMuMBIzCgd2ZXJzaW9uGAQgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQnVpbGRWZXJzaW9uEhAKCGRpc2FibGVkGAUgASgIEhEKCXR5cGVfdXJscxgGIAMoCToimsWIHh0KG2Vudm95LmFwaS52Mi5jb3JlLkV4dGVuc2lvbiKKBQoETm9kZRIKCgJpZBgBIAEoCRIPCgdjbHVzdGVyGAIgASgJEikKCG1ldGFkYXRhGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJNChJkeW5hbWljX3BhcmFtZXRlcnMYDCADKAsyMS5lbnZveS5jb25maWcuY29yZS52My5Ob2RlLkR5bmFtaWNQYXJhbWV0ZXJzRW50cnkSMAoIbG9jYWxpdHkYBCABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5Mb2NhbGl0eRIXCg91c2VyX2FnZW50X25hbWUYBiABKAkSHAoSdXNlcl9hZ2VudF92ZXJzaW9uGAcgASgJSAASRgoYdXNlcl9hZ2VudF9idWlsZF92ZXJzaW9uGAggASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQnVpbGRWZXJzaW9uSAASMwoKZXh0ZW5zaW9ucxgJIAMoCzIfLmVudm95LmNvbmZpZy5jb3JlLnYzLkV4dGVuc2lvbhIXCg9jbGllbnRfZmVhdHVyZXMYCiADKAkSRwoTbGlzdGVuaW5nX2FkZHJlc3NlcxgLIAMoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3NCCxgBkseG2AQDMy4wGlQKFkR5bmFtaWNQYXJhbWV0ZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhoueGRzLmNvcmUudjMuQ29udGV4dFBhcmFtczoCOAE6HZrFiB4YChZlbnZveS5hcGkudjIuY29yZS5Ob2RlQhkKF3VzZXJfYWdlbnRfdmVyc2lvbl90eXBlSgQIBRAGUg1idWlsZF92ZXJzaW9uIpADCghNZXRhZGF0YRJZCg9maWx0ZXJfbWV0YWRhdGEYASADKAsyMi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YS5GaWx0ZXJNZXRhZGF0YUVudHJ5Qgz6QgmaAQYiBHICEAESZAoVdHlwZWRfZmlsdGVyX21ldGFkYXRhGAIgAygLMjcuZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGEuVHlwZWRGaWx0ZXJNZXRhZGF0YUVudHJ5Qgz6QgmaAQYiBHICEAEaTgoTRmlsdGVyTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSJgoFdmFsdWUYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0OgI4ARpQChhUeXBlZEZpbHRlck1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueToCOAE6IZrFiB4cChplbnZveS5hcGkudjIuY29yZS5NZXRhZGF0YSJsCg1SdW50aW1lVUludDMyEhUKDWRlZmF1bHRfdmFsdWUYAiABKA0SHAoLcnVudGltZV9rZXkYAyABKAlCB/pCBHICEAE6JprFiB4hCh9lbnZveS5hcGkudjIuY29yZS5SdW50aW1lVUludDMyImwKDVJ1bnRpbWVEb3VibGUSFQoNZGVmYXVsdF92YWx1ZRgBIAEoARIcCgtydW50aW1lX2tleRgCIAEoCUIH+kIEcgIQATommsWIHiEKH2Vudm95LmFwaS52Mi5jb3JlLlJ1bnRpbWVEb3VibGUinAEKElJ1bnRpbWVGZWF0dXJlRmxhZxI7Cg1kZWZhdWx0X3ZhbHVlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZUII+kIFigECEAESHAoLcnVudGltZV9rZXkYAiABKAlCB/pCBHICEAE6K5rFiB4mCiRlbnZveS5hcGkudjIuY29yZS5SdW50aW1lRmVhdHVyZUZsYWciSwoIS2V5VmFsdWUSIwoDa2V5GAEgASgJQhYYAfpCCHIGEAEogIABkseG2AQDMy4wEhoKBXZhbHVlGAIgASgMQgsYAZLHhtgEAzMuMCJPCgxLZXlWYWx1ZVBhaXISGAoDa2V5GAEgASgJQgv6QghyBhABKICAARIlCgV2YWx1ZRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZSLeAgoOS2V5VmFsdWVBcHBlbmQSMgoGcmVjb3JkGAMgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuS2V5VmFsdWVQYWlyEkIKBWVudHJ5GAEgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuS2V5VmFsdWVCExgB+kIFigECCAGSx4bYBAMzLjASUwoGYWN0aW9uGAIgASgOMjkuZW52b3kuY29uZmlnLmNvcmUudjMuS2V5VmFsdWVBcHBlbmQuS2V5VmFsdWVBcHBlbmRBY3Rpb25CCPpCBYIBAhABIn8KFEtleVZhbHVlQXBwZW5kQWN0aW9uEhsKF0FQUEVORF9JRl9FWElTVFNfT1JfQUREEAASEQoNQUREX0lGX0FCU0VOVBABEh4KGk9WRVJXUklURV9JRl9FWElTVFNfT1JfQUREEAISFwoTT1ZFUldSSVRFX0lGX0VYSVNUUxADImMKEEtleVZhbHVlTXV0YXRpb24SNAoGYXBwZW5kGAEgASgLMiQuZW52b3kuY29uZmlnLmNvcmUudjMuS2V5VmFsdWVBcHBlbmQSGQoGcmVtb3ZlGAIgASgJQgn6QgZyBCiAgAEitwEKC0hlYWRlclZhbHVlEh4KA2tleRgBIAEoCUIR+kIOcgwQASiAgAHIAQDAAQESMAoFdmFsdWUYAiABKAlCIfpCDHIKKICAAcgBAMABAvKY/o8FDBIKdmFsdWVfdHlwZRIwCglyYXdfdmFsdWUYAyABKAxCHfpCCHoGEAAYgIAB8pj+jwUMEgp2YWx1ZV90eXBlOiSaxYgeHwodZW52b3kuYXBpLnYyLmNvcmUuSGVhZGVyVmFsdWUiqwMKEUhlYWRlclZhbHVlT3B0aW9uEjsKBmhlYWRlchgBIAEoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlQgj6QgWKAQIQARI3CgZhcHBlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlQgsYAZLHhtgEAzMuMBJbCg1hcHBlbmRfYWN0aW9uGAMgASgOMjouZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb24uSGVhZGVyQXBwZW5kQWN0aW9uQgj6QgWCAQIQARIYChBrZWVwX2VtcHR5X3ZhbHVlGAQgASgIIn0KEkhlYWRlckFwcGVuZEFjdGlvbhIbChdBUFBFTkRfSUZfRVhJU1RTX09SX0FERBAAEhEKDUFERF9JRl9BQlNFTlQQARIeChpPVkVSV1JJVEVfSUZfRVhJU1RTX09SX0FERBACEhcKE09WRVJXUklURV9JRl9FWElTVFMQAzoqmsWIHiUKI2Vudm95LmFwaS52Mi5jb3JlLkhlYWRlclZhbHVlT3B0aW9uIikKEFdhdGNoZWREaXJlY3RvcnkSFQoEcGF0aBgBIAEoCUIH+kIEcgIQASL9AQoKRGF0YVNvdXJjZRIbCghmaWxlbmFtZRgBIAEoCUIH+kIEcgIQAUgAEhYKDGlubGluZV9ieXRlcxgCIAEoDEgAEhcKDWlubGluZV9zdHJpbmcYAyABKAlIABInChRlbnZpcm9ubWVudF92YXJpYWJsZRgEIAEoCUIH+kIEcgIQAUgAEkEKEXdhdGNoZWRfZGlyZWN0b3J5GAUgASgLMiYuZW52b3kuY29uZmlnLmNvcmUudjMuV2F0Y2hlZERpcmVjdG9yeTojmsWIHh4KHGVudm95LmFwaS52Mi5jb3JlLkRhdGFTb3VyY2VCEAoJc3BlY2lmaWVyEgP4QgEi4wQKC1JldHJ5UG9saWN5Ej0KDnJldHJ5X2JhY2tfb2ZmGAEgASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuQmFja29mZlN0cmF0ZWd5EkYKC251bV9yZXRyaWVzGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQhPymP6PBQ0KC21heF9yZXRyaWVzEhAKCHJldHJ5X29uGAMgASgJEkcKDnJldHJ5X3ByaW9yaXR5GAQgASgLMi8uZW52b3kuY29uZmlnLmNvcmUudjMuUmV0cnlQb2xpY3kuUmV0cnlQcmlvcml0eRJSChRyZXRyeV9ob3N0X3ByZWRpY2F0ZRgFIAMoCzI0LmVudm95LmNvbmZpZy5jb3JlLnYzLlJldHJ5UG9saWN5LlJldHJ5SG9zdFByZWRpY2F0ZRIpCiFob3N0X3NlbGVjdGlvbl9yZXRyeV9tYXhfYXR0ZW1wdHMYBiABKAMaYwoNUmV0cnlQcmlvcml0eRIVCgRuYW1lGAEgASgJQgf6QgRyAhABEiwKDHR5cGVkX2NvbmZpZxgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIAEINCgtjb25maWdfdHlwZRpoChJSZXRyeUhvc3RQcmVkaWNhdGUSFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIsCgx0eXBlZF9jb25maWcYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SABCDQoLY29uZmlnX3R5cGU6JJrFiB4fCh1lbnZveS5hcGkudjIuY29yZS5SZXRyeVBvbGljeSKdAQoPVHJhbnNwb3J0U29ja2V0EhUKBG5hbWUYASABKAlCB/pCBHICEAESLAoMdHlwZWRfY29uZmlnGAMgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAOiiaxYgeIwohZW52b3kuYXBpLnYyLmNvcmUuVHJhbnNwb3J0U29ja2V0Qg0KC2NvbmZpZ190eXBlSgQIAhADUgZjb25maWcipQEKGFJ1bnRpbWVGcmFjdGlvbmFsUGVyY2VudBJBCg1kZWZhdWx0X3ZhbHVlGAEgASgLMiAuZW52b3kudHlwZS52My5GcmFjdGlvbmFsUGVyY2VudEII+kIFigECEAESEwoLcnVudGltZV9rZXkYAiABKAk6MZrFiB4sCiplbnZveS5hcGkudjIuY29yZS5SdW50aW1lRnJhY3Rpb25hbFBlcmNlbnQiSQoMQ29udHJvbFBsYW5lEhIKCmlkZW50aWZpZXIYASABKAk6JZrFiB4gCh5lbnZveS5hcGkudjIuY29yZS5Db250cm9sUGxhbmUqKAoPUm91dGluZ1ByaW9yaXR5EgsKB0RFRkFVTFQQABIICgRISUdIEAEqiQEKDVJlcXVlc3RNZXRob2QSFgoSTUVUSE9EX1VOU1BFQ0lGSUVEEAASBwoDR0VUEAESCAoESEVBRBACEggKBFBPU1QQAxIHCgNQVVQQBBIKCgZERUxFVEUQBRILCgdDT05ORUNUEAYSCwoHT1BUSU9OUxAHEgkKBVRSQUNFEAgSCQoFUEFUQ0gQCSo+ChBUcmFmZmljRGlyZWN0aW9uEg8KC1VOU1BFQ0lGSUVEEAASCwoHSU5CT1VORBABEgwKCE9VVEJPVU5EEAJCfQoiaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcuY29yZS52M0IJQmFzZVByb3RvUAFaQmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy9jb3JlL3YzO2NvcmV2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_backoff, file_envoy_type_v3_percent, file_envoy_type_v3_semantic_version, file_google_protobuf_any, file_google_protobuf_struct, file_google_protobuf_wrappers, file_xds_core_v3_context_params, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * @generated from message envoy.config.core.v3.Locality
@@ -285,6 +285,133 @@ export const RuntimeFeatureFlagSchema: GenMessage<RuntimeFeatureFlag> = /*@__PUR
   messageDesc(file_envoy_config_core_v3_base, 7);
 
 /**
+ * @generated from message envoy.config.core.v3.KeyValue
+ */
+export type KeyValue = Message<"envoy.config.core.v3.KeyValue"> & {
+  /**
+   * @generated from field: string key = 1 [deprecated = true];
+   * @deprecated
+   */
+  key: string;
+
+  /**
+   * @generated from field: bytes value = 2 [deprecated = true];
+   * @deprecated
+   */
+  value: Uint8Array;
+};
+
+/**
+ * Describes the message envoy.config.core.v3.KeyValue.
+ * Use `create(KeyValueSchema)` to create a new message.
+ */
+export const KeyValueSchema: GenMessage<KeyValue> = /*@__PURE__*/
+  messageDesc(file_envoy_config_core_v3_base, 8);
+
+/**
+ * @generated from message envoy.config.core.v3.KeyValuePair
+ */
+export type KeyValuePair = Message<"envoy.config.core.v3.KeyValuePair"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: google.protobuf.Value value = 2;
+   */
+  value?: Value | undefined;
+};
+
+/**
+ * Describes the message envoy.config.core.v3.KeyValuePair.
+ * Use `create(KeyValuePairSchema)` to create a new message.
+ */
+export const KeyValuePairSchema: GenMessage<KeyValuePair> = /*@__PURE__*/
+  messageDesc(file_envoy_config_core_v3_base, 9);
+
+/**
+ * @generated from message envoy.config.core.v3.KeyValueAppend
+ */
+export type KeyValueAppend = Message<"envoy.config.core.v3.KeyValueAppend"> & {
+  /**
+   * @generated from field: envoy.config.core.v3.KeyValuePair record = 3;
+   */
+  record?: KeyValuePair | undefined;
+
+  /**
+   * @generated from field: envoy.config.core.v3.KeyValue entry = 1 [deprecated = true];
+   * @deprecated
+   */
+  entry?: KeyValue | undefined;
+
+  /**
+   * @generated from field: envoy.config.core.v3.KeyValueAppend.KeyValueAppendAction action = 2;
+   */
+  action: KeyValueAppend_KeyValueAppendAction;
+};
+
+/**
+ * Describes the message envoy.config.core.v3.KeyValueAppend.
+ * Use `create(KeyValueAppendSchema)` to create a new message.
+ */
+export const KeyValueAppendSchema: GenMessage<KeyValueAppend> = /*@__PURE__*/
+  messageDesc(file_envoy_config_core_v3_base, 10);
+
+/**
+ * @generated from enum envoy.config.core.v3.KeyValueAppend.KeyValueAppendAction
+ */
+export enum KeyValueAppend_KeyValueAppendAction {
+  /**
+   * @generated from enum value: APPEND_IF_EXISTS_OR_ADD = 0;
+   */
+  APPEND_IF_EXISTS_OR_ADD = 0,
+
+  /**
+   * @generated from enum value: ADD_IF_ABSENT = 1;
+   */
+  ADD_IF_ABSENT = 1,
+
+  /**
+   * @generated from enum value: OVERWRITE_IF_EXISTS_OR_ADD = 2;
+   */
+  OVERWRITE_IF_EXISTS_OR_ADD = 2,
+
+  /**
+   * @generated from enum value: OVERWRITE_IF_EXISTS = 3;
+   */
+  OVERWRITE_IF_EXISTS = 3,
+}
+
+/**
+ * Describes the enum envoy.config.core.v3.KeyValueAppend.KeyValueAppendAction.
+ */
+export const KeyValueAppend_KeyValueAppendActionSchema: GenEnum<KeyValueAppend_KeyValueAppendAction> = /*@__PURE__*/
+  enumDesc(file_envoy_config_core_v3_base, 10, 0);
+
+/**
+ * @generated from message envoy.config.core.v3.KeyValueMutation
+ */
+export type KeyValueMutation = Message<"envoy.config.core.v3.KeyValueMutation"> & {
+  /**
+   * @generated from field: envoy.config.core.v3.KeyValueAppend append = 1;
+   */
+  append?: KeyValueAppend | undefined;
+
+  /**
+   * @generated from field: string remove = 2;
+   */
+  remove: string;
+};
+
+/**
+ * Describes the message envoy.config.core.v3.KeyValueMutation.
+ * Use `create(KeyValueMutationSchema)` to create a new message.
+ */
+export const KeyValueMutationSchema: GenMessage<KeyValueMutation> = /*@__PURE__*/
+  messageDesc(file_envoy_config_core_v3_base, 11);
+
+/**
  * @generated from message envoy.config.core.v3.HeaderValue
  */
 export type HeaderValue = Message<"envoy.config.core.v3.HeaderValue"> & {
@@ -309,7 +436,7 @@ export type HeaderValue = Message<"envoy.config.core.v3.HeaderValue"> & {
  * Use `create(HeaderValueSchema)` to create a new message.
  */
 export const HeaderValueSchema: GenMessage<HeaderValue> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 8);
+  messageDesc(file_envoy_config_core_v3_base, 12);
 
 /**
  * @generated from message envoy.config.core.v3.HeaderValueOption
@@ -342,7 +469,7 @@ export type HeaderValueOption = Message<"envoy.config.core.v3.HeaderValueOption"
  * Use `create(HeaderValueOptionSchema)` to create a new message.
  */
 export const HeaderValueOptionSchema: GenMessage<HeaderValueOption> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 9);
+  messageDesc(file_envoy_config_core_v3_base, 13);
 
 /**
  * @generated from enum envoy.config.core.v3.HeaderValueOption.HeaderAppendAction
@@ -373,7 +500,7 @@ export enum HeaderValueOption_HeaderAppendAction {
  * Describes the enum envoy.config.core.v3.HeaderValueOption.HeaderAppendAction.
  */
 export const HeaderValueOption_HeaderAppendActionSchema: GenEnum<HeaderValueOption_HeaderAppendAction> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_base, 9, 0);
+  enumDesc(file_envoy_config_core_v3_base, 13, 0);
 
 /**
  * @generated from message envoy.config.core.v3.WatchedDirectory
@@ -390,7 +517,7 @@ export type WatchedDirectory = Message<"envoy.config.core.v3.WatchedDirectory"> 
  * Use `create(WatchedDirectorySchema)` to create a new message.
  */
 export const WatchedDirectorySchema: GenMessage<WatchedDirectory> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 10);
+  messageDesc(file_envoy_config_core_v3_base, 14);
 
 /**
  * @generated from message envoy.config.core.v3.DataSource
@@ -436,7 +563,7 @@ export type DataSource = Message<"envoy.config.core.v3.DataSource"> & {
  * Use `create(DataSourceSchema)` to create a new message.
  */
 export const DataSourceSchema: GenMessage<DataSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 11);
+  messageDesc(file_envoy_config_core_v3_base, 15);
 
 /**
  * @generated from message envoy.config.core.v3.RetryPolicy
@@ -478,7 +605,7 @@ export type RetryPolicy = Message<"envoy.config.core.v3.RetryPolicy"> & {
  * Use `create(RetryPolicySchema)` to create a new message.
  */
 export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 12);
+  messageDesc(file_envoy_config_core_v3_base, 16);
 
 /**
  * @generated from message envoy.config.core.v3.RetryPolicy.RetryPriority
@@ -506,7 +633,7 @@ export type RetryPolicy_RetryPriority = Message<"envoy.config.core.v3.RetryPolic
  * Use `create(RetryPolicy_RetryPrioritySchema)` to create a new message.
  */
 export const RetryPolicy_RetryPrioritySchema: GenMessage<RetryPolicy_RetryPriority> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 12, 0);
+  messageDesc(file_envoy_config_core_v3_base, 16, 0);
 
 /**
  * @generated from message envoy.config.core.v3.RetryPolicy.RetryHostPredicate
@@ -534,7 +661,7 @@ export type RetryPolicy_RetryHostPredicate = Message<"envoy.config.core.v3.Retry
  * Use `create(RetryPolicy_RetryHostPredicateSchema)` to create a new message.
  */
 export const RetryPolicy_RetryHostPredicateSchema: GenMessage<RetryPolicy_RetryHostPredicate> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 12, 1);
+  messageDesc(file_envoy_config_core_v3_base, 16, 1);
 
 /**
  * @generated from message envoy.config.core.v3.TransportSocket
@@ -562,7 +689,7 @@ export type TransportSocket = Message<"envoy.config.core.v3.TransportSocket"> & 
  * Use `create(TransportSocketSchema)` to create a new message.
  */
 export const TransportSocketSchema: GenMessage<TransportSocket> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 13);
+  messageDesc(file_envoy_config_core_v3_base, 17);
 
 /**
  * @generated from message envoy.config.core.v3.RuntimeFractionalPercent
@@ -584,7 +711,7 @@ export type RuntimeFractionalPercent = Message<"envoy.config.core.v3.RuntimeFrac
  * Use `create(RuntimeFractionalPercentSchema)` to create a new message.
  */
 export const RuntimeFractionalPercentSchema: GenMessage<RuntimeFractionalPercent> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 14);
+  messageDesc(file_envoy_config_core_v3_base, 18);
 
 /**
  * @generated from message envoy.config.core.v3.ControlPlane
@@ -601,7 +728,7 @@ export type ControlPlane = Message<"envoy.config.core.v3.ControlPlane"> & {
  * Use `create(ControlPlaneSchema)` to create a new message.
  */
 export const ControlPlaneSchema: GenMessage<ControlPlane> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 15);
+  messageDesc(file_envoy_config_core_v3_base, 19);
 
 /**
  * @generated from enum envoy.config.core.v3.RoutingPriority
