@@ -40,15 +40,8 @@ export function networkPolicies({ networkPolicies: { apiServer, issuers }, gitop
     policy(
       'control-plane',
       [anybody(ports.xds), fromGitops, fromMonitoring(ports.admin)],
-      [toApiServer, names, toServer('ca', ports.ca), toServer('control-plane', ports.xds)],
+      [toApiServer, names, toServer('ca', ports.ca), toServer('control-plane', ports.xds), ...issuers],
     ),
-    // A policy more, whose list may be empty: what the control plane may reach grows by it.
-    {
-      apiVersion: 'networking.k8s.io/v1',
-      kind: 'NetworkPolicy',
-      metadata: inMesh('control-plane-issuers', 'control-plane'),
-      spec: { podSelector: { matchLabels: selectorOf('control-plane') }, policyTypes: ['Egress'], egress: issuers },
-    },
     // Reviews come from wherever the API server is: its address is not a pod's.
     policy('webhook', [anybody(ports.webhook), fromMonitoring(ports.admin)], [toApiServer, names]),
     policy('ca', [anybody(ports.ca), fromMonitoring(ports.admin)], [toApiServer, names]),

@@ -20,7 +20,7 @@ export function yamlTemplate(value: unknown, placeholders: Placeholders, depth =
     const only = passedThrough(value);
     if (only !== null) return ` ${json(only)}\n`;
     if (value.length === 0) return ' []\n';
-    return `\n${value.map((item: unknown) => `${indent}-${itemOf(yamlTemplate(item, placeholders, depth + 1), depth)}`).join('')}`;
+    return `\n${value.map((item: unknown) => spread(item, indent) ?? `${indent}-${itemOf(yamlTemplate(item, placeholders, depth + 1), depth)}`).join('')}`;
   }
   if (typeof value === 'object' && value !== null) {
     const only = passedThrough(Object.keys(value));
@@ -32,6 +32,12 @@ export function yamlTemplate(value: unknown, placeholders: Placeholders, depth =
       .join('')}`;
   }
   return ` ${scalar(value, placeholders)}\n`;
+}
+
+/** A list that is passed through among fixed members: each of its own, and none where it is empty. */
+function spread(item: unknown, indent: string): string | null {
+  const path = typeof item === 'string' ? whole.exec(item)?.[1] : undefined;
+  return path === undefined ? null : `${indent}{{- range .Values.${path} }}\n${indent}- {{ mustToRawJson . }}\n${indent}{{- end }}\n`;
 }
 
 /** The first member of an object in a list stands on the line of the dash. */
