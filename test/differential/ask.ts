@@ -49,11 +49,13 @@ export async function ask(world: World, ir: MeshIr, question: Question, { mirror
   const options = from.kind === 'outside' && isEncrypted(ir, from) ? { sni: from.host.replace(/:\d*$/, '') } : {};
   const send = wire.http === '2' ? sendHttp2 : sendRaw;
   const begun = performance.now();
-  const answer = await send(address, raw, options).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+  const answer = await send(address, raw, { ...options, timeoutMs: 30_000 }).catch((error: unknown) =>
+    error instanceof Error ? error.message : String(error),
+  );
   const tookMs = performance.now() - begun;
   const copies = mirrors.filter(({ access, share }) => access === 'allow' && share === 100).length;
   const reached = typeof answer === 'string' || answer.headers['x-app'] === undefined ? 0 : 1;
-  if (copies > 0) await until(() => world.arrivals(name).length >= copies + reached, 2_000);
+  if (copies > 0) await until(() => world.arrivals(name).length >= copies + reached, 5_000);
   const arrivals = world.arrivals(name);
   world.forget(name);
   return { kind: 'request', answer, arrivals, tookMs };
@@ -75,6 +77,8 @@ function hostOf(ir: MeshIr, { request: { from, to, headers } }: RequestQuestion)
   if (from.kind === 'outside') return from.host;
   if (to === null) throw new Error('a request from a workload addresses a port');
   const key = serviceOfPort(to);
+  const outside = ir.services.find((service) => service.key === key)?.outside;
+  if (outside) return `${outside.hosts[0]}:${numberOf(ir, to)}`;
   return `${nameOf(key)}.${namespaceOf(key)}:${numberOf(ir, to)}`;
 }
 function numberOf(ir: MeshIr, port: PortKey): number {
@@ -104,7 +108,7 @@ function connect(world: World, { from, to, sni }: MeshConnection): Promise<strin
         ? net.connect(address.port, address.host)
         : tls.connect({ ...address, rejectUnauthorized: false, ...(sni === null ? {} : { servername: sni }) });
     let text = '';
-    socket.setTimeout(10_000, () => reject(new Error(`nothing comes from ${to}, and it is not closed`)));
+    socket.setTimeout(30_000, () => reject(new Error(`nothing comes from ${to}, and it is not closed`)));
     socket.on(layer === 'tcp' ? 'connect' : 'secureConnect', () => socket.write('hello\n'));
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1');

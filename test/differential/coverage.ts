@@ -1,5 +1,16 @@
 /** How each member, kind and literal of the IR is generated, or why it is not. README.md is written from it, and a test sees that what is claimed comes up. */
-import type { AccessRule, Cors, FieldMatch, HeaderEdits, MeshIr, PathTemplate, RequestClass, Retry, RouteRule } from '../../core/ir/ir';
+import type {
+  AccessRule,
+  Cors,
+  FieldMatch,
+  HeaderEdits,
+  MeshIr,
+  PathTemplate,
+  RequestClass,
+  Retry,
+  RouteRule,
+  UserMatch,
+} from '../../core/ir/ir';
 import type { CoverageOf, NotGenerated } from './coverage-of';
 
 /** Nothing to say beside its name. */
@@ -46,8 +57,11 @@ const callers: CoverageOf<AccessRule['callers']> = {
   principals: { principals: { principal: 'services, workloads, the gateway, a namespace', named: yes } },
   anyone: { except: yes },
 };
-/** A request of the generator has no token to sign. */
-const byHand = not('end users need signed tokens: test/e2e/users.test.ts holds them against the definition');
+/** A user of an issuer, with what its token says. */
+const user: CoverageOf<UserMatch> = {
+  issuer: yes,
+  claims: { name: 'with dots too', kind: { is: yes, includes: yes, oneOf: yes }, values: yes },
+};
 const bySource = not('every client here has one address: test/e2e/sources.test.ts has several');
 const oldestTls = not('a client of the differential speaks TLS 1.3; test/e2e/client-certificates.test.ts has older ones');
 const byCertificate = not('test/e2e/client-certificates.test.ts holds them against the definition');
@@ -63,7 +77,7 @@ const rule: CoverageOf<RouteRule> = {
     hosts: yes,
     callers: yes,
     sources: bySource,
-    user: byHand,
+    user,
   },
   action: {
     forward: {
@@ -100,7 +114,16 @@ const rule: CoverageOf<RouteRule> = {
 
 export const coverage: CoverageOf<MeshIr> = {
   networks: not('all instances here are in one network; test/e2e/networks holds Envoys against the definition'),
-  issuers: byHand,
+  issuers: {
+    id: yes,
+    name: yes,
+    url: yes,
+    audiences: yes,
+    keys: {
+      pinned: { jwks: 'one of Ed25519; other algorithms: test/e2e/users.test.ts' },
+      fetched: not('they are had from a server over time: test/e2e/issuer-keys.test.ts'),
+    },
+  },
   version: { 'meshwright.ir/1': yes },
   environment: yes,
   trustDomain: yes,
@@ -137,7 +160,7 @@ export const coverage: CoverageOf<MeshIr> = {
     team: yes,
     versions: yes,
     versionLabel: yes,
-    outside: not('hosts outside the mesh are found by the resolver of the machine; test/e2e/externals asks definition and Envoy the same'),
+    outside: { hosts: 'names that lead to the servers of the run', trust: yes, through: 'the gateway that has listeners too' },
     ports: {
       key: yes,
       name: yes,
@@ -218,7 +241,7 @@ export const coverage: CoverageOf<MeshIr> = {
     requests: { words: { any: yes }, list: requestClass },
     headers: fieldMatch,
     hosts: yes,
-    user: byHand,
+    user,
     because: yes,
   },
   routes: { id: yes, port: yes, cors, rules: rule },

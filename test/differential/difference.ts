@@ -1,12 +1,14 @@
 /** What counts as the same answer: who answered and with what, what came to the application and its copies, and what became of both on the way. */
 import type { Abort, MeshIr } from '../../core/ir/ir';
-import { isCanonicalPath } from '../../core/semantics/canonical';
 import type { MeshConnection } from '../../core/semantics/decide-connection';
 import type { Decision, DestinationDecision, ForwardedRequest } from '../../core/semantics/decision';
 import { edited } from '../../core/semantics/forwarded';
-import { portOf } from '../../core/semantics/nouns';
+import { decideInbound } from '../../core/semantics/inbound';
+import { workloadOf } from '../../core/semantics/nouns';
+import type { PortKey } from '../../core/mesh/ids';
 import { takenOff } from '../kit/ask-envoy';
 import { applicationHeaders, type Arrival } from '../kit/echo-application';
+import { claimsOf } from '../kit/mesh-generator-users';
 import { isGrpc, type Question, type RequestQuestion } from '../kit/mesh-generator-requests';
 import type { RawAnswer } from '../kit/raw-http';
 import type { Observed, ObservedConnection, ObservedRequest } from './ask';
@@ -51,7 +53,8 @@ function differenceInExchange(
   const copies = arrivals.filter((arrival) => arrival !== main);
   const seen = `${answer.status} ${main ? `by ${whoIs(world, main)}` : JSON.stringify(answer.body.slice(0, 120))}`;
   const { destinations, fault } = decision;
-  if (fault?.delay?.percent === 100 && tookMs < fault.delay.ms) return `an answer after ${tookMs} ms`;
+  // Node's clock and Envoy's timer round differently
+  if (fault?.delay?.percent === 100 && tookMs < fault.delay.ms - 1) return `an answer after ${tookMs} ms`;
   if (!main && fault?.abort && fault.abort.percent > 0 && saysAbort(question, answer, fault.abort) && copies.length === 0)
     return differenceInAnswer(question, decision, answer);
   if (destinations.length === 0) {
@@ -61,10 +64,9 @@ function differenceInExchange(
   const mirrored = differenceInCopies(world, question, decision, copies);
   if (mirrored !== null) return mirrored;
   if (!main) {
-    // one of the destinations refused it: by rule, or because the path is not in its form
+    // one of the destinations refused it: by rule, for its token, or because the path is not in its form
     const refused = destinations.filter(
-      ({ port, access, request }) =>
-        access === 'deny' && says(question, answer, isCanonicalPath(request.path, portOf(ir, port).port.urls) ? 403 : 400),
+      ({ port, access, request }) => access === 'deny' && says(question, answer, statusOf(ir, question, port, request)),
     );
     return firstOr(
       refused.map((one) => differenceInHeaders(edited({}, one.responseHeaders), answer, false)),
@@ -82,6 +84,12 @@ function differenceInExchange(
     ),
     seen,
   );
+}
+
+/** What a destination that refuses a request answers it, as it comes there. */
+function statusOf(ir: MeshIr, { request: { from } }: RequestQuestion, port: PortKey, came: ForwardedRequest): number | null {
+  const { principal } = workloadOf(ir, from.kind === 'outside' ? from.gateway : from.workload);
+  return decideInbound(ir, { ...came, ...claimsOf(ir.issuers, came.headers['authorization']), principal, port }).status;
 }
 
 /** To gRPC the mesh says a status in gRPC's words (grpc/grpc, doc/http-grpc-status-mapping.md), unless that is what the rule says itself. */

@@ -10,7 +10,8 @@ import { ask } from './ask';
 import { casesFolder, formatCase, readCases } from './cases';
 import { chiSquare, chiSquareBound } from './distribution';
 import { difference } from './difference';
-import { decisionOn, run } from './run';
+import { decisionOn } from './decision-on';
+import { run } from './run';
 import { startWorld, type World } from './world';
 
 const setting = (name: string, usual: number): number => Number(process.env[`MESHWRIGHT_${name}`] ?? usual);
@@ -63,6 +64,10 @@ test(`${meshes * requestsEach} generated requests over ${meshes} generated meshe
     'route deny',
     'canonical deny',
     'outbound deny',
+    'authentication deny',
+    'outside inbound allow',
+    'outside outbound deny',
+    'outside authentication deny',
     'connection inbound allow',
     'connection inbound deny',
   ];

@@ -1,6 +1,6 @@
 import { lower } from '../../compiler/lower';
 import { generateDeclarations, generateQuestions } from '../kit/mesh-generator';
-import { decisionOn } from './run';
+import { decisionOn } from './decision-on';
 import { type Candidate, isPossible, shrink, without } from './shrink';
 
 /** What stands for a difference here: the mesh redirects. */

@@ -4,9 +4,8 @@ import { lower } from '../../compiler/lower';
 import type { Declaration } from '../../core/declarations/declaration';
 import { validateDeclarations } from '../../core/declarations/validate';
 import { canonicalJson, type Json } from '../../core/lib/json';
-import { decide } from '../../core/semantics/decide';
-import { decideConnection } from '../../core/semantics/decide-connection';
 import { plainWire, type Question, type RequestQuestion } from '../kit/mesh-generator-requests';
+import { decisionOn } from './decision-on';
 
 export interface Candidate {
   readonly declarations: readonly Declaration[];
@@ -64,8 +63,7 @@ export function isPossible({ declarations, question }: Candidate): boolean {
   try {
     const ir = lower({ declarations, origins: {}, fuel: 0 }, 'prod').value;
     if (!ir || !emitEnvoy(ir).value) return false;
-    if (question.kind === 'connection') decideConnection(ir, question.connection);
-    else decide(ir, question.request);
+    decisionOn(ir, question);
     return true;
   } catch {
     return false; // it names something that is not there any more
@@ -108,7 +106,8 @@ function* withoutASegment(path: string): Generator<string> {
 }
 
 /** Whether nothing can be about a declaration of this kind. */
-const isRule = ({ value }: Declaration): boolean => !['mesh', 'namespace', 'service', 'workload', 'gateway'].includes(value.kind);
+const isRule = ({ value }: Declaration): boolean =>
+  !['mesh', 'namespace', 'service', 'workload', 'gateway', 'issuer', 'external'].includes(value.kind);
 
 /** Without halves, quarters and single ones of the rules. */
 function* fewerRules({ declarations, question }: Candidate): Generator<Candidate> {

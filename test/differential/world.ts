@@ -14,7 +14,9 @@ import { obtainEnvoy } from '../../platform/tools/envoy';
 import type { Instance } from '../../runtime-proxy/inventory';
 import { testAuthority } from '../kit/certificates';
 import { type Arrival, echoApplication, lineApplication } from '../kit/echo-application';
+import { strangers } from '../kit/mesh-generator-outside';
 import { callers, gateway, placeOf } from '../kit/mesh-generator';
+import { serveOutside } from './outside';
 import { runMesh, type RunningMesh, trustDomain, type WorkloadSpec } from '../kit/running-mesh';
 
 /** Services of the universe that run. */
@@ -46,7 +48,11 @@ const specs: readonly WorkloadSpec[] = [
     ports: [],
     outboundPorts: connected,
   })),
-  { id: gateway.name, ...identity(gateway.namespace, gateway.name, gateway.serviceAccount), ports: [], listeners: gateway.listeners },
+  {
+    ...{ id: gateway.name, ...identity(gateway.namespace, gateway.name, gateway.serviceAccount) },
+    // the way out of the mesh, and the ways in
+    ...{ ports: ['egress'], listeners: gateway.listeners },
+  },
 ];
 function identity(namespace: string, name: string, account: string): Pick<WorkloadSpec, 'workload' | 'principal'> {
   return { workload: workloadKey(namespace, name), principal: principalOf(trustDomain, namespace, account) };
@@ -74,6 +80,7 @@ export async function startWorld(): Promise<World> {
   };
   // what an application presents to its own callers is no business of the mesh
   const own = await (await testAuthority('applications.example')).serving(['*.tls.example']);
+  const outside = await serveOutside(folder, note);
   const mesh = await runMesh(specs, {
     application: ({ id, workload }, port) => {
       const protocol = services.find(({ namespace, name }) => workloadKey(namespace, name) === workload)?.ports[port];
@@ -88,18 +95,20 @@ export async function startWorld(): Promise<World> {
       },
     },
     // nobody reads ten thousand lines of access logs, and no connection outlives its listener here
-    agent: { envoy: await quietEnvoy(folder), listenerDrainSeconds: 0 },
+    agent: { envoy: await quietEnvoy(folder), listenerDrainSeconds: 0, certificatesDir: folder },
   });
   await Promise.all(specs.map(({ id }) => mesh.startAgent(id)));
   const places = new Map(specs.map((spec) => [spec.id, spec]));
   return {
-    put: (declarations, change = (emitted) => emitted) => put(mesh, declarations, change),
+    put: (declarations, change = (emitted) => emitted) => put(mesh, declarations, (emitted) => outside.found(change(emitted))),
     instanceOf(workload) {
       const found = mesh.inventory.instances.find((instance) => instance.workload === workload);
       if (!found) throw new Error(`nothing of ${workload} runs`);
       return found;
     },
     standsFor({ instance, port }) {
+      const stranger = strangers.find(({ key }) => key === instance);
+      if (stranger) return { port: portKey(stranger.key, port), version: null };
       const place = places.get(instance);
       const workload = mesh.inventory.instances.find(({ id }) => id === instance)?.workload;
       if (!place || !workload) throw new Error(`no instance ${instance}`);
@@ -109,6 +118,7 @@ export async function startWorld(): Promise<World> {
     forget: (question) => void arrived.delete(question),
     async close() {
       await mesh.stop();
+      outside.close();
       await fs.rm(folder, { recursive: true, force: true });
     },
   };
@@ -127,7 +137,7 @@ async function put(
   const { status, json, signed } = await mesh.release([...services, ...proxies]);
   if (status !== 202) throw new Error(`the control plane refused the release: ${JSON.stringify(json)}`);
   const reached = await mesh
-    .until('the release has converged', (now) => now.release === signed.digest && ['converged', 'aborted'].includes(now.state), 30_000)
+    .until('the release has converged', (now) => now.release === signed.digest && ['converged', 'aborted'].includes(now.state), 120_000)
     .catch(async (error: unknown) => {
       await mesh.admin('POST', '/v1/rollout/abort', { reason: 'it takes too long' });
       throw error;

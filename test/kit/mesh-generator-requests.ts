@@ -4,9 +4,11 @@ import type { FieldMatch, MeshIr, RequestClass, RouteRule, RouteTable, ServicePo
 import type { PortKey } from '../../core/mesh/ids';
 import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
 import { isConnection, isHttp } from '../../core/ir/layers';
+import { hostsOfPort } from '../../core/semantics/address';
 import type { MeshConnection } from '../../core/semantics/decide-connection';
 import type { MeshRequest } from '../../core/semantics/decision';
 import { cookieValue } from '../../core/semantics/sticky';
+import { authorization, claimsOf } from './mesh-generator-users';
 import type { Random } from './random';
 import { seeded } from './random';
 
@@ -36,8 +38,13 @@ const texts = ['jason', 'jas', 'x', 'true', '1'];
 export function generateRequests(ir: MeshIr, seed: number, n: number): MeshRequest[] {
   const random = seeded(seed ^ 0x5eed);
   return Array.from({ length: n }, () =>
-    ir.hostRoutes.length > 0 && random.chance(20) ? fromOutside(ir, random) : fromWorkload(ir, random),
+    withClaims(ir, ir.hostRoutes.length > 0 && random.chance(20) ? fromOutside(ir, random) : fromWorkload(ir, random)),
   );
+}
+
+/** With what its token says as the mesh is now. */
+export function withClaims(ir: MeshIr, { claims: _before, ...request }: MeshRequest): MeshRequest {
+  return { ...request, ...claimsOf(ir.issuers, request.headers['authorization']) };
 }
 
 /** `n` questions: the same requests with the ways that they go over the wire, of a choice of its own; some are about connections, where there are ports for them. */
@@ -52,18 +59,21 @@ export function generateQuestions(ir: MeshIr, seed: number, n: number): Question
     ]),
   );
   const connected = ir.services.flatMap((service) => service.ports).filter(({ layer }) => isConnection(layer));
-  return generateRequests(ir, seed, n).map((plain): Question => {
+  return generateRequests(ir, seed, n).map(({ claims: _read, ...plain }): Question => {
     if (connected.length > 0 && random.chance(20)) return { kind: 'connection', connection: connectionOf(ir, random, connected) };
     // what does not begin with `/` is no path to HTTP/2 (RFC 9113 section 8.3.1): such a stream is reset before anybody reads it
     const http = isGrpc(plain) || (random.chance(20) && plain.path.startsWith('/')) ? '2' : '1.1';
     const body = ['POST', 'PUT', 'DELETE'].includes(plain.method) && random.chance(50) ? random.pick(bodies) : null;
     const headers = Object.fromEntries(Object.entries(plain.headers).map(([name, value]) => [name, strange(random, name, value, http)]));
     const repeated = Object.entries(headers).flatMap(([name, value]) =>
-      name !== 'host' && name !== 'cookie' && value.includes(',') && !routed.has(name) ? [name] : [],
+      canBeLines(name, http) && value.includes(',') && !routed.has(name) ? [name] : [],
     );
     return { kind: 'request', request: { ...plain, headers }, wire: { http, repeated, body } };
   });
 }
+/** Node's HTTP/2 client takes one `authorization` alone. */
+const canBeLines = (name: string, http: Wire['http']): boolean =>
+  name !== 'host' && name !== 'cookie' && !(http === '2' && name === 'authorization');
 const bodies = ['', 'x', '{"a":[1,2]}', '\u0000\u0001\u00ff', 'GET / HTTP/1.1\r\n\r\n', 'y'.repeat(70_000)];
 /** Whether a request says that it is one of gRPC, which goes over HTTP/2 only. */
 export const isGrpc = ({ headers }: Pick<MeshRequest, 'headers'>): boolean => headers['content-type'] === 'application/grpc';
@@ -88,7 +98,8 @@ const askedNames = [
 
 /** Now and then another value: several in one, bytes beyond ASCII, nothing, a long one (cookies are crumbs, of which a proxy takes a hundred). Node's HTTP/2 client sends none of the strange bytes. */
 function strange(random: Random, name: string, value: string, http: Wire['http']): string {
-  if (['host', 'content-type', 'te', 'origin', 'access-control-request-method'].includes(name) || !random.chance(12)) return value;
+  if (['host', 'content-type', 'te', 'origin', 'access-control-request-method', 'authorization'].includes(name) || !random.chance(12))
+    return value;
   const plain = [`${value},${value}`, `${value},x`, `x,${value}`, '', value.repeat(name === 'cookie' ? 2 : 200)];
   return random.pick(
     http === '2' || name === 'cookie' ? plain : [...plain, `${value}\u00e9`, `a\u00ffc`, `\u00c3\u00a9${value}`, `${value}\t${value}`],
@@ -129,6 +140,10 @@ function spellings(ir: MeshIr, to: PortKey, callerNamespace: string): readonly s
   const port = service?.ports.find((known) => known.key === to);
   if (!service || !port) throw new Error(`no port ${to}`);
   const [name, namespace] = [nameOf(service.key), namespaceOf(service.key)];
+  if (service.outside) {
+    const known = hostsOfPort(service, port, null);
+    return [...known, ...known.map((host) => host.toUpperCase()), `${service.outside.hosts[0]}:81`];
+  }
   const names = [
     `${name}.${namespace}`,
     `${name}.${namespace}.svc.cluster.local`,
@@ -196,6 +211,8 @@ function aimed(ir: MeshIr, random: Random, ports: readonly PortKey[], { cors, ru
     if (kind === 'header') headers[name] = value;
     else cookies.push(`${name}=${value}`);
   }
+  const token = authorization(random, ir, allows, rules);
+  if (token !== null) headers['authorization'] = token;
   if (cookies.length > 0) headers['cookie'] = cookies.join('; ');
   const query = matches
     .flatMap((match) => match.query)

@@ -12,6 +12,7 @@ import type {
   WireTextFields,
   WireTextMatch,
 } from '../../core/declarations/declaration';
+import { userOf } from './mesh-generator-users';
 import type { Random } from './random';
 
 /** A port of a generated service. */
@@ -21,6 +22,8 @@ export interface Port {
   readonly protocol: string;
   readonly number: number;
   readonly versions: readonly string[];
+  /** Of what is outside the mesh. */
+  readonly hosts?: readonly string[];
   /** Whether its URLs are read by RFC 3986 alone. */
   readonly plain: boolean;
 }
@@ -34,7 +37,13 @@ const grpcMethods = ['shop.v1.Cart/Get', 'shop.v1.Cart/Add', 'shop.v1.Stock/Get'
 /** Exact ones first. */
 const serverNames = ['a.tls.example', 'b.tls.example', '*.tls.example', '*.b.tls.example'];
 
-export function accessRule(random: Random, port: Port, callers: readonly CallerRef[]): DeclarationValue {
+/** Who may be spoken of: callers, the gateway first, and the issuers of end users by id. */
+export interface Everyone {
+  readonly everyone: readonly CallerRef[];
+  readonly users: readonly string[];
+}
+
+export function accessRule(random: Random, port: Port, callers: readonly CallerRef[], users: readonly string[]): DeclarationValue {
   const deny = random.chance(15);
   const named = random.some(callers, 1, 3);
   const broad: CallerRef = random.pick([{ kind: 'ref', to: { ref: `t/${random.pick(namespaces)}` } }, ...named]);
@@ -45,19 +54,21 @@ export function accessRule(random: Random, port: Port, callers: readonly CallerR
   }
   const common = { kind: 'access', action: 'allow', port: to, from: random.chance(20) ? [broad] : named } as const;
   const mode = random.chance(10) ? 'shadow' : 'enforce';
+  const user = users.length > 0 && random.chance(25) ? { user: userOf(random, users) } : {};
   switch (port.protocol) {
     case 'tcp':
       return { ...common, requests: 'any', mode };
     case 'tls':
       return { ...common, requests: 'any', mode };
     case 'grpc':
-      return { ...common, requests: random.chance(30) ? 'any' : random.some(grpcMethods, 1, 2), mode };
+      return { ...common, requests: random.chance(30) ? 'any' : random.some(grpcMethods, 1, 2), ...user, mode };
     default:
       return {
         ...common,
         requests: random.chance(30) ? 'any' : lines(random, port, 1, 3),
         ...(random.chance(20) ? { headers: fields(random, headerNames) } : {}),
-        ...(random.chance(8) ? { hosts: random.some(['shop.acme.example', `${port.service.slice(2)}.one`], 1, 2) } : {}),
+        ...(random.chance(8) ? { hosts: random.some(port.hosts ?? ['shop.acme.example', `${port.service.slice(2)}.one`], 1, 2) } : {}),
+        ...user,
         mode,
       };
   }
@@ -95,7 +106,8 @@ function text(random: Random): WireTextMatch {
   }
 }
 
-function conditions(random: Random, port: Port, everyone: readonly CallerRef[]): WireConditions {
+function conditions(random: Random, port: Port, { everyone, users }: Everyone): WireConditions {
+  const user = users.length > 0 && random.chance(30) ? { user: userOf(random, users) } : {};
   switch (port.protocol) {
     case 'tcp':
       return { from: callersOf(random, everyone) };
@@ -109,6 +121,7 @@ function conditions(random: Random, port: Port, everyone: readonly CallerRef[]):
     case 'grpc': {
       const chosen = new Set(random.some(['request', 'headers'], 1, 2));
       return {
+        ...user,
         ...(chosen.has('request') ? { request: random.some(grpcMethods, 1, 2) } : {}),
         ...(chosen.has('headers') ? { headers: fields(random, headerNames) } : {}),
       };
@@ -118,6 +131,7 @@ function conditions(random: Random, port: Port, everyone: readonly CallerRef[]):
       // a gateway is the one caller of its own routes
       const chosen = new Set(random.some(everyone.length > 0 ? [...common, 'from'] : common, 1, 2));
       return {
+        ...user,
         ...(chosen.has('request') ? { request: lines(random, port, 1, 2) } : {}),
         ...(chosen.has('headers') ? { headers: fields(random, headerNames) } : {}),
         ...(chosen.has('withoutHeaders') ? { withoutHeaders: fields(random, headerNames) } : {}),
@@ -130,7 +144,8 @@ function conditions(random: Random, port: Port, everyone: readonly CallerRef[]):
   }
 }
 /** Some of the names that a port is addressed by. */
-const hostsOf = ({ service }: Port): readonly string[] => {
+const hostsOf = ({ service, hosts }: Port): readonly string[] => {
+  if (hosts) return hosts;
   const name = service.slice(service.indexOf('/') + 1);
   return [...namespaces.flatMap((namespace) => [`${name}.${namespace}`, `${name}.${namespace}.svc.cluster.local`]), 'x.books.acme.example'];
 };
@@ -141,7 +156,7 @@ export function routeRules(
   random: Random,
   port: Port,
   ports: readonly Port[],
-  everyone: readonly CallerRef[],
+  everyone: Everyone,
 ): { readonly cors?: WireCors; readonly rules: WireRouteRule[]; readonly otherwise: WireRouteElse } {
   const rules = Array.from({ length: random.below(4) }, () => {
     const when = conditions(random, port, everyone);
@@ -170,7 +185,7 @@ function action(random: Random, port: Port, ports: readonly Port[], requests: re
       : {}),
     ...(isSplit && random.chance(40) ? { sticky: sticky(random, port.protocol) } : {}),
     ...(http && random.chance(20) ? { rewrite: rewrite(random, requests) } : {}),
-    ...(random.chance(15) ? { requestHeaders: edits(random, [...headerNames, 'x-added', 'user-agent']) } : {}),
+    ...(random.chance(15) ? { requestHeaders: edits(random, [...headerNames, 'x-added', 'user-agent', 'authorization']) } : {}),
     ...(random.chance(15) ? { mirror: mirrors(random, port, ports) } : {}),
     ...(random.chance(12) ? { fault: fault(random, http) } : {}),
   };

@@ -6,6 +6,8 @@ import { lower } from '../../compiler/lower';
 import type { CallerRef, Declaration, DeclarationValue, Evaluated } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
 import { accessRule, lines, type Port, routeRules, settings } from './mesh-generator-rules';
+import { addStrangers } from './mesh-generator-outside';
+import { issuersOf, userOf } from './mesh-generator-users';
 import { seeded } from './random';
 import type { Random } from './random';
 export { generateQuestions, generateRequests } from './mesh-generator-requests';
@@ -102,6 +104,9 @@ function proposedDeclarations(seed: number, size: number): readonly Declaration[
   });
   for (const { name, namespace, serviceAccount } of callers)
     add(`t/${name}`, { kind: 'workload', namespace: { ref: `t/${namespace}` }, name, serviceAccount });
+  const issuers = random.chance(50) ? issuersOf(random) : [];
+  for (const [id, value] of issuers) add(id, value);
+  const users = issuers.map(([id]) => id);
   const ports: Port[] = [];
   for (let index = 0; index < size; index++) ports.push(...addService(random, add, index));
   const everyone: CallerRef[] = ['t/edge', ...callers.map(({ name }) => `t/${name}`), ...new Set(ports.map((port) => port.service))].map(
@@ -121,13 +126,18 @@ function proposedDeclarations(seed: number, size: number): readonly Declaration[
         from: everyone.slice(1),
         requests: 'any',
       });
-    for (let more = random.below(4); more > 0; more--) add(`t/rule${count++}`, accessRule(random, port, everyone));
+    for (let more = random.below(4); more > 0; more--) add(`t/rule${count++}`, accessRule(random, port, everyone, users));
     if (random.chance(60))
-      add(`t/route${count++}`, { kind: 'route', on: { ref: port.service, port: port.port }, ...routeRules(random, port, ports, everyone) });
+      add(`t/route${count++}`, {
+        kind: 'route',
+        on: { ref: port.service, port: port.port },
+        ...routeRules(random, port, ports, { everyone, users }),
+      });
   }
+  const all = [...ports, ...addStrangers(random, add, everyone, users)];
   for (const caller of random.some(everyone.slice(1), 1, 4)) {
     if (caller.kind !== 'ref') continue;
-    const targets = random.some(ports, 1, 2);
+    const targets = random.some(all, 1, 2);
     // a connection has neither a timeout nor a second try
     const stricter = targets.every(({ protocol }) => protocol === 'http' || protocol === 'grpc');
     add(`t/need${count++}`, {
@@ -144,6 +154,7 @@ function proposedDeclarations(seed: number, size: number): readonly Declaration[
     random,
     add,
     ports.filter(({ protocol }) => protocol === 'http'),
+    users,
   );
   return declarations;
 }
@@ -187,7 +198,12 @@ function addService(random: Random, add: (id: string, value: DeclarationValue) =
 }
 
 /** Routes of the gateway's hosts, to ports that it may call only: what it may not call its proxy does not hold. */
-function addHosts(random: Random, add: (id: string, value: DeclarationValue) => void, ports: readonly Port[]): void {
+function addHosts(
+  random: Random,
+  add: (id: string, value: DeclarationValue) => void,
+  ports: readonly Port[],
+  users: readonly string[],
+): void {
   const open = random.some(ports, 1, 3);
   for (const [index, port] of open.entries()) {
     add(`t/public${index}`, {
@@ -196,6 +212,7 @@ function addHosts(random: Random, add: (id: string, value: DeclarationValue) => 
       port: { ref: port.service, port: port.port },
       from: [{ kind: 'outside', name: 'internet', through: { ref: 't/edge' } }],
       requests: random.chance(40) ? 'any' : lines(random, port, 1, 3),
+      ...(users.length > 0 && random.chance(15) ? { user: userOf(random, users) } : {}),
     });
   }
   for (const [index, host] of hosts.slice(0, 3).entries()) {
@@ -211,7 +228,7 @@ function addHosts(random: Random, add: (id: string, value: DeclarationValue) => 
     add(`t/host${index}`, {
       kind: 'route',
       on: { ref: 't/edge', listener: random.chance(70) ? 'web' : 'plain', host },
-      ...routeRules(random, anchor, open, []),
+      ...routeRules(random, anchor, open, { everyone: [], users }),
     });
   }
 }

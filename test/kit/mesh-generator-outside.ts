@@ -1,0 +1,63 @@
+/** Hosts outside the mesh of generated meshes: called by the caller's own proxy, or through the gateway. Their names lead to this machine. */
+import type { CallerRef, DeclarationValue } from '../../core/declarations/declaration';
+import { outsideNamespace, workloadKey, type WorkloadKey } from '../../core/mesh/ids';
+import { accessRule, type Port, routeRules } from './mesh-generator-rules';
+import type { Random } from './random';
+
+/** What somebody else runs. Numbers are those that policies speak of; where a server of a test listens is the test's to say. */
+export interface Stranger {
+  readonly name: string;
+  readonly key: WorkloadKey;
+  readonly hosts: readonly string[];
+  /** By name: the protocol and the number. */
+  readonly ports: { readonly [name: string]: readonly [protocol: string, number: number] };
+  readonly through: string | null;
+}
+/** The secret with the authorities of their certificates. */
+export const outsideTrust = 'one/outside';
+export const strangers: readonly Stranger[] = [
+  {
+    ...{ name: 'direct', key: workloadKey(outsideNamespace, 'direct'), through: null },
+    hosts: ['api.direct.localhost', 'files.direct.localhost'],
+    ports: { web: ['http', 80], secure: ['https', 443], rpc: ['grpc', 50_051], rpcs: ['grpcs', 50_052] },
+  },
+  {
+    ...{ name: 'distant', key: workloadKey(outsideNamespace, 'distant'), through: 't/edge' },
+    hosts: ['api.distant.localhost', 'files.distant.localhost'],
+    ports: { web: ['http', 80], secure: ['https', 443], rpc: ['grpc', 50_051], rpcs: ['grpcs', 50_052] },
+  },
+];
+
+/** Some of them, with who may call them and where requests go there; the ports that they have. */
+export function addStrangers(
+  random: Random,
+  add: (id: string, value: DeclarationValue) => void,
+  everyone: readonly CallerRef[],
+  users: readonly string[],
+): readonly Port[] {
+  let count = 0;
+  return strangers.flatMap(({ name, hosts, ports: known, through }) => {
+    if (random.chance(50)) return [];
+    const service = `t/${name}`;
+    const ports = random.some(Object.entries(known), 1, 2).map(([port, [protocol, number]]): Port => ({
+      ...{ service, port, number, hosts, versions: [], plain: true },
+      protocol: protocol.startsWith('grpc') ? 'grpc' : 'http',
+    }));
+    add(service, {
+      ...{ kind: 'external', name, team: 't', hosts, trust: outsideTrust },
+      ports: Object.fromEntries(ports.map(({ port, number }) => [port, { protocol: known[port]?.[0] ?? '', number }])),
+      ...(through === null ? {} : { through: { ref: through } }),
+    });
+    for (const port of ports) {
+      const to = { ref: service, port: port.port };
+      if (random.chance(50))
+        add(`t/leave${count++}`, { kind: 'access', action: 'allow', port: to, from: everyone.slice(1), requests: 'any' });
+      for (let more = 1 + random.below(3); more > 0; more--)
+        add(`t/out${count++}`, accessRule(random, port, everyone.slice(1), through === null ? [] : users));
+      // requests go to the host that they address
+      if (random.chance(60))
+        add(`t/outRoute${count++}`, { kind: 'route', on: to, ...routeRules(random, port, [port], { everyone, users: [] }) });
+    }
+    return ports;
+  });
+}
