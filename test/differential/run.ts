@@ -40,7 +40,7 @@ export interface Run {
 
 const atOnce = 10;
 /** Askings that making one difference small may take. */
-const shrinkAskings = 120;
+const shrinkAskings = 240;
 
 export async function run(world: World, options: RunOptions): Promise<Run> {
   const found: string[] = [];
@@ -76,6 +76,8 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
           if (says !== null) differing.push({ question, says });
         }),
       );
+    // in the order of the questions, not of the answers: a run is the same wherever it runs
+    differing.sort((a, b) => questions.indexOf(a.question) - questions.indexOf(b.question));
     for (const { question, says } of differing) {
       found.push(`seed ${seed}: ${JSON.stringify(question)}: ${says}`);
       if (cases.length < options.shrinkAtMost) cases.push(await smallest(world, { declarations, question }, options, `seed ${seed}`));

@@ -1,5 +1,5 @@
 /** Whether what was emitted keeps the order of filters: a sentence for each place where it does not. */
-import { httpOrder, listenerOrder, networkOrder } from '../../compiler/emit/envoy/filter-order';
+import { httpOrder, listenerOrder, networkOrder, upstreamOrder } from '../../compiler/emit/envoy/filter-order';
 import type { Json, JsonObject } from '../../core/lib/json';
 import { isList, isRecord } from '../../runtime-proxy/bind/addresses';
 
@@ -7,6 +7,7 @@ interface Named {
   readonly name: string;
 }
 const [guard] = httpOrder;
+const [anonymous, codec] = upstreamOrder;
 const router = httpOrder[httpOrder.length - 1]?.name;
 const ends: ReadonlySet<string> = new Set(networkOrder.filter((filter) => filter.ends).map((filter) => filter.name));
 
@@ -15,7 +16,11 @@ export function orderFaults(json: Json | undefined, place = ''): readonly string
   if (isList(json)) return json.flatMap((inner, index) => orderFaults(inner, `${place}[${index}]`));
   if (!isRecord(json)) return [];
   return [
-    ...(json['httpFilters'] === undefined ? [] : httpFaults(names(json['httpFilters']), `${place}.httpFilters`)),
+    ...(json['httpFilters'] === undefined
+      ? []
+      : isOfCluster(json)
+        ? upstreamFaults(names(json['httpFilters']), `${place}.httpFilters`)
+        : httpFaults(names(json['httpFilters']), `${place}.httpFilters`)),
     ...(json['listenerFilters'] === undefined ? [] : outOfOrder(listenerOrder, names(json['listenerFilters']), `${place}.listenerFilters`)),
     ...chainsOf(json).flatMap(([at, chain]) => chainFaults(names(chain['filters']), `${place}.${at}.filters`)),
     ...(isRecord(json['typedPerFilterConfig']) ? perRouteFaults(json['typedPerFilterConfig'], `${place}.typedPerFilterConfig`) : []),
@@ -30,6 +35,14 @@ function chainsOf(json: JsonObject): readonly (readonly [string, JsonObject])[] 
       isRecord(chain) ? [[`filterChains[${index}]`, chain] as const] : [],
     ),
     ...(isRecord(defaultFilterChain) ? [['defaultFilterChain', defaultFilterChain] as const] : []),
+  ];
+}
+
+const isOfCluster = (json: JsonObject): boolean => String(json['@type']).endsWith('.HttpProtocolOptions');
+function upstreamFaults(found: readonly string[], place: string): readonly string[] {
+  return [
+    ...outOfOrder(upstreamOrder, found, place),
+    ...(found.at(-1) === codec.name ? [] : [`${place} ends with ${found.at(-1)}, not with the codec`]),
   ];
 }
 
@@ -51,7 +64,7 @@ function chainFaults(found: readonly string[], place: string): readonly string[]
 
 /** What travels with routes is read by filters that are there, and none of it lets anything past the guard. */
 function perRouteFaults(configs: { readonly [name: string]: Json }, place: string): readonly string[] {
-  const known = new Set<string>(httpOrder.map((filter) => filter.name));
+  const known = new Set<string>([...httpOrder.map((filter) => filter.name), anonymous.name]);
   return Object.entries(configs).flatMap(([name, config]) => [
     ...(known.has(name) && name !== router ? [] : [`${place} is for ${name}, which has no slot`]),
     ...(name === guard.name && !JSON.stringify(config).includes('"meshwright.not-canonical"') ? [`${place} takes the guard away`] : []),

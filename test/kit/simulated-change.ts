@@ -46,7 +46,9 @@ export function inventoryOf(meshes: readonly MeshIr[], host = '127.0.0.1', share
   const keys = [...new Set(meshes.flatMap((ir) => ir.workloads.map(({ key }) => key)))].sort();
   for (const key of keys) {
     const services = meshes.flatMap((ir) => ir.services.filter((service) => service.key === key));
-    const names = [...new Set(services.flatMap((service) => service.ports.map(({ name }) => name)))].sort();
+    // the way out of the mesh, where it is one
+    const out = meshes.some((ir) => ir.services.some((service) => service.outside?.through === key)) ? ['egress'] : [];
+    const names = [...new Set([...services.flatMap((service) => service.ports.map(({ name }) => name)), ...out])].sort();
     const versions = [...new Set(services.flatMap((service) => service.versions))].sort();
     const listeners = meshes.flatMap((ir) =>
       ir.gateways.filter((gateway) => gateway.key === key).flatMap((gateway) => gateway.listeners.map(({ name }) => name)),

@@ -2,13 +2,14 @@
 import * as path from 'node:path';
 import fc from 'fast-check';
 import { emitEnvoy } from '../../compiler/emit/envoy';
-import { httpOrder, listenerOrder, networkOrder } from '../../compiler/emit/envoy/filter-order';
+import { httpOrder, listenerOrder, networkOrder, upstreamOrder } from '../../compiler/emit/envoy/filter-order';
 import type { MeshIr } from '../../core/ir/ir';
 import type { Json, JsonObject } from '../../core/lib/json';
 import { listFiles, readTextIfThere } from '../../platform/files';
 import { bookinfo } from '../kit/bookinfo-ir';
 import { features } from '../kit/features-ir';
 import { orderFaults } from '../kit/filter-order';
+import { outside } from '../kit/outside-ir';
 import { users } from '../kit/users-ir';
 import { generateMesh } from '../kit/mesh-generator';
 
@@ -35,6 +36,7 @@ test.each([
   ['bookinfo', bookinfo()],
   ['features', features()],
   ['users', users()],
+  ['outside', outside()],
 ])('every object of the %s fixture keeps the order', (_, ir) => {
   expect(managers(emitted(ir))).toBeGreaterThan(5);
   expect(orderFaults(emitted(ir))).toEqual([]);
@@ -69,6 +71,11 @@ describe('the check finds', () => {
     [http('meshwright.guard', 'meshwright.guard', router), ['.httpFilters has meshwright.guard after meshwright.guard']],
     [http('meshwright.guard', 'lua', router), ['.httpFilters has lua, which has no slot']],
     [http('meshwright.guard'), ['.httpFilters ends with meshwright.guard, not with the router']],
+    [orderFaults({ '@type': 'x.HttpProtocolOptions', httpFilters: upstreamOrder.map(({ name }) => filter(name)) }), []],
+    [
+      orderFaults({ '@type': 'x.HttpProtocolOptions', httpFilters: [filter('lua')] }),
+      ['.httpFilters has lua, which has no slot', '.httpFilters ends with lua, not with the codec'],
+    ],
     [http(), ['.httpFilters begins with undefined, not with the guard', '.httpFilters ends with undefined, not with the router']],
     [chain('meshwright.access.deny', 'meshwright.access.allow', tcp), []],
     [
@@ -93,7 +100,7 @@ describe('the check finds', () => {
 });
 
 test('each slot has one name, and each says why it is where it is', () => {
-  for (const order of [httpOrder, networkOrder, listenerOrder]) {
+  for (const order of [httpOrder, networkOrder, listenerOrder, upstreamOrder]) {
     expect(new Set(order.map((filter) => filter.name)).size).toBe(order.length);
     expect(new Set(order.map((filter) => filter.slot)).size).toBe(order.length);
     for (const { because } of order) expect(because).not.toBe('');

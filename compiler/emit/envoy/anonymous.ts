@@ -8,10 +8,11 @@ import { HeaderMutationSchema } from '../../../core/wire/gen/envoy/extensions/fi
 import { UpstreamCodecSchema } from '../../../core/wire/gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb';
 import type { HttpFilterSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { pack } from './any';
+import { upstreamOrder } from './filter-order';
 
 export type UpstreamFilters = readonly MessageInitShape<typeof HttpFilterSchema>[];
 
-const copies = 'envoy.filters.http.header_mutation';
+const [{ name: copies }, { name: codec }] = upstreamOrder;
 const remove = (name: string) => ({ action: { case: 'remove', value: name } }) as const;
 
 /** Of a virtual host whose clusters have the filters below. A request's own `x-forwarded-for` is the application's word, so they are off for it. */
@@ -29,5 +30,5 @@ export const anonymousCopies: UpstreamFilters = [
       value: pack(HeaderMutationSchema, { mutations: { requestMutations: ['x-envoy-internal', 'x-forwarded-for'].map(remove) } }),
     },
   },
-  { name: 'envoy.filters.http.upstream_codec', configType: { case: 'typedConfig', value: pack(UpstreamCodecSchema, {}) } },
+  { name: codec, configType: { case: 'typedConfig', value: pack(UpstreamCodecSchema, {}) } },
 ];

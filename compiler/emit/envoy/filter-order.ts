@@ -49,6 +49,12 @@ export const httpOrder = [
   { slot: 'router', name: 'envoy.filters.http.router', because: 'ends the chain; mirrors, retries and time-outs are in it' },
 ] as const satisfies readonly Slot[];
 
+/** Filters of a cluster of a host outside: what requests and copies pass after the router. */
+export const upstreamOrder = [
+  { slot: 'anonymous', name: 'envoy.filters.http.header_mutation', because: 'the router writes on copies what nobody outside is told' },
+  { slot: 'codec', name: 'envoy.filters.http.upstream_codec', because: 'ends the chain' },
+] as const satisfies readonly Slot[];
+
 /** Filters of connections, from the client inwards. A chain ends with exactly one of those that `ends`. */
 export const networkOrder = [
   { slot: 'deny', name: denyFilter, because: 'as with requests: a denial names itself', ends: false },
