@@ -3,7 +3,8 @@ import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import * as tls from 'node:tls';
-import type { DeclarationValue } from '../../core/declarations/declaration';
+import type { CallerRef, DeclarationValue } from '../../core/declarations/declaration';
+import { workloadKey } from '../../core/mesh/ids';
 import type { Json, JsonObject } from '../../core/lib/json';
 import { emitEnvoy } from '../../compiler/emit/envoy';
 import { temporaryFolder } from '../../platform/files';
@@ -83,7 +84,51 @@ test('a connection that is open is closed when its caller is shut out, on both s
   expect(dials).toBe(1);
 }, 60_000);
 
-async function meshOf(more: typeof open, inventory: WholeMesh['inventory'], authority: TestAuthority): Promise<WholeMesh> {
+const edge = workloadKey('platform', 'edge');
+const here: CallerRef = { kind: 'outside', name: 'here', network: ['127.0.0.0/8'], through: { ref: 'platform/edge' } };
+/** A host for whoever comes; `shutOut`: for nobody of this machine. */
+const atGateway = (shutOut: boolean): { readonly [id: string]: DeclarationValue } => ({
+  'platform/edge': {
+    kind: 'gateway',
+    namespace: { ref: 'platform/platform' },
+    name: 'edge',
+    serviceAccount: 'edge',
+    listeners: { plain: { protocol: 'http', port: 80, hosts: { 'shop.acme.example': 'books' } } },
+  },
+  'books/shop': {
+    kind: 'route',
+    on: { ref: 'platform/edge', listener: 'plain', host: 'shop.acme.example' },
+    rules: shutOut ? [{ when: { from: [here] }, to: { kind: 'respond', status: 403 } }] : [],
+    otherwise: { to: { kind: 'respond', status: 200 } },
+  },
+});
+test('at a gateway what is open is closed when its network is taken out, though the rules of everybody else stay', async () => {
+  const authority = await testAuthority(lowered(atGateway(false)).trustDomain);
+  const inventory = await layOut(lowered(atGateway(false)));
+  const before = await meshOf(atGateway(false), inventory, authority);
+  const [clientAdmin = 0] = await freePorts(1);
+  const { bootstrap, listeners } = followed(bootstrapOf(before.client, clientAdmin), path.join(folder, 'lds.json'));
+  await put(listeners);
+  envoys.push(await startEnvoy(bootstrap, clientAdmin));
+  const door = present(present(before.instanceOf(edge).listeners)['plain']);
+  const ask = 'GET / HTTP/1.1\r\nhost: shop.acme.example\r\n\r\n';
+  const first = await talk(door, ask);
+  expect(first.said.slice(9, 12)).toBe('200');
+
+  await put(followed(bootstrapOf((await meshOf(atGateway(true), inventory, authority)).client, clientAdmin), '').listeners);
+  expect(
+    await eventually(
+      () => first.socket.closed,
+      (closed) => closed,
+    ),
+  ).toBe(true);
+}, 60_000);
+
+async function meshOf(
+  more: { readonly [id: string]: DeclarationValue },
+  inventory: WholeMesh['inventory'],
+  authority: TestAuthority,
+): Promise<WholeMesh> {
   const ir = lowered(more);
   const emitted = emitEnvoy(ir);
   if (!emitted.value) throw new Error(emitted.diagnostics.map((d) => d.message).join('\n'));
@@ -112,9 +157,12 @@ async function put(listeners: readonly Json[]): Promise<void> {
 }
 
 /** Says hello and hears it back; '' when the connection was closed first. */
-function talk(to: { readonly host: string; readonly port: number }): Promise<{ readonly said: string; readonly socket: net.Socket }> {
+function talk(
+  to: { readonly host: string; readonly port: number },
+  words = 'hello',
+): Promise<{ readonly said: string; readonly socket: net.Socket }> {
   return new Promise((resolve) => {
-    const socket = net.connect(to, () => socket.write('hello'));
+    const socket = net.connect(to, () => socket.write(words));
     socket.on('data', (chunk: Buffer) => resolve({ said: chunk.toString(), socket }));
     socket.on('error', () => undefined);
     socket.on('close', () => resolve({ said: '', socket }));

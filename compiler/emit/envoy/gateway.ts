@@ -26,7 +26,7 @@ import { gatewayReplies } from './local-reply';
 import { gatewayListener, gatewayRoutes } from './names';
 import type { VirtualHost } from './outbound';
 import { asTheOwner, type Route, routesOf } from './routes';
-import { prefixRanges, type SourceClass, sourceClasses } from './sources';
+import { prefixRanges, replacedWith, type SourceClass, sourceClasses } from './sources';
 import { edgeServer } from './tls';
 import { authentication, authenticationPerRoute } from './users';
 
@@ -76,12 +76,14 @@ function chainsOf(
           }
         : {}),
       filters: filters(from),
+      ...replacedWith(rulesAt(index, gateway, listener, host)),
     }));
   const plain = (name: string, host: string | null, filters: (from: SourceClass) => Filters): FilterChain[] =>
     sourceClasses(rulesAt(index, gateway, listener, host)).map((from) => ({
       name: withSource(name, from),
       ...(from.name === null ? {} : { filterChainMatch: prefixRanges(from) }),
       filters: filters(from),
+      ...replacedWith(rulesAt(index, gateway, listener, host)),
     }));
   const hosts = hostsOf(index, gateway, listener);
   switch (speaks.kind) {

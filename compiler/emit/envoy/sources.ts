@@ -43,3 +43,12 @@ export const prefixRanges = ({ networks }: SourceClass) => ({
     return { addressPrefix, prefixLen: Number(length) };
   }),
 });
+
+/**
+ * For each chain of a host: all networks that its rules speak of. Envoy drains a chain only if its bytes change; a client whose network is spoken of
+ * from now on would keep its connection on a chain that stays as it was. Nothing where no rule speaks of networks.
+ */
+export function replacedWith(rules: readonly AboutSources[]) {
+  const networks = sortedUnique(rules.flatMap(({ match }) => match?.sources ?? []));
+  return networks.length === 0 ? {} : { metadata: { filterMetadata: { 'meshwright.sources': { networks } } } };
+}
