@@ -8,7 +8,7 @@ import { silentLog } from '../../platform/log';
 import { freePorts } from '../../platform/ports';
 import { named } from '../kit/declarations';
 import { runKubernetesMesh, type KubernetesMesh, type PodSpec } from '../kit/kubernetes-mesh';
-import { lowered } from '../kit/layered-mesh';
+import { eventually, lowered } from '../kit/layered-mesh';
 import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
 import { present } from '../kit/present';
 
@@ -84,20 +84,24 @@ afterAll(async () => {
 });
 beforeEach(() => world.forget());
 
+/** What Envoy's admin interface says; nothing where it is not there yet. */
+const admin = (socketPath: string, path: string): Promise<string> =>
+  new Promise((resolve) => {
+    const ask = http.get({ socketPath, path, headers: { host: 'admin' } }, (answer) => {
+      let whole = '';
+      answer.on('data', (data: Buffer) => (whole += data.toString())).on('end', () => resolve(whole));
+    });
+    ask.on('error', () => resolve(''));
+  });
 /** Until the page's Envoy knows so many gateways that are well: one that is not yet up is known, and not called. */
 async function untilCalled(wanted: number): Promise<void> {
   const { adminSocket } = present(mesh.agents.get(page.name));
   const end = Date.now() + 60_000;
   for (let seen = -1; seen !== wanted;) {
     if (Date.now() > end) throw new Error(`the page's Envoy has ${seen} gateways that are well, not ${wanted}`);
-    const text = await new Promise<string>((resolve, reject) => {
-      const ask = http.get({ socketPath: adminSocket, path: '/clusters', headers: { host: 'admin' } }, (answer) => {
-        let whole = '';
-        answer.on('data', (data: Buffer) => (whole += data.toString())).on('end', () => resolve(whole));
-      });
-      ask.on('error', reject);
-    });
-    seen = text.split('\n').filter((line) => /^outside\/partner\.it::.*::health_flags::healthy$/.test(line)).length;
+    seen = (await admin(adminSocket, '/clusters'))
+      .split('\n')
+      .filter((line) => /^outside\/partner\.it::.*::health_flags::healthy$/.test(line)).length;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
@@ -132,7 +136,13 @@ test('HTTP by both ways, TCP at the address that the pod says', async () => {
 });
 test('another pod of the gateway is called as soon as it is there, and one that goes is not called any more', async () => {
   await mesh.createPod(egressOf(2));
-  await mesh.startAgent(egressOf(2), config.listen);
+  // a kubelet says that a pod is ready when its proxy takes calls, not before
+  await mesh.setReady(egressOf(2), false);
+  await untilCalled(1);
+  const { adminSocket } = await mesh.startAgent(egressOf(2), config.listen);
+  const takesCalls = (listeners: string): boolean => listeners.includes('inbound/platform/egress.egress::');
+  expect(takesCalls(await eventually(() => admin(adminSocket, '/listeners'), takesCalls))).toBe(true);
+  await mesh.setReady(egressOf(2), true);
   await untilCalled(2);
   await mesh.forcePodGone(egressOf(1));
   await untilCalled(1);
