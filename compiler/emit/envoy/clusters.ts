@@ -9,7 +9,7 @@ import { Cluster_DiscoveryType, type ClusterSchema } from '../../../core/wire/ge
 import type { AddressSchema } from '../../../core/wire/gen/envoy/config/core/v3/address_pb';
 import { ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
 import { HttpProtocolOptionsSchema } from '../../../core/wire/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
-import type { UpstreamFilters } from './anonymous';
+import type { UpstreamFilters } from './access/anonymous';
 import { ms, pack, seconds } from './any';
 import type { IrIndex, PortFacts } from './index-of';
 import { appCluster, bindAddress } from './names';

@@ -13,7 +13,7 @@ import {
   type HttpConnectionManagerSchema,
   type LocalReplyConfigSchema,
 } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
-import { guardConfig } from './access';
+import { guardConfig } from './access/access';
 import { ms, pack, seconds } from './any';
 import { httpFilters, type InHttpSlots } from './filter-order';
 

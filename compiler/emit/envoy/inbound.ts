@@ -16,18 +16,18 @@ import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extens
 import { RBACSchema as NetworkRBACSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb';
 import { TcpProxySchema, UpstreamConnectMode } from '../../../core/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
 import { accessLogs, connectionLog } from './access-log';
-import { accessPerRoute, baseAccess, connectionRules } from './access';
+import { accessPerRoute, baseAccess, connectionRules } from './access/access';
 import { ms, pack, seconds } from './any';
 import { boundAddress } from './clusters';
 import { connectionManager } from './connection-manager';
 import { listenerFilters, networkFilters } from './filter-order';
 import type { IrIndex, PortFacts } from './index-of';
-import { setHeader } from './header-edits';
+import { setHeader } from './routes/header-edits';
 import { inboundReplies } from './local-reply';
 import { appCluster, inboundListener } from './names';
-import { type Ages, sockets } from './routes';
+import { type Ages, sockets } from './routes/routes';
 import { meshServer } from './tls';
-import { authentication, authenticationPerRoute } from './users';
+import { authentication, authenticationPerRoute } from './access/users';
 
 export type Listener = MessageInitShape<typeof ListenerSchema>;
 export type RouteConfiguration = MessageInitShape<typeof RouteConfigurationSchema>;

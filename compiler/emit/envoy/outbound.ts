@@ -4,18 +4,18 @@ import type { Issuer } from '../../../core/ir/ir';
 import type { WorkloadKey } from '../../../core/mesh/ids';
 import type { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
-import { notCallableConfig } from './access';
+import { notCallableConfig } from './access/access';
 import { accessLogs } from './access-log';
 import { pack } from './any';
 import { boundAddress } from './clusters';
-import { noCors } from './cors';
-import { noFault } from './fault';
+import { noCors } from './routes/cors';
+import { noFault } from './routes/fault';
 import { connectionManager } from './connection-manager';
 import { networkFilters } from './filter-order';
 import { type Listener, socket } from './inbound';
 import { outboundReplies } from './local-reply';
 import { notCallable, outboundListener } from './names';
-import { authentication } from './users';
+import { authentication } from './access/users';
 
 export type VirtualHost = MessageInitShape<typeof VirtualHostSchema>;
 

@@ -15,12 +15,12 @@ import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cl
 import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { jsonOf } from './any';
 import { ownBudget, upstreamCluster } from './clusters';
-import { corsConfig, preflightRoute, varyOnOrigin } from './cors';
+import { corsConfig, preflightRoute, varyOnOrigin } from './routes/cors';
 import { entry, type IrIndex } from './index-of';
 import { clusterName, serviceConfigName, variantCluster } from './names';
 import { patchedCluster } from './patch';
-import { asTheOwner, routesOf } from './routes';
-import { authenticationPerRoute } from './users';
+import { asTheOwner, routesOf } from './routes/routes';
+import { authenticationPerRoute } from './access/users';
 import { supportedEnvoy } from './version';
 
 export type ClusterCache = Map<string, JsonObject>;

@@ -1,11 +1,11 @@
 /** Retries as Envoy has them. Methods that may be tried again otherwise than others take a route of their own. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Retry } from '../../../core/ir/ir';
-import { canonicalJson } from '../../../core/lib/json';
-import { idempotentMethods, looksElsewhere, triesOf, type Tries } from '../../../core/semantics/timing';
-import type { HeaderMatcherSchema, RouteActionSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
-import { PreviousHostsPredicateSchema } from '../../../core/wire/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
-import { ms, pack } from './any';
+import type { Retry } from '../../../../core/ir/ir';
+import { canonicalJson } from '../../../../core/lib/json';
+import { idempotentMethods, looksElsewhere, triesOf, type Tries } from '../../../../core/semantics/timing';
+import type { HeaderMatcherSchema, RouteActionSchema } from '../../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
+import { PreviousHostsPredicateSchema } from '../../../../core/wire/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
+import { ms, pack } from '../any';
 
 type RouteAction = MessageInitShape<typeof RouteActionSchema>;
 export type HeaderMatcher = MessageInitShape<typeof HeaderMatcherSchema>;

@@ -2,28 +2,28 @@
  * A port of hosts outside the mesh as one caller sees it: nobody of the mesh is at the other end, so the caller's own guard holds the access rules (but
  * where a gateway on the way does), and each caller has an object of its own, in its own namespace.
  */
-import { apiVersion, type ServiceConfig } from '../../../core/bundle/objects';
-import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
-import type { Outside, RouteRule, Workload } from '../../../core/ir/ir';
-import { anyMatch } from '../../../core/ir/plain';
-import { namespaceOf } from '../../../core/mesh/ids';
-import { hostsOfPort } from '../../../core/semantics/address';
-import { coversPrincipal } from '../../../core/semantics/inbound';
-import { strictNeeds } from '../../../core/semantics/variant';
-import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
-import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
-import { outsideAccess } from './access';
-import { anonymousCopies, anonymousHost } from './anonymous';
-import { jsonOf } from './any';
-import { ownBudget } from './clusters';
-import { corsConfig, preflightRoute, varyOnOrigin } from './cors';
-import { entry, type IrIndex, type PortFacts } from './index-of';
-import { clusterName, outsideConfigName, variantCluster } from './names';
-import { gatewayCluster, gatewaySelector, hostCluster, outsideClusterName } from './outside-clusters';
-import { patchedCluster } from './patch';
-import { asTheOwner, type Route, routesOf } from './routes';
-import { type ClusterCache, ownLimits, rulesFor } from './service-config';
-import { supportedEnvoy } from './version';
+import { apiVersion, type ServiceConfig } from '../../../../core/bundle/objects';
+import type { Diagnostic } from '../../../../core/diagnostics/diagnostic';
+import type { Outside, RouteRule, Workload } from '../../../../core/ir/ir';
+import { anyMatch } from '../../../../core/ir/plain';
+import { namespaceOf } from '../../../../core/mesh/ids';
+import { hostsOfPort } from '../../../../core/semantics/address';
+import { coversPrincipal } from '../../../../core/semantics/inbound';
+import { strictNeeds } from '../../../../core/semantics/variant';
+import { ClusterSchema } from '../../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
+import { VirtualHostSchema } from '../../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
+import { outsideAccess } from '../access/access';
+import { anonymousCopies, anonymousHost } from '../access/anonymous';
+import { jsonOf } from '../any';
+import { ownBudget } from '../clusters';
+import { corsConfig, preflightRoute, varyOnOrigin } from '../routes/cors';
+import { entry, type IrIndex, type PortFacts } from '../index-of';
+import { clusterName, outsideConfigName, variantCluster } from '../names';
+import { gatewayCluster, gatewaySelector, hostCluster, outsideClusterName } from './clusters';
+import { patchedCluster } from '../patch';
+import { asTheOwner, type Route, routesOf } from '../routes/routes';
+import { type ClusterCache, ownLimits, rulesFor } from '../service-config';
+import { supportedEnvoy } from '../version';
 
 /** The object of a port outside the mesh for a caller. A request goes to the host that it addresses: each has a cluster, and with several its own routes. */
 export function outsideConfigOf(

@@ -1,9 +1,9 @@
-import { objectName } from '../../../core/bundle/objects';
-import { allow, named, service } from '../../../test/kit/declarations';
-import { lowered } from '../../../test/kit/layered-mesh';
-import { outside } from '../../../test/kit/outside-ir';
-import { present } from '../../../test/kit/present';
-import { emitEnvoy } from './index';
+import { objectName } from '../../../../core/bundle/objects';
+import { allow, named, service } from '../../../../test/kit/declarations';
+import { lowered } from '../../../../test/kit/layered-mesh';
+import { outside } from '../../../../test/kit/outside-ir';
+import { present } from '../../../../test/kit/present';
+import { emitEnvoy } from '../index';
 
 test('a host outside that is called like a service takes nothing of its name', () => {
   const ir = lowered({

@@ -1,6 +1,6 @@
 import { RE2JS } from 're2js';
-import { matchesCookie } from '../../../core/semantics/match';
-import type { FieldMatch } from '../../../core/ir/ir';
+import { matchesCookie } from '../../../../core/semantics/match';
+import type { FieldMatch } from '../../../../core/ir/ir';
 import { cookieMatcher, hostMatcher, withinOneCookie } from './matchers';
 
 function takes(field: FieldMatch, header: string): boolean {

@@ -3,16 +3,16 @@
  * the caller's proxy asks for. A door is a destination's: mTLS, the access rules of its port, and behind it the hosts, which nobody else dials.
  */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { AccessRule, Outside } from '../../../core/ir/ir';
-import { isHttp } from '../../../core/ir/layers';
-import type { WorkloadKey } from '../../../core/mesh/ids';
-import { hostsOfPort } from '../../../core/semantics/address';
-import type { FilterChainSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
-import { accessPerRoute } from './access';
-import { connectionLog } from './access-log';
-import { ms, seconds } from './any';
-import { boundAddress, type Cluster } from './clusters';
-import { notServed } from './gateway';
+import type { AccessRule, Outside } from '../../../../core/ir/ir';
+import { isHttp } from '../../../../core/ir/layers';
+import type { WorkloadKey } from '../../../../core/mesh/ids';
+import { hostsOfPort } from '../../../../core/semantics/address';
+import type { FilterChainSchema } from '../../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
+import { accessPerRoute } from '../access/access';
+import { connectionLog } from '../access-log';
+import { ms, seconds } from '../any';
+import { boundAddress, type Cluster } from '../clusters';
+import { notServed } from '../gateways/gateway';
 import {
   agesOf,
   connectionCallers,
@@ -26,13 +26,13 @@ import {
   strippedHeaders,
   tlsInspector,
   usersOf,
-} from './inbound';
-import type { IrIndex, PortFacts } from './index-of';
-import { egressName, egressPort, egressServerName, inboundListener } from './names';
-import type { VirtualHost } from './outbound';
-import { hostAtGateway, outsideClusterName } from './outside-clusters';
-import { meshServer } from './tls';
-import { authenticationPerRoute } from './users';
+} from '../inbound';
+import type { IrIndex, PortFacts } from '../index-of';
+import { egressName, egressPort, egressServerName, inboundListener } from '../names';
+import type { VirtualHost } from '../outbound';
+import { hostAtGateway, outsideClusterName } from './clusters';
+import { meshServer } from '../tls';
+import { authenticationPerRoute } from '../access/users';
 
 type FilterChain = MessageInitShape<typeof FilterChainSchema>;
 /** A port that goes through a gateway. */

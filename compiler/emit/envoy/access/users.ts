@@ -1,21 +1,21 @@
 /** End users: the filter that reads tokens, and whom a route or a rule takes, by what the filter found. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { ClaimMatch, FieldMatch, Issuer, IssuerKeys, UserMatch } from '../../../core/ir/ir';
-import { assertNever } from '../../../core/lib/brand';
-import { canonicalJson } from '../../../core/lib/json';
-import { sortedBy } from '../../../core/lib/order';
+import type { ClaimMatch, FieldMatch, Issuer, IssuerKeys, UserMatch } from '../../../../core/ir/ir';
+import { assertNever } from '../../../../core/lib/brand';
+import { canonicalJson } from '../../../../core/lib/json';
+import { sortedBy } from '../../../../core/lib/order';
 import {
   type JwtProviderSchema,
   type JwtRequirementSchema,
   JwtAuthenticationSchema,
   PerRouteConfigSchema,
-} from '../../../core/wire/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb';
-import type { MetadataMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/metadata_pb';
-import type { ValueMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/value_pb';
-import { pack, seconds } from './any';
-import { httpFilterName, type InHttpSlots } from './filter-order';
-import { keysCluster } from './names';
+} from '../../../../core/wire/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb';
+import type { MetadataMatcherSchema } from '../../../../core/wire/gen/envoy/type/matcher/v3/metadata_pb';
+import type { ValueMatcherSchema } from '../../../../core/wire/gen/envoy/type/matcher/v3/value_pb';
+import { pack, seconds } from '../any';
+import { httpFilterName, type InHttpSlots } from '../filter-order';
+import { keysCluster } from '../names';
 
 type Provider = MessageInitShape<typeof JwtProviderSchema>;
 type Requirement = MessageInitShape<typeof JwtRequirementSchema>;

@@ -1,7 +1,7 @@
 /** Edits of headers. Envoy takes away first and then writes, the most specific first: cluster of a split, route, virtual host. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { HeaderEdits, HeaderValue } from '../../../core/ir/ir';
-import { HeaderValueOption_HeaderAppendAction, type HeaderValueOptionSchema } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
+import type { HeaderEdits, HeaderValue } from '../../../../core/ir/ir';
+import { HeaderValueOption_HeaderAppendAction, type HeaderValueOptionSchema } from '../../../../core/wire/gen/envoy/config/core/v3/base_pb';
 
 type Option = MessageInitShape<typeof HeaderValueOptionSchema>;
 

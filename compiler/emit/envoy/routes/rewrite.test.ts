@@ -1,5 +1,5 @@
-import type { PathTemplate } from '../../../core/ir/ir';
-import { rewrittenPath } from '../../../core/semantics/forwarded';
+import type { PathTemplate } from '../../../../core/ir/ir';
+import { rewrittenPath } from '../../../../core/semantics/forwarded';
 import { pathRewrite } from './rewrite';
 
 const one = (name: string): PathTemplate[number] => ({ kind: 'one', name });

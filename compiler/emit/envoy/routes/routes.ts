@@ -1,7 +1,7 @@
 /** Route rules as Envoy routes. One rule may take several routes (one for each request class); all carry the rule's id as their name. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { emit } from '../../../core/diagnostics/emit';
-import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
+import { emit } from '../../../../core/diagnostics/emit';
+import type { Diagnostic } from '../../../../core/diagnostics/diagnostic';
 import type {
   Cors,
   FieldMatch,
@@ -16,32 +16,32 @@ import type {
   RouteTable,
   Sticky,
   WeightedTarget,
-} from '../../../core/ir/ir';
-import { noEdits } from '../../../core/ir/plain';
-import { builtInIdleMs } from '../../../core/ir/resilience';
-import { assertNever } from '../../../core/lib/brand';
-import { canonicalJson } from '../../../core/lib/json';
-import type { PortKey } from '../../../core/mesh/ids';
-import { rewriteFor } from '../../../core/semantics/forwarded';
-import { cookieValue, inHashOrder, setCookie } from '../../../core/semantics/sticky';
-import type { FirstHop } from '../../../core/semantics/match';
-import type { Tries } from '../../../core/semantics/timing';
-import { stricter } from '../../../core/semantics/variant';
+} from '../../../../core/ir/ir';
+import { noEdits } from '../../../../core/ir/plain';
+import { builtInIdleMs } from '../../../../core/ir/resilience';
+import { assertNever } from '../../../../core/lib/brand';
+import { canonicalJson } from '../../../../core/lib/json';
+import type { PortKey } from '../../../../core/mesh/ids';
+import { rewriteFor } from '../../../../core/semantics/forwarded';
+import { cookieValue, inHashOrder, setCookie } from '../../../../core/semantics/sticky';
+import type { FirstHop } from '../../../../core/semantics/match';
+import type { Tries } from '../../../../core/semantics/timing';
+import { stricter } from '../../../../core/semantics/variant';
 import {
   RedirectAction_RedirectResponseCode,
   type RedirectActionSchema,
   type RouteActionSchema,
   type RouteMatchSchema,
   type RouteSchema,
-} from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
-import { FractionalPercent_DenominatorType } from '../../../core/wire/gen/envoy/type/v3/percent_pb';
-import { HeaderValueOption_HeaderAppendAction } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
-import { ms } from './any';
+} from '../../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
+import { FractionalPercent_DenominatorType } from '../../../../core/wire/gen/envoy/type/v3/percent_pb';
+import { HeaderValueOption_HeaderAppendAction } from '../../../../core/wire/gen/envoy/config/core/v3/base_pb';
+import { ms } from '../any';
 import { answersTo } from './cors';
 import { faultConfig, share } from './fault';
-import { httpFilterName } from './filter-order';
+import { httpFilterName } from '../filter-order';
 import { isEdited, requestEdits, responseEdits } from './header-edits';
-import type { IrIndex } from './index-of';
+import type { IrIndex } from '../index-of';
 import {
   cookieMatcher,
   headerMatcher,
@@ -51,12 +51,12 @@ import {
   pathText,
   queryMatcher,
   withinOneCookie,
-} from './matchers';
-import { clusterName } from './names';
-import { hashPolicy } from './resilience';
+} from '../access/matchers';
+import { clusterName } from '../names';
+import { hashPolicy } from '../resilience';
 import { pathRewrite, plainPath } from './rewrite';
 import { type HeaderMatcher, retryFields, triesByMethod } from './tries';
-import { oneToken, userMatchers } from './users';
+import { oneToken, userMatchers } from '../access/users';
 
 export type Route = MessageInitShape<typeof RouteSchema>;
 type Match = MessageInitShape<typeof RouteMatchSchema>;

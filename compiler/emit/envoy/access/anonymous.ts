@@ -3,12 +3,12 @@
  * all routes have, its own address and that they are internal. So a virtual host takes it off the ones, and a filter at the cluster off the others.
  */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { FilterConfigSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
-import { HeaderMutationSchema } from '../../../core/wire/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb';
-import { UpstreamCodecSchema } from '../../../core/wire/gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb';
-import type { HttpFilterSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
-import { pack } from './any';
-import { upstreamOrder } from './filter-order';
+import { FilterConfigSchema } from '../../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
+import { HeaderMutationSchema } from '../../../../core/wire/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb';
+import { UpstreamCodecSchema } from '../../../../core/wire/gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb';
+import type { HttpFilterSchema } from '../../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
+import { pack } from '../any';
+import { upstreamOrder } from '../filter-order';
 
 export type UpstreamFilters = readonly MessageInitShape<typeof HttpFilterSchema>[];
 

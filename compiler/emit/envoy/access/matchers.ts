@@ -1,10 +1,10 @@
 /** core/semantics/match.ts in Envoy's words. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { assertNever } from '../../../core/lib/brand';
-import type { FieldMatch, PathTemplate, TextMatch } from '../../../core/ir/ir';
-import { literalPattern, pathTemplatePattern } from '../../../core/semantics/match';
-import type { HeaderMatcherSchema, QueryParameterMatcherSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
-import type { StringMatcherSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/string_pb';
+import { assertNever } from '../../../../core/lib/brand';
+import type { FieldMatch, PathTemplate, TextMatch } from '../../../../core/ir/ir';
+import { literalPattern, pathTemplatePattern } from '../../../../core/semantics/match';
+import type { HeaderMatcherSchema, QueryParameterMatcherSchema } from '../../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
+import type { StringMatcherSchema } from '../../../../core/wire/gen/envoy/type/matcher/v3/string_pb';
 
 type HeaderMatcher = MessageInitShape<typeof HeaderMatcherSchema>;
 type StringMatcher = MessageInitShape<typeof StringMatcherSchema>;

@@ -1,8 +1,8 @@
 /** Paths made of other paths, for rewrites and redirects. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { PathTemplate, RequestClass } from '../../../core/ir/ir';
-import { literalPattern } from '../../../core/semantics/match';
-import type { RegexMatchAndSubstituteSchema } from '../../../core/wire/gen/envoy/type/matcher/v3/regex_pb';
+import type { PathTemplate, RequestClass } from '../../../../core/ir/ir';
+import { literalPattern } from '../../../../core/semantics/match';
+import type { RegexMatchAndSubstituteSchema } from '../../../../core/wire/gen/envoy/type/matcher/v3/regex_pb';
 
 type Rewrite = MessageInitShape<typeof RegexMatchAndSubstituteSchema>;
 

@@ -1,8 +1,8 @@
 /** Conditions on headers that an allow needs beside Envoy's header matchers, which take a repeated header when one of its values fits. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { FieldMatch } from '../../../core/ir/ir';
-import { assertNever } from '../../../core/lib/brand';
-import type { ExprSchema } from '../../../core/wire/gen/google/api/expr/v1alpha1/syntax_pb';
+import type { FieldMatch } from '../../../../core/ir/ir';
+import { assertNever } from '../../../../core/lib/brand';
+import type { ExprSchema } from '../../../../core/wire/gen/google/api/expr/v1alpha1/syntax_pb';
 
 type Expr = MessageInitShape<typeof ExprSchema>;
 

@@ -1,16 +1,16 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { Cors } from '../../../core/ir/ir';
-import { canonicalJson } from '../../../core/lib/json';
-import { sortedBy } from '../../../core/lib/order';
-import { sharedWith, varyEdits } from '../../../core/semantics/cors';
-import { HeaderValueOption_HeaderAppendAction } from '../../../core/wire/gen/envoy/config/core/v3/base_pb';
-import type { RouteSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
-import { CorsPolicySchema, CorsSchema } from '../../../core/wire/gen/envoy/extensions/filters/http/cors/v3/cors_pb';
-import { pack } from './any';
-import { httpFilterName } from './filter-order';
+import type { Cors } from '../../../../core/ir/ir';
+import { canonicalJson } from '../../../../core/lib/json';
+import { sortedBy } from '../../../../core/lib/order';
+import { sharedWith, varyEdits } from '../../../../core/semantics/cors';
+import { HeaderValueOption_HeaderAppendAction } from '../../../../core/wire/gen/envoy/config/core/v3/base_pb';
+import type { RouteSchema } from '../../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
+import { CorsPolicySchema, CorsSchema } from '../../../../core/wire/gen/envoy/extensions/filters/http/cors/v3/cors_pb';
+import { pack } from '../any';
+import { httpFilterName } from '../filter-order';
 import { responseEdits } from './header-edits';
-import { headerMatcher, methodMatcher, stringMatcher } from './matchers';
+import { headerMatcher, methodMatcher, stringMatcher } from '../access/matchers';
 
 type HeaderMatcher = ReturnType<typeof headerMatcher>;
 type HeaderOptions = ReturnType<typeof responseEdits>['responseHeadersToAdd'];

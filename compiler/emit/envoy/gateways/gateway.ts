@@ -2,33 +2,33 @@
  * The way in from outside. Under TLS one filter chain and one route configuration for each host, so that a connection made for one host serves no
  * other; in plain HTTP, where a connection is made for no host, one of both with a virtual host for each.
  */
-import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
-import type { Gateway, GatewayListener, HostRoutes } from '../../../core/ir/ir';
-import { assertNever } from '../../../core/lib/brand';
-import { clientCertificateHeader, clientHeaders, clientSchemeHeader, clientSubjectHeader } from '../../../core/mesh/client-headers';
-import { servedAs } from '../../../core/semantics/address';
-import { routesSpeakOfUsers } from '../../../core/semantics/user';
-import { ProxyProtocolSchema } from '../../../core/wire/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb';
-import { TlsInspectorSchema } from '../../../core/wire/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
-import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
-import { accessLogs } from './access-log';
-import { pack, seconds } from './any';
-import { boundAddress } from './clusters';
-import { corsConfig, noCors, preflightRoute, varyOnOrigin } from './cors';
-import { noFault } from './fault';
-import { connectionManager } from './connection-manager';
-import { tcpProxy } from './connections';
-import { listenerFilters, networkFilters } from './filter-order';
-import { handshakeTimeout, type Listener, type RouteConfiguration, socket, strippedHeaders } from './inbound';
-import type { IrIndex } from './index-of';
-import { setHeader } from './header-edits';
-import { gatewayReplies } from './local-reply';
-import { gatewayListener, gatewayRoutes } from './names';
-import type { VirtualHost } from './outbound';
-import { asTheOwner, type Route, routesOf } from './routes';
+import type { Diagnostic } from '../../../../core/diagnostics/diagnostic';
+import type { Gateway, GatewayListener, HostRoutes } from '../../../../core/ir/ir';
+import { assertNever } from '../../../../core/lib/brand';
+import { clientCertificateHeader, clientHeaders, clientSchemeHeader, clientSubjectHeader } from '../../../../core/mesh/client-headers';
+import { servedAs } from '../../../../core/semantics/address';
+import { routesSpeakOfUsers } from '../../../../core/semantics/user';
+import { ProxyProtocolSchema } from '../../../../core/wire/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb';
+import { TlsInspectorSchema } from '../../../../core/wire/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
+import { HttpConnectionManagerSchema } from '../../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
+import { accessLogs } from '../access-log';
+import { pack, seconds } from '../any';
+import { boundAddress } from '../clusters';
+import { corsConfig, noCors, preflightRoute, varyOnOrigin } from '../routes/cors';
+import { noFault } from '../routes/fault';
+import { connectionManager } from '../connection-manager';
+import { tcpProxy } from '../connections';
+import { listenerFilters, networkFilters } from '../filter-order';
+import { handshakeTimeout, type Listener, type RouteConfiguration, socket, strippedHeaders } from '../inbound';
+import type { IrIndex } from '../index-of';
+import { setHeader } from '../routes/header-edits';
+import { gatewayReplies } from '../local-reply';
+import { gatewayListener, gatewayRoutes } from '../names';
+import type { VirtualHost } from '../outbound';
+import { asTheOwner, type Route, routesOf } from '../routes/routes';
 import { prefixRanges, replacedWith, type SourceClass, sourceClasses } from './sources';
-import { edgeServer } from './tls';
-import { authentication, authenticationPerRoute } from './users';
+import { edgeServer } from '../tls';
+import { authentication, authenticationPerRoute } from '../access/users';
 
 /** Anybody may open connections here, and read nothing from them (Envoy: "Configuring Envoy as an edge proxy"). */
 const edgeBufferLimitBytes = 32_768;

@@ -1,18 +1,18 @@
 /** Hosts outside the mesh as the proxy that dials them sees them, and as a caller's sees the gateway that does. */
-import type { Outside, ServicePort } from '../../../core/ir/ir';
-import { isHttp } from '../../../core/ir/layers';
-import { builtInResilience, type Connections } from '../../../core/ir/resilience';
-import type { PortKey, WorkloadKey } from '../../../core/mesh/ids';
-import { isIpAddress } from '../../../core/mesh/ip-address';
-import { Cluster_DiscoveryType, Cluster_DnsLookupFamily } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
-import { HttpProtocolOptionsSchema } from '../../../core/wire/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
-import type { UpstreamFilters } from './anonymous';
-import { ms, pack } from './any';
-import { type Cluster, http1Over, http2Over, pings, httpOptions, upstreamCluster } from './clusters';
-import type { PortFacts } from './index-of';
-import { clusterName, egressPort, egressServerName } from './names';
-import { reach } from './resilience';
-import { outsideClient } from './tls';
+import type { Outside, ServicePort } from '../../../../core/ir/ir';
+import { isHttp } from '../../../../core/ir/layers';
+import { builtInResilience, type Connections } from '../../../../core/ir/resilience';
+import type { PortKey, WorkloadKey } from '../../../../core/mesh/ids';
+import { isIpAddress } from '../../../../core/mesh/ip-address';
+import { Cluster_DiscoveryType, Cluster_DnsLookupFamily } from '../../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
+import { HttpProtocolOptionsSchema } from '../../../../core/wire/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
+import type { UpstreamFilters } from '../access/anonymous';
+import { ms, pack } from '../any';
+import { type Cluster, http1Over, http2Over, pings, httpOptions, upstreamCluster } from '../clusters';
+import type { PortFacts } from '../index-of';
+import { clusterName, egressPort, egressServerName } from '../names';
+import { reach } from '../resilience';
+import { outsideClient } from '../tls';
 
 /** A host, found by the resolver of the machine that dials it, as an application there would find it. `connections`: what counts where it is dialled. `filters`: what every request passes last. */
 export function hostCluster(

@@ -3,21 +3,21 @@
  * names are enumerated, never matched by a pattern, and there is no chain for the rest: what is not exported has no way in (CVE-2021-31921). Nothing
  * is opened here; the destination's own proxy verifies the caller, and the caller's proxy the destination.
  */
-import { apiVersion, type ServiceConfig } from '../../../core/bundle/objects';
-import type { EastWestGateway } from '../../../core/ir/networks';
-import { namespaceOf, serviceOfPort, type PortKey } from '../../../core/mesh/ids';
-import { namesOf, passagesOf } from '../../../core/semantics/networks';
-import { Cluster_DiscoveryType, ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
-import { ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
-import { TcpProxySchema } from '../../../core/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
-import { connectionLog } from './access-log';
-import { jsonOf, ms, pack, seconds } from './any';
-import { boundAddress, type Cluster } from './clusters';
-import { networkFilters } from './filter-order';
-import { type Listener, socket, tlsInspector } from './inbound';
-import type { IrIndex, PortFacts } from './index-of';
-import { acrossCluster, acrossConfigName, eastWestListener, gatewayListener } from './names';
-import { supportedEnvoy } from './version';
+import { apiVersion, type ServiceConfig } from '../../../../core/bundle/objects';
+import type { EastWestGateway } from '../../../../core/ir/networks';
+import { namespaceOf, serviceOfPort, type PortKey } from '../../../../core/mesh/ids';
+import { namesOf, passagesOf } from '../../../../core/semantics/networks';
+import { Cluster_DiscoveryType, ClusterSchema } from '../../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
+import { ApiVersion } from '../../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
+import { TcpProxySchema } from '../../../../core/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
+import { connectionLog } from '../access-log';
+import { jsonOf, ms, pack, seconds } from '../any';
+import { boundAddress, type Cluster } from '../clusters';
+import { networkFilters } from '../filter-order';
+import { type Listener, socket, tlsInspector } from '../inbound';
+import type { IrIndex, PortFacts } from '../index-of';
+import { acrossCluster, acrossConfigName, eastWestListener, gatewayListener } from '../names';
+import { supportedEnvoy } from '../version';
 
 /** null where nothing is exported through the gateway: nobody is listened to. */
 export function eastWestListenerOf(index: IrIndex, gateway: EastWestGateway): Listener | null {

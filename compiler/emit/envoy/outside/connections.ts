@@ -3,28 +3,28 @@
  * one there is. Where no gateway is on the way the rules are settled here, when the caller's proxy is configured: what they let nobody into has no chain.
  */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { apiVersion, type ServiceConfig } from '../../../core/bundle/objects';
-import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
-import type { ConnectionRule, Outside, Workload } from '../../../core/ir/ir';
-import { namespaceOf } from '../../../core/mesh/ids';
-import { isIpAddress } from '../../../core/mesh/ip-address';
-import { hostPort } from '../../../core/lib/host-port';
-import { decideInboundConnection } from '../../../core/semantics/decide-connection';
-import { hostCovers } from '../../../core/semantics/match';
-import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
-import type { FilterChainSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
-import { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
-import { TcpProxySchema } from '../../../core/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
-import { connectionLog } from './access-log';
-import { jsonOf, ms, pack } from './any';
-import { listenerOf, rulesFor } from './connections';
-import { networkFilters } from './filter-order';
-import { entry, type IrIndex, type PortFacts } from './index-of';
-import { connectionListener, outsideConfigName } from './names';
-import { gatewayCluster, gatewaySelector, hostCluster, outsideClusterName } from './outside-clusters';
-import { patchedCluster } from './patch';
-import type { ClusterCache } from './service-config';
-import { supportedEnvoy } from './version';
+import { apiVersion, type ServiceConfig } from '../../../../core/bundle/objects';
+import type { Diagnostic } from '../../../../core/diagnostics/diagnostic';
+import type { ConnectionRule, Outside, Workload } from '../../../../core/ir/ir';
+import { namespaceOf } from '../../../../core/mesh/ids';
+import { isIpAddress } from '../../../../core/mesh/ip-address';
+import { hostPort } from '../../../../core/lib/host-port';
+import { decideInboundConnection } from '../../../../core/semantics/decide-connection';
+import { hostCovers } from '../../../../core/semantics/match';
+import { ClusterSchema } from '../../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
+import type { FilterChainSchema } from '../../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
+import { ListenerSchema } from '../../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
+import { TcpProxySchema } from '../../../../core/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
+import { connectionLog } from '../access-log';
+import { jsonOf, ms, pack } from '../any';
+import { listenerOf, rulesFor } from '../connections';
+import { networkFilters } from '../filter-order';
+import { entry, type IrIndex, type PortFacts } from '../index-of';
+import { connectionListener, outsideConfigName } from '../names';
+import { gatewayCluster, gatewaySelector, hostCluster, outsideClusterName } from './clusters';
+import { patchedCluster } from '../patch';
+import type { ClusterCache } from '../service-config';
+import { supportedEnvoy } from '../version';
 
 type FilterChain = MessageInitShape<typeof FilterChainSchema>;
 

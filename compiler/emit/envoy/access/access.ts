@@ -1,22 +1,22 @@
 /** Who may come in: a port's access rules as the policies of two RBAC filters. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { AccessRule, Callers, FieldMatch, Issuer, RequestClass } from '../../../core/ir/ir';
-import { canonicalJson } from '../../../core/lib/json';
-import { canonicalPathPattern, type UrlDialect } from '../../../core/semantics/canonical';
+import type { AccessRule, Callers, FieldMatch, Issuer, RequestClass } from '../../../../core/ir/ir';
+import { canonicalJson } from '../../../../core/lib/json';
+import { canonicalPathPattern, type UrlDialect } from '../../../../core/semantics/canonical';
 import {
   type PermissionSchema,
   type PolicySchema,
   type PrincipalSchema,
   RBAC_Action,
   type RBACSchema as RulesSchema,
-} from '../../../core/wire/gen/envoy/config/rbac/v3/rbac_pb';
-import { RBACPerRouteSchema, RBACSchema } from '../../../core/wire/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
-import { pack } from './any';
+} from '../../../../core/wire/gen/envoy/config/rbac/v3/rbac_pb';
+import { RBACPerRouteSchema, RBACSchema } from '../../../../core/wire/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
+import { pack } from '../any';
 import { joinedHeaders } from './condition';
-import type { InHttpSlots } from './filter-order';
+import type { InHttpSlots } from '../filter-order';
 import { headerMatcher, hostMatcher, methodMatcher, pathText } from './matchers';
-import { allowFilter, denyFilter, guardFilter, noRulesYet, notCallable, notCanonical } from './names';
+import { allowFilter, denyFilter, guardFilter, noRulesYet, notCallable, notCanonical } from '../names';
 import { oneToken, userMatchers } from './users';
 
 type Permission = MessageInitShape<typeof PermissionSchema>;

@@ -1,8 +1,8 @@
-import type { MeshIr } from '../../../core/ir/ir';
-import { canonicalJson } from '../../../core/lib/json';
-import { key } from '../../../test/kit/bookinfo-ir';
-import { routing } from '../../../test/kit/routing-ir';
-import { emitEnvoy } from './index';
+import type { MeshIr } from '../../../../core/ir/ir';
+import { canonicalJson } from '../../../../core/lib/json';
+import { key } from '../../../../test/kit/bookinfo-ir';
+import { routing } from '../../../../test/kit/routing-ir';
+import { emitEnvoy } from '../index';
 
 const emitted = (ir: MeshIr) => {
   const { value, diagnostics } = emitEnvoy(ir);

@@ -3,8 +3,8 @@
  * networks that rules speak of, those around that prefix are the ones that the address is in. So each prefix has the rules about the networks around it,
  * and prefixes with the same rules share a chain.
  */
-import { isWithinNetwork } from '../../../core/lib/network';
-import { sortedUnique } from '../../../core/lib/order';
+import { isWithinNetwork } from '../../../../core/lib/network';
+import { sortedUnique } from '../../../../core/lib/order';
 
 interface AboutSources {
   readonly match: { readonly sources: readonly string[] } | null;

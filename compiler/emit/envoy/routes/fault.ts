@@ -1,8 +1,8 @@
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { Fault } from '../../../core/ir/ir';
-import { HTTPFaultSchema } from '../../../core/wire/gen/envoy/extensions/filters/http/fault/v3/fault_pb';
-import { FractionalPercent_DenominatorType } from '../../../core/wire/gen/envoy/type/v3/percent_pb';
-import { ms, pack } from './any';
+import type { Fault } from '../../../../core/ir/ir';
+import { HTTPFaultSchema } from '../../../../core/wire/gen/envoy/extensions/filters/http/fault/v3/fault_pb';
+import { FractionalPercent_DenominatorType } from '../../../../core/wire/gen/envoy/type/v3/percent_pb';
+import { ms, pack } from '../any';
 
 /** In millionths. Envoy draws a mirror with the number that chooses among weighted clusters; of a million, the two are independent of each other. */
 export const share = (percent: number) => ({
