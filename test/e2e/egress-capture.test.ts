@@ -17,7 +17,7 @@ import { obtainEnvoy } from '../../platform/tools/envoy';
 import { obtainNft } from '../../platform/tools/nft';
 import type { Inventory } from '../../runtime-proxy/inventory';
 import { testAuthority } from '../kit/certificates';
-import { evaluatedWith, named } from '../kit/declarations';
+import { egress, evaluatedWith, named, running } from '../kit/declarations';
 import { type DnsServer, serveDns, type ZoneRecord } from '../kit/dns-server';
 import { openNamespaces, whyNoNamespaces, type Namespaces } from '../kit/namespaces';
 import { present } from '../kit/present';
@@ -147,24 +147,8 @@ cases('hosts outside, for an application whose connections are captured', () => 
     for (const name of ['plain.example', 'api.partner.example', 'vault.example', 'direct.example']) dns.zone.set(name, [addressOf(1)]);
     const outcome = lower(
       evaluatedWith({
-        'mesh/mesh': {
-          kind: 'mesh',
-          trustDomain: 'mesh.test',
-          environments: ['dev', 'prod'],
-          teams: { platform: { namespaces: ['platform'] }, books: { namespaces: ['bookinfo'] }, orders: { namespaces: ['orders'] } },
-          tags: { tier: ['gold', 'silver'] },
-          runs: { envoy: '1.40.0' },
-        },
-        'platform/egress': {
-          ...{
-            kind: 'gateway',
-            namespace: { ref: 'platform/platform' },
-            name: 'egress',
-            serviceAccount: 'egress',
-            listeners: {},
-            wayOutOf: ['books'],
-          },
-        } as const,
+        ...running,
+        ...egress,
         'books/plain': external('plain', 'plain.example', 'http', ports.plain, true),
         'books/partner': external('partner', 'api.partner.example', 'https', ports.secure, true),
         'books/vault': external('vault', 'vault.example', 'tls', ports.vault, true),

@@ -6,7 +6,7 @@ import type { DeclarationValue } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
 import { proxyNameOf } from '../../core/ir/proxy-name';
 import { constantArrival } from '../kit/constant-arrival';
-import { named } from '../kit/declarations';
+import { egress, named, running } from '../kit/declarations';
 import { lowered } from '../kit/layered-mesh';
 import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
 import { present } from '../kit/present';
@@ -25,14 +25,7 @@ function meshWith(change: Partial<External>): MeshIr {
     ...change,
   };
   return lowered({
-    'mesh/mesh': {
-      kind: 'mesh',
-      trustDomain: 'mesh.test',
-      environments: ['prod'],
-      teams: { platform: { namespaces: ['platform'] }, books: { namespaces: ['bookinfo'] }, orders: { namespaces: ['orders'] } },
-      tags: { tier: ['gold'] },
-      runs: { envoy: '1.40.0' },
-    },
+    ...running,
     'books/reviewsRoutes': null,
     'books/partner': partner,
     // so that the gateway is one whether `partner` goes through it or not
@@ -40,16 +33,7 @@ function meshWith(change: Partial<External>): MeshIr {
       ...{ kind: 'external', name: 'other', team: 'books', hosts: ['other.localhost'], ports: { it: { protocol: 'http', number } } },
       through: { ref: 'platform/egress' },
     },
-    'platform/egress': {
-      ...{
-        kind: 'gateway',
-        namespace: { ref: 'platform/platform' },
-        name: 'egress',
-        serviceAccount: 'egress',
-        listeners: {},
-        wayOutOf: ['books'],
-      },
-    },
+    ...egress,
     'books/pageCalls': {
       ...{
         kind: 'access',

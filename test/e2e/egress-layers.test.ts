@@ -13,7 +13,7 @@ import { decideConnection } from '../../core/semantics/decide-connection';
 import { temporaryFolder } from '../../platform/files';
 import type { Svid } from '../../runtime-proxy/ca/client';
 import { shortDigest, digestOf } from '../../core/lib/digest';
-import { evaluatedWith, named, service } from '../kit/declarations';
+import { egress, evaluatedWith, named, running, service } from '../kit/declarations';
 import { bytes, grpcMethod, serveGrpc } from '../kit/grpc-server';
 import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
 import { present } from '../kit/present';
@@ -105,24 +105,8 @@ beforeAll(async () => {
   );
   const outcome = lower(
     evaluatedWith({
-      'mesh/mesh': {
-        kind: 'mesh',
-        trustDomain: 'mesh.test',
-        environments: ['dev', 'prod'],
-        teams: { platform: { namespaces: ['platform'] }, books: { namespaces: ['bookinfo'] }, orders: { namespaces: ['orders'] } },
-        tags: { tier: ['gold', 'silver'] },
-        runs: { envoy: '1.40.0' },
-      },
-      'platform/egress': {
-        ...{
-          kind: 'gateway',
-          namespace: { ref: 'platform/platform' },
-          name: 'egress',
-          serviceAccount: 'egress',
-          listeners: {},
-          wayOutOf: ['books'],
-        },
-      } as const,
+      ...running,
+      ...egress,
       'books/details': service('books/bookinfo', 'details'),
       ...outside,
     }),

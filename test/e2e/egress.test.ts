@@ -12,7 +12,7 @@ import { decide } from '../../core/semantics/decide';
 import type { MeshRequest } from '../../core/semantics/decision';
 import { temporaryFolder } from '../../platform/files';
 import type { Svid } from '../../runtime-proxy/ca/client';
-import { evaluatedWith, named, service } from '../kit/declarations';
+import { egress, evaluatedWith, named, running, service } from '../kit/declarations';
 import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
 import { present } from '../kit/present';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
@@ -56,24 +56,8 @@ beforeAll(async () => {
   };
   const outcome = lower(
     evaluatedWith({
-      'mesh/mesh': {
-        kind: 'mesh',
-        trustDomain: 'mesh.test',
-        environments: ['dev', 'prod'],
-        teams: { platform: { namespaces: ['platform'] }, books: { namespaces: ['bookinfo'] }, orders: { namespaces: ['orders'] } },
-        tags: { tier: ['gold', 'silver'] },
-        runs: { envoy: '1.40.0' },
-      },
-      'platform/egress': {
-        ...{
-          kind: 'gateway',
-          namespace: { ref: 'platform/platform' },
-          name: 'egress',
-          serviceAccount: 'egress',
-          listeners: {},
-          wayOutOf: ['books'],
-        },
-      } as const,
+      ...running,
+      ...egress,
       'books/details': service('books/bookinfo', 'details'),
       'mesh/accounts': { kind: 'issuer', name: 'accounts', url: issuer, audiences: ['shop'], keys: { file: 'keys.json', text: keys } },
       'books/editorsPublish': call('books/partner', 'productpage', {

@@ -12,7 +12,7 @@ import { portKey, workloadKey } from '../../core/mesh/ids';
 import { decide } from '../../core/semantics/decide';
 import { temporaryFolder } from '../../platform/files';
 import { testAuthority, type TestAuthority } from '../kit/certificates';
-import { evaluatedWith, named, service } from '../kit/declarations';
+import { evaluatedWith, named, running, service } from '../kit/declarations';
 import { present } from '../kit/present';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 
@@ -95,14 +95,7 @@ beforeAll(async () => {
   };
   const outcome = lower(
     evaluatedWith({
-      'mesh/mesh': {
-        kind: 'mesh',
-        trustDomain: 'mesh.test',
-        environments: ['dev', 'prod'],
-        teams: { platform: { namespaces: ['platform'] }, books: { namespaces: ['bookinfo'] }, orders: { namespaces: ['orders'] } },
-        tags: { tier: ['gold', 'silver'] },
-        runs: { envoy: '1.40.0' },
-      },
+      ...running,
       'books/details': service('books/bookinfo', 'details'),
       'books/partner': external('partner', ['api.localhost', 'files.localhost'], { api: { protocol: 'https', number: number.right } }),
       'books/impostor': external('impostor', ['wrong.localhost'], { api: { protocol: 'https', number: number.wrong } }),

@@ -93,16 +93,31 @@ const edge = {
 } as const satisfies DeclarationValue;
 /** The gateway of `bookinfo` as the way out of a team's hosts too. */
 export const wayOut: { readonly [id: string]: DeclarationValue } = { 'platform/edge': { ...edge, wayOutOf: ['books'] } };
+/** A gateway that is nothing but the way out of a team's hosts. */
+export const egress = {
+  'platform/egress': {
+    kind: 'gateway',
+    namespace: { ref: 'platform/platform' },
+    name: 'egress',
+    serviceAccount: 'egress',
+    listeners: {},
+    wayOutOf: ['books'],
+  },
+} as const satisfies { readonly [id: string]: DeclarationValue };
+
+const mesh = {
+  kind: 'mesh',
+  trustDomain: 'acme.example',
+  environments: ['dev', 'prod'],
+  teams: { platform: { namespaces: ['platform'] }, books: { namespaces: ['bookinfo'] }, orders: { namespaces: ['orders'] } },
+  tags: { tier: ['gold', 'silver'] },
+  runs: { envoy: '1.40.0' },
+} as const satisfies DeclarationValue;
+/** The mesh of `bookinfo` as the kit runs it: its authority issues for `mesh.test`. */
+export const running: { readonly [id: string]: DeclarationValue } = { 'mesh/mesh': { ...mesh, trustDomain: 'mesh.test' } };
 
 export const bookinfo: { readonly [id: string]: DeclarationValue } = {
-  'mesh/mesh': {
-    kind: 'mesh',
-    trustDomain: 'acme.example',
-    environments: ['dev', 'prod'],
-    teams: { platform: { namespaces: ['platform'] }, books: { namespaces: ['bookinfo'] }, orders: { namespaces: ['orders'] } },
-    tags: { tier: ['gold', 'silver'] },
-    runs: { envoy: '1.40.0' },
-  },
+  'mesh/mesh': mesh,
   'platform/platform': { kind: 'namespace', name: 'platform', team: 'platform' },
   'platform/edge': edge,
   'books/bookinfo': { kind: 'namespace', name: 'bookinfo', team: 'books' },

@@ -6,7 +6,7 @@ import type { DeclarationValue } from '../../core/declarations/declaration';
 import { serveControlPlane, type ControlPlaneConfig, type RunningControlPlane } from '../../runtime-proxy/control-plane/main';
 import { silentLog } from '../../platform/log';
 import { freePorts } from '../../platform/ports';
-import { named } from '../kit/declarations';
+import { egress, named, running } from '../kit/declarations';
 import { runKubernetesMesh, type KubernetesMesh, type PodSpec } from '../kit/kubernetes-mesh';
 import { eventually, lowered } from '../kit/layered-mesh';
 import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
@@ -40,24 +40,8 @@ beforeAll(async () => {
   const ledger = net.createServer((socket) => void socket.on('error', () => undefined).end('220 ledger\n'));
   ports = { dialled, plain: await world.plain(), ledger: await world.listens(ledger) };
   const ir = lowered({
-    'mesh/mesh': {
-      kind: 'mesh',
-      trustDomain: 'mesh.test',
-      environments: ['prod'],
-      teams: { platform: { namespaces: ['platform'] }, books: { namespaces: ['bookinfo'] }, orders: { namespaces: ['orders'] } },
-      tags: { tier: ['gold'] },
-      runs: { envoy: '1.40.0' },
-    },
-    'platform/egress': {
-      ...{
-        kind: 'gateway',
-        namespace: { ref: 'platform/platform' },
-        name: 'egress',
-        serviceAccount: 'egress',
-        listeners: {},
-        wayOutOf: ['books'],
-      },
-    },
+    ...running,
+    ...egress,
     'books/reviewsRoutes': null,
     'books/partner': external('partner', 'partner.localhost', 'http', ports.plain, true),
     'books/ledger': external('ledger', 'ledger.localhost', 'tcp', ports.ledger, true),
