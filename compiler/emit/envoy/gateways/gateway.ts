@@ -28,7 +28,7 @@ import type { VirtualHost } from '../outbound';
 import { asTheOwner, type Route, routesOf } from '../routes/routes';
 import { prefixRanges, replacedWith, type SourceClass, sourceClasses } from './sources';
 import { edgeServer } from '../tls';
-import { authentication, authenticationPerRoute } from '../access/users';
+import { authentication, authenticationPerRoute, withoutAuthentication } from '../access/users';
 
 /** Anybody may open connections here, and read nothing from them (Envoy: "Configuring Envoy as an edge proxy"). */
 const edgeBufferLimitBytes = 32_768;
@@ -193,13 +193,15 @@ function hostOf(
   from: SourceClass,
   diagnostics: Diagnostic[],
 ): VirtualHost {
+  const users = speaksOfUsers(table);
+  const elsewhere = speaks.kind === 'http' ? noSuchPort : noPort;
   return {
     name: host,
     domains: [host],
-    typedPerFilterConfig: { ...corsConfig(table?.cors ?? null), ...authenticationPerRoute(speaksOfUsers(table) ? 'users' : null) },
+    typedPerFilterConfig: { ...corsConfig(table?.cors ?? null), ...authenticationPerRoute(users ? 'users' : null) },
     ...varyOnOrigin(table?.cors ?? null),
     routes: [
-      speaks.kind === 'http' ? noSuchPort : noPort,
+      users ? { ...elsewhere, typedPerFilterConfig: withoutAuthentication } : elsewhere,
       ...(table?.cors ? [preflightRoute] : []),
       ...(table
         ? routesOf(
