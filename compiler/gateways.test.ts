@@ -98,3 +98,55 @@ test('listeners of every kind, and a policy test of each', async () => {
     ['connections', true, []],
   ]);
 });
+
+test('calls of gRPC come in at a host: to a port, to a version, and beside other requests', async () => {
+  const rpc = `import { anyRequest, internet, grpc, service, split } from 'meshwright/policy';
+import { edge, platform } from './services.policy';
+export const greeter = service(platform, 'greeter', { serviceAccount: 'greeter', ports: { api: grpc(7070) }, versions: ['v1', 'v2'] });
+export const greets = greeter.ports.api.allow({ from: internet.through(edge), methods: ['shop.v1.Greeter/Hello'] });
+export const rpcHost = edge.listeners.rpc.host('rpc.acme.example').route({
+  rules: [
+    { when: { request: 'POST /shop.v1.Greeter/Hello', headers: { 'x-new': '1' } }, to: greeter.ports.api.version('v2') },
+    { when: { headers: { 'x-some': '1' } }, to: split([greeter.ports.api.version('v1'), 90], [greeter.ports.api.version('v2'), 10]) },
+  ],
+  otherwise: { to: greeter.ports.api, timeout: '20s' },
+});
+`;
+  const asked = `import { internet } from 'meshwright/policy';
+import { ask, expect, test } from 'meshwright/testing';
+import { greeter, greets, rpcHost } from './rpc.policy';
+import { edge } from './services.policy';
+const to = edge.listeners.rpc.host('rpc.acme.example');
+test('by method', () => {
+  const hello = ask({ from: internet.through(edge), to, request: 'POST /shop.v1.Greeter/Hello' });
+  expect(hello).toBeAllowedBy(greets);
+  expect(hello).toGoTo(greeter.ports.api);
+  expect(hello).toTimeOutAfter('20s');
+  expect(ask({ from: internet.through(edge), to, request: 'POST /shop.v1.Greeter/Bye' })).toBeDenied();
+  expect(ask({ from: internet.through(edge), to, request: 'POST /shop.v1.Greeter/Hello', headers: { 'x-new': '1' } })).toTakeRoute(rpcHost, 0);
+  expect(ask({ from: internet.through(edge), to, request: 'POST /shop.v1.Greeter/Hello', headers: { 'x-new': '1' } })).toGoTo('v2');
+});
+`;
+  const tree = sourceTree([
+    ...files.map(
+      ([file, text]) =>
+        [
+          file,
+          file === 'platform/services.policy.ts'
+            ? services.replace(
+                '    plain:',
+                "    rpc: { port: 444, hosts: { 'rpc.acme.example': 'platform' }, certificate: secret('platform/edge-tls') },\n    plain:",
+              )
+            : text,
+        ] as const,
+    ),
+    ['platform/ways.policy.ts', ways],
+    ['platform/rpc.policy.ts', rpc],
+    ['platform/rpc.policy.test.ts', asked],
+  ]);
+  const { diagnostics, irs } = await compile(tree, { asOf: '2026-11-22', typecheck: true });
+  expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+  const ran = await runPolicyTests(tree, { environments: [...irs.keys()], ask: (question) => answerQuestion(irs, question) });
+  expect(ran.diagnostics).toEqual([]);
+  expect(ran.value?.tests.map(({ name, failures }) => [name, failures])).toEqual([['by method', []]]);
+});

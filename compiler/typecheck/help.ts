@@ -56,6 +56,10 @@ const helps: readonly Help[] = [
   },
   { when: /AtLeastOne/, help: 'give at least one of the fields' },
   {
+    when: /HostDestination/,
+    help: 'a host has no versions: name a port, such as `to: service.ports.web`, or its `version(...)`, or an answer',
+  },
+  {
     when: /HttpDestination<never>|Weights<never>/,
     help: 'this service has no versions: name a port, such as `to: service.ports.web`, or declare `versions`',
   },

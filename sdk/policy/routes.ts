@@ -136,7 +136,9 @@ const destinationOf =
     }
     if (made?.kind === 'port' || made?.kind === 'portVersion') {
       const to = versionedTarget(value, at);
-      return to.port.unsupported !== null ? unsupported(to.port.unsupported) : freeze({ kind: 'target', to: routable(to, at, port.layer) });
+      // a host at a gateway takes calls of gRPC beside other requests
+      const layer = port.atGateway && port.layer === 'http' && to.port.layer === 'grpc' ? 'grpc' : port.layer;
+      return to.port.unsupported !== null ? unsupported(to.port.unsupported) : freeze({ kind: 'target', to: routable(to, at, layer) });
     }
     if (made)
       return refuse(

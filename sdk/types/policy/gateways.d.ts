@@ -3,7 +3,7 @@ import type { Namespace } from './inventory';
 import type { identity, kind } from './marks';
 import type { Caller, Scope, Team } from './names';
 import type { HttpPort, OutsidePortsOf } from './ports';
-import type { Route, TcpRoutes } from './routes';
+import type { HostRoutes, Route, TcpRoutes } from './routes';
 import type { PortMap, Target } from './targets';
 import type { Cidr, NonEmpty, RequestLine } from './units';
 
@@ -70,9 +70,13 @@ export type ListenerSpec = TcpListenerSpec | TlsListenerSpec | HttpListenerSpec 
 export interface ListenerMap {
   readonly [name: string]: ListenerSpec;
 }
+/** Requests go on to ports that read them: of HTTP, and of gRPC. */
+export interface HttpHost extends HttpPort<'http', never, RequestLine> {
+  route(routes: HostRoutes): Route;
+}
 export interface Listener<out H extends string> extends Scope {
   readonly [kind]: 'listener';
-  host(name: HostUnder<H>): HttpPort<'http', never, RequestLine>;
+  host(name: HostUnder<H>): HttpHost;
 }
 /** Where connections come in that go on whole, to ports that speak what they carry. */
 export interface ConnectionHost<P extends 'tls' | 'tcp'> extends Target<P, never, never> {

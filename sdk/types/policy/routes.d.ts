@@ -196,6 +196,21 @@ export interface HttpRoutes<V extends string, R extends string> {
   readonly rules?: readonly HttpRule<V, R>[];
   readonly otherwise: HttpElse<V>;
 }
+/** At a gateway, where calls of gRPC come in beside other requests: to ports of either, or an answer. */
+export type HostDestination = HttpDestination<never> | Target<'grpc'> | TargetVersion<'grpc'>;
+export interface HostElse extends Omit<HttpElse<never>, 'to'> {
+  readonly to: HostDestination;
+}
+/** A gRPC method is a request: `{ when: { request: 'POST /shop.v1.Cart/Get' }, to: cart.ports.api }`. */
+export interface HostRule extends HostElse {
+  readonly when: AtLeastOneCondition<RequestLine>;
+  readonly only?: NonEmpty<Env>;
+}
+export interface HostRoutes {
+  readonly cors?: CorsSpec;
+  readonly rules?: readonly HostRule[];
+  readonly otherwise: HostElse;
+}
 export interface GrpcMirrorSpec<V extends string> {
   readonly to: V | Target<'grpc'> | TargetVersion<'grpc'>;
   readonly share: OrPerEnv<Percent>;

@@ -269,6 +269,11 @@ export const gw7 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAcco
 // @ts-expect-error 238 a TLS that nobody speaks any more | says: Type '"1.1"' is not assignable to type '"1.2" | "1.3"
 export const gw8 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { web: { port: 443, hosts: { 'a.example': 'books' }, certificate: secret('x/y'), minTls: '1.1' } } });
 
+// @ts-expect-error 207 shares of versions at a host, which has none | says: 'v1' does not exist in type 'HostDestination'
+export const gw9 = edge.listeners.web.host('shop.acme.example').route({ otherwise: { to: { v1: 90, v2: 10 } } });
+// @ts-expect-error 208 TLS that is passed through, at a host whose requests are read | says: is not assignable to type 'HostDestination'
+export const gw10 = edge.listeners.web.host('shop.acme.example').route({ otherwise: { to: whole.listeners.pass.host('a.example') } });
+
 // ── several networks ──
 // @ts-expect-error 180 a pattern of what a gateway between networks passes on | says: 'hosts' does not exist in type 'EastWestGatewaySpec'
 export const w1 = eastWestGateway(namespace('x', { team: 'books' }), 'crossing', { serviceAccount: 'crossing', port: 15443, hosts: ['*.books'] });
