@@ -1,6 +1,6 @@
 import type { Gateway, GatewayListener, HostConnections, HostRoutes, MeshIr, ServedHost, Service, ServicePort } from '../ir/ir';
 import { nameOf, namespaceOf, type PortKey } from '../mesh/ids';
-import { hostCovers, hostEntry } from './match';
+import { hostEntry } from './match';
 
 /**
  * The Host values that name a service port, as the Kubernetes DNS has them (kubernetes.io/docs, "DNS for Services and Pods"): with the port's
@@ -20,7 +20,7 @@ export function hostsOfPort(service: Service, port: ServicePort, callerNamespace
 
 /**
  * Where a request from outside lands at a listener: the routes of its host. `sni` chose the connection's filter chain, `host` is the Host header
- * (both lower case, no port); a Host of another chain is misdirected (RFC 9110 section 15.5.20). In plain HTTP there is the Host header alone.
+ * (both lower case, no port); a Host of another chain, were it only a longer wildcard, is misdirected (RFC 9110 section 15.5.20). In plain HTTP there is the Host header alone.
  */
 export function hostRoutesFor(
   ir: MeshIr,
@@ -32,10 +32,10 @@ export function hostRoutesFor(
   const tables = ir.hostRoutes.filter((table) => table.gateway === gateway.key && table.listener === listener);
   const { speaks, hosts: served } = listenerOf(gateway, listener);
   const entries = [...tables.map((table) => table.host), ...served.map((known) => known.host)];
-  const chain = hostEntry(entries, speaks.kind === 'http' ? host : sni);
-  // what is left of a colon when the port is off is no port: such a name is nobody's
-  if (chain === undefined || host.includes(':') || !hostCovers(chain, host)) return 'not here';
-  return tables.find((table) => table.host === chain) ?? 'no routes';
+  const entry = hostEntry(entries, host);
+  // a connection for a wildcard, whose certificate is good for it too, is not one for a host below that has an entry of its own
+  if (entry === undefined || (speaks.kind !== 'http' && entry !== hostEntry(entries, sni))) return 'not here';
+  return tables.find((table) => table.host === entry) ?? 'no routes';
 }
 
 /** Where a connection goes that comes to a listener whose connections are routed whole. `sni`: lower case; null: it names none. */

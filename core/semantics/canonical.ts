@@ -54,6 +54,14 @@ export function isCanonicalPath(path: string, urls: UrlDialect): boolean {
   return !path.includes('#') && !path.includes('\n') && compiled[urls].test(pathWithoutQuery(path));
 }
 
+/**
+ * A Host that can be one (RFC 9110 section 7.2): a name, or an address in brackets, with or without a port of digits. Of `a:80.x:80`, `a@b.x` or two
+ * Hosts in one, proxies, applications and caches read different names. Pattern text for RE2 and JavaScript, from end to end.
+ */
+export const hostPattern = '(?:[A-Za-z0-9_-]+(?:\\.[A-Za-z0-9_-]+)*\\.?|\\[[0-9A-Fa-f:.]+\\])(?::[0-9]*)?';
+const compiledHost = new RegExp(`^(?:${hostPattern})$`);
+export const isHost = (host: string): boolean => !host.includes('\n') && compiledHost.test(host);
+
 export function pathWithoutQuery(path: string): string {
   const query = path.indexOf('?');
   return query < 0 ? path : path.slice(0, query);

@@ -9,7 +9,7 @@ import { clientHeaders } from '../mesh/client-headers';
 import type { WorkloadKey } from '../mesh/ids';
 import { nameOf, namespaceOf } from '../mesh/ids';
 import { hostRoutesFor, hostsOfPort, listenerOf } from './address';
-import { isCanonicalPath } from './canonical';
+import { isCanonicalPath, isHost } from './canonical';
 import type { Decision, MeshRequest } from './decision';
 import { nothing, follow } from './follow';
 import { decideInbound } from './inbound';
@@ -56,10 +56,12 @@ function decideFromOutside(ir: MeshIr, request: MeshRequest, from: Extract<MeshR
     throw new Error(`internal: listener ${from.listener} speaks ${scheme}: its requests are not decided, its connections are`);
   const closed = speaks.kind === 'https' && speaks.clients && closedTo(speaks.clients, from.certificate);
   if (closed) return refused('authentication', null, `listener \`${from.listener}\` of ${gateway.key} ${closed}`);
-  const view = withoutForged(viewOf(request, request.headers['host'] ?? from.host));
+  const said = request.headers['host'] ?? from.host;
+  const view = withoutForged(viewOf(request, said));
   const spelled = Object.keys(request.headers).find((name) => name.includes('_'));
   if (spelled !== undefined)
     return refused('canonical', 400, `header \`${spelled}\` has a \`_\` in its name, which applications may read as \`-\``);
+  if (!isHost(said)) return refused('canonical', 400, `\`${said}\` is no host`);
   if (!isCanonicalPath(request.path, 'rfc3986')) return refused('canonical', 400, `the path \`${request.path}\` is not in canonical form`);
   const table = hostRoutesFor(ir, gateway, from.listener, hostWithoutPort(from.host), view.host);
   if (table === 'not here' && scheme === 'http')

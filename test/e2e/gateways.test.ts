@@ -84,8 +84,20 @@ describe('plain HTTP', () => {
     expect((await both('plain', 'admin.example', '/productpage')).status).toBe(404);
     expect((await both('plain', 'rpc.example', '/productpage')).status).toBe(404);
     expect((await both('plain', 'idle.books.example', '/')).status).toBe(404);
-    expect((await both('plain', 'shop.example', '/', { host: 'shop.example:x' })).status).toBe(404);
     expect((await both('plain', 'shop.example', '/', { host: 'shop.example:' })).status).toBe(403);
+  });
+  test.each([
+    'shop.example:x',
+    'x:80.books.example:80',
+    'you@a.books.example',
+    '*.books.example',
+    'a..books.example',
+    'shop.example,a.books.example',
+    'a%2e.books.example',
+  ])('what is no host is 400: %s', async (host) => {
+    expect((await both('plain', 'shop.example', '/', { host })).status).toBe(400);
+    expect((await both('web', 'a.books.example', '/', { host })).status).toBe(400);
+    expect((await both('open', 'shop.example', '/', { host })).status).toBe(400);
   });
   test('a redirect keeps the scheme of its listener', async () => {
     expect((await both('plain', 'shop.example', '/old/a/b')).headers['location']).toBe('http://shop.example/new/a/b');
@@ -202,6 +214,18 @@ describe('hosts of one number with certificates of their own', () => {
     expect((await both('web', 'old.press.example', '/productpage')).status).toBe(200);
     expect((await both('web', 'press.example', '/productpage', { host: 'shop.example' })).status).toBe(421);
     expect((await both('web', 'shop.example', '/productpage', { host: 'press.example' })).status).toBe(421);
+  });
+});
+
+describe('a connection for a wildcard', () => {
+  test('serves what has no entry of its own', async () => {
+    expect((await both('web', 'a.books.example', '/', { host: 'b.books.example' })).status).toBe(200);
+    expect((await both('web', 'a.press.example', '/productpage', { host: 'b.press.example' })).status).toBe(404);
+  });
+  test('and no host that has one, or routes of its own: a client that finds it in the certificate has to come again', async () => {
+    expect((await both('web', 'a.books.example', '/', { host: 'pay.books.example' })).status).toBe(421);
+    expect((await both('web', 'pay.books.example', '/')).status).toBe(200);
+    expect((await both('web', 'a.press.example', '/productpage', { host: 'old.press.example' })).status).toBe(421);
   });
 });
 

@@ -51,6 +51,7 @@ export const gatewayDeclarations: { [id: string]: DeclarationValue | null } = {
         hosts: {
           'shop.example': 'books',
           '*.books.example': 'books',
+          'pay.books.example': 'books',
           'rpc.example': 'books',
           'chat.example': 'books',
           'who.example': 'books',
@@ -103,6 +104,7 @@ export const gatewayDeclarations: { [id: string]: DeclarationValue | null } = {
   'books/shopPlain': every('plain', 'shop.example', 'books/productpage'),
   'books/pressWeb': every('web', 'press.example', 'books/productpage'),
   'books/oldPressWeb': every('web', 'old.press.example', 'books/productpage'),
+  'books/payWeb': every('web', 'pay.books.example', 'books/details'),
   'books/partnersOnly': every('partners', 'partners.example', 'books/productpage'),
   'books/guests': every('guests', 'partners.example', 'books/productpage'),
   'books/allWeb': every('web', '*.books.example', 'books/details'),

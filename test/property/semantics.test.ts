@@ -113,6 +113,14 @@ describe('the example', () => {
       decide(two, outside('a.b.books.acme.example', '/')).status,
       decide(two, outside('books.acme.example', '/')).status,
     ]).toEqual([202, 201, 421]);
+    const asked = (sni: string, host: string) => decide(two, outside(sni, '/', { host })).status;
+    expect([
+      asked('a.books.acme.example', 'beta.books.acme.example'),
+      asked('beta.books.acme.example', 'a.books.acme.example'),
+      asked('a.books.acme.example', 'b.books.acme.example:8443'),
+      asked('a.books.acme.example', 'a.books.acme.example.'),
+      asked('a.books.acme.example', 'you@a.books.acme.example'),
+    ]).toEqual([421, 421, 201, 421, 400]);
   });
   test('a need makes the caller stricter, and nobody else', () => {
     const strict = ir({

@@ -44,7 +44,7 @@ export function connectionManager(parts: Parts): ConnectionManager {
         },
       },
     },
-    httpFilters: httpFilters({ ...parts.filters, guard: guardConfig[parts.urls], router }),
+    httpFilters: httpFilters({ ...parts.filters, guard: guardConfig[parts.side === 'gateway' ? 'gateway' : parts.urls], router }),
     localReplyConfig: parts.localReply,
     accessLog: [...parts.accessLog],
     // one spelling of a path for all: nothing is rewritten, the guard refuses what is not canonical

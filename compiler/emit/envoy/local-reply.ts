@@ -1,4 +1,4 @@
-/** What the mesh itself answers: 400 for a path that is not canonical, 403 with the pair and the rule. Told apart by what the RBAC filters leave in metadata. */
+/** What the mesh itself answers: 400 for a path that is not canonical and a Host that is none, 403 with the pair and the rule. Told apart by what the RBAC filters leave in metadata. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AccessLogFilterSchema } from '../../../core/wire/gen/envoy/config/accesslog/v3/accesslog_pb';
 import type {
@@ -9,7 +9,7 @@ import type { StringMatcherSchema } from '../../../core/wire/gen/envoy/type/matc
 import { ExpressionFilterSchema } from '../../../core/wire/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb';
 import { pack } from './any';
 import type { PortKey, WorkloadKey } from '../../../core/mesh/ids';
-import { defaultDeny, notCallable, notCanonical } from './names';
+import { defaultDeny, noHost, notCallable, notCanonical } from './names';
 
 type Filter = MessageInitShape<typeof AccessLogFilterSchema>;
 type LocalReply = MessageInitShape<typeof LocalReplyConfigSchema>;
@@ -61,6 +61,7 @@ const mapper = (filter: Filter, status: number, body: string): Mapper => ({
 });
 
 const canonical = mapper(deniedBy(notCanonical), 400, 'meshwright: the path is not in canonical form');
+const wellFormed = mapper(deniedBy(noHost), 400, 'meshwright: the Host is none');
 
 /** Envoy answers 403 where the audience is another one; a token that is not valid is 401, whatever is wrong with it. */
 const notValid = mapper(details('.startsWith("jwt_authn_access_denied{")'), 401, 'meshwright: the token of the request is not valid');
@@ -84,5 +85,5 @@ export function outboundReplies(caller: WorkloadKey, users: boolean): LocalReply
   };
 }
 export function gatewayReplies(users: boolean): LocalReply {
-  return { mappers: [canonical, ...ofUsers(users)] };
+  return { mappers: [wellFormed, canonical, ...ofUsers(users)] };
 }

@@ -63,6 +63,7 @@ export const allowFilter = 'meshwright.access.allow';
 
 /** Names of RBAC policies that no user wrote. */
 export const notCanonical = 'meshwright.not-canonical';
+export const noHost = 'meshwright.no-host';
 export const notCallable = 'meshwright.not-callable';
 export const noRulesYet = 'meshwright.no-rules-yet';
 /** What the log and the body of a 403 name when no rule allows. */

@@ -3,7 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { AccessRule, Callers, FieldMatch, Issuer, RequestClass } from '../../../../core/ir/ir';
 import { canonicalJson } from '../../../../core/lib/json';
-import { canonicalPathPattern, type UrlDialect } from '../../../../core/semantics/canonical';
+import { canonicalPathPattern, hostPattern, type UrlDialect } from '../../../../core/semantics/canonical';
 import {
   type PermissionSchema,
   type PolicySchema,
@@ -16,7 +16,7 @@ import { pack } from '../any';
 import { joinedHeaders } from './condition';
 import type { InHttpSlots } from '../filter-order';
 import { headerMatcher, hostMatcher, methodMatcher, pathText } from './matchers';
-import { allowFilter, denyFilter, guardFilter, noRulesYet, notCallable, notCanonical } from '../names';
+import { allowFilter, denyFilter, guardFilter, noHost, noRulesYet, notCallable, notCanonical } from '../names';
 import { oneToken, userMatchers } from './users';
 
 type Permission = MessageInitShape<typeof PermissionSchema>;
@@ -41,14 +41,28 @@ const refuseUncanonical = (urls: UrlDialect): Policy => ({
   principals: [{ identifier: { case: 'any', value: true } }],
 });
 
-const guard = (urls: UrlDialect): Any =>
-  pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [notCanonical]: refuseUncanonical(urls) } } });
+const guard = (urls: UrlDialect, more: Rules['policies'] = {}): Any =>
+  pack(RBACSchema, { rules: { action: RBAC_Action.DENY, policies: { [notCanonical]: refuseUncanonical(urls), ...more } } });
+
+const refuseOddHosts: Policy = {
+  permissions: [
+    {
+      rule: {
+        case: 'notRule',
+        value: { rule: { case: 'header', value: headerMatcher({ name: ':authority', match: { kind: 'regex', value: hostPattern } }) } },
+      },
+    },
+  ],
+  principals: [{ identifier: { case: 'any', value: true } }],
+};
 
 /** The first filter of every HTTP listener: what is not canonical is refused before routing and before any rule. */
-export const guardConfig: { readonly [urls in UrlDialect]: Any } = {
+export const guardConfig: { readonly [urls in UrlDialect | 'gateway']: Any } = {
   rfc3986: guard('rfc3986'),
   servlet: guard('servlet'),
   'case-insensitive': guard('case-insensitive'),
+  /** Inside, who is called is matched by whole names. */
+  gateway: guard('rfc3986', { [noHost]: refuseOddHosts }),
 };
 
 /** The guard of what a caller may not call: everything is refused, the path first. */

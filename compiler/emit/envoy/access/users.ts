@@ -83,11 +83,6 @@ function keysOf(keys: IssuerKeys): NonNullable<Provider['jwksSourceSpecifier']> 
   };
 }
 
-/** For a route of a virtual host that asks for tokens: what is no request for that host is nobody's, so no token of it is read. */
-export const withoutAuthentication: { [filter: string]: Any } = {
-  [httpFilterName('authentication')]: pack(PerRouteConfigSchema, { requirementSpecifier: { case: 'disabled', value: true } }),
-};
-
 /** For a virtual host. `users`: a token that is not valid is refused; `watched`: only rules in shadow speak of users, and they refuse nobody. */
 export function authenticationPerRoute(requirement: 'users' | 'watched' | null): { [filter: string]: Any } {
   if (requirement === null) return {};

@@ -7,6 +7,7 @@ import type { Gateway, GatewayListener, HostRoutes } from '../../../../core/ir/i
 import { assertNever } from '../../../../core/lib/brand';
 import { clientCertificateHeader, clientHeaders, clientSchemeHeader, clientSubjectHeader } from '../../../../core/mesh/client-headers';
 import { servedAs } from '../../../../core/semantics/address';
+import { hostCovers } from '../../../../core/semantics/match';
 import { routesSpeakOfUsers } from '../../../../core/semantics/user';
 import { ProxyProtocolSchema } from '../../../../core/wire/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb';
 import { TlsInspectorSchema } from '../../../../core/wire/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
@@ -28,7 +29,7 @@ import type { VirtualHost } from '../outbound';
 import { asTheOwner, type Route, routesOf } from '../routes/routes';
 import { prefixRanges, replacedWith, type SourceClass, sourceClasses } from './sources';
 import { edgeServer } from '../tls';
-import { authentication, authenticationPerRoute, withoutAuthentication } from '../access/users';
+import { authentication, authenticationPerRoute } from '../access/users';
 
 /** Anybody may open connections here, and read nothing from them (Envoy: "Configuring Envoy as an edge proxy"). */
 const edgeBufferLimitBytes = 32_768;
@@ -175,7 +176,7 @@ export function gatewayRoutesOf(
     );
   return hosts.flatMap((host) =>
     classes(host).map((from) =>
-      routes(withSource(gatewayRoutes(listener.name, host), from), [virtualHost(host, from), ...(host === '*' ? [] : [misdirected])]),
+      routes(withSource(gatewayRoutes(listener.name, host), from), [virtualHost(host, from), ...misdirected(host, hosts)]),
     ),
   );
 }
@@ -193,15 +194,12 @@ function hostOf(
   from: SourceClass,
   diagnostics: Diagnostic[],
 ): VirtualHost {
-  const users = speaksOfUsers(table);
-  const elsewhere = speaks.kind === 'http' ? noSuchPort : noPort;
   return {
     name: host,
     domains: [host],
-    typedPerFilterConfig: { ...corsConfig(table?.cors ?? null), ...authenticationPerRoute(users ? 'users' : null) },
+    typedPerFilterConfig: { ...corsConfig(table?.cors ?? null), ...authenticationPerRoute(speaksOfUsers(table) ? 'users' : null) },
     ...varyOnOrigin(table?.cors ?? null),
     routes: [
-      users ? { ...elsewhere, typedPerFilterConfig: withoutAuthentication } : elsewhere,
       ...(table?.cors ? [preflightRoute] : []),
       ...(table
         ? routesOf(
@@ -230,36 +228,24 @@ function toldOfTheClient({ speaks }: GatewayListener): Pick<RouteConfiguration, 
 }
 
 const everyPath = { pathSpecifier: { case: 'prefix', value: '/' } } as const;
-const answer = (name: string, status: number, body: string, match: NonNullable<Route['match']> = everyPath): Route => ({
+const answer = (name: string, status: number, body: string): Route => ({
   name,
-  match,
+  match: everyPath,
   action: { case: 'directResponse', value: { status, body: { specifier: { case: 'inlineString', value: body } } } },
 });
-const isNoNumber: NonNullable<Route['match']> = {
-  ...everyPath,
-  headers: [
-    {
-      name: ':authority',
-      headerMatchSpecifier: {
-        case: 'stringMatch',
-        value: { matchPattern: { case: 'safeRegex', value: { regex: '.*:[^:]*[^:0-9][^:]*' } } },
-      },
-    },
-  ],
-};
 /** What is asked of another host than this connection is for. */
-export const notServed = (match?: NonNullable<Route['match']>): Route =>
-  answer('meshwright.misdirected', 421, 'meshwright: this connection does not serve that host\n', match);
-/** Envoy takes whatever stands after the last colon of a Host for its port; what is no number would reach the application. */
-const noPort = notServed(isNoNumber);
+export const notServed: Route = answer('meshwright.misdirected', 421, 'meshwright: this connection does not serve that host\n');
 /** In plain HTTP no connection is for one host, so none is misdirected. */
-const unknown = (match?: NonNullable<Route['match']>): Route =>
-  answer('meshwright.unknown-host', 404, 'meshwright: nobody serves that host here\n', match);
-const noSuchPort = unknown(isNoNumber);
-const unknownHost: VirtualHost = { name: 'meshwright.unknown-host', domains: ['*'], routes: [unknown()] };
-/** RFC 9110 section 15.5.20: the client reused a connection for a host that this one does not serve. */
-const misdirected: VirtualHost = {
-  name: 'meshwright.misdirected',
+const unknownHost: VirtualHost = {
+  name: 'meshwright.unknown-host',
   domains: ['*'],
-  routes: [notServed()],
+  routes: [answer('meshwright.unknown-host', 404, 'meshwright: nobody serves that host here\n')],
 };
+/**
+ * RFC 9110 section 15.5.20: the client reused a connection for a host that this one does not serve. Under a wildcard that is also what has an entry of its
+ * own: a browser that has a connection for `a.x`, and saw a certificate for `*.x`, asks for `b.x` there too.
+ */
+function misdirected(host: string, all: readonly string[]): readonly VirtualHost[] {
+  const domains = [...(host === '*' ? [] : ['*']), ...all.filter((other) => other !== host && hostCovers(host, other))];
+  return domains.length === 0 ? [] : [{ name: 'meshwright.misdirected', domains, routes: [notServed] }];
+}

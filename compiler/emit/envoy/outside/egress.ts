@@ -141,7 +141,7 @@ function routesTo(index: IrIndex, { facts, outside }: Passing): RouteConfigurati
     name: inboundListener(port.key),
     virtualHosts: [
       ...outside.hosts.map(host),
-      { name: 'meshwright.misdirected', domains: ['*'], typedPerFilterConfig: access, routes: [notServed()] },
+      { name: 'meshwright.misdirected', domains: ['*'], typedPerFilterConfig: access, routes: [notServed] },
     ],
     internalOnlyHeaders: strippedHeaders,
     // who called is nobody's business outside, and the calling proxy's address says nothing
