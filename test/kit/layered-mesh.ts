@@ -30,6 +30,14 @@ export function lowered(more: More): MeshIr {
   return value;
 }
 
+/** What the two Envoys of these declarations are to have. Throws what emit says. */
+export function meshOf(more: More, inventory: WholeMesh['inventory'], authority: TestAuthority): Promise<WholeMesh> {
+  const ir = lowered(more);
+  const emitted = emitEnvoy(ir);
+  if (!emitted.value) throw new Error(emitted.diagnostics.map((d) => d.message).join('\n'));
+  return wholeMesh(ir, emitted.value, inventory, authority);
+}
+
 /**
  * `applications` starts them at the addresses that the mesh gives them: after the proxies, whose addresses an outgoing connection could take meanwhile.
  * `there` says which instances there are; default: all.
