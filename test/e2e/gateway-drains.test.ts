@@ -1,4 +1,4 @@
-/** At a gateway, what was decided for an open connection ends when the rules come to speak of it: by its network, and by a longer word for its host. */
+/** At a gateway, what was decided for an open connection ends when the rules come to speak of it: by its network, and by an entry below a wildcard. */
 import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { CallerRef, DeclarationValue } from '../../core/declarations/declaration';
@@ -156,4 +156,116 @@ describe('a network that rules speak of from now on', () => {
     await Promise.all([...kept.values()].map(closed));
     expect(await calm.ask('calm.example')).toBe('200');
   });
+});
+
+describe('a host beside a wildcard over it', () => {
+  const hosts = (narrower: boolean): More => ({
+    ...applications,
+    'platform/edge': gateway({
+      web: {
+        port: 443,
+        hosts: {
+          '*.a.example': 'books',
+          'calm.example': 'books',
+          ...(narrower ? { 'b.a.example': { team: 'books', certificate: 'books/b-tls' } } : {}),
+        },
+        certificate: 'platform/edge-tls',
+      },
+      pass: {
+        protocol: 'tls',
+        port: 8443,
+        hosts: { '*.a.example': 'books', ...(narrower ? { 'b.a.example': 'books' } : {}) },
+      },
+    }),
+    'books/web': routed('web', '*.a.example', by(201)),
+    'books/calm': routed('web', 'calm.example', by(200)),
+    'books/pass': routed('pass', '*.a.example', goTo('books/vault')),
+    ...(narrower
+      ? {
+          'books/narrowWeb': routed('web', 'b.a.example', by(202)),
+          'books/narrowPass': routed('pass', 'b.a.example', goTo('books/spareVault')),
+        }
+      : {}),
+  });
+  const opened: KeptConnection[] = [];
+  const open = (connection: KeptConnection): KeptConnection => {
+    opened.push(connection);
+    return connection;
+  };
+  const to = (at: Address, sni: string) => ({ ...at, sni });
+  let there: Scene;
+  beforeAll(async () => {
+    there = await scene(hosts(false), hosts(true));
+  }, 120_000);
+  afterAll(async () => {
+    for (const connection of opened) connection.end();
+    await there?.close();
+  }, 30_000);
+  const fresh = async (make: (to: { sni: string } & Address) => KeptConnection, listener: string, sni: string): Promise<KeptConnection> =>
+    open(make(to(there.at(listener), sni)));
+
+  test('takes its connections over as it comes, with a certificate of its own, and no other connection is asked for it', async () => {
+    const [calm, old, shared, passed] = await Promise.all([
+      fresh(keptHttp1, 'web', 'calm.example'),
+      fresh(keptHttp1, 'web', 'b.a.example'),
+      fresh(keptHttp2, 'web', 'x.a.example'),
+      fresh(keptLines, 'pass', 'b.a.example'),
+    ]);
+    expect(await Promise.all([calm.ask('calm.example'), old.ask('b.a.example'), shared.ask('b.a.example'), passed.ask()])).toEqual([
+      '200',
+      '201',
+      '201',
+      'vault hello',
+    ]);
+    expect(old.shown()).toEqual(['*.a.example', 'calm.example']);
+
+    await there.change();
+    const wildcards = ['201'];
+    expect(wildcards).not.toContain(
+      await eventually(
+        () => old.ask('b.a.example'),
+        (status) => status !== '201',
+      ),
+    );
+    expect(await Promise.all([old, shared, passed].map(closed))).toEqual([true, true, true]);
+    const [next, beside, line] = await Promise.all([
+      fresh(keptHttp1, 'web', 'b.a.example'),
+      fresh(keptHttp2, 'web', 'x.a.example'),
+      fresh(keptLines, 'pass', 'b.a.example'),
+    ]);
+    expect([await next.ask('b.a.example'), await line.ask(), next.shown()]).toEqual(['202', 'sparevault hello', ['b.a.example']]);
+    expect([await beside.ask('x.a.example'), await beside.ask('b.a.example'), await next.ask('x.a.example')]).toEqual([
+      '201',
+      '421',
+      '421',
+    ]);
+    expect(await calm.ask('calm.example')).toBe('200');
+  }, 60_000);
+  test('gives them back as it goes', async () => {
+    await there.change();
+    const settled = async (status: string): Promise<KeptConnection> => {
+      const { connection } = await eventually(
+        async () => {
+          const connection = await fresh(keptHttp1, 'web', 'b.a.example');
+          return { connection, said: await connection.ask('b.a.example') };
+        },
+        ({ said }) => said === status,
+      );
+      return connection;
+    };
+    const old = await settled('202');
+    const shared = await fresh(keptHttp2, 'web', 'x.a.example');
+    const passed = await fresh(keptLines, 'pass', 'b.a.example');
+    expect([await shared.ask('b.a.example'), await passed.ask()]).toEqual(['421', 'sparevault hello']);
+
+    await there.back();
+    expect(await Promise.all([old, shared, passed].map(closed))).toEqual([true, true, true]);
+    const next = await settled('201');
+    const line = await fresh(keptLines, 'pass', 'b.a.example');
+    expect([await next.ask('b.a.example'), await line.ask(), next.shown()]).toEqual([
+      '201',
+      'vault hello',
+      ['*.a.example', 'calm.example'],
+    ]);
+  }, 60_000);
 });

@@ -42,6 +42,12 @@ function hostsOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): r
   return [...new Set([...listener.hosts.map((served) => served.host), ...routed])].sort();
 }
 
+/** What a wildcard takes in and an entry of its own serves: the entries next below it, which stand for those that are longer still. */
+function narrowerHosts(hosts: readonly string[], wide: string): readonly string[] {
+  const within = hosts.filter((host) => host !== wide && hostCovers(wide, host));
+  return within.filter((host) => !within.some((other) => other !== host && hostCovers(other, host)));
+}
+
 export function gatewayListenerOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): Listener {
   const name = gatewayListener(listener.name);
   return {
@@ -59,6 +65,7 @@ function chainsOf(
   listener: GatewayListener,
 ): Pick<Listener, 'listenerFilters' | 'listenerFiltersTimeout' | 'filterChains'> {
   const { speaks } = listener;
+  const hosts = hostsOf(index, gateway, listener);
   const behind = listener.proxyProtocol ? { proxy: pack(ProxyProtocolSchema, {}) } : {};
   const byServerName = {
     listenerFilters: listenerFilters({ ...behind, tls: pack(TlsInspectorSchema, {}) }),
@@ -77,16 +84,15 @@ function chainsOf(
           }
         : {}),
       filters: filters(from),
-      ...replacedWith(rulesAt(index, gateway, listener, host)),
+      ...replacedWith(rulesAt(index, gateway, listener, host), narrowerHosts(hosts, host)),
     }));
   const plain = (name: string, host: string | null, filters: (from: SourceClass) => Filters): FilterChain[] =>
     sourceClasses(rulesAt(index, gateway, listener, host)).map((from) => ({
       name: withSource(name, from),
       ...(from.name === null ? {} : { filterChainMatch: prefixRanges(from) }),
       filters: filters(from),
-      ...replacedWith(rulesAt(index, gateway, listener, host)),
+      ...replacedWith(rulesAt(index, gateway, listener, host), []),
     }));
-  const hosts = hostsOf(index, gateway, listener);
   switch (speaks.kind) {
     case 'https':
       return {
@@ -246,6 +252,6 @@ const unknownHost: VirtualHost = {
  * own: a browser that has a connection for `a.x`, and saw a certificate for `*.x`, asks for `b.x` there too.
  */
 function misdirected(host: string, all: readonly string[]): readonly VirtualHost[] {
-  const domains = [...(host === '*' ? [] : ['*']), ...all.filter((other) => other !== host && hostCovers(host, other))];
+  const domains = [...(host === '*' ? [] : ['*']), ...narrowerHosts(all, host)];
   return domains.length === 0 ? [] : [{ name: 'meshwright.misdirected', domains, routes: [notServed] }];
 }

@@ -45,10 +45,15 @@ export const prefixRanges = ({ networks }: SourceClass) => ({
 });
 
 /**
- * For each chain of a host: all networks that its rules speak of. Envoy drains a chain only if its bytes change; a client whose network is spoken of
- * from now on would keep its connection on a chain that stays as it was. Nothing where no rule speaks of networks.
+ * For each chain of a host: all that takes connections away from it, the networks that its rules speak of and, of a wildcard, the entries below it. Envoy
+ * drains a chain only if its bytes change; a client whose network or server name is spoken of from now on would keep its connection on a chain that stays
+ * as it was. Nothing where there is neither.
  */
-export function replacedWith(rules: readonly AboutSources[]) {
+export function replacedWith(rules: readonly AboutSources[], narrower: readonly string[]) {
   const networks = sortedUnique(rules.flatMap(({ match }) => match?.sources ?? []));
-  return networks.length === 0 ? {} : { metadata: { filterMetadata: { 'meshwright.sources': { networks } } } };
+  const filterMetadata = {
+    ...(networks.length === 0 ? {} : { 'meshwright.sources': { networks } }),
+    ...(narrower.length === 0 ? {} : { 'meshwright.narrower': { hosts: [...narrower] } }),
+  };
+  return networks.length + narrower.length === 0 ? {} : { metadata: { filterMetadata } };
 }
