@@ -53,26 +53,6 @@ it('no clock, randomness, environment or console where meaning is made', () => {
   );
   expect(pure.filter((name) => /\bprocess\.|\bDate\.now|\bnew Date\(\)|\bMath\.random|\bconsole\./.test(bare(read(name))))).toEqual([]);
 });
-it('each row of the features names a test that is there, or says that there is a gap', () => {
-  const rows = read('docs/reference/features.md')
-    .split('\n')
-    .filter(
-      (line) =>
-        line.startsWith('|') &&
-        !/^\|(?: feature|-)/.test(line) &&
-        !/\| gap[:,] .*\| - \|$|\| (?:gap|refused by name)[:,] [^|]+ \|$/.test(line),
-    );
-  expect(rows.length).toBeGreaterThan(0);
-  const missing = rows.filter((row) => {
-    const [, file = '', name = ''] = /\| ([^|\s]+\.test\.ts)::([^|]+?) \|$/.exec(row) ?? [];
-    return (
-      !fs.existsSync(path.join(root, file)) ||
-      name === '' ||
-      (!read(file).includes(name.replaceAll("'", "\\'")) && !read(file).includes(name))
-    );
-  });
-  expect(missing).toEqual([]);
-});
 it('each decision has a number of its own, the one of its title', () => {
   const decisions = fs.readdirSync(path.join(root, 'docs/adr')).sort();
   const numbers = decisions.map((name) => name.slice(0, 4));

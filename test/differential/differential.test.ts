@@ -36,7 +36,7 @@ test('every case: the definition says what it said, and the proxies say the same
   }
 }, 600_000);
 
-test(`${meshes * requestsEach} generated requests over ${meshes} generated meshes are answered as the definition says`, async () => {
+test('generated meshes are answered as the definition says', async () => {
   const begun = performance.now();
   const { found, cases, outcomes, requests, trials } = await run(world, {
     ...{ firstSeed, meshes, requestsEach, shrinkAtMost: 3 },

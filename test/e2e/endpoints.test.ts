@@ -70,6 +70,15 @@ describe('balance', () => {
       await other.stop();
     }
   });
+  test.each<[string, NonNullable<Setting['endpoints']>, { readonly [id: string]: number }]>([
+    ['weight', { a: { weight: 3 }, b: {} }, { a: 60, b: 20 }],
+    ['priority', { a: {}, b: { priority: 1, weight: 9 } }, { a: 80 }],
+    ['health', { a: {}, b: { health: 'unhealthy', weight: 9 } }, { a: 80 }],
+    ['health, where the first priority has nobody who is well', { a: { health: 'unhealthy' }, b: { priority: 1 } }, { b: 80 }],
+  ])('what the inventory says of endpoints holds: %s', async (_what, where, wanted) => {
+    const made = await start({ endpoints: where, resilience: { balance: { kind: 'round-robin', slowStartMs: null } } });
+    expect(counts(await load(made, 80))).toEqual(wanted);
+  });
   test('least request goes around who is busy', async () => {
     const made = await start({ endpoints: endpoints('a', 'b'), action: { timeoutMs: 60_000 } });
     const held: (() => void)[] = [];
@@ -222,7 +231,7 @@ describe('ejection under load', () => {
   });
   test('an endpoint that dies costs a bounded number of requests, and none where they are tried again', async () => {
     const dies = async (more: Setting): Promise<Calls> => {
-      const made = await start(setting({ consecutive5xx: 3, gatewayFailures: 3 }, more));
+      const made = await start(setting({ gatewayFailures: 3 }, more));
       const answers: { readonly status: number; readonly body: string }[] = [];
       let under = true;
       const worker = async (): Promise<void> => {
@@ -279,7 +288,10 @@ describe('ejection under load', () => {
     });
   });
   test('it is let in again', async () => {
-    const made = await start(setting({ gatewayFailures: 2, forMs: 200, forAtMostMs: 200 }));
+    const made = await start(setting({ gatewayFailures: 2, everyMs: 150, forMs: 200, forAtMostMs: 350 }));
+    const dump = await made.client.admin('/config_dump?resource=static_clusters');
+    expect(dump).toMatch(/"interval": "0.150s",\s+"base_ejection_time": "0.200s",/);
+    expect(dump).toContain('"max_ejection_time": "0.350s"');
     made.endpoint('a').answers = fails(503);
     await load(made, 40);
     await made.until('it was out', async () => (await made.stat('ejections_enforced_consecutive_gateway_failure')) >= 1);

@@ -16,7 +16,17 @@ const user = (...claims: readonly { readonly name: string; readonly value: strin
   claims: claims.map(({ name, value }) => ({ name, kind: 'is' as const, values: [value] })),
 });
 const v1 = { kind: 'version', version: 'v1' } as const;
-const methods = ['Who', 'Edited', 'Aborted', 'Shaky', 'Late', 'TooLate', 'Copied', 'Talk', 'Inner', 'Kept'];
+const v2 = { kind: 'version', version: 'v2' } as const;
+/** What a try may be answered with, by the method that is tried again on it alone. */
+const again = {
+  Cancelled: ['cancelled', grpc.status.CANCELLED],
+  Exceeded: ['deadline-exceeded', grpc.status.DEADLINE_EXCEEDED],
+  Internal: ['internal', grpc.status.INTERNAL],
+  Unavailable: ['unavailable', grpc.status.UNAVAILABLE],
+  Exhausted: ['resource-exhausted', grpc.status.RESOURCE_EXHAUSTED],
+} as const;
+const words = ['Who', 'Which', 'Shared', 'Edited', 'Aborted', 'Shaky', 'Late', 'TooLate', 'Copied', 'Talk', 'Inner', 'Kept'];
+const methods = [...words, ...Object.keys(again)];
 const rule = (method: string, over: Partial<WireRouteRule>): WireRouteRule => ({
   when: { request: [`t.v1.Words/${method}`] },
   to: v1,
@@ -25,8 +35,9 @@ const rule = (method: string, over: Partial<WireRouteRule>): WireRouteRule => ({
 const declarations = (jwks: string): { [id: string]: DeclarationValue } => ({
   'platform/acme': { kind: 'issuer', name: 'acme', url: acme, audiences: ['shop'], keys: { file: 'acme.json', text: jwks } },
   'books/app': workload('books/bookinfo', 'app'),
+  'books/other': workload('books/bookinfo', 'other'),
   'books/rpc': service('books/bookinfo', 'rpc', { versions: ['v1', 'v2'], ports: { web: { protocol: 'grpc', number: 7070 } } }),
-  'books/rpcUse': allow('books/rpc', [named('books/app')], {
+  'books/rpcUse': allow('books/rpc', [named('books/app'), named('books/other')], {
     requests: methods.filter((name) => name !== 'Inner').map((name) => `t.v1.Words/${name}`),
   }),
   'books/rpcInner': allow('books/rpc', [named('books/app')], {
@@ -37,7 +48,12 @@ const declarations = (jwks: string): { [id: string]: DeclarationValue } => ({
     kind: 'route',
     on: { ref: 'books/rpc', port: 'web' },
     rules: [
-      { when: { request: ['t.v1.Words/Who'], user: user({ name: 'role', value: 'admin' }) }, to: { kind: 'version', version: 'v2' } },
+      { when: { request: ['t.v1.Words/Who'], user: user({ name: 'role', value: 'admin' }) }, to: v2 },
+      { when: { request: ['t.v1.Words/Which'], headers: { 'x-v': { kind: 'exact', value: '2' } } }, to: v2 },
+      { when: { request: ['t.v1.Words/Which'], from: [named('books/other')] }, to: v2 },
+      rule('Which', {}),
+      rule('Shared', { to: { kind: 'weights', weights: { v1: 70, v2: 30 } } }),
+      ...Object.entries(again).map(([method, [word]]) => rule(method, { retry: { atMost: 1, perTry: '10s', on: [word], budget: '100%' } })),
       rule('Edited', {
         requestHeaders: { set: { 'x-set': '100%' }, add: { 'x-more': 'b' }, remove: ['x-secret'] },
         responseHeaders: { set: { 'x-answer': 'edited' } },
@@ -56,10 +72,13 @@ const declarations = (jwks: string): { [id: string]: DeclarationValue } => ({
 
 let layers: LayeredMesh;
 let sign: (claims: object) => Promise<string>;
-let client: grpc.Client;
+const clients = new Map<string, grpc.Client>();
 const servers: { close(): void }[] = [];
 /** What servers heard, by version: the method, its metadata, the bytes. */
 const heard: { readonly version: string; readonly method: string; readonly metadata: grpc.MetadataValue[]; readonly text: string }[] = [];
+
+/** Calls whose first try was answered with the status that they ask for. */
+const failed = new Set<grpc.MetadataValue>();
 
 async function serve(version: string): Promise<void> {
   const at = appOf(layers.mesh, 'rpc', 'web', version);
@@ -72,6 +91,12 @@ async function serve(version: string): Promise<void> {
         metadata: ['x-set', 'x-more', 'x-secret'].flatMap((header) => call.metadata.get(header)),
         text: call.request.toString(),
       });
+      const [status] = call.metadata.get('x-status');
+      const [nth] = call.metadata.get('x-nth');
+      if (status !== undefined && nth !== undefined && !failed.has(nth)) {
+        failed.add(nth);
+        return answer({ code: Number(status) });
+      }
       const first = new grpc.Metadata();
       first.set('x-answer', 'plain');
       call.sendMetadata(first);
@@ -96,11 +121,14 @@ beforeAll(async () => {
   sign = (claims) => new jose.SignJWT({ ...claims }).setProtectedHeader({ alg: 'ES256', kid: 'a' }).sign(privateKey);
   layers = await startLayers(declarations(JSON.stringify({ keys: [jwk] })), async () => undefined);
   await Promise.all([serve('v1'), serve('v2')]);
-  const at = present(layers.mesh.instanceOf(key('app')).outbound);
-  client = new grpc.Client(`${at.host}:${at.port}`, grpc.credentials.createInsecure(), { 'grpc.default_authority': 'rpc.bookinfo:7070' });
+  for (const from of ['app', 'other']) {
+    const at = present(layers.mesh.instanceOf(key(from)).outbound);
+    const authority = { 'grpc.default_authority': 'rpc.bookinfo:7070' };
+    clients.set(from, new grpc.Client(`${at.host}:${at.port}`, grpc.credentials.createInsecure(), authority));
+  }
 }, 120_000);
 afterAll(async () => {
-  client?.close();
+  for (const client of clients.values()) client.close();
   for (const server of servers) server.close();
   await layers?.stop();
 }, 30_000);
@@ -113,12 +141,12 @@ interface Answer {
   readonly tookMs: number;
 }
 /** One call, and what the definition says of it. */
-async function call(method: string, metadata: { readonly [name: string]: string } = {}, claims?: Claims): Promise<Answer> {
+async function call(method: string, metadata: { readonly [name: string]: string } = {}, claims?: Claims, from = 'app'): Promise<Answer> {
   const sent = new grpc.Metadata();
   for (const [name, value] of Object.entries(metadata)) sent.set(name, value);
   if (claims !== undefined) sent.set('authorization', `Bearer ${claims === 'invalid' ? 'a.b.c' : await sign(claims)}`);
   const decision = decide(layers.ir, {
-    from: { kind: 'workload', workload: key('app') },
+    from: { kind: 'workload', workload: key(from) },
     to: port('rpc'),
     method: 'POST',
     path: `/t.v1.Words/${method}`,
@@ -129,7 +157,7 @@ async function call(method: string, metadata: { readonly [name: string]: string 
   return new Promise((resolve) => {
     let said: string | null = null;
     let first: readonly grpc.MetadataValue[] = [];
-    const made = client.makeUnaryRequest(
+    const made = present(clients.get(from)).makeUnaryRequest(
       `/t.v1.Words/${method}`,
       bytes.serialize,
       bytes.deserialize,
@@ -154,6 +182,35 @@ test('a route is chosen by claims', async () => {
     const { said, decision } = await call('Who', {}, claims);
     expect([said, decision.destinations.map((one) => one.version)]).toEqual([version, [version]]);
   }
+});
+test('a route is chosen by method, by metadata and by caller', async () => {
+  for (const [metadata, from, version] of [
+    [{}, 'app', 'v1'],
+    [{ 'x-v': '2' }, 'app', 'v2'],
+    [{ 'x-v': '3' }, 'app', 'v1'],
+    [{}, 'other', 'v2'],
+  ] as const) {
+    const { said, decision } = await call('Which', metadata, undefined, from);
+    expect([said, decision.destinations.map((one) => one.version)]).toEqual([version, [version]]);
+  }
+  expect((await call('Who', { 'x-v': '2' }, undefined, 'other')).said).toBe('v1');
+});
+test('calls are shared by weight', async () => {
+  const { decision } = await call('Shared');
+  expect(decision.destinations.map(({ version, share }) => [version, share])).toEqual([
+    ['v1', 70],
+    ['v2', 30],
+  ]);
+  const said = (await Promise.all(Array.from({ length: 300 }, () => call('Shared')))).map((one) => one.said);
+  // of 300, 90 and no further from it than six deviations
+  expect(Math.abs(said.filter((one) => one === 'v2').length - 90)).toBeLessThan(48);
+});
+test('a call is tried again on the status that is named, and on no other', async () => {
+  for (const [method, [word]] of Object.entries(again))
+    for (const [other, status] of Object.values(again)) {
+      const { said, code } = await call(method, { 'x-status': String(status), 'x-nth': `${word} ${other}` });
+      expect([word, other, said, code]).toEqual([word, other, word === other ? 'v1' : null, word === other ? grpc.status.OK : status]);
+    }
 });
 test('access is by claims, and a token that is not valid is UNAUTHENTICATED', async () => {
   for (const [claims, code, outcome] of [
@@ -222,7 +279,7 @@ test('a call is copied, and so is a stream', async () => {
   ).toEqual(['v1 a', 'v2 a']);
   const got: string[] = [];
   await new Promise<void>((resolve, reject) => {
-    const stream = client.makeBidiStreamRequest('/t.v1.Words/Talk', bytes.serialize, bytes.deserialize);
+    const stream = present(clients.get('app')).makeBidiStreamRequest('/t.v1.Words/Talk', bytes.serialize, bytes.deserialize);
     stream.on('data', (chunk: Buffer) => {
       got.push(chunk.toString());
       if (got.length < 3) stream.write(Buffer.from(String(got.length)));

@@ -12,6 +12,7 @@ afterEach(async () => {
   mesh = null;
 });
 
+type RetryOn = '5xx' | 'gateway-error' | 'retriable-4xx' | 'connect-failure' | 'reset' | 'reset-before-request' | 'refused-stream';
 const retry = (over: Partial<Retry>): Retry => ({
   atMost: 2,
   perTryMs: 10_000,
@@ -95,6 +96,60 @@ describe('retries', () => {
       expect((await call('/x')).status).toBe(status);
       expect([status, endpoint('a').seen.length - before]).toEqual([status, tries]);
     }
+  });
+  test.each<[RetryOn, ...(readonly [status: number, tries: number][])]>([
+    ['5xx', [500, 3], [503, 3], [409, 1]],
+    ['gateway-error', [502, 3], [503, 3], [504, 3], [500, 1]],
+    ['retriable-4xx', [409, 3], [400, 1], [503, 1]],
+    ['connect-failure', [503, 1]],
+    ['reset', [503, 1]],
+    ['reset-before-request', [503, 1]],
+    ['refused-stream', [503, 1]],
+  ])('on %s: on the answers that the word means, and on no other', async (word, ...answers) => {
+    const { endpoint, call } = await start({ action: { retry: retry({ on: [word] }) } });
+    for (const [status, tries] of answers) {
+      endpoint('a').answers = fails(status);
+      const before = endpoint('a').seen.length;
+      expect((await call('/x')).status).toBe(status);
+      expect([status, endpoint('a').seen.length - before]).toEqual([status, tries]);
+    }
+  });
+  test.each<[RetryOn, boolean]>([
+    ['reset', true],
+    ['5xx', true],
+    ['gateway-error', true],
+    ['connect-failure', false],
+    ['retriable-4xx', false],
+  ])('on %s: a connection that is cut while an answer is waited for: %s', async (word, isTriedAgain) => {
+    const { endpoint, call, until } = await start({
+      action: { retry: retry({ on: [word] }) },
+      endpoints: { a: {}, b: {} },
+      resilience: { balance: { kind: 'round-robin', slowStartMs: null } },
+    });
+    for (const [id, other] of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const)
+      endpoint(id).answers = (_request, response) => {
+        // whoever is asked first is cut off, and the other one answers
+        endpoint(other).answers = says('again');
+        void endpoint(id)
+          .shut()
+          .then(() => response.destroy());
+      };
+    expect((await call('/x')).status).toBe(isTriedAgain ? 200 : 503);
+    await until(
+      'one was asked, and the other if it is tried again',
+      () => endpoint('a').seen.length + endpoint('b').seen.length === (isTriedAgain ? 2 : 1),
+    );
+  });
+  test('the time between tries is what Envoy runs with, and is kept for every one', async () => {
+    const { client, call, endpoint, stat } = await start({ action: { retry: retry({ backOff: { baseMs: 7, maxMs: 19 } }) } });
+    const dump = await client.admin('/config_dump?resource=static_route_configs');
+    expect(dump).toMatch(/"retry_back_off": \{\s+"base_interval": "0.007s",\s+"max_interval": "0.019s"/);
+    endpoint('a').answers = fails(503);
+    expect((await call('/x')).status).toBe(503);
+    expect(await stat('upstream_rq_retry_backoff_exponential')).toBe(2);
   });
   test('a try that takes too long ends and is tried again; the timeout ends them all', async () => {
     const { endpoint, call } = await start({ action: { timeoutMs: 60_000, retry: retry({ perTryMs: 100 }) } });
