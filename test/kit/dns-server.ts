@@ -15,7 +15,7 @@ export type ZoneRecord =
     }
   | { readonly type: 'CNAME'; readonly ttl: number; readonly target: string };
 /** What is answered about a name: records (of any type; those of the question's and aliases are given), or that there is something wrong. */
-export type ZoneEntry = readonly ZoneRecord[] | 'NXDOMAIN' | 'SERVFAIL' | 'silence' | 'nonsense' | 'loop' | 'other id first';
+export type ZoneEntry = readonly ZoneRecord[] | 'NXDOMAIN' | 'SERVFAIL' | 'silence' | 'nonsense' | 'loop' | 'other id first' | 'lost once';
 export interface DnsServer {
   readonly address: string;
   readonly zone: Map<string, ZoneEntry>;
@@ -47,6 +47,9 @@ export async function serveDns(host = '127.0.0.1', wanted = 0): Promise<DnsServe
     switch (entry) {
       case 'silence':
         return;
+      case 'lost once':
+        if (counts.get(key) === 1) return;
+        return send(Buffer.concat([head(0, 1), record(name, { type: 'A', ttl: 60, address: '192.0.2.1' })]));
       case 'nonsense':
         return send(Buffer.concat([head(0, 1), Buffer.from([0xc0, 0xff, 0, 1])]));
       case 'loop': // a name that points at itself

@@ -82,6 +82,16 @@ describe('a question', () => {
     expect(await ask('nonsense.example', 'A')).toMatchObject({ kind: 'failed' });
     expect(await ask('loop.example', 'A')).toMatchObject({ kind: 'failed' });
   });
+  test('one that gets lost is put again', async () => {
+    server.zone.set('lost.example', 'lost once');
+    expect(await ask('lost.example', 'A')).toMatchObject({ records: [{ data: { address: '192.0.2.1' } }] });
+  });
+  test('is answered among thousands that are put together', async () => {
+    const names = Array.from({ length: 2_000 }, (_, index) => `n${index}.example`);
+    for (const name of names) server.zone.set(name, [a('192.0.2.1')]);
+    const said = await Promise.all(names.map((name) => ask(name, 'A')));
+    expect(said.filter(({ kind }) => kind !== 'records')).toEqual([]);
+  }, 30_000);
   test('the next server is asked when one does not say', async () => {
     const other = await serveDns();
     try {
@@ -312,7 +322,7 @@ test('names that come due together are handed on together', async () => {
   const { clock, next, waiting } = handClock();
   const sources = Array.from({ length: 300 }, (_, index): DnsSource => ({ ...source, name: `n${index}.example` }));
   const answer = (last: number): void =>
-    sources.forEach((_, index) => server.zone.set(`n${index}.example`, [a(`192.0.${index >> 8}.${(index & 127) + last}`, 10)]));
+    sources.forEach((_, index) => server.zone.set(`n${index}.example`, [a(`192.0.${index >> 8}.${(index & 127) + last}`, 5)]));
   answer(1);
   const changes: (readonly string[])[] = [];
   const follower = followDns({
