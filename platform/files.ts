@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -62,7 +63,8 @@ export async function readTextIfThere(file: string): Promise<string | null> {
 
 /** The text of a file that somebody else writes: no more of it is read than it may have. Throws one line when it has more, whatever its size is said to be. */
 export async function readTextUpTo(file: string, mostBytes: number): Promise<string> {
-  const handle = await fs.open(file, 'r');
+  // a pipe that nobody writes to would be waited for without end
+  const handle = await fs.open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -72,7 +74,8 @@ export async function readTextUpTo(file: string, mostBytes: number): Promise<str
       chunks.push(chunk);
     }
     if (size > mostBytes) throw new Error(`it has more than ${mostBytes} bytes`);
-    return Buffer.concat(chunks).toString('utf8');
+    // bytes that are no text would be read as others
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
   } finally {
     await handle.close();
   }

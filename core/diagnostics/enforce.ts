@@ -123,6 +123,15 @@ export const enforce = {
     message: ({ instance, by }) => `\`${instance}\` of ${by} has the name of another instance, and is left out`,
     help: () => 'give it another `id`',
   }),
+  virtualTakenTwice: defineDiagnostic<{ port: string; address: string; other: string }>({
+    code: 'MW9044',
+    slug: 'virtual-address-of-two-ports',
+    severity: 'error',
+    summary: 'The inventory file has a virtual address that is the address of another port in the cluster; the cluster counts.',
+    message: ({ port, address, other }) =>
+      `the virtual address ${address} of \`${port}\` is the one of \`${other}\` in the cluster, and is left out`,
+    help: () => 'take it out of `virtual` in the inventory file',
+  }),
   podWithoutWorkload: defineDiagnostic<{ pod: string }>({
     code: 'MW9101',
     slug: 'pod-without-workload',

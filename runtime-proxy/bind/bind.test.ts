@@ -3,7 +3,7 @@ import type { ProxyConfig, ServiceConfig } from '../../core/bundle/objects';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { canonicalJson, type JsonObject } from '../../core/lib/json';
 import { portKey, principalOf, workloadKey } from '../../core/mesh/ids';
-import type { Instance, Inventory } from '../inventory';
+import type { Address, Instance, Inventory } from '../inventory';
 import { bindAddresses, symbolHost, unbindAddresses } from './addresses';
 import { bindInbound, bindOutbound, unbind } from './bind';
 import { captureInbound } from './capture';
@@ -185,6 +185,15 @@ describe('a proxy', () => {
       expect(of('10.96.0.7', 5432)).toEqual(['capture/outbound', `capture/outbound/${db}`]);
       expect(of('fd00::7', 5433)).toEqual(['capture/outbound', `capture/outbound/${db}`, 'capture/outbound/outside/store.it']);
       expect(of(own?.host ?? '', own?.port ?? 0)).toEqual(['capture/outbound', `capture/outbound/${db}`]);
+    });
+    test('nor is a port of the mesh, where the instance itself is called', () => {
+      const [own] = Object.values(onlyCaptured.inbound);
+      const known = (more: readonly Address[]) =>
+        bindOutbound(calling, [service], onlyCaptured, [], { [db]: [...(own ? [own] : []), ...more] }).listeners.map(
+          ({ json }) => json['name'],
+        );
+      expect(known([])).toEqual(['capture/outbound']);
+      expect(known([at(5432)])).toEqual(['capture/outbound', `capture/outbound/${db}`]);
     });
     test('a port that nobody placed is a fault, but where only what is placed is called', () => {
       const of = (over: Partial<Instance>): readonly [readonly string[], readonly string[]] => {

@@ -115,11 +115,14 @@ function captured(
     return [capturedHttp(listener, capturedName(name), capture, portNumbersOf(services), namedTlsOf(services))];
   const known = new Map<string, readonly Address[]>(Object.entries(virtual));
   // Envoy refuses a listener at the address of another, and with it all that comes along
-  const taken = (): readonly Address[] => [...[...known.values()].flat(), ...Object.values(instance.inbound)];
+  const isOneOf = (taken: readonly Address[], { host, port }: Address): boolean =>
+    taken.some((one) => one.host === host && one.port === port);
   const itself = services
     .flatMap(({ spec }) => (spec.listeners?.includes(listener) ? addressesOf(listener, spec) : []))
-    .filter(({ host, port }) => !taken().some((one) => one.host === host && one.port === port));
-  const [first, ...others] = [...itself, ...(known.get(name.slice(`${outboundListener}/`.length)) ?? [])];
+    .filter((address) => !isOneOf([...known.values()].flat(), address));
+  const [first, ...others] = [...itself, ...(known.get(name.slice(`${outboundListener}/`.length)) ?? [])].filter(
+    (address) => !isOneOf(Object.values(instance.inbound), address),
+  );
   return first ? [capturedPort(listener, capturedName(name), [first, ...others])] : [];
 }
 

@@ -56,6 +56,19 @@ test('beside a cluster a file adds what is not in it; one name is taken from the
   expect(said[0]).toBe('MW9043 `reviews-1.shop` of the inventory file has the name of another instance, and is left out');
 });
 
+test('a virtual address of the file that is another port in the cluster is left out', async () => {
+  const [own, others] = [portKey(workload, 'rows'), portKey(workloadKey('shop', 'ratings'), 'rows')];
+  const free = { host: '10.96.0.2', port: 5432 };
+  const taken = { host: 'fd00:0:0::a', port: 5432 };
+  await fs.writeFile(file, JSON.stringify({ instances: [], virtual: { [own]: [taken, free] } }));
+  const { discovery, seen, said } = await begin({ cluster: true });
+  discovery.fromCluster({ instances: [], virtual: { [others]: [{ host: 'fd00::a', port: 5432 }] } });
+  expect(seen[0]?.virtual).toEqual({ [own]: [free], [others]: [{ host: 'fd00::a', port: 5432 }] });
+  expect(said).toEqual([
+    `MW9044 the virtual address [fd00::a]:5432 of \`${own}\` is the one of \`${others}\` in the cluster, and is left out`,
+  ]);
+});
+
 test('a cluster goes on without a file that cannot be used', async () => {
   await fs.writeFile(file, '{');
   const { discovery, seen, said } = await begin({ cluster: true });

@@ -2,7 +2,7 @@
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import type { Clock } from '../../platform/clock';
-import type { Instance, Inventory } from '../inventory';
+import type { Address, Instance, Inventory, VirtualAddresses } from '../inventory';
 import type { NameServer } from './dns/client';
 import { followDns, type DnsSettings } from './dns/follow';
 import type { KeptNames } from './dns/names';
@@ -106,6 +106,23 @@ function merged(
       if (byId.has(instance.id)) diagnostics.push(enforce.placeTakenTwice({ instance: instance.id, by }));
       else byId.set(instance.id, instance);
     }
-  const virtual = { ...file?.virtual, ...cluster?.virtual };
+  const virtual = { ...withoutThoseOf(cluster?.virtual ?? {}, file?.virtual ?? {}, diagnostics), ...cluster?.virtual };
   return { inventory: { instances: [...byId.values()], ...(Object.keys(virtual).length === 0 ? {} : { virtual }) }, diagnostics };
+}
+
+/** Two ports at one address are two listeners there, which Envoy refuses with all that comes along. */
+function withoutThoseOf(cluster: VirtualAddresses, file: VirtualAddresses, into: Diagnostic[]): VirtualAddresses {
+  const text = ({ host, port }: Address): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
+  const taken = new Map(Object.entries(cluster).flatMap(([port, addresses]) => addresses.map((address) => [text(address), port] as const)));
+  return Object.fromEntries(
+    Object.entries(file).map(([port, addresses]) => [
+      port,
+      addresses.filter((address) => {
+        const other = taken.get(text(address));
+        if (other === undefined || other === port) return true;
+        into.push(enforce.virtualTakenTwice({ port, address: text(address), other }));
+        return false;
+      }),
+    ]),
+  );
 }

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { runCommand } from '../../platform/process';
 import type { Inventory } from '../inventory';
 import { parseInventory, watchInventory } from './inventory-file';
 
@@ -71,6 +72,13 @@ test.each([
   ],
   [{ instances: [{ ...one, listeners: {}, capture: { inbound: one.outbound, outbound: one.outbound } }] }, 'is a gateway'],
   [{ instances: [], virtual: { 'shop/a.web': [one.outbound], 'shop/b.web': [one.outbound] } }, 'have one virtual address'],
+  [
+    {
+      instances: [],
+      virtual: { 'shop/a.web': [{ host: 'fd00::a', port: 80 }], 'shop/b.web': [{ host: 'FD00:0:0:0::A', port: 80 }] },
+    },
+    '`shop/a.web` and `shop/b.web` have one virtual address, fd00::a port 80',
+  ],
   [{ instances: [{ ...one, inbound: { web: { host: '127.0.0.1', port: 0 } } }] }, '`port` must be a number from 1 to 65535'],
 ])('refuses %j', (value, why) => {
   const { value: made, diagnostics } = parse(value);
@@ -146,6 +154,25 @@ test('a file that is longer than it may be is not read to its end: that is said 
     expect(said.at(-1)).toBe(tooLong.replace(file, '/dev/zero'));
   } finally {
     watch.close();
+    await fs.rm(folder, { recursive: true });
+  }
+});
+test('neither bytes that are no text nor a pipe that nobody writes to can be used, and both are said', async () => {
+  const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-inventory-'));
+  const [file, pipe] = [path.join(folder, 'inventory.json'), path.join(folder, 'pipe')];
+  const said: string[] = [];
+  const onTrouble = ({ diagnostics }: { readonly diagnostics: readonly { readonly message: string }[] }): void =>
+    void said.push(diagnostics[0]?.message ?? '');
+  try {
+    await fs.writeFile(file, Buffer.from(JSON.stringify({ instances: [{ ...one, zone: 'z\u00e9' }] }), 'latin1'));
+    await runCommand('mkfifo', [pipe], { timeoutMs: 10_000 });
+    for (const each of [file, pipe]) {
+      const watch = await watchInventory(each, { pollMs: 3_600_000, onChange: () => undefined, onTrouble });
+      watch.close();
+      expect(watch.current()).toEqual({ instances: [] });
+    }
+    expect(said).toEqual([expect.stringContaining('not valid for encoding utf-8'), expect.stringContaining('Unexpected end of JSON')]);
+  } finally {
     await fs.rm(folder, { recursive: true });
   }
 });

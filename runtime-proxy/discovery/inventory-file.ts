@@ -184,7 +184,14 @@ function addressFrom(value: unknown, name: string): Address {
   const fields = fieldsOf(value, `the address \`${name}\``);
   const host = textOf(fields, 'host');
   if (isIP(host) === 0) throw new DecodeError(`the host of \`${name}\`, \`${host}\`, must be an IP address`);
-  return { host, port: wholeOf(fields, 'port', 1, 65_535) };
+  return { host: inOneSpelling(host), port: wholeOf(fields, 'port', 1, 65_535) };
+}
+
+/** IPv6 has many spellings for one address (RFC 5952); Envoy knows them for one, and refuses two listeners there. A zone (`%eth0`) stays as it is. */
+function inOneSpelling(host: string): string {
+  if (isIP(host) !== 6) return host;
+  const [address = '', ...zone] = host.split('%');
+  return [new URL(`http://[${address}]`).hostname.slice(1, -1), ...zone].join('%');
 }
 
 export interface InventoryWatch {
