@@ -20,3 +20,18 @@ export const grpcStatuses = [
 export type GrpcStatus = (typeof grpcStatuses)[number];
 
 export const grpcStatusNumber = (status: GrpcStatus): number => grpcStatuses.indexOf(status) + 1;
+/** Its name, for people. */
+export const grpcStatusText = (status: number): string => grpcStatuses[status - 1] ?? String(status);
+
+/** What a status of HTTP is to a client of gRPC (grpc.io, "HTTP to gRPC Status Code Mapping"). */
+export const grpcStatusOf = (httpStatus: number): number => grpcStatusNumber(ofHttp.get(httpStatus) ?? 'unknown');
+const ofHttp: ReadonlyMap<number, GrpcStatus> = new Map([
+  [400, 'internal'],
+  [401, 'unauthenticated'],
+  [403, 'permission-denied'],
+  [404, 'unimplemented'],
+  [429, 'unavailable'],
+  [502, 'unavailable'],
+  [503, 'unavailable'],
+  [504, 'unavailable'],
+]);

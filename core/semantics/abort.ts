@@ -1,6 +1,6 @@
 import type { Abort } from '../ir/ir';
-import { grpcStatuses } from '../mesh/grpc-status';
+import { grpcStatusText } from '../mesh/grpc-status';
 
 /** What a call that is aborted is answered with, for people: `503`, or `the gRPC status unavailable`. */
 export const abortText = ({ kind, status }: Abort): string =>
-  kind === 'http' ? String(status) : `the gRPC status ${grpcStatuses[status - 1] ?? status}`;
+  kind === 'http' ? String(status) : `the gRPC status ${grpcStatusText(status)}`;

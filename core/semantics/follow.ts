@@ -1,9 +1,10 @@
 /** The first hop: the rule that matches, what it makes of the request, and what each of its destinations says to that. */
 import { assertNever } from '../lib/brand';
 import type { PortKey } from '../mesh/ids';
-import type { Cors, HeaderEdits, MeshIr, Mirror, Need, RouteAction, RouteRule, WeightedTarget, Workload } from '../ir/ir';
-import { grpcStatuses } from '../mesh/grpc-status';
+import type { Abort, Cors, HeaderEdits, MeshIr, Mirror, Need, RouteAction, RouteRule, WeightedTarget, Workload } from '../ir/ir';
+import { grpcStatusText } from '../mesh/grpc-status';
 import { abortText } from './abort';
+import { inWordsOf, speaksGrpc } from './answer';
 import { originEdits, preflightAnswer, varyEdits } from './cors';
 import type { Decision, DestinationDecision, ForwardedRequest, MeshAnswer, MirrorDecision } from './decision';
 import { edited, forwardedRequest, rewriteFor } from './forwarded';
@@ -70,40 +71,28 @@ export function follow(
   const outermost = cors ? [varyEdits, originEdits(cors, view)] : [];
   const { action } = rule;
   switch (action.kind) {
-    case 'respond':
-      return itself(
-        route,
-        'route',
-        { status: action.status, headers: edited({}, [action.responseHeaders, ...outermost]), body: action.body },
-        'answers',
-      );
+    case 'respond': {
+      const headers = edited({}, [action.responseHeaders, ...outermost]);
+      const answer = inWordsOf(view, { status: action.status, headers, body: action.body });
+      return itself(route, 'route', answer, `answers ${action.status}${heard(answer)}`);
+    }
     case 'respondGrpc': {
-      const status = { 'grpc-status': String(action.status) };
-      // a text is content, and HEAD has none (RFC 9110 section 9.3.2); calls of gRPC are POST
-      const message = action.message === null || view.method === 'HEAD' ? {} : { 'grpc-message': action.message };
-      const headers = speaksGrpc(view) ? { 'content-type': 'application/grpc', ...status, ...message } : status;
-      const answer = { status: 200, headers: edited(headers, outermost), body: speaksGrpc(view) ? null : action.message };
-      return {
-        ...itself(route, 'route', answer, ''),
-        says: `${rule.id} answers with the gRPC status ${grpcStatuses[action.status - 1] ?? ''}`,
-      };
+      const headers = edited({ 'grpc-status': String(action.status) }, outermost);
+      const answer = inWordsOf(view, { status: 200, headers, body: action.message });
+      return itself(route, 'route', answer, `answers with the gRPC status ${grpcStatusText(action.status)}`);
     }
     case 'redirect': {
       const headers = { location: locationOf(action, matchingClass(rule.match, view), view) };
-      const answer = { status: action.status, headers: edited(headers, [action.responseHeaders, ...outermost]), body: null };
-      return itself(route, 'route', answer, 'redirects with');
+      const edits = [action.responseHeaders, ...outermost];
+      const answer = inWordsOf(view, { status: action.status, headers: edited(headers, edits), body: null });
+      return itself(route, 'route', answer, `redirects with ${action.status}${heard(answer)}`);
     }
     case 'forward': {
       const { fault } = action;
       if (fault?.abort?.percent === 100) {
-        const { kind, status } = fault.abort;
-        const own = kind === 'grpc' && speaksGrpc(view) ? { 'content-type': 'application/grpc', 'grpc-status': String(status) } : {};
-        const answer = { status: kind === 'http' ? status : 200, headers: edited(own, cors ? [originEdits(cors, view)] : []), body: null };
-        return {
-          ...itself(route, 'fault', answer, ''),
-          fault,
-          says: `${rule.id} aborts every request with ${abortText(fault.abort)}`,
-        };
+        const answer = abortAnswer(action, fault.abort, view, outermost);
+        const how = `${abortText(fault.abort)}${fault.abort.kind === 'http' ? heard(answer) : ''}`;
+        return { ...itself(route, 'fault', answer, `aborts every request with ${how}`), fault };
       }
       return forward(
         ir,
@@ -122,14 +111,23 @@ export function follow(
   }
 }
 
-/** Who does not say that it speaks gRPC is told in a text (gRPC over HTTP/2, "Content-Type"). */
-const speaksGrpc = ({ headers }: FirstHop): boolean => /^application\/grpc(\+|$)/.test(headers['content-type'] ?? '');
+const heard = ({ headers: { 'grpc-status': status } }: MeshAnswer): string =>
+  status === undefined ? '' : `, which gRPC hears as its status ${grpcStatusText(Number(status))}`;
 
-function itself(route: NonNullable<Decision['route']>, stage: Decision['stage'], answer: MeshAnswer, verb: string): Decision {
-  return { ...nothing, outcome: 'allow', stage, status: answer.status, route, answer, says: `${route.rule} ${verb} ${answer.status}` };
+function itself(route: NonNullable<Decision['route']>, stage: Decision['stage'], answer: MeshAnswer, does: string): Decision {
+  return { ...nothing, outcome: 'allow', stage, status: answer.status, route, answer, says: `${route.rule} ${does}` };
 }
 
 type Forward = Extract<RouteAction, { kind: 'forward' }>;
+
+/** In place of the destination, with what would have become of its headers: of several destinations, what is done to all of theirs. */
+function abortAnswer(action: Forward, { kind, status }: Abort, view: FirstHop, outermost: readonly HeaderEdits[]): MeshAnswer {
+  const [target, ...others] = destinationsFor(action, view).targets;
+  const own = target && others.length === 0 ? [target.responseHeaders] : [];
+  const headers = edited({}, [...own, action.responseHeaders, ...outermost]);
+  if (kind === 'http') return inWordsOf(view, { status, headers, body: null });
+  return inWordsOf(view, { status: 200, headers: speaksGrpc(view) ? { ...headers, 'grpc-status': String(status) } : headers, body: null });
+}
 type Arrival = DestinationDecision & { readonly status: InboundDecision['status'] };
 
 function forward(

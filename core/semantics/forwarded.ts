@@ -36,7 +36,8 @@ export function edited(headers: Headers, edits: readonly HeaderEdits[]): Headers
     for (const { name, value } of set) result.set(name, value);
     for (const { name, value } of add) {
       const before = result.get(name);
-      result.set(name, before === undefined ? value : `${before},${value}`);
+      // cookies are crumbs of one list (RFC 9113 section 8.2.3)
+      result.set(name, before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ','}${value}`);
     }
   }
   return Object.fromEntries(result);

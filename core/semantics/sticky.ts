@@ -31,8 +31,8 @@ export function destinationsFor(
 }
 
 function carried({ kind, name }: Exclude<Sticky, { kind: 'issued' }>, view: RequestView): string | null {
-  const value = kind === 'header' ? (Object.hasOwn(view.headers, name) ? view.headers[name] : undefined) : firstCookie(name, view.headers);
-  return value === undefined || value === '' ? null : value;
+  if (kind === 'header') return (Object.hasOwn(view.headers, name) ? view.headers[name] : undefined) ?? null;
+  return firstCookie(name, view.headers) || null; // an empty one is none
 }
 function byIssued(to: readonly WeightedTarget[], name: string, view: RequestView): WeightedTarget | undefined {
   return inHashOrder(to).find((target) => matchesCookie({ name, match: { kind: 'exact', value: cookieValue(target) } }, view.headers));

@@ -54,8 +54,14 @@ export const redirect = verb('redirect', ['spec'], 1, (given) => {
 
 export const respondGrpc = verb('respondGrpc', ['status', 'message'], 1, (given) => {
   const message = given.has(1) ? text(given.take(1), given.at(1)) : undefined;
-  if (message !== undefined && !matches(/^[ -~]{1,256}$/, message))
-    return refuse(given.at(1), 'MW2125', 'a message that is not 1 to 256 characters of ASCII', 'say it in fewer and plainer words');
+  // a space at an end is none of a field's value, and clients of HTTP/2 drop the whole field for it (RFC 9113 section 8.2.1)
+  if (message !== undefined && !matches(/^[!-~](?:[ -~]{0,254}[!-~])?$/, message))
+    return refuse(
+      given.at(1),
+      'MW2125',
+      'a message that is not 1 to 256 characters of ASCII, without a space at its ends',
+      'say it in fewer and plainer words',
+    );
   return action(
     { kind: 'respondGrpc', status: grpcStatus(given.take(0), given.at(0)), ...(message !== undefined ? { message } : {}) },
     given.call.stack,

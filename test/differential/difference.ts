@@ -5,6 +5,7 @@ import type { Decision, DestinationDecision, ForwardedRequest } from '../../core
 import { edited } from '../../core/semantics/forwarded';
 import { decideInbound } from '../../core/semantics/inbound';
 import { workloadOf } from '../../core/semantics/nouns';
+import { grpcStatusOf } from '../../core/mesh/grpc-status';
 import type { PortKey } from '../../core/mesh/ids';
 import { takenOff } from '../kit/ask-envoy';
 import { applicationHeaders, type Arrival } from '../kit/echo-application';
@@ -96,22 +97,12 @@ function statusOf(ir: MeshIr, { request: { from } }: RequestQuestion, port: Port
 function says({ request }: RequestQuestion, answer: RawAnswer, status: number | null): boolean {
   if (!isGrpc(request) || answer.headers['grpc-status'] === undefined) return answer.status === status;
   const word = answer.headers['grpc-status'];
-  return answer.status === 200 && (status === 200 || word === (grpcWords.get(status ?? 0) ?? '2'));
+  return answer.status === 200 && (status === 200 || word === String(grpcStatusOf(status ?? 0)));
 }
 const saysAbort = (question: RequestQuestion, answer: RawAnswer, { kind, status }: Abort): boolean =>
   kind === 'http'
     ? says(question, answer, status)
     : answer.status === 200 && answer.headers['grpc-status'] === (isGrpc(question.request) ? String(status) : undefined);
-const grpcWords: ReadonlyMap<number, string> = new Map([
-  [400, '13'],
-  [401, '16'],
-  [403, '7'],
-  [404, '12'],
-  [429, '14'],
-  [502, '14'],
-  [503, '14'],
-  [504, '14'],
-]);
 
 /** null when one of the ways fits; else what the first says, or `none` where there is no way at all. */
 function firstOr(ways: readonly (string | null)[], none: string): string | null {

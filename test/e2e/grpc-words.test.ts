@@ -5,6 +5,7 @@ import type { DeclarationValue, WireRouteRule } from '../../core/declarations/de
 import { decide } from '../../core/semantics/decide';
 import type { Decision } from '../../core/semantics/decision';
 import type { Claims } from '../../core/semantics/user';
+import { grpcStatusOf, grpcStatusText } from '../../core/mesh/grpc-status';
 import { allow, named, service, workload } from '../kit/declarations';
 import { bothStream, bytes, grpcMethod, serveGrpc } from '../kit/grpc-server';
 import { appOf, eventually, key, type LayeredMesh, port, startLayers } from '../kit/layered-mesh';
@@ -16,6 +17,7 @@ const user = (...claims: readonly { readonly name: string; readonly value: strin
   claims: claims.map(({ name, value }) => ({ name, kind: 'is' as const, values: [value] })),
 });
 const v1 = { kind: 'version', version: 'v1' } as const;
+const site = { kind: 'target', to: { ref: 'books/site', port: 'web' } } as const;
 const v2 = { kind: 'version', version: 'v2' } as const;
 /** What a try may be answered with, by the method that is tried again on it alone. */
 const again = {
@@ -67,6 +69,29 @@ const declarations = (jwks: string): { [id: string]: DeclarationValue } => ({
       rule('Talk', { timeout: '30s', mirror: [{ to: { version: 'v2' }, share: '100%' }] }),
     ],
     otherwise: { to: v1, timeout: '15s' },
+  },
+  'books/site': service('books/bookinfo', 'site', { ports: { web: { protocol: 'http2', number: 9080 } } }),
+  'books/siteUse': allow('books/site', [named('books/app')], { requests: ['GET /{path...}'] }),
+  'books/siteRoutes': {
+    kind: 'route',
+    on: { ref: 'books/site', port: 'web' },
+    rules: [
+      { when: { request: ['* /closed'] }, to: { kind: 'respond', status: 503, body: 'closed, 100 %' } },
+      { when: { request: ['* /open'] }, to: { kind: 'respond', status: 200, body: 'open' } },
+      {
+        when: { request: ['* /named'] },
+        to: { kind: 'respond', status: 429, body: 'slower' },
+        responseHeaders: { set: { 'grpc-status': '8', 'x-answer': 'edited' } },
+      },
+      { when: { request: ['* /moved'] }, to: { kind: 'redirect', host: 'other.example' } },
+      {
+        when: { request: ['* /aborted'] },
+        to: site,
+        fault: { abort: { status: 404, share: '100%' } },
+        responseHeaders: { set: { 'x-answer': 'edited' } },
+      },
+    ],
+    otherwise: { to: site },
   },
 });
 
@@ -297,6 +322,39 @@ test('a call is copied, and so is a stream', async () => {
       (seen) => seen.length >= 6,
     ),
   ).toEqual(all);
+});
+test.each([
+  ['an answer of its owner', 'closed', grpc.status.UNAVAILABLE, 'closed, 100 %'],
+  ['one that says all is well', 'open', grpc.status.UNKNOWN, 'open'],
+  ['one that names a status', 'named', grpc.status.RESOURCE_EXHAUSTED, 'slower'],
+  ['a redirect', 'moved', grpc.status.UNKNOWN, ''],
+  ['an abort', 'aborted', grpc.status.UNIMPLEMENTED, null],
+  ['a denial', 'elsewhere', grpc.status.PERMISSION_DENIED, null],
+  ['a path that is not canonical', 'a//b', grpc.status.INTERNAL, null],
+] as const)('%s is a status to who calls a port of HTTP by gRPC', async (_title, path, code, text) => {
+  const { answer, status, says } = decide(layers.ir, {
+    from: { kind: 'workload', workload: key('app') },
+    to: port('site'),
+    method: 'POST',
+    path: `/${path}`,
+    headers: { 'content-type': 'application/grpc' },
+  });
+  const at = present(layers.mesh.instanceOf(key('app')).outbound);
+  const caller = new grpc.Client(`${at.host}:${at.port}`, grpc.credentials.createInsecure(), {
+    'grpc.default_authority': 'site.bookinfo:9080',
+  });
+  const heard = await new Promise<grpc.StatusObject>((resolve) =>
+    caller
+      .makeUnaryRequest(`/${path}`, bytes.serialize, bytes.deserialize, Buffer.from(''), { deadline: Date.now() + 30_000 }, () => undefined)
+      .on('status', resolve),
+  );
+  caller.close();
+  expect([heard.code, text === null ? null : heard.details]).toEqual([code, text]);
+  const decided = answer ? Number(answer.headers['grpc-status']) : grpcStatusOf(status ?? 0);
+  expect([decided, answer?.headers['grpc-message'] ?? '']).toEqual([code, encodeURI(text ?? '').replaceAll('%20', ' ')]);
+  const own = Object.entries(answer?.headers ?? {}).filter(([name]) => !name.startsWith('grpc-'));
+  expect(heard.metadata.getMap()).toMatchObject(Object.fromEntries(own));
+  if (answer) expect([answer.status, says]).toEqual([200, expect.stringContaining(`gRPC hears as its status ${grpcStatusText(code)}`)]);
 });
 test('who does not speak gRPC is told in a text', () => {
   const { ir } = layers;

@@ -106,6 +106,10 @@ test('headers are taken away, set and added, of a destination before those of th
   expect(answer.headers).toMatchObject({ 'x-reply-set': 'new', 'x-reply-add': 'one,two', 'x-from': 'v1' });
   expect(answer.headers['x-powered-by']).toBeUndefined();
 });
+test('a cookie that is added is one more of the list', async () => {
+  expect(saw(await both(within('/crumbs', { cookie: 'a=b; c=d' }))).headers.cookie).toBe('a=b; c=d; more=1');
+  expect(saw(await both(within('/crumbs'))).headers.cookie).toBe('more=1');
+});
 
 test('the mesh answers itself, with headers and a body', async () => {
   expect(await both(within('/answered'))).toMatchObject({
@@ -172,6 +176,11 @@ describe('faults', () => {
     expect((await both(within('/aborted'))).status).toBe(503);
     expect(apps.seen).toHaveLength(count);
   });
+  test('and has the headers that its answer would be given', async () => {
+    const { answer } = decide(ir, within('/aborted'));
+    expect(answer?.headers).toEqual({ 'x-from': 'v1', 'x-reply-add': 'two', vary: 'origin' });
+    expect((await both(within('/aborted'))).headers).toMatchObject(answer?.headers ?? {});
+  });
   test('a share of requests is aborted', async () => {
     let aborted = 0;
     for (let i = 0; i < 100; i += 1) if ((await both(within('/shaky'))).status === 418) aborted += 1;
@@ -208,6 +217,9 @@ describe('a user keeps a version', () => {
       seen.add(versionOf(await both(request)));
     }
     expect(seen.size).toBe(3);
+    const nameless = within('/by-header', { 'x-user': '' });
+    expect(decide(ir, nameless).destinations).toHaveLength(1);
+    for (let i = 0; i < 12; i += 1) await both(nameless);
     expect(decide(ir, within('/by-header')).destinations.map(({ share }) => share)).toEqual([50, 30, 20]);
     await both(within('/by-header'));
   });

@@ -114,14 +114,8 @@ function fromWorkload(ir: MeshIr, random: Random): MeshRequest {
   const to = callable.length > 0 && random.chance(80) ? random.pick(callable) : random.pick(all);
   const table = ir.routes.find(({ port }) => port === to) ?? { cors: null, rules: [] };
   const plain = aimed(ir, random, [to, ...targets(table.rules)], table);
-  const grpc = layerOf(ir, to) === 'grpc' && random.chance(85) && plain.path.startsWith('/');
-  const request = grpc
-    ? {
-        ...plain,
-        ...(random.chance(90) ? { method: 'POST' } : {}),
-        headers: { ...plain.headers, 'content-type': 'application/grpc', te: 'trailers' },
-      }
-    : plain;
+  const grpc = random.chance(layerOf(ir, to) === 'grpc' ? 85 : 5) && plain.path.startsWith('/');
+  const request = grpc ? { ...plain, ...(random.chance(90) ? { method: 'POST' } : {}), headers: { ...plain.headers, ...ofGrpc } } : plain;
   const host = random.chance(25) ? random.pick(spellings(ir, to, namespaceOf(caller.key))) : undefined;
   return {
     from: { kind: 'workload', workload: caller.key },
@@ -130,6 +124,9 @@ function fromWorkload(ir: MeshIr, random: Random): MeshRequest {
     headers: { ...request.headers, ...(host === undefined ? {} : { host }) },
   };
 }
+
+/** Whoever says this is answered in statuses of gRPC, on a port of HTTP and at a gateway too. */
+const ofGrpc = { 'content-type': 'application/grpc', te: 'trailers' };
 
 const layerOf = (ir: MeshIr, port: PortKey): string | undefined =>
   ir.services.flatMap((service) => service.ports).find(({ key }) => key === port)?.layer;
@@ -175,7 +172,11 @@ function fromOutside(ir: MeshIr, random: Random): MeshRequest {
     from: { kind: 'outside', gateway: table.gateway, listener: table.listener, host },
     to: null,
     ...request,
-    headers: { ...request.headers, ...(header === undefined ? {} : { host: header }) },
+    headers: {
+      ...request.headers,
+      ...(header === undefined ? {} : { host: header }),
+      ...(request.path.startsWith('/') && random.chance(10) ? ofGrpc : {}),
+    },
   };
 }
 

@@ -74,7 +74,13 @@ const rules = (ir: MeshIr): readonly (readonly [request: string, action: RouteAc
     ],
     ['GET /sampled', forward([version('v1', 50), version('v2', 50)], { mirrors: [{ port: web('reviews'), version: 'v3', percent: 25 }] })],
     ['GET /delayed', forward([version('v1')], { timeoutMs: 250, fault: { delay: { ms: 400, percent: 100 }, abort: null } })],
-    ['GET /aborted', forward([version('v1')], { fault: { delay: null, abort: { kind: 'http', status: 503, percent: 100 } } })],
+    [
+      'GET /aborted',
+      forward([{ ...version('v1'), responseHeaders: { ...noEdits, set: [header('x-from', 'v1')] } }], {
+        fault: { delay: null, abort: { kind: 'http', status: 503, percent: 100 } },
+        responseHeaders: { ...noEdits, add: [header('x-reply-add', 'two')] },
+      }),
+    ],
     ['GET /shaky', forward([version('v1')], { fault: { delay: null, abort: { kind: 'http', status: 418, percent: 50 } } })],
     ['GET /by-header', forward(thirds, { sticky: { kind: 'header', name: 'x-user' } })],
     ['GET /by-cookie', forward(thirds, { sticky: { kind: 'cookie', name: 'sid' } })],
@@ -112,6 +118,7 @@ const rules = (ir: MeshIr): readonly (readonly [request: string, action: RouteAc
         { sticky: { kind: 'issued', name: 'which', forMs: null } },
       ),
     ],
+    ['GET /crumbs', forward([version('v1')], { requestHeaders: { ...noEdits, add: [header('cookie', 'more=1')] } })],
   ];
 };
 
