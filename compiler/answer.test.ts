@@ -1,4 +1,5 @@
 import { bookinfo } from '../test/kit/bookinfo-ir';
+import type { Decision } from '../core/semantics/decision';
 import { answerQuestion } from './answer';
 import { coverageOf } from './coverage';
 
@@ -22,11 +23,18 @@ describe('questions of policy tests', () => {
     const answer = JSON.parse(answerQuestion(irs, JSON.stringify(asked)));
     expect(answer).toMatchObject({
       decision: { outcome: 'allow', because: [caller?.id] },
-      targets: answer.decision.destinations.map(() => ({ ref: idOf('reviews'), port: 'web' })),
+      targets: answer.decision.destinations.map(() => ({ ref: idOf('reviews'), port: 'web', through: null })),
       mirrors: [],
       asked: 'GET /reviews/7 from bookinfo/productpage to bookinfo/reviews.web',
     });
     expect(answer.decidedBy).toEqual(expect.arrayContaining([caller?.id, answer.decision.route.rule]));
+  });
+  it('asks by the name of a method as a client of gRPC does', () => {
+    const headers = (request: string, given = {}): unknown =>
+      (ask({ ...asked, request, headers: given }) as { decision: Decision }).decision.destinations[0]?.request.headers;
+    expect(headers('shop.v1.Cart/Get')).toEqual({ 'content-type': 'application/grpc' });
+    expect(headers('shop.v1.Cart/Get', { 'Content-Type': 'application/grpc+json' })).toEqual({ 'content-type': 'application/grpc+json' });
+    expect(headers('POST /shop.v1.Cart/Get')).toEqual({});
   });
   it('knows who may call, and whom one may call', () => {
     expect(ask({ op: 'callersOf', env, to: { ref: idOf('reviews'), port: 'web' } })).toMatchObject({ callers: [idOf('productpage')] });

@@ -7,7 +7,7 @@ import { isConnection } from '../core/ir/layers';
 import { callableByWorkload, targetsOfRules } from '../core/ir/edges';
 import type { JsonObject } from '../core/lib/json';
 import { addressIn } from '../core/lib/network';
-import { portKey, type PortKey, type RuleId, type WorkloadKey } from '../core/mesh/ids';
+import { portKey, type PortKey, type RuleId, serviceOfPort, type WorkloadKey } from '../core/mesh/ids';
 import { serverNameAsked } from '../core/semantics/address';
 import { decide } from '../core/semantics/decide';
 import { decideCrossing } from '../core/semantics/decide-crossing';
@@ -86,7 +86,7 @@ function askOf(ir: MeshIr, question: unknown): unknown {
   const [first = '', second] = line.split(' ');
   const [method, path] = second === undefined ? ['POST', first.startsWith('/') ? first : `/${first}`] : [first, second]; // a gRPC method is a POST to its name
   const given = member(question, 'headers');
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = second === undefined ? { 'content-type': 'application/grpc' } : {};
   if (typeof given === 'object' && given !== null)
     for (const [name, value] of Object.entries(given)) headers[name.toLowerCase()] = String(value);
   const claims = claimsOf(member(question, 'claims'));
@@ -121,7 +121,7 @@ function askOf(ir: MeshIr, question: unknown): unknown {
   const where = port ?? `${textOf(to, 'listener')} of ${caller}${listener?.sni === null ? '' : ` as \`${textOf(to, 'host')}\``}`;
   return {
     decision,
-    targets: decision.destinations.map((destination) => targetOf(ir, destination.port)),
+    targets: decision.destinations.map(({ port: to }) => ({ ...targetOf(ir, to), through: throughOf(ir, to) })),
     mirrors: decision.mirrors.map((mirror) => targetOf(ir, mirror.port)),
     asked: `${connection || listener ? 'a connection' : `${method} ${path}`} from ${outside === undefined ? caller : `outside by ${caller}`} to ${where}`,
     decidedBy: [
@@ -269,6 +269,12 @@ function layerOf(ir: MeshIr, key: PortKey): Layer {
 function targetOf(ir: MeshIr, key: PortKey): { readonly ref: string; readonly port: string } {
   for (const service of ir.services) for (const port of service.ports) if (port.key === key) return { ref: service.id, port: port.name };
   throw new Unanswerable(`\`${key}\` is not in the mesh`);
+}
+
+/** The gateway by which a host outside is called, as policies name it. */
+function throughOf(ir: MeshIr, key: PortKey): string | null {
+  const through = ir.services.find((service) => service.key === serviceOfPort(key))?.outside?.through;
+  return ir.workloads.find((workload) => workload.key === through)?.id ?? null;
 }
 
 function near(id: string, ir: MeshIr): string {

@@ -146,13 +146,19 @@ function requestOf(ir: MeshIr, values: Values): MeshRequest {
   for (const header of values.many('header')) {
     const split = header.search(/[=:]/);
     if (split < 1) throw new UsageError(`\`--header\` takes \`name=value\`, not \`${header}\``);
-    headers[header.slice(0, split).trim().toLowerCase()] = header.slice(split + 1).trim();
+    const name = header.slice(0, split).trim().toLowerCase();
+    const value = header.slice(split + 1).trim();
+    headers[name] = Object.hasOwn(headers, name) ? `${headers[name]}${name === 'cookie' ? '; ' : ','}${value}` : value;
   }
   const path = values.text('path') ?? '/';
   if (!path.startsWith('/')) throw new UsageError(`\`--path\` begins with \`/\`, and \`${path}\` does not`);
   const common = { method: (values.text('method') ?? 'GET').toUpperCase(), path, headers, ...claimsOf(values.text('claims')) };
   const to = values.text('to');
-  if (to !== undefined) return { ...common, from: { kind: 'workload', workload: from.key }, to: findPort(ir, to).key };
+  if (to !== undefined) {
+    const { key, layer } = findPort(ir, to);
+    const own = layer === 'grpc' && common.method === 'POST' ? { 'content-type': 'application/grpc' } : {};
+    return { ...common, headers: { ...own, ...headers }, from: { kind: 'workload', workload: from.key }, to: key };
+  }
   const gateway = ir.gateways.find((one) => one.key === from.key);
   if (!gateway) throw new UsageError(`\`--to\` is missing: ${from.key} is no gateway, so it has to address a port`);
   const named = values.text('listener');

@@ -26,6 +26,7 @@ const exec = uncurried(RegExp.prototype.exec);
 export const matches = (pattern: RegExp, text: string): boolean => exec(pattern, text) !== null;
 export const groupsOf = (pattern: RegExp, text: string): RegExpExecArray | null => exec(pattern, text);
 export const toNumber = Number;
+export const percentDecoded = decodeURIComponent;
 
 /** A WeakMap whose methods cannot be swapped from outside. */
 export interface Secrets<K extends object, V> {

@@ -2,7 +2,7 @@
 import type { Abort } from '../../core/ir/ir';
 import type { Decision } from '../../core/semantics/decision';
 import { grpcStatuses } from '../policy/grpc-statuses';
-import { isArray, keysOf, stringify } from '../policy/intrinsics';
+import { isArray, keysOf, percentDecoded, stringify } from '../policy/intrinsics';
 import { type Answered, type Arrival, nameOf } from './ask';
 import { type Verdict, describe, durationText, millisecondsOf, quoted } from './described';
 import { reachExpected, reachOf } from './reach';
@@ -81,6 +81,18 @@ const toGoTo: AnswerMatcher = ({ decision, targets }, [where, share = 100]) => {
   const { matches, name } = placed(where, 'toGoTo');
   const found = decision.destinations.filter((one, index) => matches(one, targets[index])).reduce((sum, one) => sum + one.share, 0);
   return { holds: found === share, wanted: `go to ${name}${share === 100 ? '' : ` with ${String(share)} %`}`, is: goes };
+};
+
+const toGoThrough: AnswerMatcher = ({ decision, targets }, [gateway]) => {
+  const id = nameOf(gateway)?.id;
+  if (id === undefined) throw new TestFailure('`toGoThrough` takes a gateway: the `through` of an `external`');
+  const ways = [...new Set(targets.map(({ through }) => through ?? null))];
+  const told = ways.map((way) => (way === null ? 'by itself' : `through \`${way}\``)).join(', and ');
+  return {
+    holds: ways.length === 1 && ways[0] === id,
+    wanted: `go through \`${id}\``,
+    is: ways.length === 0 ? `it goes to nobody: ${decision.says}` : `it goes ${told}`,
+  };
 };
 
 /** The words of a policy: a time, or `none`. */
@@ -162,17 +174,36 @@ const toRedirectTo: AnswerMatcher = ({ decision }, [wanted]) => {
   };
 };
 
-/** The mesh's own answer, with no application behind it. */
-const toBeAnsweredWith: AnswerMatcher = ({ decision }, [status, body]) => {
-  const text = decision.answer?.body ?? null;
-  const own =
-    decision.status === null
-      ? 'the application answers'
-      : `the mesh answers ${decision.status}${text === null ? '' : ` ${stringify(text)}`}`;
+/** What the mesh says itself, as a policy says it: a status of gRPC by its name, its message as a text. */
+function ownAnswer({ status, answer }: Decision): {
+  readonly status: string | number | null;
+  readonly grpc: string | null;
+  readonly text: string | null;
+} {
+  const headers = answer?.headers ?? {};
+  const number = headers['grpc-status'];
+  const message = headers['grpc-message'];
   return {
-    holds: decision.status === status && decision.outcome !== 'deny' && (body === undefined || body === text),
-    wanted: `be answered with ${String(status)}${body === undefined ? '' : ` ${stringify(body)}`} by the mesh itself`,
-    is: decision.outcome === 'deny' ? is(decision) : own,
+    status,
+    grpc: number === undefined ? null : (grpcStatuses[Number(number) - 1] ?? number),
+    text: answer?.body ?? (message === undefined ? null : percentDecoded(message)),
+  };
+}
+/** The mesh's own answer, with no application behind it. */
+const toBeAnsweredWith: AnswerMatcher = ({ decision }, [status, text]) => {
+  const own = ownAnswer(decision);
+  const told =
+    own.status === null
+      ? 'the application answers'
+      : `the mesh answers ${own.grpc ?? own.status}${own.text === null ? '' : ` ${stringify(own.text)}`}`;
+  return {
+    holds:
+      decision.outcome !== 'deny' &&
+      own.status !== null &&
+      (status === own.grpc || status === own.status) &&
+      (text === undefined || text === own.text),
+    wanted: `be answered with ${String(status)}${text === undefined ? '' : ` ${stringify(text)}`} by the mesh itself`,
+    is: decision.outcome === 'deny' ? is(decision) : told,
   };
 };
 
@@ -289,6 +320,7 @@ export const answerMatchers: { readonly [name: string]: AnswerMatcher } = {
   toBeAnsweredWith,
   toTakeRoute,
   toGoTo,
+  toGoThrough,
   toTimeOutAfter,
   toHaveTimeout: toTimeOutAfter,
   toCloseAfterIdle,

@@ -24,6 +24,8 @@ export interface Named {
 export interface Arrival {
   readonly ref: string;
   readonly port: string;
+  /** The gateway by which a host outside is called, as policies name it. */
+  readonly through?: string | null;
 }
 /** What the host said to a question. */
 export interface Answered {

@@ -4,7 +4,7 @@ import { runTest } from './run';
 
 const decision = (more: object): string =>
   JSON.stringify({
-    targets: [{ ref: 'books/reviews', port: 'web' }],
+    targets: [{ ref: 'books/reviews', port: 'web', through: 'books/rule' }],
     mirrors: [{ ref: 'books/reviews', port: 'web' }],
     asked: 'GET /reviews/7 from b/page to b/reviews.web',
     decision: {
@@ -132,6 +132,10 @@ const mirrored = { mirrors: [{ port: 'b/reviews.web', version: 'v2', share: 100,
 const fault = { delay: { ms: 7000, percent: 10 }, abort: { status: 500, percent: 100 } };
 const refused = { outcome: 'deny', status: 403, because: [], destinations: [], says: 'no rule allows it' };
 const routed = { route: { rule: 'books/rule.rules.1', index: 1 } };
+const calledByGrpc = {
+  status: 200,
+  answer: { status: 200, headers: { 'content-type': 'application/grpc', 'grpc-status': '5', 'grpc-message': '100 %25 gone' }, body: null },
+};
 type Row = [title: string, decided: object, matcher: string, given: readonly unknown[], says: unknown];
 const table: readonly Row[] = [
   ['toBeAllowed', {}, 'toBeAllowed', [], undefined],
@@ -157,7 +161,18 @@ const table: readonly Row[] = [
     [404],
     'expected it to be refused with 404, and it is denied with 403: no rule allows it',
   ],
+  ['toGoThrough', {}, 'toGoThrough', [edge], undefined],
+  ['toGoThrough another', {}, 'toGoThrough', [reviews], 'expected it to go through `books/reviews`, and it goes through `books/rule`'],
+  ['toGoThrough a word', {}, 'toGoThrough', ['edge'], expect.stringMatching(/takes a gateway/)],
   ['toBeAnsweredWith', { status: 404 }, 'toBeAnsweredWith', [404], undefined],
+  ['toBeAnsweredWith a status of gRPC', calledByGrpc, 'toBeAnsweredWith', ['not-found', '100 % gone'], undefined],
+  [
+    'toBeAnsweredWith another status of gRPC',
+    calledByGrpc,
+    'toBeAnsweredWith',
+    ['unavailable'],
+    'expected it to be answered with unavailable by the mesh itself, and the mesh answers not-found "100 % gone"',
+  ],
   [
     'toBeAnsweredWith by the application',
     {},

@@ -1,6 +1,7 @@
 /** meshwright/testing: runs in the same sandbox as the policies, against core/semantics, in every environment unless one is named. */
 import type {
   AnyEastWestGateway,
+  AnyGateway,
   Caller,
   Connections,
   Duration,
@@ -84,14 +85,16 @@ export interface AnswerMatchers {
   toBeDeniedBy(rule: Scope): void;
   /** Denied, and the caller sees this status: 400 not canonical, 403, 404 no such host, 421 host not served here. */
   toBeRefusedWith(status: number): void;
-  /** A route rule answers by itself (`respond`, `redirect`) with this status. */
-  toBeAnsweredWith(status: number, body?: string): void;
+  /** A route rule answers by itself (`respond`, `redirect`, `respondGrpc`) with this status, of HTTP or of gRPC, and with this text where one is given. */
+  toBeAnsweredWith(status: number | GrpcStatus, text?: string): void;
   /** The route table that decided, and its rule: from 0 in the order written, or `otherwise`. */
   toTakeRoute(route: Route, rule?: number | 'otherwise'): void;
   /** All of it, or this share in percent, goes to a version or a port; or shares by version. */
   toGoTo(where: string | Target, percent?: number): void;
   /** The shares, in percent, by version. */
   toGoTo(shares: { readonly [version: string]: number }): void;
+  /** Each destination is a host outside the mesh that this gateway calls for it (`through` of an `external`). */
+  toGoThrough(gateway: AnyGateway): void;
   /** The whole request, with its tries, may take so long: the owner's time or a caller's stricter one. */
   toTimeOutAfter(time: Duration | 'none'): void;
   /** The same in other words. */

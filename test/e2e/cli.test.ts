@@ -105,6 +105,11 @@ describe('ask', () => {
     const { document } = await ask('--from', 'productpage', '--to', 'ratings:9080', '--path', '/ratings/7', '--inbound');
     expect(document.answers.prod.decision).toMatchObject({ outcome: 'deny', stage: 'inbound', status: 403 });
   });
+  it('takes headers of one name as one value', async () => {
+    const asked = ['--from', 'productpage', '--to', 'reviews:9080', '--path', '/reviews/7', '--env', 'prod'];
+    const { document } = await ask(...asked, '--header', 'X-A=1', '--header', 'x-a=2', '--header', 'cookie=a=b', '--header', 'cookie=c=d');
+    expect(document.answers.prod.request.headers).toEqual({ 'x-a': '1,2', cookie: 'a=b; c=d' });
+  });
   it('answers for somebody outside, by host', async () => {
     const { document } = await ask('--from', 'edge', '--host', 'shop.acme.example', '--path', '/productpage');
     expect(document.answers.prod.decision).toMatchObject({ outcome: 'allow', because: ['books/publicPage'] });
