@@ -1,5 +1,5 @@
 import { ask, callersOf, expect, test } from 'meshwright/testing';
-import { detailsAskGoogle, googleBooks } from './google.policy';
+import { detailsAskGoogle, googleBooks, googleBooksRoutes } from './google.policy';
 import { details, productpage, ratings } from './services.policy';
 
 const api = googleBooks.ports.api;
@@ -12,4 +12,10 @@ test('nobody else calls the outside', () => {
   expect(callersOf(api)).toEqual([details]);
   expect(ask({ from: ratings, to: api, request: 'GET /books/v1/volumes' })).toBeDenied();
   expect(ask({ from: productpage, to: api, request: 'GET /books/v1/volumes' })).toBeDenied();
+});
+test('an answer of theirs is waited for, and asked for again', () => {
+  const answer = ask({ from: details, to: api, request: 'GET /books/v1/volumes' });
+  expect(answer).toTakeRoute(googleBooksRoutes);
+  expect(answer).toTimeOutAfter('4s');
+  expect(answer).toRetry({ atMost: 2, perTry: '1s', on: ['5xx', 'reset'] });
 });
