@@ -4,7 +4,7 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import type { ClaimMatch, FieldMatch, Issuer, IssuerKeys, UserMatch } from '../../../../core/ir/ir';
 import { assertNever } from '../../../../core/lib/brand';
 import { canonicalJson } from '../../../../core/lib/json';
-import { sortedBy } from '../../../../core/lib/order';
+import { sortedBy, sortedUnique } from '../../../../core/lib/order';
 import {
   type JwtProviderSchema,
   type JwtRequirementSchema,
@@ -100,11 +100,12 @@ export function userMatchers(issuers: readonly Issuer[], user: UserMatch | null)
     path: [issuer.name, name].map((key) => ({ segment: { case: 'key' as const, value: key } })),
     value,
   });
-  const claims = sortedBy(user.claims, canonicalJson).map((claim) => matcher(claim.name, valueOf(claim)));
+  const ordered = user.claims.map((claim) => ({ ...claim, values: sortedUnique(claim.values) }));
+  const claims = sortedBy(ordered, canonicalJson).map((claim) => matcher(claim.name, valueOf(claim)));
   return [matcher('iss', exact(issuer.url)), ...claims];
 }
 function valueOf({ kind, values }: ClaimMatch): Value {
-  const someOne = oneOf([...values].sort().map(exact));
+  const someOne = oneOf(values.map(exact));
   switch (kind) {
     case 'is':
     case 'oneOf':
