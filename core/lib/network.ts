@@ -1,4 +1,4 @@
-/** Networks by address and prefix length (RFC 4632, RFC 4291), in one spelling each. An IPv4 address that came as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address. */
+/** Networks by address and prefix length (RFC 4632, RFC 4291), in one spelling each. An IPv4 address that came as IPv6 (`::ffff:192.0.2.1`, `::ffff:c000:201`) is the IPv4 address. */
 
 interface Network {
   readonly bytes: readonly number[];
@@ -23,6 +23,16 @@ export function isWithinNetwork(narrow: string, wide: string): boolean {
   const [inner, outer] = [parseNetwork(narrow), parseNetwork(wide)];
   return inner !== null && outer !== null && inner.bits >= outer.bits && covers(outer, inner.bytes);
 }
+/** Whether the addresses of IPv4, as they come where IPv6 is spoken, lie within what is written for a network of IPv6; to nobody here do they lie in it. */
+export function holdsMapped(network: string): boolean {
+  const found = parseNetwork(network);
+  return found?.bytes.length === 16 && found.bits < 96 && covers(found, mappedBytes([0, 0, 0, 0]));
+}
+/** The addresses of a network of IPv4 as they come where IPv6 is spoken; null: it is one of IPv6. */
+export function mappedNetwork(network: string): string | null {
+  const found = parseNetwork(network);
+  return found?.bytes.length === 4 ? `${groups(mappedBytes(found.bytes))}/${96 + found.bits}` : null;
+}
 /** An address of it. */
 export const addressIn = (network: string): string => network.replace(/\/.*$/, '');
 
@@ -35,20 +45,35 @@ const groups = (bytes: readonly number[]): string =>
 
 function parseNetwork(text: string): Network | null {
   const [, address = '', length = ''] = /^([^/]+)\/([0-9]{1,3})$/.exec(text) ?? [];
-  const bytes = parseAddress(address);
+  const bytes = parseBytes(address);
   const bits = Number(length);
   if (bytes === null || bits > 8 * bytes.length || length === '') return null;
-  return { bytes, bits };
+  if (isMapped(bytes) && bits >= 96) return { bytes: bytes.slice(12), bits: bits - 96 };
+  // who writes an IPv4 address so means no network around all of them
+  return address.includes('.') && bytes.length === 16 ? null : { bytes, bits };
 }
 
 function parseAddress(text: string): readonly number[] | null {
+  const bytes = parseBytes(text);
+  return bytes && isMapped(bytes) ? bytes.slice(12) : bytes;
+}
+/** RFC 4291 section 2.5.5.2. */
+const mappedBytes = (four: readonly number[]): readonly number[] => [...Array.from({ length: 10 }, () => 0), 0xff, 0xff, ...four];
+const isMapped = (bytes: readonly number[]): boolean =>
+  bytes.length === 16 && bytes.slice(0, 12).every((byte, index) => byte === (index < 10 ? 0 : 0xff));
+
+/** As it is spelled: four bytes, or sixteen. */
+function parseBytes(text: string): readonly number[] | null {
   const four = /^([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})$/.exec(text);
   if (four) {
     const bytes = four.slice(1).map(Number);
     return bytes.every((byte) => byte < 256) ? bytes : null;
   }
   const mapped = /^::ffff:([0-9.]+)$/i.exec(text)?.[1];
-  if (mapped !== undefined) return parseAddress(mapped);
+  if (mapped !== undefined && mapped.includes('.')) {
+    const bytes = parseBytes(mapped);
+    return bytes && mappedBytes(bytes);
+  }
   if (!/^[0-9a-f:]+$/i.test(text) || text.includes(':::')) return null;
   const halves = text.split('::').map((half) => (half === '' ? [] : half.split(':')));
   const [head = [], tail = []] = halves;

@@ -83,16 +83,21 @@ describe.each(['web', 'plain'])('requests at listener %s', (listener) => {
 });
 
 describe('behind a load balancer, which says who dialled in a PROXY header', () => {
-  const header = (address: string): string => `PROXY TCP4 ${address} 127.0.0.1 40000 80`;
+  const header = (address: string): string =>
+    `PROXY ${address.includes(':') ? 'TCP6' : 'TCP4'} ${address} ${address.includes(':') ? '::1' : '127.0.0.1'} 40000 80`;
   /** What a client hears by way of a balancer that says this, at the listener that believes it. */
   const heardBehind = (listener: string, ...lines: readonly string[]): Promise<string> => hear(listener, '127.0.0.1', null, lines);
   const get = ['GET /desk HTTP/1.1', 'host: who.example'];
-  test.each(['127.1.2.3', '127.1.9.9', '127.2.2.2'])('a request of %s is taken by the networks of that address', async (address) => {
-    const got = Number((await heardBehind('fronted', header(address), ...get)).slice(9, 12));
-    const from = { kind: 'outside', gateway: edge, listener: 'fronted', host: 'who.example', address } as const;
-    const decision = decide(layers.ir, { from, to: null, method: 'GET', path: '/desk', headers: {} });
-    expect([address, got]).toEqual([address, decision.status]);
-  });
+  // a balancer that takes both families on one socket says the last ones
+  test.each(['127.1.2.3', '127.1.9.9', '127.2.2.2', '::1', '::ffff:127.1.2.3', '::ffff:7f01:203', '::ffff:127.2.2.2'])(
+    'a request of %s is taken by the networks of that address',
+    async (address) => {
+      const got = Number((await heardBehind('fronted', header(address), ...get)).slice(9, 12));
+      const from = { kind: 'outside', gateway: edge, listener: 'fronted', host: 'who.example', address } as const;
+      const decision = decide(layers.ir, { from, to: null, method: 'GET', path: '/desk', headers: {} });
+      expect([address, got]).toEqual([address, decision.status]);
+    },
+  );
   test('so is a connection', async () => {
     for (const [address, name] of [
       ['127.1.2.200', 'spare'],

@@ -76,7 +76,7 @@ function chainsOf(
   const chains = (host: string, filters: (from: SourceClass) => Filters): FilterChain[] =>
     sourceClasses(rulesAt(index, gateway, listener, host)).map((from) => ({
       name: withSource(host, from),
-      filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host], ...prefixRanges(from) },
+      filterChainMatch: { transportProtocol: 'tls', serverNames: host === '*' ? [] : [host], ...prefixRanges(from, listener) },
       ...(speaks.kind === 'https'
         ? {
             transportSocket: edgeServer({ ...speaks, certificate: servedAs(listener, host)?.certificate ?? speaks.certificate }),
@@ -89,7 +89,7 @@ function chainsOf(
   const plain = (name: string, host: string | null, filters: (from: SourceClass) => Filters): FilterChain[] =>
     sourceClasses(rulesAt(index, gateway, listener, host)).map((from) => ({
       name: withSource(name, from),
-      ...(from.name === null ? {} : { filterChainMatch: prefixRanges(from) }),
+      ...(from.networks.length === 0 ? {} : { filterChainMatch: prefixRanges(from, listener) }),
       filters: filters(from),
       ...replacedWith(rulesAt(index, gateway, listener, host), []),
     }));

@@ -3,7 +3,8 @@
  * networks that rules speak of, those around that prefix are the ones that the address is in. So each prefix has the rules about the networks around it,
  * and prefixes with the same rules share a chain.
  */
-import { isWithinNetwork } from '../../../../core/lib/network';
+import type { GatewayListener } from '../../../../core/ir/ir';
+import { canonicalNetwork, holdsMapped, isWithinNetwork, mappedNetwork } from '../../../../core/lib/network';
 import { sortedUnique } from '../../../../core/lib/order';
 
 interface AboutSources {
@@ -12,13 +13,16 @@ interface AboutSources {
 export interface SourceClass {
   /** What chain and routes are called; null: everybody else. */
   readonly name: string | null;
-  /** Prefixes; empty: whatever is in no other class. */
+  /** Prefixes; empty: whatever is in no other class, of both families. */
   readonly networks: readonly string[];
   /** Whether a rule may be about somebody of the class. */
   takes(rule: AboutSources): boolean;
 }
 
-/** The classes that rules tell apart, the rest last. */
+/** All addresses of a family. To Envoy a chain that names no prefix stands for both, beside those that name one of them. */
+const families = ['0.0.0.0/0', canonicalNetwork('::/0') ?? ''];
+
+/** The classes that rules tell apart, the rest last: by name where rules speak of all addresses of a family, and nobody where they speak of both. */
 export function sourceClasses(rules: readonly AboutSources[]): readonly SourceClass[] {
   const takes =
     (network: string | null) =>
@@ -33,12 +37,19 @@ export function sourceClasses(rules: readonly AboutSources[]): readonly SourceCl
     const [name = ''] = networks;
     return { name, networks, takes: takes(name) };
   });
-  return [...named.sort((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1)), { name: null, networks: [], takes: takes(null) }];
+  const spoken = named.flatMap(({ networks }) => networks);
+  const left = families.filter((family) => !spoken.includes(family));
+  const isPlain = left.length === families.length && !spoken.some(holdsMapped);
+  const rest: SourceClass = { name: null, networks: isPlain ? [] : left, takes: takes(null) };
+  return [...named.sort((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1)), ...(left.length > 0 ? [rest] : [])];
 }
 
-/** For a filter chain's match; nothing for the rest. */
-export const prefixRanges = ({ networks }: SourceClass) => ({
-  sourcePrefixRanges: networks.map((network) => {
+/**
+ * For a filter chain's match; nothing for the rest. Behind a balancer a client of IPv4 may be said to come from `::ffff:192.0.2.1`, which is IPv6 to Envoy;
+ * of a socket's own address it makes IPv4 by itself.
+ */
+export const prefixRanges = ({ networks }: SourceClass, { proxyProtocol }: Pick<GatewayListener, 'proxyProtocol'>) => ({
+  sourcePrefixRanges: [...networks, ...(proxyProtocol ? networks.map(mappedNetwork).filter((one) => one !== null) : [])].map((network) => {
     const [addressPrefix = '', length = ''] = network.split('/');
     return { addressPrefix, prefixLen: Number(length) };
   }),
