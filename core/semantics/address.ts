@@ -38,6 +38,13 @@ export function hostRoutesFor(
   return tables.find((table) => table.host === entry) ?? 'no routes';
 }
 
+/** Whether a listener makes a connection of TLS that asks for a server name (lower case; empty: it names none). */
+export function isServed(ir: MeshIr, gateway: Gateway, listener: string, sni: string): boolean {
+  const tables = ir.hostRoutes.filter((table) => table.gateway === gateway.key && table.listener === listener);
+  const entries = [...tables, ...listenerOf(gateway, listener).hosts].map(({ host }) => host);
+  return hostEntry(entries, sni) !== undefined;
+}
+
 /** Where a connection goes that comes to a listener whose connections are routed whole. `sni`: lower case; null: it names none. */
 export function hostConnectionsFor(
   ir: MeshIr,

@@ -8,7 +8,7 @@ import type { ClientCertificates, MeshIr } from '../ir/ir';
 import { clientHeaders } from '../mesh/client-headers';
 import type { WorkloadKey } from '../mesh/ids';
 import { nameOf, namespaceOf } from '../mesh/ids';
-import { hostRoutesFor, hostsOfPort, listenerOf } from './address';
+import { hostRoutesFor, hostsOfPort, isServed, listenerOf } from './address';
 import { isCanonicalPath, isHost } from './canonical';
 import type { Decision, MeshRequest } from './decision';
 import { nothing, follow } from './follow';
@@ -54,6 +54,9 @@ function decideFromOutside(ir: MeshIr, request: MeshRequest, from: Extract<MeshR
   const scheme = speaks.kind;
   if (scheme !== 'http' && scheme !== 'https')
     throw new Error(`internal: listener ${from.listener} speaks ${scheme}: its requests are not decided, its connections are`);
+  const named = hostWithoutPort(from.host);
+  if (scheme === 'https' && !isServed(ir, gateway, from.listener, named))
+    return refused('route', null, `listener \`${from.listener}\` of ${gateway.key} does not serve \`${named}\`: it makes no connection`);
   const closed = speaks.kind === 'https' && speaks.clients && closedTo(speaks.clients, from.certificate);
   if (closed) return refused('authentication', null, `listener \`${from.listener}\` of ${gateway.key} ${closed}`);
   const said = request.headers['host'] ?? from.host;
@@ -63,7 +66,7 @@ function decideFromOutside(ir: MeshIr, request: MeshRequest, from: Extract<MeshR
     return refused('canonical', 400, `header \`${spelled}\` has a \`_\` in its name, which applications may read as \`-\``);
   if (!isHost(said)) return refused('canonical', 400, `\`${said}\` is no host`);
   if (!isCanonicalPath(request.path, 'rfc3986')) return refused('canonical', 400, `the path \`${request.path}\` is not in canonical form`);
-  const table = hostRoutesFor(ir, gateway, from.listener, hostWithoutPort(from.host), view.host);
+  const table = hostRoutesFor(ir, gateway, from.listener, named, view.host);
   if (table === 'not here' && scheme === 'http')
     return refused('route', 404, `listener \`${from.listener}\` of ${gateway.key} does not serve \`${view.host}\``);
   if (table === 'not here')
