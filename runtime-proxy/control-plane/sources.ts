@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import type { RolloutStatus } from '../../core/bundle/status';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { readTextIfThere, writeFileAtomic } from '../../platform/files';
+import { latestOnly } from '../../platform/latest-only';
 import type { Log } from '../../platform/log';
 import type { Svid } from '../ca/client';
 import { discover, type Discovery, type Kept } from '../discovery/discovery';
@@ -121,7 +122,6 @@ async function folderSources(
         file: parseInventory((await readTextIfThere(keptFile)) ?? '', keptFile).value ?? null,
         names: readNames(await readTextIfThere(keptNames)),
       };
-      let writing: Promise<void> = Promise.resolve();
       const write = (file: string, value: unknown): Promise<void> =>
         writeFileAtomic(file, JSON.stringify(value), { mode: 0o600 }).catch((error: unknown) =>
           log.error({ err: error }, 'cannot keep the inventory'),
@@ -129,12 +129,10 @@ async function folderSources(
       places = await discover({
         ...{ file: config.inventoryFile, cluster: false, dns, kept, clock: systemClock, say },
         onChange: (inventory) => plane.setInventory(inventory),
-        keep: ({ file, names }) => {
-          writing = writing.then(async () => {
-            if (file !== null) await write(keptFile, file);
-            await write(keptNames, names);
-          });
-        },
+        keep: latestOnly(async ({ file, names }: Kept) => {
+          if (file !== null) await write(keptFile, file);
+          await write(keptNames, names);
+        }),
       });
     },
     onStatus: () => undefined,

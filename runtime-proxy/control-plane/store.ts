@@ -13,6 +13,7 @@ import type { Diagnostic, Outcome } from '../../core/diagnostics/diagnostic';
 import { digestOfJson, type Digest } from '../../core/lib/digest';
 import { beginRollout, type RolloutPhase, type RolloutPlan, type RolloutProgress } from '../../core/rollout/rollout';
 import { reasonOf } from '../../core/lib/reason';
+import { latestOnly } from '../../platform/latest-only';
 import { listFiles, readTextIfThere, syncFolder, writeFileAtomic } from '../../platform/files';
 import { DecodeError, fieldsOf, booleanOf, listOf, numberOf, textOf } from '../rpc/decode';
 
@@ -116,6 +117,7 @@ export async function openStore(
   } catch (error) {
     say(enforce.stateDamaged({ file: seenFile, reason: reasonOf(error) }));
   }
+  const keepSeen = latestOnly((next: ReadonlyMap<string, Seen>) => writeFileAtomic(seenFile, JSON.stringify(Object.fromEntries(next))));
   const fileOf = (digest: Digest): string => path.join(objectsFolder, `${digest.slice('sha256:'.length)}.json`);
   return {
     object: (digest) => objects.get(digest),
@@ -139,9 +141,9 @@ export async function openStore(
       damaged = false;
     },
     seen: () => seen,
-    async setSeen(next) {
+    setSeen(next) {
       seen = next;
-      await writeFileAtomic(seenFile, JSON.stringify(Object.fromEntries(next)));
+      return keepSeen(next);
     },
   };
 }

@@ -7,6 +7,7 @@ import { enforce } from '../../core/diagnostics/enforce';
 import type { Outcome } from '../../core/diagnostics/diagnostic';
 import { reasonOf } from '../../core/lib/reason';
 import { isNotFound, readTextUpTo } from '../../platform/files';
+import { latestOnly } from '../../platform/latest-only';
 import { isInstanceId, isWorkloadKey } from '../ca/spiffe';
 import type { Address, Capture, Health, Instance, Inventory, VirtualAddresses } from '../inventory';
 import { isDnsName } from './dns/message';
@@ -244,8 +245,9 @@ export async function watchInventory(
     current = outcome.value;
     onChange(current);
   };
-  let turn: Promise<void> = Promise.resolve();
-  const check = (): Promise<void> => (turn = turn.then(look));
+  // A file that is written more often than it can be read is read as often as it can be.
+  const looking = latestOnly(look);
+  const check = (): Promise<void> => looking(undefined);
   await check();
   const timer = setInterval(() => void check(), pollMs);
   timer.unref();
