@@ -18,29 +18,41 @@ export function localityOf({ region = '', zone = '', subZone = '' }: Pick<Instan
   return { region, zone, subZone };
 }
 
+/** What the endpoints of a cluster are taken from. */
+export interface Reachable {
+  /** Those that may be called for the port, in all versions and places. */
+  readonly called: readonly Instance[];
+  /** East-west gateways that pass calls for the port on, of all networks. */
+  readonly doors: readonly Instance[];
+}
+
+/**
+ * Of a workload's instances those that are called for a port: all but those that the inventory says are away, and those known not to serve. Of whom nothing is
+ * known counts: the control plane being down must not look like the mesh being down, and whether an address answers is for the callers' retries and outlier
+ * ejection to find.
+ */
+export function calledFor(members: readonly Instance[], key: PortKey, serves: Serves): readonly Instance[] {
+  const port = nameOfPort(key);
+  return members.filter((one) => Object.hasOwn(one.inbound, port) && !one.away?.includes(port) && serves(one, key));
+}
+/** Of an east-west gateway's instances those that pass calls for a port on. */
+export function doorsFor(members: readonly Instance[], key: PortKey, serves: Serves): readonly Instance[] {
+  return members.filter((one) => doorOf(one) !== undefined && !one.away?.includes('east-west') && serves(one, key));
+}
+const doorOf = ({ eastWest, listeners }: Instance): Address | undefined => eastWest ?? listeners?.['east-west'];
+
 /**
  * The envoy.config.endpoint.v3.ClusterLoadAssignment of one cluster for one proxy, in protobuf's JSON form: `caller` is its instance, whose place
- * decides the priorities where the selector asks for that (core/semantics/locality.ts). Every instance of the inventory counts but those that it says
- * are away, and those known not to serve. Of whom nothing is known counts: the control plane being down must not look like the mesh being down, and
- * whether an address answers is for the callers' retries and outlier ejection to find.
+ * decides the priorities where the selector asks for that (core/semantics/locality.ts).
  */
-export function loadAssignment(selector: EndpointSelector, inventory: Inventory, serves: Serves, caller: Instance | null): JsonObject {
-  const service = serviceOfPort(selector.port);
+export function assignment(selector: EndpointSelector, { called, doors }: Reachable, caller: Instance | null): JsonObject {
   const port = nameOfPort(selector.port);
-  const endpoints = (byWorkload(inventory).get(service) ?? []).flatMap((instance): readonly Placed[] => {
-    const address = Object.hasOwn(instance.inbound, port) ? instance.inbound[port] : undefined;
-    const counts =
-      address !== undefined &&
-      (selector.version === null || instance.version === selector.version) &&
-      !instance.away?.includes(port) &&
-      serves(instance, selector.port);
-    if (!counts) return [];
-    return [placed(instance, address)];
+  const endpoints = called.flatMap((instance): readonly Placed[] => {
+    const address = instance.inbound[port];
+    return address === undefined || (selector.version !== null && instance.version !== selector.version) ? [] : [placed(instance, address)];
   });
   const network = caller?.network ?? '';
-  const reachable = endpoints.every((one) => one.network === network)
-    ? endpoints
-    : acrossNetworks(network, endpoints, gatewaysInto(selector, inventory, serves));
+  const reachable = endpoints.every((one) => one.network === network) ? endpoints : acrossNetworks(network, endpoints, asOne(doors));
   const priorities = endpointsFor(selector.locality ?? { kind: 'off' }, { ...localityOf(caller ?? {}), network }, reachable);
   return {
     clusterName: selector.cluster,
@@ -48,19 +60,18 @@ export function loadAssignment(selector: EndpointSelector, inventory: Inventory,
   };
 }
 
-/** Every cluster of every proxy is filled at each change: not by looking at every instance of the mesh each time. */
-const indices = new WeakMap<readonly Instance[], ReadonlyMap<WorkloadKey, readonly Instance[]>>();
-function byWorkload({ instances }: Inventory): ReadonlyMap<WorkloadKey, readonly Instance[]> {
-  const known = indices.get(instances);
-  if (known) return known;
-  const made = new Map<WorkloadKey, Instance[]>();
-  for (const instance of instances) {
-    const of = made.get(instance.workload);
-    if (of) of.push(instance);
-    else made.set(instance.workload, [instance]);
-  }
-  indices.set(instances, made);
-  return made;
+/** The same from an inventory as it is. */
+export function loadAssignment(selector: EndpointSelector, { instances }: Inventory, serves: Serves, caller: Instance | null): JsonObject {
+  const of = (workload: WorkloadKey): readonly Instance[] => instances.filter((one) => one.workload === workload);
+  const called = calledFor(of(serviceOfPort(selector.port)), selector.port, serves);
+  const doors = (selector.across ?? []).flatMap((key) => doorsFor(of(key), selector.port, serves));
+  return assignment(selector, { called, doors }, caller);
+}
+
+/** Callers that are at one such place get the same endpoints of a cluster. */
+export function placeOf({ locality }: EndpointSelector, caller: Instance | null): string {
+  const { region, zone, subZone } = localityOf(caller ?? {});
+  return JSON.stringify([caller?.network ?? '', ...((locality?.kind ?? 'off') === 'off' ? [] : [region, zone, subZone])]);
 }
 
 interface Placed extends EndpointInstance {
@@ -71,12 +82,12 @@ function placed(instance: Instance, address: Address): Placed {
   return { id, weight, priority, health, network, locality: localityOf(instance), address };
 }
 
-/** The gateways through which an exported port is reached in other networks; several behind one address are one. */
-function gatewaysInto({ across = [], port }: EndpointSelector, inventory: Inventory, serves: Serves): readonly Placed[] {
+/** Several gateways behind one address are one. */
+function asOne(instances: readonly Instance[]): readonly Placed[] {
   const doors = new Map<string, Placed>();
-  for (const instance of across.flatMap((key) => byWorkload(inventory).get(key) ?? [])) {
-    const address = instance.eastWest ?? instance.listeners?.['east-west'];
-    if (address === undefined || instance.away?.includes('east-west') || !serves(instance, port)) continue;
+  for (const instance of instances) {
+    const address = doorOf(instance);
+    if (address === undefined) continue;
     const door = placed(instance, address);
     const key = `${door.network} ${address.host} ${address.port}`;
     const known = doors.get(key);

@@ -2,13 +2,12 @@
  * The control plane's one loop: what is known (objects, release, inventory, proxies) in, what each proxy is to have out. Events mark it dirty; one
  * turn at a time decides, writes to disk what it decided, and only then sends.
  */
-import type { Part, ReleaseSet, SignedRelease } from '../../core/bundle/objects';
+import type { EndpointSelector, Part, SignedRelease } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { digestOfJson } from '../../core/lib/digest';
 import { canonicalJson } from '../../core/lib/json';
-import { nameOfPort, portKey } from '../../core/mesh/ids';
 import {
   abortRollout,
   advance,
@@ -22,15 +21,17 @@ import {
 import type { Log } from '../../platform/log';
 import type { AgentReport } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
-import { listenerFor, type Serves } from '../bind/endpoints';
 import type { Instance, Inventory } from '../inventory';
+import { Callable } from './callable';
+import { calledBy, keepSame, noEndpoints, type Endpoints } from './endpoint-table';
+import { paced } from './paced';
 import { ProxyLink, type WriteResponse } from './proxy-link';
-import { inRange, nothing, objectSet, ResourceMaker, type EncodedByName, type ObjectSet, type PartResources } from './resources';
+import { inRange, nothing, ObjectSets, ResourceMaker, type EncodedByName, type ObjectSet, type PartResources } from './resources';
 import type { ResourceType } from './sequence';
 import { RemoteProxies, type RemoteProxy, type Serving } from './remote';
 import { emptyStatus, statusOf, type KnownProxy } from './status';
 import { planOf, type Live, type Seen, type Store } from './store';
-import { targetOf } from './target';
+import { shownConfig, targetOf } from './target';
 
 /** What the plane keeps of one instance, connected or not. */
 interface Entry {
@@ -47,6 +48,10 @@ interface Entry {
   unconfigured: boolean;
   /** What it takes calls for, as far as its agent has said. */
   serving: Serving;
+  /** What its clusters are filled by. */
+  selectors: readonly EndpointSelector[];
+  /** What its link was aimed by last, endpoints apart. */
+  aimed: readonly unknown[];
 }
 export interface PlaneEvents {
   readonly onStatus: (status: RolloutStatus) => void;
@@ -74,12 +79,20 @@ const servingOf = (report: AgentReport | null): Serving =>
 const bothStable = { inbound: 'stable', outbound: 'stable' } as const;
 const tickMs = 200;
 const writePauseMs = 1_000;
+/** So many resources are kept that nobody may want any more, before it is looked. */
+const spare = 1_000;
 
 export class Plane {
   readonly #entries = new Map<string, Entry>();
   readonly #maker = new ResourceMaker();
   readonly #timer: NodeJS.Timeout;
-  readonly #sets = new Map<string, ObjectSet>();
+  readonly #sets = new ObjectSets((digest) => this.store.object(digest));
+  readonly #callable = new Callable({
+    entry: (name) => this.#entries.get(name),
+    remote: (name) => this.role.remote.get(name),
+    seen: () => this.store.seen(),
+    inForce: () => this.#inForce,
+  });
   /** null: no inventory was ever read, and that is no reason to take anything away either. */
   #inventory: Inventory | null = null;
   #known: ReadonlyMap<string, Instance> = new Map();
@@ -125,24 +138,22 @@ export class Plane {
     return [...new Set(this.#inForce.flatMap(({ keyAddresses }) => keyAddresses))].sort();
   }
   get encodedResources(): number {
-    return this.#maker.size;
+    return this.#maker.size + this.#callable.size;
   }
 
   /** Another inventory: addresses may be bound anew, endpoints are. Nothing is compiled. */
   setInventory(inventory: Inventory): void {
-    // An instance that did not change stays the same object, and what was bound for it stays good.
-    const instances = inventory.instances.map((instance) => {
-      const before = this.#known.get(instance.id);
-      return before && canonicalJson(before) === canonicalJson(instance) ? before : instance;
-    });
+    // An instance that did not change stays the same object, and what was made of it stays good.
+    const instances = keepSame(this.#known, inventory.instances);
     const before = this.#inventory?.virtual;
     const virtual = before && inventory.virtual && canonicalJson(before) === canonicalJson(inventory.virtual) ? before : inventory.virtual;
     this.#inventory = { instances, ...(virtual === undefined ? {} : { virtual }) };
     this.#known = new Map(instances.map((instance) => [instance.id, instance]));
+    this.#callable.setInventory(this.#inventory);
     // Endpoints of which only addresses are known have no proxy that could be waited for.
     const proxies = instances.filter(({ endpointOnly }) => endpointOnly !== true);
     this.#byId = new Map(proxies.map((instance) => [instance.id, instance]));
-    for (const link of this.#links()) this.#refreshEndpoints(link);
+    this.#refresh();
     this.touch();
   }
 
@@ -154,6 +165,7 @@ export class Plane {
     entry.envoyVersion = envoyVersion ?? entry.envoyVersion;
     if (entry.report !== null) link.observe(entry.report);
     this.#noteSeen([identity]);
+    this.#callable.doubt(identity.instance);
     this.touch();
     return link;
   }
@@ -161,6 +173,7 @@ export class Plane {
     const entry = this.#entry(link.identity.instance);
     if (entry.link !== link) return;
     entry.link = null;
+    this.#callable.doubt(entry.instance);
     this.touch();
   }
 
@@ -178,7 +191,8 @@ export class Plane {
         : told;
     if (serving?.join() !== entry.serving?.join()) {
       entry.serving = serving;
-      for (const link of this.#links()) this.#refreshEndpoints(link);
+      this.#callable.doubt(identity.instance);
+      this.#refresh();
     }
     this.touch();
   }
@@ -214,16 +228,7 @@ export class Plane {
     const entry = this.#entries.get(instance);
     const target = entry?.link?.target;
     if (!entry || !target) return null;
-    const list = (resources: EncodedByName): unknown =>
-      [...resources.values()].map(({ name, version, json }) => ({ name, version, resource: json }));
-    return {
-      instance,
-      sets: target.sets,
-      report: entry.report,
-      ...Object.fromEntries(
-        (['listeners', 'routes', 'clusters', 'endpoints'] as const).map((type) => [type, list(target.resources[type])]),
-      ),
-    };
+    return shownConfig(target, instance, entry.report);
   }
 
   /** Marks that something changed. Many marks make one turn. */
@@ -242,6 +247,7 @@ export class Plane {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
+    this.#refresh.close();
     await this.#running;
     await this.#writing;
   }
@@ -282,10 +288,13 @@ export class Plane {
     }
     this.#current = live;
     const { stable, candidate } = live.signed.release;
-    this.#inForce = (live.progress.phase.kind === 'converged' ? [candidate] : [stable, candidate]).map((set) => this.#index(set));
+    const inForce = (live.progress.phase.kind === 'converged' ? [candidate] : [stable, candidate]).map((set) => this.#sets.of(set));
+    if (inForce.length !== this.#inForce.length || inForce.some((set, index) => set !== this.#inForce[index])) this.#callable.doubtAll();
+    this.#inForce = inForce;
     if (this.#inventory === null)
       return this.#publish(live, this.#observe(live), 'the inventory cannot be read: proxies keep what they have; repair it');
     this.#decide(live);
+    this.#callable.settle();
     const assigned = assign(planOf(live.signed), live.progress, this.#observe(live));
     for (const entry of this.#entries.values()) {
       entry.sets = assigned.get(entry.instance) ?? bothStable;
@@ -325,7 +334,7 @@ export class Plane {
   #observe(live: Live | null): readonly Observation[] {
     const { remote } = this.role;
     const names = new Set([...this.#entries.keys(), ...this.#byId.keys(), ...this.store.seen().keys(), ...remote.instances()]);
-    const [stable, candidate] = [this.#index(live?.signed.release.stable ?? {}), this.#index(live?.signed.release.candidate ?? {})];
+    const [stable, candidate] = [this.#sets.of(live?.signed.release.stable ?? {}), this.#sets.of(live?.signed.release.candidate ?? {})];
     const result: Observation[] = [];
     for (const name of [...names].sort()) {
       const entry = this.#entry(name);
@@ -391,7 +400,7 @@ export class Plane {
     const into: Diagnostic[] = [];
     const { release } = live?.signed ?? {};
     const setOf = (part: Part): ObjectSet =>
-      this.#index(release?.[live?.progress.phase.kind === 'converged' ? 'candidate' : entry.sets[part]] ?? {});
+      this.#sets.of(release?.[live?.progress.phase.kind === 'converged' ? 'candidate' : entry.sets[part]] ?? {});
     const resources = (part: Part): PartResources => {
       const set = setOf(part);
       const config = set.proxies.get(link.identity.workload)?.config;
@@ -408,18 +417,27 @@ export class Plane {
     entry.trouble = into[0] ?? null;
     entry.unconfigured = inbound === nothing && outbound === nothing && into.length === 0;
     if (into.length > 0) return;
-    const selectors = [...inbound.selectors, ...outbound.selectors];
+    entry.selectors = [...inbound.selectors, ...outbound.selectors];
+    const endpoints = this.#endpointsOf(entry);
+    // Most turns are about others: who is aimed at this already is left alone.
+    const from = [link, live?.signed, inbound, outbound, entry.sets.inbound, entry.sets.outbound] as const;
+    if (endpoints === link.target?.endpoints && from.every((one, index) => one === entry.aimed[index])) return;
+    entry.aimed = from;
+    link.aim(
+      targetOf({ parts: { inbound, outbound }, sets: entry.sets, endpoints, other: (type) => this.#everySet(live, link.identity, type) }),
+    );
+  }
+
+  /** What an entry's proxy is to call. */
+  #endpointsOf(entry: Entry): Endpoints {
     const unsaid: Diagnostic[] = [];
-    const before = link.target?.resources.endpoints ?? new Map();
-    const inventory = this.#inventory ?? { instances: [] };
-    const endpoints = this.#maker.endpoints(selectors, inventory, this.#serves, instance ?? null, before, unsaid);
+    const before = entry.link?.target?.endpoints ?? noEndpoints;
+    const made = this.#callable.of(entry.selectors, this.#byId.get(entry.instance) ?? null, before, unsaid);
     for (const { code, message } of unsaid)
       if (!entry.endpointTrouble.some((known) => known.message === message))
         this.log.error({ code, instance: entry.instance }, `${message}: its last endpoints stay`);
     entry.endpointTrouble = unsaid;
-    link.aim(
-      targetOf({ parts: { inbound, outbound }, sets: entry.sets, endpoints, other: (type) => this.#everySet(live, link.identity, type) }),
-    );
+    return made;
   }
 
   /** Of a type, what an instance gets by either set of the release; the stable one's where they differ. */
@@ -428,51 +446,23 @@ export class Plane {
     if (live === null || !instance || type === 'endpoints') return new Map();
     const { stable, candidate } = live.signed.release;
     const made = [candidate, stable].flatMap((set) => [
-      this.#maker.part(this.#index(set), 'inbound', instance, [], this.#inventory?.virtual),
-      this.#maker.part(this.#index(set), 'outbound', instance, [], this.#inventory?.virtual),
+      this.#maker.part(this.#sets.of(set), 'inbound', instance, [], this.#inventory?.virtual),
+      this.#maker.part(this.#sets.of(set), 'outbound', instance, [], this.#inventory?.virtual),
     ]);
     return new Map(made.flatMap((part) => [...part[type]]));
   }
 
-  /** The fast path: only endpoints, from the selectors the proxy has already. */
-  #refreshEndpoints(link: ProxyLink): void {
-    const { target } = link;
-    if (target === null) return;
-    if (this.#current) this.#aim(this.#entry(link.identity.instance), this.#current);
-  }
-
-  readonly #serves: Serves = (instance, port) => {
-    const entry = this.#entries.get(instance.id);
-    // Its callers verify whom they reach: a call to who proves to be somebody else can only fail.
-    const who = entry?.link?.identity ?? this.role.remote.get(instance.id) ?? this.store.seen().get(instance.id);
-    const meant = this.#inForce.flatMap(({ proxies }) => proxies.get(instance.workload)?.config.spec.principal ?? []);
-    if (who && meant.length > 0 && !meant.some((principal) => principal === who.principal)) return false;
-    const serving = entry?.report ? entry.serving : (this.role.remote.get(instance.id)?.serving ?? null);
-    if (serving === null || serving.includes(listenerFor(instance, port))) return true;
-    // A port that is being renamed is at one address under both names, and either is answered there.
-    const address = instance.inbound[nameOfPort(port)];
-    return (
-      address !== undefined &&
-      Object.entries(instance.inbound).some(
-        ([name, other]) =>
-          other.host === address.host && other.port === address.port && serving.includes(`inbound/${portKey(instance.workload, name)}`),
-      )
-    );
-  };
-
-  #index(set: ReleaseSet): ObjectSet {
-    const key = digestOfJson(set);
-    const known = this.#sets.get(key);
-    if (known) return known;
-    const made = objectSet(set, this.store.object);
-    this.#sets.set(key, made);
-    while (this.#sets.size > 4) {
-      const oldest = this.#sets.keys().next().value;
-      if (oldest === undefined) break;
-      this.#sets.delete(oldest);
+  /** The fast path: only endpoints, by the selectors that a proxy has already, and only to those whose endpoints are others now. */
+  readonly #refresh = paced(() => {
+    const changed = this.#callable.settle();
+    if (this.#current === null || changed.size === 0) return;
+    for (const entry of this.#entries.values()) {
+      const { link, selectors } = entry;
+      if (!link?.target || ![...calledBy(selectors)].some((workload) => changed.has(workload))) continue;
+      const endpoints = this.#endpointsOf(entry);
+      if (endpoints !== link.target.endpoints) link.aimEndpoints(endpoints);
     }
-    return made;
-  }
+  });
 
   #publish(live: Live | null, observations: readonly Observation[], message?: string): void {
     const known: KnownProxy[] = observations.map((observation) => {
@@ -499,18 +489,18 @@ export class Plane {
   }
 
   #prune(): void {
-    const wanted = new Set<string>();
-    for (const link of this.#links()) {
-      for (const [type, resources] of Object.entries(link.target?.resources ?? {}))
-        for (const { name, version } of resources.values()) wanted.add(`${type}/${name}/${version}`);
+    this.#callable.prune(() => this.#links().flatMap((link) => [...(link.target?.endpoints.resources.values() ?? [])]));
+    if (this.#maker.size > spare) {
+      const held = this.#links().flatMap((link) => Object.entries(link.target?.resources ?? {}));
+      const wanted = new Set(held.flatMap(([type, of]) => [...of.values()].map(({ name, version }) => `${type}/${name}/${version}`)));
+      if (this.#maker.size > 2 * wanted.size + spare) this.#maker.prune(wanted);
     }
-    if (this.#maker.size > 2 * wanted.size + 1000) this.#maker.prune(wanted);
     // Instances come and go: what is known of one that nobody knows any more is forgotten.
     let forgotten = false;
     for (const [name, { link, report }] of this.#entries)
       if (link === null && report === null && !this.#byId.has(name) && !this.store.seen().has(name))
         forgotten = this.#entries.delete(name) || forgotten;
-    if (forgotten) for (const set of this.#sets.values()) this.#maker.forget(set, this.#byId);
+    if (forgotten) for (const set of this.#sets.all()) this.#maker.forget(set, this.#byId);
   }
 
   #noteSeen(proven: readonly PeerIdentity[]): void {
@@ -554,7 +544,11 @@ export class Plane {
   /** Others were told, or heard, something about proxies that are not connected here. */
   remoteChanged(heard: readonly RemoteProxy[], servingChanged: boolean): void {
     this.#noteSeen(heard);
-    if (servingChanged) for (const link of this.#links()) this.#refreshEndpoints(link);
+    for (const { instance } of heard) this.#callable.doubt(instance);
+    if (servingChanged) {
+      this.#callable.doubtAll(); // whoever is gone is not among those heard of
+      this.#refresh();
+    }
     this.touch();
   }
   #entry(instance: string): Entry {
@@ -571,6 +565,8 @@ export class Plane {
         concerned: { inbound: false, outbound: false },
         unconfigured: false,
         serving: servingOf(null),
+        selectors: [],
+        aimed: [],
       };
       this.#entries.set(instance, entry);
     }

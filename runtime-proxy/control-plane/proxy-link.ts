@@ -6,6 +6,7 @@ import { canonicalJson } from '../../core/lib/json';
 import type { SetName } from '../../core/rollout/rollout';
 import type { AgentReport } from '../agent/protocol';
 import type { PeerIdentity } from '../ca/spiffe';
+import type { Endpoints } from './endpoint-table';
 import type { Encoded, EncodedByName } from './resources';
 import { issuersAsked, issuersRead } from './readers';
 import {
@@ -35,8 +36,7 @@ export interface Target {
   readonly names: { readonly [part in Part]: { readonly [type in ResourceType]: ReadonlySet<string> } };
   /** What may have been its own before, in the other set: how to say it again to who has it still. */
   readonly other: (type: ResourceType) => EncodedByName;
-  /** Endpoints by cluster, as assigned. */
-  readonly hosts: ReadonlyMap<string, number>;
+  readonly endpoints: Endpoints;
 }
 export interface SentResponse {
   readonly type: ResourceType;
@@ -98,6 +98,13 @@ export class ProxyLink {
       this.#rejectedNames.clear();
       this.#lastEvent = this.now();
     }
+    this.push();
+  }
+
+  /** Gives it other endpoints of the same clusters. */
+  aimEndpoints(endpoints: Endpoints): void {
+    if (this.#target === null) return;
+    this.#target = { ...this.#target, endpoints, resources: { ...this.#target.resources, endpoints: endpoints.resources } };
     this.push();
   }
 
@@ -212,7 +219,7 @@ export class ProxyLink {
       for (const name of Object.keys(activity[type])) if (!target.resources[type].has(name)) return false; // an old one still serves
     }
     for (const cluster of target.names[part].endpoints)
-      if ((target.hosts.get(cluster) ?? 0) > 0 && (activity.hosts[cluster] ?? 0) === 0) return false;
+      if ((target.endpoints.hosts.get(cluster) ?? 0) > 0 && (activity.hosts[cluster] ?? 0) === 0) return false;
     return true;
   }
 
@@ -325,13 +332,19 @@ export class ProxyLink {
 }
 
 function wantedOf(target: Target, part?: Part): Wanted {
-  const of = (type: ResourceType): Versions =>
-    new Map(
-      [...target.resources[type]]
-        .filter(([name]) => part === undefined || target.names[part][type].has(name))
-        .map(([name, { version }]) => [name, version]),
-    );
+  const of = (type: ResourceType): Versions => {
+    const all = versionsOf(target.resources[type]);
+    return part === undefined ? all : new Map([...all].filter(([name]) => target.names[part][type].has(name)));
+  };
   return { clusters: of('clusters'), endpoints: of('endpoints'), listeners: of('listeners'), routes: of('routes') };
+}
+
+const versions = new WeakMap<EncodedByName, Versions>();
+/** Asked at every event, of resources that seldom change. */
+function versionsOf(resources: EncodedByName): Versions {
+  let known = versions.get(resources);
+  if (!known) versions.set(resources, (known = new Map([...resources].map(([name, { version }]) => [name, version]))));
+  return known;
 }
 
 /** Where a listener listens; what listens nowhere that is known is alone there. */

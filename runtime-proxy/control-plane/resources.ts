@@ -22,9 +22,8 @@ import { wireRegistry } from '../../core/wire/registry';
 import { typeUrl } from '../../core/wire/type-url';
 import { reasonOf } from '../../core/lib/reason';
 import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../bind/bind';
-import { hostsIn, loadAssignment, type Serves } from '../bind/endpoints';
 import { keyAddressesOf } from './key-addresses';
-import type { Instance, Inventory, VirtualAddresses } from '../inventory';
+import type { Instance, VirtualAddresses } from '../inventory';
 import type { ResourceType } from './sequence';
 
 /** A resource as it goes over the wire. `version` is the hash of its canonical JSON. */
@@ -76,6 +75,34 @@ export function objectSet(set: ReleaseSet, object: (digest: Digest) => SignedObj
   }
   return { proxies, services, keyAddresses: keyAddressesOf([...proxies.values()].map(({ config }) => config)) };
 }
+
+/** The sets that are asked for, of which a few are kept. */
+export class ObjectSets {
+  readonly #made = new Map<string, ObjectSet>();
+  /** A set is asked for at each turn for each proxy, and has the names of the whole mesh. */
+  readonly #keys = new WeakMap<ReleaseSet, string>();
+
+  constructor(readonly object: (digest: Digest) => SignedObject | undefined) {}
+
+  of(set: ReleaseSet): ObjectSet {
+    let key = this.#keys.get(set);
+    if (key === undefined) this.#keys.set(set, (key = digestOfJson(set)));
+    const known = this.#made.get(key);
+    if (known) return known;
+    const made = objectSet(set, this.object);
+    this.#made.set(key, made);
+    while (this.#made.size > mostSets) {
+      const oldest = this.#made.keys().next().value;
+      if (oldest === undefined) break;
+      this.#made.delete(oldest);
+    }
+    return made;
+  }
+  all(): Iterable<ObjectSet> {
+    return this.#made.values();
+  }
+}
+const mostSets = 4;
 
 export const nothing: PartResources = {
   listeners: new Map(),
@@ -160,29 +187,6 @@ export class ResourceMaker {
         selectors: bound.endpoints,
       }),
     };
-  }
-
-  /**
-   * The endpoints of the clusters of some parts. Needs no object and no compilation: the fast path. A cluster whose endpoints cannot be encoded keeps those of
-   * `before`, and a diagnostic says so.
-   */
-  endpoints(
-    selectors: readonly EndpointSelector[],
-    inventory: Inventory,
-    serves: Serves,
-    caller: Instance | null,
-    before: EncodedByName,
-    into: Diagnostic[],
-  ): { readonly resources: EncodedByName; readonly hosts: ReadonlyMap<string, number> } {
-    const resources = new Map<string, Encoded>();
-    const hosts = new Map<string, number>();
-    for (const selector of selectors) {
-      const json = loadAssignment(selector, inventory, serves, caller);
-      const encoded = this.#encode('endpoints', selector.cluster, json, 'the inventory', into) ?? before.get(selector.cluster);
-      hosts.set(selector.cluster, encoded ? hostsIn(encoded.json) : 0);
-      if (encoded) resources.set(selector.cluster, encoded);
-    }
-    return { resources, hosts };
   }
 
   /** Forgets what was made for instances that are not there any more. */

@@ -2,14 +2,17 @@
 import type { Part } from '../../core/bundle/objects';
 import { digestOfJson } from '../../core/lib/digest';
 import type { Json, JsonObject } from '../../core/lib/json';
+import type { AgentReport } from '../agent/protocol';
+import type { Endpoints } from './endpoint-table';
 import type { Target } from './proxy-link';
 import { encode, type Encoded, type EncodedByName, type PartResources } from './resources';
+import type { ResourceType } from './sequence';
 
 interface TargetParts {
   readonly parts: { readonly [part in Part]: PartResources };
   readonly sets: Target['sets'];
   /** Of the selectors of both parts. */
-  readonly endpoints: { readonly resources: EncodedByName; readonly hosts: ReadonlyMap<string, number> };
+  readonly endpoints: Endpoints;
   readonly other: Target['other'];
 }
 
@@ -32,8 +35,28 @@ export function targetOf({ parts: { inbound, outbound }, sets, endpoints, other 
       endpoints: endpoints.resources,
     },
     names: { inbound: names(inbound), outbound: names(outbound) },
-    other,
-    hosts: endpoints.hosts,
+    other: once(other),
+    endpoints,
+  };
+}
+
+/** What a proxy is to have, as JSON, for people. */
+export function shownConfig({ sets, resources }: Target, instance: string, report: AgentReport | null): unknown {
+  const list = (type: ResourceType): unknown =>
+    [...resources[type].values()].map(({ name, version, json }) => ({ name, version, resource: json }));
+  return {
+    ...{ instance, sets, report },
+    ...Object.fromEntries((['listeners', 'routes', 'clusters', 'endpoints'] as const).map((type) => [type, list(type)])),
+  };
+}
+
+/** Asked at every event, and the same as long as the target is. */
+function once(other: Target['other']): Target['other'] {
+  const known = new Map<ResourceType, EncodedByName>();
+  return (type) => {
+    const made = known.get(type) ?? other(type);
+    known.set(type, made);
+    return made;
   };
 }
 

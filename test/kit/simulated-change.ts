@@ -8,6 +8,7 @@ import { isConnection } from '../../core/ir/layers';
 import { digestOfJson, type Digest } from '../../core/lib/digest';
 import type { Principal, WorkloadKey } from '../../core/mesh/ids';
 import { ProxyLink, type Target } from '../../runtime-proxy/control-plane/proxy-link';
+import { EndpointTable, noEndpoints } from '../../runtime-proxy/control-plane/endpoint-table';
 import { objectSet, ResourceMaker, type ObjectSet } from '../../runtime-proxy/control-plane/resources';
 import { targetOf } from '../../runtime-proxy/control-plane/target';
 import type { Address, Instance, Inventory } from '../../runtime-proxy/inventory';
@@ -104,14 +105,9 @@ export function actOut({ workload, meshes, inventories, protocol, seed, refused,
     const into: Diagnostic[] = [];
     const parts = { inbound: maker.part(mesh.set, 'inbound', instance, into), outbound: maker.part(mesh.set, 'outbound', instance, into) };
     if (into.length > 0) throw new Error(into.map((d) => d.message).join('; '));
-    const endpoints = maker.endpoints(
-      [...parts.inbound.selectors, ...parts.outbound.selectors],
-      inventory,
-      () => true,
-      instance,
-      new Map(),
-      [],
-    );
+    const table = new EndpointTable(() => true);
+    table.setInventory(inventory);
+    const endpoints = table.of([...parts.inbound.selectors, ...parts.outbound.selectors], instance, noEndpoints, []);
     const other: Target['other'] = (type) =>
       new Map(
         type === 'endpoints'
@@ -133,7 +129,7 @@ export function actOut({ workload, meshes, inventories, protocol, seed, refused,
       at !== stable &&
       names.some((name) => !targetAt(stable).resources[type].has(name) || targetAt(at).resources[type].has(name)) &&
       random.chance(refused),
-    filled: (cluster) => (targetAt(at).hosts.get(cluster) ?? 0) > 0,
+    filled: (cluster) => (targetAt(at).endpoints.hosts.get(cluster) ?? 0) > 0,
   });
   const links: ProxyLink[] = [];
   const onNack = (): void => {
