@@ -42,13 +42,20 @@ export function meshOf(more: More, inventory: WholeMesh['inventory'], authority:
  * `applications` starts them at the addresses that the mesh gives them: after the proxies, whose addresses an outgoing connection could take meanwhile.
  * `there` says which instances there are; default: all.
  */
-export async function startLayers(
+export const startLayers = (
   more: More,
   applications: (mesh: WholeMesh) => Promise<void>,
   there: (instance: Instance) => boolean = () => true,
   clients: ReadonlyMap<string, string> = new Map(),
+): Promise<LayeredMesh> => startIr(lowered(more), applications, there, clients);
+
+/** The same of an IR. */
+export async function startIr(
+  ir: MeshIr,
+  applications: (mesh: WholeMesh) => Promise<void>,
+  there: (instance: Instance) => boolean = () => true,
+  clients: ReadonlyMap<string, string> = new Map(),
 ): Promise<LayeredMesh> {
-  const ir = lowered(more);
   const emitted = emitEnvoy(ir);
   if (!emitted.value) throw new Error(emitted.diagnostics.map((d) => d.message).join('\n'));
   const authority = await testAuthority(ir.trustDomain);

@@ -74,9 +74,9 @@ export type Ejection = AtLeastOne<EjectionCauses> & EjectionTerms;
 export interface Limits {
   /** Connections at once. */
   readonly max?: number;
-  /** Requests that wait for a connection. */
+  /** Requests that wait for a connection, where `requests` lets more come than connections carry. */
   readonly pending?: number;
-  /** Requests at once; as many as `max` if not said. */
+  /** Requests at once, those that wait for the application among them; as many as `max` if not said, of which none waits. */
   readonly requests?: number;
   /** Retries at once, in place of a retry's `budget`. */
   readonly retries?: number;

@@ -5,7 +5,7 @@ const answer = () => ask({ from: productpage, to: reviews.ports.http, request: '
 
 test('one connection, one request in the queue, and three minutes out for whoever fails', () =>
   expect(answer()).toBeReachedWith({
-    connections: { max: 1, pending: 1 },
+    connections: { max: 1, pending: 1, requests: 2 },
     eject: { consecutive5xx: 1, for: '3m', atMost: '100%' },
   }));
 test('what an open circuit refuses is not tried again', () => expect(answer()).not.toRetry());
