@@ -13,11 +13,11 @@ test('the page places orders, once each', () => {
   expect(order).not.toRetry();
 });
 test('the page fills carts, checkout reads and empties them', () => {
-  const add = 'hipstershop.CartService/AddItem';
-  const empty = 'hipstershop.CartService/EmptyCart';
-  expect(ask({ from: frontend, to: cart.ports.grpc, request: add })).toBeAllowedBy(may.pageKeepsCarts);
-  expect(ask({ from: checkout, to: cart.ports.grpc, request: empty })).toBeAllowedBy(may.checkoutEmptiesCarts);
-  expect(ask({ from: checkout, to: cart.ports.grpc, request: add })).toBeDenied();
+  const cartOf = (method: string) => ({ to: cart.ports.grpc, request: `hipstershop.CartService/${method}` }) as const;
+  for (const method of ['AddItem', 'GetCart', 'EmptyCart'])
+    expect(ask({ from: frontend, ...cartOf(method) })).toBeAllowedBy(may.pageKeepsCarts);
+  for (const method of ['GetCart', 'EmptyCart']) expect(ask({ from: checkout, ...cartOf(method) })).toBeAllowedBy(may.checkoutEmptiesCarts);
+  expect(ask({ from: checkout, ...cartOf('AddItem') })).toBeDenied();
 });
 test('only the cart reaches its store', () => {
   expect(ask({ from: cart, to: carts.ports.redis })).toBeAllowedBy(may.cartsAreStored);
@@ -28,7 +28,15 @@ test('the page asks for quotes, checkout ships', () => {
   const ship = 'hipstershop.ShippingService/ShipOrder';
   expect(ask({ from: frontend, to: shipping.ports.grpc, request: quote })).toBeAllowedBy(may.pageQuotes);
   expect(ask({ from: frontend, to: shipping.ports.grpc, request: ship })).toBeDenied();
-  expect(ask({ from: checkout, to: shipping.ports.grpc, request: ship })).toBeAllowedBy(may.checkoutShips);
+  for (const request of [quote, ship] as const)
+    expect(ask({ from: checkout, to: shipping.ports.grpc, request })).toBeAllowedBy(may.checkoutShips);
+});
+test('nobody else calls them, and nobody a method that is not in the contract', () => {
+  expect(callersOf(checkout.ports.grpc)).toEqual([frontend]);
+  for (const { grpc } of [cart.ports, shipping.ports]) expect(callersOf(grpc)).toEqual([checkout, frontend]);
+  const request = 'grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+  for (const { grpc: to } of [checkout.ports, cart.ports, shipping.ports]) expect(ask({ from: frontend, to, request })).toBeDenied();
+  for (const { grpc: to } of [cart.ports, shipping.ports, email.ports]) expect(ask({ from: checkout, to, request })).toBeDenied();
 });
 test('only checkout sends mail, with five seconds for it', () => {
   const mail = ask({ from: checkout, to: email.ports.grpc, request: 'hipstershop.EmailService/SendOrderConfirmation' });

@@ -11,6 +11,7 @@ test('only checkout charges cards, and charges once', () => {
   expect(answer).toBeAllowedBy(checkoutCharges);
   expect(answer).toTakeRoute(chargeRoutes);
   expect(answer).not.toRetry();
+  expect(answer).toTimeOutAfter('3s');
   expect(ask({ from: frontend, ...charge })).toBeRefusedWith(403);
   expect(callersOf(payment.ports.grpc)).toEqual([checkout]);
 });
