@@ -15,7 +15,7 @@ export function redirectedHosts(context: Context, nouns: Nouns): readonly HostRo
       if (value.listeners[listener.name]?.redirect === undefined) return [];
       return listener.hosts.flatMap(({ host, team }): HostRoutes[] => {
         const secure = gateway?.listeners.find(
-          ({ speaks, hosts }) => speaks.kind === 'https' && hosts.some((served) => hostCovers(served.host, host.replace(/^\*\./, 'any.'))),
+          ({ speaks, hosts }) => speaks.kind === 'https' && hosts.some((served) => hostCovers(served.host, host)),
         );
         if (!gateway || !secure) {
           context.report(messages.redirectToNowhere, { host, listener: listener.name }, { id, path: `listeners.${listener.name}` });
@@ -24,11 +24,19 @@ export function redirectedHosts(context: Context, nouns: Nouns): readonly HostRo
         const rule: RouteRule = {
           id: `${id}.listeners.${listener.name}.redirect` as RuleId,
           match: null,
-          // the usual number of https goes unsaid (RFC 9110 section 4.2.2)
-          action: { ...plainRedirect, scheme: 'https', port: secure.port === 443 ? null : secure.port, status: 301 },
+          action: { ...plainRedirect, scheme: 'https', ...whereTo(host, listener.port, secure.port), status: 301 },
         };
         return [{ id: id as RuleId, gateway: gateway.key, listener: listener.name, host, team, cors: null, rules: [rule] }];
       });
     });
   });
+}
+
+/**
+ * The number that a client came by must not stay: https is not spoken there. The usual one of https goes unsaid (RFC 9110 section 4.2.2) where it can: of a
+ * wildcard's hosts no name is known to be put in the place of name and number, and only the usual one of HTTP goes by itself.
+ */
+function whereTo(host: string, open: number, secure: number): { readonly host?: string; readonly port: number | null } {
+  if (!host.startsWith('*')) return { host, port: secure === 443 ? null : secure };
+  return { port: secure === 443 && open === 80 ? null : secure };
 }

@@ -45,7 +45,36 @@ it('a redirect leads to the number of the listener that serves the host under TL
   const portOf = (port: number): unknown =>
     ir({ 'platform/edge': edge({ web: { ...web, port }, open }) }).hostRoutes.find(({ listener }) => listener === 'open')?.rules[0]?.action;
   expect(portOf(8443)).toMatchObject({ kind: 'redirect', scheme: 'https', port: 8443, status: 301 });
-  expect(portOf(443)).toMatchObject({ port: null });
+  expect(portOf(443)).toMatchObject({ host: 'shop.acme.example', port: null });
+});
+it('a redirect of a wildcard says the number where the one that a client came by would stay', () => {
+  const hosts = { '*.acme.example': 'books' };
+  const portOf = (port: number): unknown =>
+    ir({ 'platform/edge': edge({ web: { ...web, hosts }, open: { protocol: 'http', port, hosts, redirect: 'https' } }) }).hostRoutes.find(
+      ({ listener }) => listener === 'open',
+    )?.rules[0]?.action;
+  expect(portOf(80)).toMatchObject({ host: null, port: null });
+  expect(portOf(8080)).toMatchObject({ host: null, port: 443 });
+  const exact = { ...web, hosts: { 'any.acme.example': 'books', 'shop.acme.example': 'books' } };
+  expect(codes({ 'platform/edge': edge({ web: exact, open: { protocol: 'http', port: 80, hosts, redirect: 'https' } }) })).toEqual([
+    'MW3083',
+  ]);
+});
+it('one name is one team’s at all listeners, were it by a wildcard', () => {
+  const at = (plain: { readonly [host: string]: string }, hosts: { readonly [host: string]: string }, redirect = {}): readonly string[] =>
+    codes({
+      'books/shop': null,
+      'platform/edge': edge({ web: { ...web, hosts }, open: { protocol: 'http', port: 80, hosts: plain, ...redirect } }),
+    });
+  expect(at({ 'pay.acme.example': 'platform' }, { 'pay.acme.example': 'books' })).toEqual(['MW3082']);
+  expect(at({ 'pay.acme.example': 'platform' }, { '*.acme.example': 'books' })).toEqual(['MW3082']);
+  expect(at({ '*.acme.example': 'books' }, { '*.pay.acme.example': 'platform' })).toEqual(['MW3082']);
+  expect(at({ 'pay.acme.example': 'platform' }, { '*.acme.example': 'books', 'pay.acme.example': 'platform' })).toEqual([]);
+  expect(at({ 'pay.acme.example': 'platform' }, { '*': 'books' })).toEqual([]);
+  // there nobody routes
+  expect(
+    at({ '*.acme.example': 'platform' }, { '*.acme.example': 'platform', 'pay.acme.example': 'books' }, { redirect: 'https' }),
+  ).toEqual([]);
 });
 it('a number belongs to one listener, whose hosts may have certificates of their own', () => {
   const own = { ...web, hosts: { 'shop.acme.example': 'books', 'press.example': { team: 'books', certificate: 'books/press-tls' } } };

@@ -4,6 +4,7 @@ import { ir as messages } from '../../core/diagnostics/ir';
 import type { DeclarationValue } from '../../core/declarations/declaration';
 import type { Gateway, GatewayListener } from '../../core/ir/ir';
 import { assertNever } from '../../core/lib/brand';
+import { servedAs } from '../../core/semantics/address';
 import type { RuleId, WorkloadKey } from '../../core/mesh/ids';
 import type { Context, Declared, Place } from './context';
 import { checkHost, checkLabel, checkTeam, isDomain } from './names';
@@ -34,7 +35,8 @@ export function lowerGateway(context: Context, { id, value }: Declared<'gateway'
   const isWayOut = context.all('external').some(({ value: { through } }) => through?.ref === id);
   if (listeners.length === 0 && !isWayOut)
     context.report(messages.empty, { what: `the list of listeners of \`${key}\`` }, { id, path: '' });
-  checkTeams(context, id, listeners);
+  const redirecting = listeners.filter(({ name }) => value.listeners[name]?.redirect !== undefined).map(({ name }) => name);
+  checkTeams(context, id, listeners, redirecting);
   for (const team of value.wayOutOf ?? []) checkTeam(context, team, { id, path: 'wayOutOf' });
   return { id: id as RuleId, key, listeners };
 }
@@ -75,17 +77,25 @@ function lowerHosts(context: Context, written: NonNullable<Listeners[string]['ho
 /** A host, a wildcard over hosts, or `*` for whatever there is. */
 export const checkListenerHost = (context: Context, host: string, at: Place): boolean => host === '*' || checkHost(context, host, true, at);
 
-/** One name, one team, at all listeners of a gateway: who has it in plain HTTP could speak for who has it under TLS. */
-function checkTeams(context: Context, id: string, listeners: readonly GatewayListener[]): void {
-  const seen = new Map<string, { readonly team: string; readonly listener: string }>();
-  for (const { name, hosts } of listeners) {
-    for (const { host, team } of hosts) {
-      const first = seen.get(host);
-      if (first === undefined) seen.set(host, { team, listener: name });
-      else if (host !== '*' && first.team !== team)
+/**
+ * One name, one team, at all listeners of a gateway: who has it in plain HTTP could speak for who has it under TLS. A wildcard has the names that its listener
+ * names nowhere else; whatever is left (`*`), and names that only lead to https, are nobody's in particular. `redirecting`: the listeners that only do that.
+ */
+function checkTeams(context: Context, id: string, listeners: readonly GatewayListener[], redirecting: readonly string[]): void {
+  for (const [index, { name, hosts }] of listeners.entries()) {
+    for (const { host, team } of hosts.filter((served) => served.host !== '*')) {
+      const other = listeners.flatMap((listener, at) => {
+        const served = listener.name === name ? undefined : servedAs(listener, host);
+        if (!served || served.host === '*' || served.team === team) return [];
+        const isSame = served.host === host;
+        // of two that say the same name the later is told so
+        const counts = isSame ? at < index : !redirecting.includes(listener.name) && !redirecting.includes(name);
+        return counts ? [{ team: served.team, listener: listener.name }] : [];
+      })[0];
+      if (other)
         context.report(
           refusals.hostOfTwoTeams,
-          { host, team, other: first.team, listener: first.listener },
+          { host, team, other: other.team, listener: other.listener },
           { id, path: `listeners.${name}` },
         );
     }

@@ -139,6 +139,9 @@ describe('a listener that redirects to https', () => {
       status: 301,
       headers: { location: 'https://shop.example/productpage?a=1' },
     });
+    expect((await both('open', 'shop.example', '/productpage?a=1', { host: 'SHOP.example:8080' })).headers['location']).toBe(
+      'https://shop.example/productpage?a=1',
+    );
     expect(await both('open', 'any.books.example', '/', { host: 'any.books.example:80' })).toMatchObject({
       status: 301,
       headers: { location: 'https://any.books.example/' },
