@@ -23,6 +23,14 @@ tcp="$work/proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto"
 if ! grep -q upstream_connect_mode "$tcp"; then
   sed -i 's/^message TcpProxy {$/enum UpstreamConnectMode { IMMEDIATE = 0; ON_DOWNSTREAM_DATA = 1; ON_DOWNSTREAM_TLS_HANDSHAKE = 2; }\n&\n  UpstreamConnectMode upstream_connect_mode = 21;\n  google.protobuf.UInt32Value max_early_data_bytes = 22;\n/' "$tcp"
 fi
+names="$work/proto/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache.proto"
+if ! grep -q resolved_address_filter "$names"; then
+  sed -i 's#^import "envoy/config/core/v3/resolver.proto";$#&\nimport "envoy/type/matcher/v3/address.proto";#; s/^message DnsCacheConfig {$/&\n  type.matcher.v3.AddressMatcher resolved_address_filter = 16;/' "$names"
+fi
+matcher="$work/proto/envoy/type/matcher/v3/address.proto"
+if ! grep -q invert_match "$matcher"; then
+  sed -i 's/^message AddressMatcher {$/&\n  bool invert_match = 2;/' "$matcher"
+fi
 
 export PATH="$PWD/node_modules/.bin:$PATH"
 types=()

@@ -2,6 +2,7 @@ import { createRegistry, type Registry } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { ExpressionFilterSchema } from './gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb';
 import { StdoutAccessLogSchema } from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb';
+import { ClusterConfigSchema } from './gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb';
 import { CorsPolicySchema, CorsSchema } from './gen/envoy/extensions/filters/http/cors/v3/cors_pb';
 import { HTTPFaultSchema } from './gen/envoy/extensions/filters/http/fault/v3/fault_pb';
 import { HeaderMutationSchema } from './gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb';
@@ -32,6 +33,7 @@ export const wireRegistry: Registry = createRegistry(
   ListenerSchema,
   RouteConfigurationSchema,
   ClusterSchema,
+  ClusterConfigSchema,
   ClusterLoadAssignmentSchema,
   SecretSchema,
   HttpConnectionManagerSchema,
