@@ -1,7 +1,7 @@
 /** Workloads, ports and hosts by the names people type, with a near miss named. */
 import type { MeshIr, ServicePort, Workload } from '../core/ir/ir';
 import { nameOf, namespaceOf } from '../core/mesh/ids';
-import { hostsOfPort } from '../core/semantics/address';
+import { hostsOfPort, isAddressed } from '../core/semantics/address';
 import { suggest } from '../core/lib/suggest';
 import { UsageError } from './command';
 
@@ -36,7 +36,8 @@ export function findPort(ir: MeshIr, text: string): ServicePort {
       ...hosts.flatMap((host) => [`${host}:${port.number}`, `${host}:${port.name}`, ...(service.ports.length === 1 ? [host] : [])]),
     ];
   };
-  const matches = ports.filter((one) => names(one).includes(text));
+  const named = ports.filter((one) => names(one).includes(text));
+  const matches = named.length > 0 ? named : ports.filter(({ port, service }) => isAddressed(ir, service, port, null, text));
   return only(matches, ({ port }) => port.key, text, 'service port', ports.flatMap(names)).port;
 }
 

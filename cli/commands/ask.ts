@@ -4,7 +4,7 @@ import { isConnection } from '../../core/ir/layers';
 import { portKey, serviceOfPort, nameOfPort, nameOf, type PortKey, type WorkloadKey } from '../../core/mesh/ids';
 import type { JsonObject } from '../../core/lib/json';
 import { canonicalNetwork } from '../../core/lib/network';
-import { serverNameAsked } from '../../core/semantics/address';
+import { isHostOutside, serverNameAsked } from '../../core/semantics/address';
 import { decide } from '../../core/semantics/decide';
 import { decideCrossing } from '../../core/semantics/decide-crossing';
 import { matchesClass } from '../../core/semantics/match';
@@ -155,9 +155,10 @@ function requestOf(ir: MeshIr, values: Values): MeshRequest {
   const common = { method: (values.text('method') ?? 'GET').toUpperCase(), path, headers, ...claimsOf(values.text('claims')) };
   const to = values.text('to');
   if (to !== undefined) {
-    const { key, layer } = findPort(ir, to);
-    const own = layer === 'grpc' && common.method === 'POST' ? { 'content-type': 'application/grpc' } : {};
-    return { ...common, headers: { ...own, ...headers }, from: { kind: 'workload', workload: from.key }, to: key };
+    const port = findPort(ir, to);
+    const own = port.layer === 'grpc' && common.method === 'POST' ? { 'content-type': 'application/grpc' } : {};
+    const host = isHostOutside(ir, port, to.toLowerCase()) ? { host: to } : {};
+    return { ...common, headers: { ...own, ...host, ...headers }, from: { kind: 'workload', workload: from.key }, to: port.key };
   }
   const gateway = ir.gateways.find((one) => one.key === from.key);
   if (!gateway) throw new UsageError(`\`--to\` is missing: ${from.key} is no gateway, so it has to address a port`);

@@ -313,8 +313,8 @@ function portChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
 function outsideText(ir: MeshIr, key: WorkloadKey, { protocol }: ServicePort): string {
   const outside = ir.services.find((service) => service.key === key)?.outside;
   if (!outside) return '';
-  const { hosts, trust, through } = outside;
-  return `${protocol} to ${hosts.join(', ')}${through === null ? '' : ` through ${through}`}, trusting ${trust ?? 'the authorities of the system'}`;
+  const { hosts, at, trust, through } = outside;
+  return `${protocol} to ${hosts.join(', ')}${at === undefined ? '' : ` at ${at.join(', ')}`}${through === null ? '' : ` through ${through}`}, trusting ${trust ?? 'the authorities of the system'}`;
 }
 
 /** By which gateways other networks reach a port. */

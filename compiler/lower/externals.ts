@@ -6,13 +6,15 @@ import { builtInResilience } from '../../core/ir/resilience';
 import { sortedUnique } from '../../core/lib/order';
 import { outsideNamespace, portKey, type PortKey, type RuleId, workloadKey, type WorkloadKey } from '../../core/mesh/ids';
 import { faultOfAddress, isIpAddress, isLinkLocal } from '../../core/mesh/ip-address';
-import { hostsOfPort } from '../../core/semantics/address';
+import { hostsOfPort, isWildcard } from '../../core/semantics/address';
+import { hostCovers } from '../../core/semantics/match';
 import { type Context, type Declared, hasPlatformRole, type Place } from './context';
 import { checkHost, checkLabel, checkTeam, isDomain } from './names';
 import { checkOwner, type Nouns } from './nouns';
 import { lowerRequests } from './request-line';
 import { portSettings, type SettingsTable } from './settings';
 import { wholeNumber } from './units';
+import { checkWildcard, checkWildcardPorts, placesOf } from './wildcards';
 
 /** What a proxy can speak to the outside and judge by itself. */
 const layers: ReadonlyMap<string, Layer> = new Map([
@@ -37,8 +39,9 @@ export function lowerExternals(
   const taken = new Map<string, string>();
   for (const service of services.values())
     for (const port of service.ports) for (const host of hostsOfPort(service, port, null)) taken.set(host.replace(/:\d+$/, ''), service.id);
+  const within = [...taken.keys()];
   for (const declared of context.all('external')) {
-    const service = lowerExternal(context, settings, workloads, declared);
+    const service = lowerExternal(context, settings, { workloads, within }, declared);
     const at = { id: declared.id, path: '' };
     const first = names.get(service.key);
     if (first !== undefined) context.report(messages.duplicate, { what: 'external', name: declared.value.name, first }, at);
@@ -67,7 +70,7 @@ export function lowerExternals(
 function lowerExternal(
   context: Context,
   settings: SettingsTable,
-  workloads: Nouns['workloads'],
+  { workloads, within }: Pick<Nouns, 'workloads'> & { readonly within: readonly string[] },
   { id, team, value }: Declared<'external'>,
 ): Service & { readonly outside: Outside } {
   const at = { id, path: '' };
@@ -82,7 +85,7 @@ function lowerExternal(
     context.report(words.notItsWayOut, { team: value.team, gateway: through ?? gateway.id, owner: gateway.team }, { id, path: 'through' });
   if (value.hosts.length === 0) context.report(messages.empty, { what: 'the list of hosts' }, { id, path: 'hosts' });
   const byAddress = Object.values(value.ports).every(({ protocol }) => layers.get(protocol) === 'tcp');
-  for (const host of value.hosts) checkOutsideHost(context, host, { byAddress, through: through !== null }, { id, path: 'hosts' });
+  for (const host of value.hosts) checkOutsideHost(context, host, { byAddress, through: through !== null, within }, { id, path: 'hosts' });
   const names = Object.keys(value.ports).sort();
   if (names.length === 0) context.report(messages.empty, { what: `the list of ports of \`${value.name}\`` }, at);
   const key = workloadKey(outsideNamespace, value.name);
@@ -125,13 +128,16 @@ function lowerExternal(
         resilience: {
           ...resilience,
           // the gateway, which chooses among a host's addresses, does not know whose request it is
-          balance: through !== null && resilience.balance.kind === 'hash' ? builtInResilience.balance : resilience.balance,
+          ...(through !== null && resilience.balance.kind === 'hash' ? { balance: builtInResilience.balance } : {}),
+          // of names that nobody can list none is better than another
+          ...(value.hosts.some(isWildcard) ? { balance: builtInResilience.balance, eject: null } : {}),
           health: null,
           locality: builtInResilience.locality,
         },
       },
     ];
   });
+  checkWildcardPorts(context, value.hosts, ports, { id, path: 'hosts' });
   const { trust } = value;
   const [trustNamespace = '', trustName = '', ...more] = (trust ?? 'a/b').split('/');
   if (more.length > 0 || !isDomain(trustNamespace) || !isDomain(trustName))
@@ -143,14 +149,19 @@ function lowerExternal(
     versions: [],
     versionLabel: 'version',
     ports,
-    outside: { hosts: sortedUnique(value.hosts), trust: trust ?? null, through },
+    outside: {
+      hosts: sortedUnique(value.hosts),
+      ...placesOf(context, value.hosts, value.at, { id, path: 'at' }),
+      trust: trust ?? null,
+      through,
+    },
   };
 }
 
 function checkOutsideHost(
   context: Context,
   host: string,
-  { byAddress, through }: { readonly byAddress: boolean; readonly through: boolean },
+  { byAddress, through, within }: { readonly byAddress: boolean; readonly through: boolean; readonly within: readonly string[] },
   at: Place,
 ): void {
   if (isIpAddress(host)) {
@@ -162,11 +173,11 @@ function checkOutsideHost(
         { host, why: "it is of the link: from the gateway it is the gateway's own, its machine's keys among it" },
         at,
       );
-  } else if (host.startsWith('*')) context.report(words.wildcardOutside, { host }, at);
-  else if (checkHost(context, host, false, at)) {
-    const why = faultOfName(host);
-    if (why !== null) context.report(messages.badHost, { host, why }, at);
+    return;
   }
+  if (host.startsWith('*') ? !checkWildcard(context, host, within, at) : !checkHost(context, host, false, at)) return;
+  const why = faultOfName(host);
+  if (why !== null) context.report(messages.badHost, { host, why }, at);
 }
 function faultOfName(host: string): string | null {
   if (!host.includes('.')) return 'it has no dot, and a name of one word means something else in each place';
@@ -199,7 +210,7 @@ export function checkOutside(
     if (judgedHere.has(rule.port) || connections.has(rule.port)) checkRule(context, rule);
     const hosts = services.find((service) => service.ports.some(({ key }) => key === rule.port))?.outside?.hosts ?? [];
     for (const host of rule.hosts)
-      if (!hosts.includes(host))
+      if (!hosts.includes(host) && !hosts.some((wildcard) => isWildcard(wildcard) && isDomain(host) && hostCovers(wildcard, host)))
         context.report(messages.unknownPart, { what: 'host', name: host, of: rule.port, known: hosts }, { id: rule.id, path: 'hosts' });
   }
   for (const table of connectionRoutes) checkConnections(context, table, outside);

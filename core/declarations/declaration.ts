@@ -275,6 +275,8 @@ export type DeclarationValue =
       readonly name: string;
       readonly team: string;
       readonly hosts: readonly string[];
+      /** Networks that names under its wildcards may lead to. */
+      readonly at?: readonly string[];
       readonly ports: { readonly [name: string]: WirePort };
       readonly trust?: string;
       readonly through?: Ref;

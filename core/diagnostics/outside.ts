@@ -2,14 +2,23 @@
 import { defineDiagnostic } from './diagnostic';
 
 export const outside = {
-  wildcardOutside: defineDiagnostic<{ host: string }>({
+  wildcardOutside: defineDiagnostic<{ host: string; port: string; protocol: string }>({
     code: 'MW3080',
     slug: 'wildcard-outside',
     severity: 'error',
     summary:
-      'a host outside the mesh is named exactly: of a wildcard, whoever writes the names of that domain would say where in this network calls go',
-    message: ({ host }) => `\`${host}\` names no one host outside the mesh`,
-    help: () => 'name each host that is called; nobody then sends calls elsewhere by a name that he makes up (ADR 0166)',
+      'a wildcard leads wherever the names of that domain say, so a proxy has to make the TLS: the certificate alone proves who is there',
+    message: ({ host, port, protocol }) =>
+      `\`${host}\` names no one host, and on \`${port}\`, which speaks ${protocol}, no proxy would ask who is there`,
+    help: () => 'speak `https` or `grpcs` on all ports of it, or name each host that is called (ADR 0189)',
+  }),
+  badPlace: defineDiagnostic<{ network: string; why: string }>({
+    code: 'MW3088',
+    slug: 'bad-place',
+    severity: 'error',
+    summary: 'names under a wildcard lead nowhere that each machine has for itself, whoever says so',
+    message: ({ network, why }) => `\`${network}\` is no network for a host to be in: ${why}`,
+    help: () => 'write the networks that the hosts are in, and no wider: `10.20.0.0/16`',
   }),
   manyByAddress: defineDiagnostic<{ port: string; protocol: string; hosts: readonly string[] }>({
     code: 'MW3085',

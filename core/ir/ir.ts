@@ -83,8 +83,13 @@ export interface Service {
   readonly outside?: Outside;
 }
 export interface Outside {
-  /** Exact, lower case; an IP address only where no port has names. Sorted; what is sent goes to the one that it addresses. */
+  /**
+   * Exact, lower case; an IP address only where no port has names; where a proxy makes the TLS on all ports also `*.` and a domain, for any name under it
+   * that nobody else names closer. Sorted; what is sent goes to the one that it addresses.
+   */
   readonly hosts: readonly string[];
+  /** Present: the networks that names under its wildcards may lead to, and no others; absent: public addresses. Canonical, sorted. */
+  readonly at?: readonly string[];
   /** `namespace/name` of the authorities whose certificates count on `https` ports; null: those of the system. */
   readonly trust: string | null;
   /** The gateway that alone dials the hosts and judges who may; null: each caller's own proxy does. */

@@ -1,6 +1,8 @@
-import type { Gateway, GatewayListener, HostConnections, HostRoutes, MeshIr, ServedHost, Service, ServicePort } from '../ir/ir';
+import type { Gateway, GatewayListener, HostConnections, HostRoutes, MeshIr, Outside, ServedHost, Service, ServicePort } from '../ir/ir';
+import { isHttp } from '../ir/layers';
+import { sortedUnique } from '../lib/order';
 import { nameOf, namespaceOf, type PortKey } from '../mesh/ids';
-import { hostEntry } from './match';
+import { hostCovers, hostEntry, hostWithoutPort } from './match';
 
 /**
  * The Host values that name a service port, as the Kubernetes DNS has them (kubernetes.io/docs, "DNS for Services and Pods"): with the port's
@@ -9,7 +11,7 @@ import { hostEntry } from './match';
  */
 export function hostsOfPort(service: Service, port: ServicePort, callerNamespace: string | null): readonly string[] {
   if (service.outside)
-    return service.outside.hosts.flatMap((host) => [`${host}:${port.number}`, ...(isPlain(service, port) ? [host] : [])]);
+    return service.outside.hosts.flatMap((host) => [`${host}:${port.number}`, ...(isPlain(service, port, host) ? [host] : [])]);
   const name = nameOf(service.key);
   const namespace = namespaceOf(service.key);
   const names = [`${name}.${namespace}`, `${name}.${namespace}.svc.cluster.local`, ...(callerNamespace === namespace ? [name] : [])];
@@ -77,8 +79,46 @@ export function servedAs({ hosts }: GatewayListener, host: string): ServedHost |
   return hosts.find((served) => served.host === entry);
 }
 
-/** Whether a host outside the mesh without a number means this port: the one that is HTTP's own (RFC 9110 section 4.2.1), else the only one. */
-function isPlain({ ports }: Service, { number }: ServicePort): boolean {
+/** Whether a Host value (lower case) names a service port: one of its names, or one under its wildcard that nobody outside is named closer by. */
+export function isAddressed(ir: MeshIr, service: Service, port: ServicePort, callerNamespace: string | null, host: string): boolean {
+  const names = hostsOfPort(service, port, callerNamespace);
+  if (names.includes(host) && !isWildcard(host)) return true;
+  if (!names.some((name) => isWildcard(name) && hostCovers(name, host))) return false;
+  const all = ir.services.flatMap(({ outside }) => outside?.hosts ?? []);
+  const entry = hostEntry(all, hostWithoutPort(host));
+  return entry !== undefined && service.outside?.hosts.includes(entry) === true;
+}
+
+/** Whether a text is a host outside whose requests a port takes, as an application says it. */
+export function isHostOutside(ir: MeshIr, port: ServicePort, text: string): boolean {
+  const service = ir.services.find(({ ports }) => ports.some(({ key }) => key === port.key));
+  return service?.outside !== undefined && isHttp(port.layer) && isAddressed(ir, service, port, null, text);
+}
+
+/** `*.example.com`. */
+export const isWildcard = (host: string): boolean => host.startsWith('*.');
+
+/** What of other hosts outside lies under the wildcards of this one, exact names and longer wildcards: requests to those are not its own. Sorted. */
+export function namedCloser(services: readonly Service[], { key, outside }: Service): readonly string[] {
+  const wild = (outside?.hosts ?? []).filter(isWildcard);
+  if (wild.length === 0) return [];
+  const others = services.flatMap((service) => (service.key === key ? [] : (service.outside?.hosts ?? [])));
+  return sortedUnique(
+    others.filter((host) => wild.some((wildcard) => host !== wildcard && hostCovers(wildcard, host.replace(/^\*/, '_')))),
+  );
+}
+
+/** A host of what is outside, as an example of what is asked for where nobody says. */
+export function exampleHost({ hosts }: Outside): string {
+  return (hosts.find((host) => !isWildcard(host)) ?? hosts[0] ?? '').replace(/^\*/, 'any');
+}
+
+/**
+ * Whether a host outside the mesh without a number means this port: the one that is HTTP's own (RFC 9110 section 4.2.1), else the only one. Under a
+ * wildcard, where a proxy that dials knows the name alone, it is HTTPS's own or none.
+ */
+function isPlain({ ports }: Service, { number }: ServicePort, host: string): boolean {
+  if (isWildcard(host) && number !== 443) return false;
   return ports.some((port) => port.number === 80) ? number === 80 : ports.length === 1;
 }
 

@@ -269,8 +269,8 @@ function outsideOf(ir: MeshIr, rules: RouteTable['rules']): readonly Json[] {
     const service = serviceOf(ir, serviceOfPort(port));
     const found = service?.ports.find((known) => known.key === port);
     if (!service?.outside || !found) return [];
-    const { hosts, trust, through } = service.outside;
-    return [[port, found.protocol, found.number, [...hosts], trust, through && [through, principalOf(ir, through)]]];
+    const { hosts, at, trust, through } = service.outside;
+    return [[port, found.protocol, found.number, [...hosts], [...(at ?? [])], trust, through && [through, principalOf(ir, through)]]];
   });
 }
 function principalOf(ir: MeshIr, workload: WorkloadKey): Principal | null {

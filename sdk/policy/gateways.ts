@@ -13,7 +13,7 @@ import { type Reader, list, named, record, recordOf, whole, word } from './read'
 import { suggest } from './did-you-mean';
 import { refTo, register } from './registry';
 import { gatewayHandle, madeAs } from './subjects';
-import { accountName, hostOrAddress, hostOrWildcard, name, namespacedName } from './units';
+import { accountName, cidr, hostOrAddress, hostOrWildcard, name, namespacedName } from './units';
 import { verb } from './verb';
 
 export const secret = verb('secret', ['ref'], 1, (given) => make({}, { kind: 'secret', name: namespacedName(given.take(0), given.at(0)) }));
@@ -122,12 +122,16 @@ function listenerHandle(entry: number, owner: string, key: string, one: WireList
 
 const externalSpec = record(
   { team, hosts: list(hostOrAddress), ports: named(name, anyPortSpec) },
-  { trust: madeAs(['secret'], 'a secret', "write `secret('namespace/name')`"), through: gatewayHandle },
+  {
+    at: list(cidr, { unique: 'network' }),
+    trust: madeAs(['secret'], 'a secret', "write `secret('namespace/name')`"),
+    through: gatewayHandle,
+  },
 );
 /** A host that somebody else runs. `https` and `grpcs` are HTTP and gRPC to the proxy, and TLS from the proxy on. */
 export const external = verb('external', ['name', 'spec'], 2, (given) => {
   const called = name(given.take(0), given.at(0));
-  const { team: owner, hosts, ports, trust, through } = externalSpec(given.take(1), given.at(1));
+  const { team: owner, hosts, at, ports, trust, through } = externalSpec(given.take(1), given.at(1));
   const wire = Object.fromEntries(
     Object.entries(ports).map(([key, one]) => [key, one.outsideOnly ? { ...one.port, protocol: `${one.port.protocol}s` } : one.port]),
   );
@@ -137,6 +141,7 @@ export const external = verb('external', ['name', 'spec'], 2, (given) => {
       name: called,
       team: owner,
       hosts,
+      ...(at ? { at } : {}),
       ports: wire,
       ...(trust ? { trust: trust.name } : {}),
       ...(through ? { through: { ref: refTo(through.entry) } } : {}),

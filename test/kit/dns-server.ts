@@ -36,7 +36,7 @@ export async function serveDns(host = '127.0.0.1', wanted = 0): Promise<DnsServe
     const { name, type, end } = question(query);
     const key = `${Object.entries(numbers).find(([, number]) => number === type)?.[0] ?? type} ${name}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
-    const entry = zone.get(name) ?? 'NXDOMAIN';
+    const entry = zone.get(name.toLowerCase()) ?? 'NXDOMAIN';
     const head = (flags: number, answers: number): Buffer => {
       const bytes = Buffer.from(query.subarray(0, end));
       bytes.writeUInt16BE(0x8180 | flags, 2);

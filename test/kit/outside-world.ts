@@ -22,8 +22,8 @@ export interface OutsideWorld {
   plain(): Promise<number>;
   /** HTTP over TLS, with a certificate for these names. */
   secure(hosts: readonly string[]): Promise<number>;
-  /** Any server. */
-  listens(server: net.Server): Promise<number>;
+  /** Any server, at an address of loopback; `port` 0: any number. */
+  listens(server: net.Server, host?: string, port?: number): Promise<number>;
   forget(): void;
   close(): void;
 }
@@ -40,13 +40,13 @@ export async function openOutsideWorld(): Promise<OutsideWorld> {
     seen.push({ sni, host: asked.headers.host ?? '', url: asked.url ?? '', headers: asked.headers });
     response.end('from outside');
   };
-  const listens = async (server: net.Server): Promise<number> => {
+  const listens = async (server: net.Server, host = '127.0.0.1', port = 0): Promise<number> => {
     servers.push(server);
     server.on('connection', (socket: net.Socket) => {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
     });
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
     return (server.address() as AddressInfo).port; // decoding: it listens by TCP
   };
   return {

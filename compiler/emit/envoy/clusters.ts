@@ -19,9 +19,15 @@ import { behindProxyHeader, meshClient } from './tls';
 export type Cluster = MessageInitShape<typeof ClusterSchema>;
 export const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
+export type HttpOptions = Exclude<MessageInitShape<typeof HttpProtocolOptionsSchema>, { readonly $typeName: string }>;
 type Http2 = Pick<Connections, 'streams' | 'idleMs' | 'maxAgeMs' | 'perConnection' | 'ping'>;
 /** How a proxy speaks HTTP/2 to endpoints; `upgrades`: WebSockets too (RFC 8441). */
-export function http2Over({ streams, idleMs, maxAgeMs, perConnection, ping }: Http2, upgrades = false, httpFilters: UpstreamFilters = []) {
+export function http2Over(
+  { streams, idleMs, maxAgeMs, perConnection, ping }: Http2,
+  upgrades = false,
+  httpFilters: UpstreamFilters = [],
+  more: Pick<HttpOptions, 'upstreamHttpProtocolOptions'> = {},
+) {
   const common = {
     ...(idleMs === null ? {} : { idleTimeout: ms(idleMs) }),
     ...(maxAgeMs === null ? {} : { maxConnectionDuration: ms(maxAgeMs) }),
@@ -29,6 +35,7 @@ export function http2Over({ streams, idleMs, maxAgeMs, perConnection, ping }: Ht
   };
   return pack(HttpProtocolOptionsSchema, {
     ...(Object.keys(common).length > 0 ? { commonHttpProtocolOptions: common } : {}),
+    ...more,
     httpFilters: [...httpFilters],
     upstreamProtocolOptions: {
       case: 'explicitHttpConfig',

@@ -16,6 +16,8 @@ import { type Listener, socket } from './inbound';
 import { outboundReplies } from './local-reply';
 import { notCallable, outboundListener } from './names';
 import { authentication } from './access/users';
+import type { Route } from './routes/routes';
+import type { HeaderMatcher } from './routes/tries';
 
 export type VirtualHost = MessageInitShape<typeof VirtualHostSchema>;
 
@@ -53,15 +55,16 @@ export function catchAllOf(caller: WorkloadKey): VirtualHost {
     name: notCallable,
     domains: ['*'],
     typedPerFilterConfig: notCallableConfig,
-    routes: [
-      {
-        name: notCallable,
-        match: { pathSpecifier: { case: 'prefix', value: '/' } },
-        action: {
-          case: 'directResponse',
-          value: { status: 403, body: { specifier: { case: 'inlineString', value: `meshwright: ${caller} may not call this host\n` } } },
-        },
-      },
-    ],
+    routes: [notCallableRoute(caller, [])],
   };
 }
+
+/** What a host answers that a caller may not call. */
+export const notCallableRoute = (caller: WorkloadKey, headers: readonly HeaderMatcher[]): Route => ({
+  name: notCallable,
+  match: { pathSpecifier: { case: 'prefix', value: '/' }, ...(headers.length === 0 ? {} : { headers: [...headers] }) },
+  action: {
+    case: 'directResponse',
+    value: { status: 403, body: { specifier: { case: 'inlineString', value: `meshwright: ${caller} may not call this host\n` } } },
+  },
+});

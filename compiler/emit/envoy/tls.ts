@@ -51,14 +51,17 @@ export function meshClient(principal: string, alpn: readonly string[], sni: stri
   };
 }
 
-/** To a host outside the mesh: it must prove that it is the host, to authorities that its owner here trusts. No setting turns that off. */
-export function outsideClient(host: string, trust: string | null, alpn: readonly string[]): TransportSocket {
+/**
+ * To a host outside the mesh: it must prove that it is the host, to authorities that its owner here trusts. No setting turns that off. `host` null: the
+ * one that a request is for, which the cluster asks for and has verified (its `autoSni` and `autoSanValidation`).
+ */
+export function outsideClient(host: string | null, trust: string | null, alpn: readonly string[]): TransportSocket {
   return {
     name: 'envoy.transport_sockets.tls',
     configType: {
       case: 'typedConfig',
       value: pack(UpstreamTlsContextSchema, {
-        sni: host,
+        ...(host === null ? {} : { sni: host }),
         maxSessionKeys: 0,
         commonTlsContext: {
           tlsParams: {
@@ -69,9 +72,10 @@ export function outsideClient(host: string, trust: string | null, alpn: readonly
             case: 'combinedValidationContext',
             value: {
               defaultValidationContext: {
-                matchTypedSubjectAltNames: [
-                  { sanType: SubjectAltNameMatcher_SanType.DNS, matcher: { matchPattern: { case: 'exact', value: host } } },
-                ],
+                matchTypedSubjectAltNames:
+                  host === null
+                    ? []
+                    : [{ sanType: SubjectAltNameMatcher_SanType.DNS, matcher: { matchPattern: { case: 'exact', value: host } } }],
               },
               validationContextSdsSecretConfig: secret(sdsAuthorities(trust)),
             },

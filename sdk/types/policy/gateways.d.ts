@@ -126,8 +126,10 @@ export declare const internet: Outside;
 export declare function network(name: string, cidrs: NonEmpty<Cidr>): Outside;
 export interface ExternalSpec<P extends PortMap> {
   readonly team: Team;
-  /** Names, exactly. A TCP port (`tcp`, `postgres` ...) stands for one host, by name or by IP address. */
+  /** Names. A TCP port (`tcp`, `postgres` ...) stands for one host, by name or by IP address. `*.example.com`, any name under it, where all ports are `https` or `grpcs`. */
   readonly hosts: NonEmpty<string>;
+  /** The networks that names under a wildcard may lead to, and then no others. Not said: any public address, and none of a network of one's own. */
+  readonly at?: NonEmpty<Cidr>;
   readonly ports: P;
   /** The authorities whose certificates count on `https` and `grpcs` ports (`ca.crt` of the secret); those of the system if not said. */
   readonly trust?: Secret;

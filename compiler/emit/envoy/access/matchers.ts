@@ -2,6 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { assertNever } from '../../../../core/lib/brand';
 import type { FieldMatch, PathTemplate, TextMatch } from '../../../../core/ir/ir';
+import { isWildcard } from '../../../../core/semantics/address';
 import { literalPattern, pathTemplatePattern } from '../../../../core/semantics/match';
 import type { HeaderMatcherSchema, QueryParameterMatcherSchema } from '../../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import type { StringMatcherSchema } from '../../../../core/wire/gen/envoy/type/matcher/v3/string_pb';
@@ -77,9 +78,9 @@ export function cookieMatcher(field: FieldMatch): HeaderMatcher {
   };
 }
 
-/** The Host header is one of these, in any case and with any port. */
+/** The Host header is one of these, in any case and with any port; `*.x` is any name under it. */
 export function hostMatcher(hosts: readonly string[]): HeaderMatcher {
-  const [first = '', ...more] = hosts.map(literalPattern);
+  const [first = '', ...more] = hosts.map((host) => (isWildcard(host) ? `.+${literalPattern(host.slice(1))}` : literalPattern(host)));
   const pattern = `(?i)${more.length === 0 ? first : `(?:${[first, ...more].join('|')})`}(?::[0-9]*)?`;
   return {
     name: ':authority',

@@ -6,7 +6,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AccessRule, Outside } from '../../../../core/ir/ir';
 import { isHttp } from '../../../../core/ir/layers';
 import type { WorkloadKey } from '../../../../core/mesh/ids';
-import { hostsOfPort } from '../../../../core/semantics/address';
+import { hostsOfPort, isWildcard, namedCloser } from '../../../../core/semantics/address';
 import type { FilterChainSchema } from '../../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
 import { accessPerRoute } from '../access/access';
 import { connectionLog } from '../access-log';
@@ -30,7 +30,7 @@ import {
 import type { IrIndex, PortFacts } from '../index-of';
 import { egressName, egressPort, egressServerName, inboundListener } from '../names';
 import type { VirtualHost } from '../outbound';
-import { hostAtGateway, outsideClusterName } from './clusters';
+import { anyName, destinationsOf, hostAtGateway, outsideClusterName, wildcardAtGateway } from './clusters';
 import { meshServer } from '../tls';
 import { authenticationPerRoute } from '../access/users';
 
@@ -57,7 +57,10 @@ export function egressOf(index: IrIndex, gateway: WorkloadKey): Egress {
     listeners: [listenerOf(index, gateway, passing)],
     routes: passing.filter(({ facts }) => isHttp(facts.port.layer)).map((one) => routesTo(index, one)),
     clusters: passing.flatMap(({ facts, outside }) =>
-      outside.hosts.map((host) => hostAtGateway(outsideClusterName(facts.port.key, host), host, facts, outside)),
+      destinationsOf(outside).map((host) => {
+        const cluster = outsideClusterName(facts.port.key, host);
+        return host === anyName ? wildcardAtGateway(cluster, facts, outside) : hostAtGateway(cluster, host, facts, outside);
+      }),
     ),
   };
 }
@@ -116,10 +119,13 @@ function routesTo(index: IrIndex, { facts, outside }: Passing): RouteConfigurati
     ...authenticationPerRoute(usersOf(index, port.key)),
     ...accessPerRoute(index.access.get(port.key) ?? [], index.ir.issuers),
   };
-  const host = (name: string): VirtualHost => ({
+  const calledBy = (name: string) => ({
     name,
     domains: [...hostsOfPort({ ...service, outside: { ...outside, hosts: [name] } }, port, null)].sort(),
     typedPerFilterConfig: access,
+  });
+  const host = (name: string): VirtualHost => ({
+    ...calledBy(name),
     // no timeout of its own: the caller's counts
     routes: [
       {
@@ -128,7 +134,7 @@ function routesTo(index: IrIndex, { facts, outside }: Passing): RouteConfigurati
         action: {
           case: 'route',
           value: {
-            clusterSpecifier: { case: 'cluster', value: outsideClusterName(port.key, name) },
+            clusterSpecifier: { case: 'cluster', value: outsideClusterName(port.key, isWildcard(name) ? anyName : name) },
             timeout: seconds(0),
             ...agesOf(index, port),
             ...(idleMs === undefined ? {} : { idleTimeout: ms(idleMs) }),
@@ -137,10 +143,12 @@ function routesTo(index: IrIndex, { facts, outside }: Passing): RouteConfigurati
       },
     ],
   });
+  const elsewhere = namedCloser(index.ir.services, service).map((name): VirtualHost => ({ ...calledBy(name), routes: [notServed] }));
   return {
     name: inboundListener(port.key),
     virtualHosts: [
       ...outside.hosts.map(host),
+      ...elsewhere,
       { name: 'meshwright.misdirected', domains: ['*'], typedPerFilterConfig: access, routes: [notServed] },
     ],
     internalOnlyHeaders: strippedHeaders,

@@ -4,23 +4,26 @@
  */
 import { apiVersion, type ServiceConfig } from '../../../../core/bundle/objects';
 import type { Diagnostic } from '../../../../core/diagnostics/diagnostic';
-import type { Outside, RouteRule, Workload } from '../../../../core/ir/ir';
+import type { Outside, RouteRule, Service, Workload } from '../../../../core/ir/ir';
 import { anyMatch } from '../../../../core/ir/plain';
-import { namespaceOf } from '../../../../core/mesh/ids';
-import { hostsOfPort } from '../../../../core/semantics/address';
+import { namespaceOf, type WorkloadKey } from '../../../../core/mesh/ids';
+import { hostsOfPort, isWildcard, namedCloser } from '../../../../core/semantics/address';
+import { hostCovers } from '../../../../core/semantics/match';
 import { coversPrincipal } from '../../../../core/semantics/inbound';
 import { strictNeeds } from '../../../../core/semantics/variant';
 import { ClusterSchema } from '../../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { VirtualHostSchema } from '../../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { outsideAccess } from '../access/access';
 import { anonymousCopies, anonymousHost } from '../access/anonymous';
+import { hostMatcher } from '../access/matchers';
 import { jsonOf } from '../any';
 import { ownBudget } from '../clusters';
 import { corsConfig, preflightRoute, varyOnOrigin } from '../routes/cors';
 import { entry, type IrIndex, type PortFacts } from '../index-of';
 import { clusterName, outsideConfigName, variantCluster } from '../names';
-import { gatewayCluster, gatewaySelector, hostCluster, outsideClusterName } from './clusters';
+import { anyName, destinationsOf, gatewayCluster, gatewaySelector, hostCluster, outsideClusterName, wildcardCluster } from './clusters';
 import { patchedCluster } from '../patch';
+import { notCallableRoute } from '../outbound';
 import { asTheOwner, type Route, routesOf } from '../routes/routes';
 import { type ClusterCache, ownLimits, rulesFor } from '../service-config';
 import { supportedEnvoy } from '../version';
@@ -44,12 +47,13 @@ export function outsideConfigOf(
   const { through } = outside;
   const connections = own?.connections ?? port.resilience.connections;
   // through a gateway all hosts have one door, which reads the host again
-  const destinations = (through === null ? outside.hosts : outside.hosts.slice(0, 1)).map((host) => {
+  const destinations = (through === null ? destinationsOf(outside) : [anyName]).map((host) => {
     const name = outsideClusterName(port.key, through === null ? host : null);
     return { host, cluster: own === undefined ? name : variantCluster(name, caller.key) };
   });
+  const elsewhere = namedElsewhere(index.ir.services, service, caller.key);
   const routesTo = ({ host, cluster }: (typeof destinations)[number]): readonly Route[] => {
-    const own = destinations.length === 1 ? rules : rules.flatMap((rule) => onlyFor(host, rule));
+    const own = destinations.length === 1 || host === anyName ? rules : rules.flatMap((rule) => onlyFor(host, rule));
     return routesOf(
       index,
       { cors, rules: own },
@@ -76,7 +80,7 @@ export function outsideConfigOf(
         domains: [...hostsOfPort(service, port, null)].sort(),
         ...varyOnOrigin(cors),
         ...(through === null ? { requestHeadersToRemove: anonymousHost.requestHeadersToRemove } : {}),
-        routes: [...(cors === null ? [] : [preflightRoute]), ...destinations.flatMap(routesTo)],
+        routes: [...elsewhere, ...(cors === null ? [] : [preflightRoute]), ...destinations.flatMap(routesTo)],
       }),
       clusters: destinations.map(({ host, cluster }) =>
         entry(cache, cluster, () =>
@@ -84,7 +88,9 @@ export function outsideConfigOf(
             jsonOf(
               ClusterSchema,
               through === null
-                ? hostCluster(cluster, host, facts, outside, budget, connections, anonymousCopies)
+                ? host === anyName
+                  ? wildcardCluster(cluster, facts, outside, budget, connections, anonymousCopies)
+                  : hostCluster(cluster, host, facts, outside, budget, connections, anonymousCopies)
                 : gatewayCluster(cluster, facts, null, budget, connections),
             ),
             index.patches.get(port.key) ?? [],
@@ -100,4 +106,16 @@ export function outsideConfigOf(
 function onlyFor(host: string, rule: RouteRule): readonly RouteRule[] {
   const match = rule.match ?? anyMatch;
   return match.hosts.length > 0 && !match.hosts.includes(host) ? [] : [{ ...rule, match: { ...match, hosts: [host] } }];
+}
+
+/** What lies under a wildcard and is somebody else's, closer: for this caller it is no host that it may call here, as what has no virtual host. */
+function namedElsewhere(services: readonly Service[], service: Service, caller: WorkloadKey): readonly Route[] {
+  const own = service.outside?.hosts ?? [];
+  return namedCloser(services, service).map((host): Route => {
+    const closest = isWildcard(host) ? own.filter((name) => hostCovers(host, name)) : [];
+    return notCallableRoute(caller, [
+      hostMatcher([host]),
+      ...(closest.length === 0 ? [] : [{ ...hostMatcher(closest), invertMatch: true }]),
+    ]);
+  });
 }

@@ -1,0 +1,72 @@
+/** `*.example.com` as a host outside the mesh: what it may stand for, on which ports, and where its names may lead. */
+import { ir as messages } from '../../core/diagnostics/ir';
+import { outside as words } from '../../core/diagnostics/outside';
+import type { Outside, ServicePort } from '../../core/ir/ir';
+import { canonicalNetwork, holdsMapped, isWithinNetwork } from '../../core/lib/network';
+import { sortedUnique } from '../../core/lib/order';
+import { isWildcard } from '../../core/semantics/address';
+import { hostCovers } from '../../core/semantics/match';
+import type { Context, Place } from './context';
+import { checkHost } from './names';
+
+/** Where a proxy makes the TLS and verifies the name that was said. */
+const verified: readonly string[] = ['https', 'grpcs'];
+
+/** `within`: the names of services of the mesh. Reports, and says no, where it is none to be called. */
+export function checkWildcard(context: Context, host: string, within: readonly string[], at: Place): boolean {
+  if (!checkHost(context, host, true, at)) return false;
+  const own = within.find((name) => hostCovers(host, name));
+  const why = own === undefined ? faultOfDomain(host.slice(2)) : `\`${own}\` lies under it, which is a name of the mesh`;
+  if (why !== null) context.report(messages.badHost, { host, why }, at);
+  return why === null;
+}
+
+function faultOfDomain(domain: string): string | null {
+  if (!domain.includes('.')) return "all that lies under it is nobody's in particular";
+  if (/^(?:(?:svc|pod)\.)?cluster\.local$/.test(domain)) return 'the names of the whole cluster lie under it';
+  return null;
+}
+
+/** Reports each port on which nobody would verify who is at a name under a wildcard. */
+export function checkWildcardPorts(context: Context, hosts: readonly string[], ports: readonly ServicePort[], at: Place): void {
+  for (const host of hosts.filter(isWildcard))
+    for (const { key, protocol } of ports)
+      if (!verified.includes(protocol)) context.report(words.wildcardOutside, { host, port: key, protocol }, at);
+}
+
+/** The networks that names under a wildcard may lead to; none said: public addresses. */
+export function placesOf(
+  context: Context,
+  hosts: readonly string[],
+  written: readonly string[] | undefined,
+  at: Place,
+): Pick<Outside, 'at'> {
+  if (written === undefined) return {};
+  if (!hosts.some(isWildcard)) {
+    context.report(messages.unsupported, { feature: '`at` of hosts that are all named (it is about names under a wildcard)' }, at);
+    return {};
+  }
+  if (written.length === 0) context.report(messages.empty, { what: 'the list of networks' }, at);
+  const networks = written.flatMap((network) => {
+    const canonical = canonicalNetwork(network);
+    const why = canonical === null ? 'it is written as none' : faultOfPlace(canonical);
+    if (canonical !== null && why === null) return [canonical];
+    context.report(words.badPlace, { network, why: why ?? '' }, at);
+    return [];
+  });
+  return { at: sortedUnique(networks) };
+}
+
+/** What no name is to lead to, whoever says so: where each machine finds what is kept for it alone, and what is no machine. */
+const never: readonly (readonly [network: string, why: string])[] = [
+  ['169.254.0.0/16', "addresses of the link are in it, its machine's keys among them"],
+  ['fe80:0:0:0:0:0:0:0/10', "addresses of the link are in it, its machine's keys among them"],
+  ['0.0.0.0/8', 'no machine has its addresses'],
+  ['0:0:0:0:0:0:0:0/128', 'no machine has its addresses'],
+  ['224.0.0.0/4', 'its addresses are of many machines'],
+  ['ff00:0:0:0:0:0:0:0/8', 'its addresses are of many machines'],
+];
+function faultOfPlace(network: string): string | null {
+  if (holdsMapped(network)) return 'IPv4 addresses in another spelling are in it: write them as IPv4';
+  return never.find(([other]) => isWithinNetwork(other, network) || isWithinNetwork(network, other))?.[1] ?? null;
+}

@@ -1,0 +1,310 @@
+/**
+ * Hosts outside the mesh by a wildcard: whoever writes the names of a domain says where they lead, so where they may lead, and who has to be there, is
+ * what counts. A name server that says all there is to be said, servers with certificates and without, real Envoys, the gateway's among them.
+ */
+import * as fs from 'node:fs/promises';
+import * as http from 'node:http';
+import * as https from 'node:https';
+import * as path from 'node:path';
+import { emitEnvoy } from '../../compiler/emit/envoy/index';
+import { lower } from '../../compiler/lower/index';
+import type { DeclarationValue } from '../../core/declarations/declaration';
+import { portKey, type Principal, workloadKey } from '../../core/mesh/ids';
+import { decide } from '../../core/semantics/decide';
+import { temporaryFolder } from '../../platform/files';
+import { egress, evaluatedWith, named, running, service } from '../kit/declarations';
+import { type DnsServer, serveDns, type ZoneRecord } from '../kit/dns-server';
+import { envoyWithNames } from '../kit/envoy-with-names';
+import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
+import { present } from '../kit/present';
+import { runMesh, type RunningMesh } from '../kit/running-mesh';
+
+jest.setTimeout(180_000);
+
+type External = Extract<DeclarationValue, { readonly kind: 'external' }>;
+type Access = Extract<DeclarationValue, { readonly kind: 'access'; readonly action: 'allow' | 'deny' }>;
+const external = (name: string, hosts: readonly string[], number: number, more: Partial<External> = {}): DeclarationValue => ({
+  ...{ kind: 'external', name, team: 'books', hosts, ports: { api: { protocol: 'https', number } }, trust: 'bookinfo/partner' },
+  ...more,
+});
+const call = (to: string, more: Partial<Access> = {}): DeclarationValue =>
+  ({
+    ...{ kind: 'access', action: 'allow', port: { ref: to, port: 'api' }, from: [named('books/productpage')], requests: 'any' },
+    ...more,
+  }) as DeclarationValue; // decoding: of two kinds of rule, the one whose members are given
+
+const ids = { page: 'page', details: 'details', egress: 'egress' };
+/** The one address that names may lead to, and one beside it, where somebody listens at the same number. */
+const [here, beside] = ['127.0.0.1', '127.0.0.2'];
+const a = (...addresses: readonly string[]): readonly ZoneRecord[] =>
+  addresses.map((address) => ({ type: address.includes(':') ? 'AAAA' : 'A', ttl: 60, address }));
+/** IPv6 in eight groups, as the name server of the kit takes it. */
+const within = {
+  loopback: here,
+  'loopback of IPv6': '0:0:0:0:0:0:0:1',
+  'a private network': '10.0.0.7',
+  'another private network': '172.16.0.1',
+  'a third': '192.168.1.1',
+  'the metadata service': '169.254.169.254',
+  'a carrier': '100.100.100.200',
+  'no machine': '0.0.0.0',
+  'many machines': '224.0.0.1',
+  'a private network of IPv6': 'fd00:ec2:0:0:0:0:0:254',
+  'the link': 'fe80:0:0:0:0:0:0:1',
+  'loopback in the spelling of IPv6': '0:0:0:0:0:ffff:7f00:1',
+  'loopback through NAT64': '64:ff9b:0:0:0:0:7f00:1',
+  'loopback by 6to4': '2002:7f00:1:0:0:0:0:1',
+};
+let world: OutsideWorld;
+let names: DnsServer;
+let mesh: RunningMesh;
+let folder = '';
+let number = 0;
+let ir: NonNullable<ReturnType<typeof lower>['value']>;
+/** Connections to the address that no name may lead to. */
+let strayed = 0;
+/** What the server that fails once has been asked, by host. */
+const failed = new Set<string>();
+
+beforeAll(async () => {
+  world = await openOutsideWorld();
+  names = await serveDns();
+  folder = await temporaryFolder('wildcards');
+  await fs.mkdir(path.join(folder, 'bookinfo/partner'), { recursive: true });
+  await fs.writeFile(path.join(folder, 'bookinfo/partner/ca.crt'), world.authority.trust);
+  const said = ['docs', 'files', 'a.b', 'mixed', 'strayed', 'special', 'x.deep', 'leads', 'fails'].map((name) => `${name}.wild.example`);
+  const { key, chain } = await world.authority.serving([
+    ...said,
+    'docs.far.example',
+    'mixed.far.example',
+    'special.far.example',
+    'docs.many.example',
+  ]);
+  const server = https.createServer({ key, cert: chain }, (asked, response) => {
+    const host = asked.headers.host ?? '';
+    world.seen.push({ sni: String(Reflect.get(asked.socket, 'servername')), host, url: asked.url ?? '', headers: asked.headers });
+    response.statusCode = host.startsWith('fails.') && !failed.has(host) ? 503 : 200;
+    failed.add(host);
+    response.end('from outside');
+  });
+  number = await world.listens(server, here);
+  const there = https.createServer({ key, cert: chain }, (_asked, response) => response.end('from within'));
+  there.on('connection', () => void (strayed += 1));
+  await world.listens(there, beside, number);
+  for (const name of said) names.zone.set(name, a(here));
+  for (const name of ['docs.far.example', 'special.far.example', 'docs.many.example', 'forged.wild.example', 'forged.far.example'])
+    names.zone.set(name, a(here));
+  names.zone.set('strayed.wild.example', a(beside));
+  // the first address decides nothing: what fails there is tried at the next
+  for (const domain of ['wild', 'far']) names.zone.set(`mixed.${domain}.example`, a(beside, '10.0.0.7', here));
+  for (const [index, address] of Object.values(within).entries()) names.zone.set(`n${index}.open.example`, a(address));
+  const outcome = lower(
+    evaluatedWith({
+      ...running,
+      ...egress,
+      'books/details': service('books/bookinfo', 'details'),
+      'books/wild': external('wild', ['*.wild.example'], number, { at: [`${here}/32`] }),
+      'books/pageReads': call('books/wild', { requests: ['GET /v1/{rest...}'] }),
+      'books/pageWritesDocs': call('books/wild', { requests: ['POST /v1/{rest...}'], hosts: ['docs.wild.example'] }),
+      'books/wildRoutes': {
+        kind: 'route',
+        on: { ref: 'books/wild', port: 'api' },
+        rules: [
+          {
+            when: { request: ['GET /v1/copied'] },
+            to: { kind: 'target', to: { ref: 'books/wild', port: 'api' } },
+            mirror: [{ to: { ref: 'books/wild', port: 'api' }, share: '100%' }],
+          },
+        ],
+        otherwise: { to: { kind: 'target', to: { ref: 'books/wild', port: 'api' } }, retry: { atMost: 2, perTry: '5s', on: ['5xx'] } },
+      } as DeclarationValue,
+      // named closer, by others: page may not call them
+      'books/special': external('special', ['special.wild.example', 'special.far.example'], number),
+      'books/deep': external('deep', ['*.deep.wild.example'], number, { at: [`${here}/32`] }),
+      'books/detailsCallsSpecial': call('books/special', { from: [named('books/details')] } as Partial<Access>),
+      'books/open': external('open', ['*.open.example'], number),
+      'books/pageCallsOpen': call('books/open'),
+      'books/many': external('many', ['*.many.example'], number, { at: [`${here}/32`] }),
+      'books/pageCallsMany': call('books/many'),
+      'books/far': external('far', ['*.far.example'], number, { at: [`${here}/32`], through: { ref: 'platform/egress' } }),
+      'books/pageReadsFar': call('books/far', { requests: ['GET /v1/{rest...}'] }),
+    }),
+    'prod',
+  );
+  if (!outcome.value) throw new Error(JSON.stringify(outcome.diagnostics));
+  ir = outcome.value;
+  const emitted = present(emitEnvoy(ir).value);
+  mesh = await runMesh(
+    [
+      { id: ids.page, workload: 'bookinfo/productpage', principal: principal('bookinfo/productpage'), ports: ['web'] },
+      { id: ids.details, workload: 'bookinfo/details', principal: principal('bookinfo/details'), ports: ['web'] },
+      { id: ids.egress, workload: 'platform/egress', principal: principal('platform/egress'), ports: ['egress'], listeners: [] },
+    ],
+    { agent: { certificatesDir: folder, envoy: await envoyWithNames(folder, names.address) } },
+  );
+  const { status, json } = await mesh.release([...emitted.services, ...emitted.proxies]);
+  expect([status, json]).toMatchObject([202, {}]);
+  await Promise.all(Object.values(ids).map((id) => mesh.startAgent(id)));
+  await mesh.until(
+    'all are active',
+    (now) => now.proxies.length >= 3 && now.proxies.every((proxy) => JSON.stringify(proxy).includes('"active"')),
+  );
+});
+afterAll(async () => {
+  await mesh?.stop();
+  await names?.close();
+  world?.close();
+  if (folder !== '') await fs.rm(folder, { recursive: true, force: true });
+});
+beforeEach(() => {
+  world.forget();
+  strayed = 0;
+});
+
+const principal = (key: string): Principal => present(ir.workloads.find((workload) => workload.key === key)).principal;
+const letIn = { outcome: 'allow', status: null };
+const keptOut = { outcome: 'deny', status: 403 };
+
+/** A request of an application to its proxy, with the answer and what the definition says of it. */
+async function asks(id: 'page' | 'details', to: string, host: string, url = '/v1/x', method = 'GET') {
+  const answer = await mesh.call(id, host, url, { method });
+  const defined = decide(ir, {
+    from: { kind: 'workload', workload: workloadKey('bookinfo', id === 'page' ? 'productpage' : 'details') },
+    to: portKey(workloadKey('outside', to), 'api'),
+    ...{ method, path: url, headers: { host } },
+  });
+  return { status: answer.status, body: answer.body, defined: { outcome: defined.outcome, status: defined.status } };
+}
+/** A number that a proxy counts. */
+async function counted(id: string, what: RegExp): Promise<number> {
+  const text = await new Promise<string>((resolve, reject) => {
+    const asked = http.get({ socketPath: present(mesh.agents.get(id)).adminSocket, path: '/stats' }, (response) => {
+      let all = '';
+      response.on('data', (chunk: Buffer) => (all += chunk.toString('utf8')));
+      response.on('end', () => resolve(all));
+    });
+    asked.on('error', reject);
+  });
+  return Number(present(text.split('\n').find((line) => what.test(line))).replace(/^.*: /, ''));
+}
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe('under a wildcard', () => {
+  test('any name is called, that of several labels too; the proxy asks for it, and its server proves it', async () => {
+    for (const name of ['docs', 'files', 'a.b', 'DOCS'])
+      expect(await asks('page', 'wild', `${name}.wild.example:${number}`)).toEqual({ status: 200, body: 'from outside', defined: letIn });
+    expect(world.seen.map(({ sni }) => sni.toLowerCase())).toEqual(['docs', 'files', 'a.b', 'docs'].map((name) => `${name}.wild.example`));
+  });
+  test('a server that proves another name gets no request', async () => {
+    expect(await asks('page', 'wild', `forged.wild.example:${number}`)).toMatchObject({ status: 503, defined: letIn });
+    expect(await asks('page', 'far', `forged.far.example:${number}`)).toMatchObject({ status: 503, defined: letIn });
+    expect(world.seen).toEqual([]);
+  });
+  test('access is by request, and by name', async () => {
+    expect(await asks('page', 'wild', `files.wild.example:${number}`, '/v2/x')).toMatchObject({ status: 403, defined: keptOut });
+    expect(await asks('page', 'wild', `files.wild.example:${number}`, '/v1/x', 'POST')).toMatchObject({ status: 403, defined: keptOut });
+    expect(await asks('page', 'wild', `docs.wild.example:${number}`, '/v1/x', 'POST')).toMatchObject({ status: 200, defined: letIn });
+    expect(await asks('details', 'wild', `docs.wild.example:${number}`)).toMatchObject({ status: 403, defined: keptOut });
+    expect(world.seen).toHaveLength(1);
+  });
+  test.each([
+    ['the domain itself', () => `wild.example:${number}`],
+    ['a name that only ends alike', () => `notwild.example:${number}`],
+    ['no name', () => `.wild.example:${number}`],
+    ['another number', () => `docs.wild.example:${number + 1}`],
+    ['no number, where it is not 443', () => 'docs.wild.example'],
+    ['a name of the root', () => `docs.wild.example.:${number}`],
+    ['an address', () => `${here}:${number}`],
+    ['a number for an address', () => `0x7f.1:${number}`],
+  ])('%s is not under it', async (_what, host) => {
+    expect(await asks('page', 'wild', host())).toMatchObject({ status: 403, defined: keptOut });
+    expect([world.seen, strayed]).toEqual([[], 0]);
+  });
+  test.each([
+    ['an empty label', 'docs..wild.example'],
+    ['a colon', '127.0.0.1:80.wild.example'],
+    ['a user', 'docs@127.0.0.1.wild.example'],
+    ['an address of IPv6', '[::1].wild.example'],
+  ])('a name that is none leads nowhere: %s', async (_what, name) => {
+    const { status } = await mesh.call('page', `${name}:${number}`, '/v1/x');
+    expect([400, 503]).toContain(status);
+    expect([world.seen, strayed]).toEqual([[], 0]);
+  });
+  test('what others name closer is theirs', async () => {
+    for (const name of ['special.wild.example', 'x.deep.wild.example', 'SPECIAL.wild.example']) {
+      expect(await asks('page', 'wild', `${name}:${number}`)).toMatchObject({
+        status: 403,
+        body: 'meshwright: bookinfo/productpage may not call this host\n',
+        defined: keptOut,
+      });
+    }
+    expect(await asks('page', 'far', `special.far.example:${number}`)).toMatchObject({ status: 403, defined: keptOut });
+    expect(await asks('details', 'special', `special.wild.example:${number}`)).toMatchObject({ status: 200, defined: letIn });
+  });
+  test('a request that fails is tried again, and copies go to the same name', async () => {
+    expect(await asks('page', 'wild', `fails.wild.example:${number}`)).toMatchObject({ status: 200, defined: letIn });
+    expect(world.seen).toHaveLength(2);
+    world.forget();
+    expect(await asks('page', 'wild', `docs.wild.example:${number}`, '/v1/copied')).toMatchObject({ status: 200, defined: letIn });
+    await until(() => world.seen.length === 2);
+    expect(world.seen.map(({ sni, host }) => [sni, host])).toEqual(
+      Array.from({ length: 2 }, () => ['docs.wild.example', `docs.wild.example:${number}`]),
+    );
+    const usual = ['host', 'connection', 'x-forwarded-proto', 'x-request-id', 'transfer-encoding', 'content-length'];
+    expect(world.seen.flatMap(({ headers }) => Object.keys(headers).filter((name) => !usual.includes(name)))).toEqual([]);
+  });
+});
+
+describe('whoever writes the names', () => {
+  test('leads nobody to another address than those that may be', async () => {
+    expect(await asks('page', 'wild', `strayed.wild.example:${number}`)).toMatchObject({ status: 503, defined: letIn });
+    expect([world.seen, strayed]).toEqual([[], 0]);
+    expect(await counted(ids.page, /^dns_cache\.outside\/wild.*dns_address_filter_out/)).toBeGreaterThan(0);
+  });
+  test.each([
+    ['wild', ids.page],
+    ['far', ids.egress],
+  ] as const)('nor by several addresses for one name: %s', async (to, dialling) => {
+    const before = await counted(dialling, new RegExp(`^dns_cache\\.outside/${to}.*dns_address_filter_out`));
+    expect(await asks('page', to, `mixed.${to}.example:${number}`)).toEqual({ status: 200, body: 'from outside', defined: letIn });
+    expect(strayed).toBe(0);
+    expect(await counted(dialling, new RegExp(`^dns_cache\\.outside/${to}.*dns_address_filter_out`))).toBe(before + 2);
+  });
+  test.each(Object.keys(within).map((what, index) => [what, index] as const))(
+    'leads nobody within, where nobody says where hosts are: %s',
+    async (_what, index) => {
+      const refused = /^dns_cache\.outside\/open.*dns_address_filter_out/;
+      const before = await counted(ids.page, refused);
+      expect(await asks('page', 'open', `n${index}.open.example:${number}`)).toMatchObject({ status: 503, defined: letIn });
+      expect([world.seen, strayed, world.refusals()]).toEqual([[], 0, 0]);
+      expect(await counted(ids.page, refused)).toBe(before + 1);
+    },
+  );
+  test("a name that is nobody's answers 503", async () => {
+    expect(await asks('page', 'wild', `nobody.wild.example:${number}`)).toMatchObject({ status: 503, defined: letIn });
+  });
+});
+
+test('through a gateway it alone looks names up, and judges', async () => {
+  expect(await asks('page', 'far', `docs.far.example:${number}`)).toEqual({ status: 200, body: 'from outside', defined: letIn });
+  expect(await asks('page', 'far', `docs.far.example:${number}`, '/v2/x')).toMatchObject({ status: 403, defined: keptOut });
+  expect(world.seen).toMatchObject([{ sni: 'docs.far.example', host: `docs.far.example:${number}` }]);
+  expect(Object.keys(world.seen[0]?.headers ?? {}).filter((name) => /^x-(forwarded-client|envoy)/.test(name))).toEqual([]);
+  expect(await counted(ids.egress, /^dns_cache\.outside\/far.*num_hosts/)).toBeGreaterThan(0);
+});
+
+test('names without end fill the place that there is for those of one wildcard, and no other', async () => {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 50 });
+  const answers = await Promise.all(
+    Array.from({ length: 1100 }, (_, index) => mesh.call(ids.page, `x${index}.many.example:${number}`, '/v1/x', { agent })),
+  );
+  agent.destroy();
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+  expect(await counted(ids.page, /^dns_cache\.outside\/many.*num_hosts/)).toBeLessThan(1100);
+  expect(await counted(ids.page, /^dns_cache\.outside\/many.*host_overflow/)).toBeGreaterThan(0);
+  expect(await asks('page', 'many', `docs.many.example:${number}`)).toMatchObject({ status: 503, defined: letIn });
+  expect(names.asked.get('A docs.many.example')).toBeUndefined();
+  expect(await asks('page', 'wild', `docs.wild.example:${number}`)).toMatchObject({ status: 200, defined: letIn });
+});
