@@ -314,6 +314,15 @@ const refused: readonly (readonly [string, string, More])[] = [
   ['a timeout outside the bound', 'MW3032', { 'mesh/a': { kind: 'standard', for: [{ kind: 'mesh' }], bounds: { timeoutMax: '1s' } } }],
   ['retries outside the bound', 'MW3032', { 'mesh/a': { kind: 'standard', for: [{ kind: 'mesh' }], bounds: { retriesMax: 1 } } }],
   [
+    'mTLS that takes plaintext, of whom nobody could be let in,',
+    'MW3023',
+    {
+      'books/details': service('books/bookinfo', 'details', {
+        settings: { mtls: { $mostly: { value: 'strict', except: { prod: 'permissive' } } } },
+      }),
+    },
+  ],
+  [
     'permissive where strict is asked',
     'MW3032',
     { 'mesh/a': { kind: 'standard', for: [{ kind: 'mesh' }], defaults: { mtls: 'permissive' }, bounds: { mtls: 'strict' } } },

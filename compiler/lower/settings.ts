@@ -10,7 +10,7 @@ import { isHttp } from '../../core/ir/layers';
 import { builtInIdleMs, builtInResilience } from '../../core/ir/resilience';
 import type { Balance, HealthCheck, Resilience } from '../../core/ir/resilience';
 import { longestBackOffMs } from '../../core/semantics/timing';
-import { hasPlatformRole } from './context';
+import { hasPlatformRole, valueIn } from './context';
 import type { Context, Place } from './context';
 import { readBalance, readConnections, readEjection, readHealth, readLocality, readWrittenRetry, settledRetry } from './resilience';
 import type { WrittenRetry } from './resilience';
@@ -242,6 +242,12 @@ function sourcesOf(context: Context): readonly Source[] {
   const sources: Source[] = [];
   const add = (level: Level, settings: WireSettings, at: Place, covers: Source['covers']): void => {
     if (settings.traceSample !== undefined) context.report(messages.unsupported, { feature: '`traceSample`' }, within(at, 'traceSample'));
+    if (settings.mtls !== undefined && valueIn(settings.mtls, context.environment) === 'permissive')
+      context.report(
+        messages.unsupported,
+        { feature: "`mtls: 'permissive'` (an allow names who proves an identity, so it would let nobody in)" },
+        within(at, 'mtls'),
+      );
     sources.push({ level, settings, at, covers });
   };
   for (const { id, value } of context.all('standard')) {

@@ -6,6 +6,7 @@ import type { Waiver, WaiverSpec } from './waivers';
 
 // mesh > namespace > service > route rule; the nearest wins, whole field by whole field
 export interface Settings {
+  /** `strict` if not said. `permissive` is refused by name: an allow names who proves an identity, so nobody else could be let in. */
   readonly mtls?: OrPerEnv<'strict' | 'permissive'>;
   readonly timeout?: OrPerEnv<Duration>;
   /** Nothing is sent, neither way, for so long: the request ends; `5m` if not said. */
