@@ -27,7 +27,7 @@ const again = {
   Unavailable: ['unavailable', grpc.status.UNAVAILABLE],
   Exhausted: ['resource-exhausted', grpc.status.RESOURCE_EXHAUSTED],
 } as const;
-const words = ['Who', 'Which', 'Shared', 'Edited', 'Aborted', 'Shaky', 'Late', 'TooLate', 'Copied', 'Talk', 'Inner', 'Kept'];
+const words = ['Who', 'Which', 'Shared', 'Edited', 'EditedEach', 'Aborted', 'Shaky', 'Late', 'TooLate', 'Copied', 'Talk', 'Inner', 'Kept'];
 const methods = [...words, ...Object.keys(again)];
 const rule = (method: string, over: Partial<WireRouteRule>): WireRouteRule => ({
   when: { request: [`t.v1.Words/${method}`] },
@@ -55,6 +55,15 @@ const declarations = (jwks: string): { [id: string]: DeclarationValue } => ({
       { when: { request: ['t.v1.Words/Which'], from: [named('books/other')] }, to: v2 },
       rule('Which', {}),
       rule('Shared', { to: { kind: 'weights', weights: { v1: 70, v2: 30 } } }),
+      rule('EditedEach', {
+        to: {
+          kind: 'split',
+          shares: [
+            { to: { ref: 'books/rpc', port: 'web', version: 'v1' }, percent: 50, responseHeaders: { set: { 'x-answer': 'first' } } },
+            { to: { ref: 'books/rpc', port: 'web', version: 'v2' }, percent: 50, requestHeaders: { set: { 'x-set': 'second' } } },
+          ],
+        },
+      }),
       ...Object.entries(again).map(([method, [word]]) => rule(method, { retry: { atMost: 1, perTry: '10s', on: [word], budget: '100%' } })),
       rule('Edited', {
         requestHeaders: { set: { 'x-set': '100%' }, add: { 'x-more': 'b' }, remove: ['x-secret'] },
@@ -269,6 +278,12 @@ test('metadata is edited on the way there and back', async () => {
   expect(heard.find((one) => one.method === 'Edited')?.metadata).toEqual(['100%', 'a, b']);
   expect(decision.destinations[0]?.request.headers).toMatchObject({ 'x-set': '100%', 'x-more': 'a,b' });
   expect(decision.destinations[0]?.request.headers).not.toHaveProperty('x-secret');
+});
+test('metadata is edited of one destination', async () => {
+  const answers = await Promise.all(Array.from({ length: 40 }, () => call('EditedEach')));
+  expect([...new Set(answers.map(({ said, first }) => `${said} ${first.join()}`))].sort()).toEqual(['v1 first', 'v2 plain']);
+  const read = heard.filter((one) => one.method === 'EditedEach').map(({ version, metadata }) => `${version} ${metadata.join()}`);
+  expect([...new Set(read)].sort()).toEqual(['v1 ', 'v2 second']);
 });
 test('an abort is a gRPC status, in place of the destination', async () => {
   const { code, decision } = await call('Aborted');
