@@ -45,7 +45,9 @@ test('a shorter idle time is a change', () => {
       {},
       { 'books/dbRoutes': route('books/db', { otherwise: { to: { kind: 'target', to: { ref: 'books/db', port: 'web' } }, idle: '5m' } }) },
     ),
-  ).toEqual([expect.stringContaining('changed bookinfo/app bookinfo/db.web any connection')]);
+  ).toEqual([
+    'changed bookinfo/app bookinfo/db.web any connection: closed after 3600000 ms without a byte -> closed after 300000 ms without a byte',
+  ]);
 });
 test('what an application reads first is a change of its port', () => {
   const behind = (proxyProtocol: 'v1' | 'v2'): More => ({

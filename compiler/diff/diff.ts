@@ -236,6 +236,9 @@ function where(decision: Decision | null): string {
 
 function describe(decision: Decision | null, settings: boolean, answer: Answer | null, probe: Probe, asked: string): string {
   if (!decision) return 'not there';
+  // of a connection nobody reads what is sent, and it has no time to be over
+  if (settings && decision.destinations.some(({ request }) => request.method === ''))
+    return `closed after ${decision.idleMs ?? '-'} ms without a byte${limitsText(decision)}`;
   if (settings)
     return `timeout ${decision.timeoutMs ?? '-'} ms, ${idleText(decision.idleMs)}${retryText(decision.retry)}${limitsText(decision)}${wordsOf(
       probe,
@@ -271,6 +274,15 @@ function limitsText({ destinations }: Decision): string {
   return said.length === 0 ? '' : `, ${sortedUnique(said).join(', ')}`;
 }
 
+/** The limits that there are, by name. */
+const limitsSaid = (connections: Resilience['connections']): string =>
+  Object.entries(connections)
+    .flatMap(([name, limit]: readonly [string, Json]) =>
+      limit === null ? [] : [`${name} ${typeof limit === 'number' ? limit : canonicalJson(limit)}`],
+    )
+    .sort()
+    .join(', ');
+
 function portChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
   const old = new Map(before.services.flatMap((service) => service.ports.map((port) => [port.key, port] as const)));
   const fields = [
@@ -287,6 +299,7 @@ function portChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
   ] as const satisfies readonly (keyof ServicePort | keyof Resilience)[];
   const text = (port: ServicePort, field: (typeof fields)[number]): string => {
     const value = { ...port, ...port.resilience }[field];
+    if (field === 'connections') return limitsSaid(port.resilience.connections);
     return value === undefined ? 'none' : typeof value === 'string' ? value : canonicalJson(value);
   };
   const addressed = (ir: MeshIr, service: WorkloadKey): string =>

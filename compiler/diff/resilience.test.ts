@@ -26,6 +26,12 @@ test.each<[string, WireSettings]>([
   expect(diff.ports.map((change) => [change.port, change.field])).toEqual([['bookinfo/reviews.web', field]]);
   expect(diff.calls).toEqual([]);
 });
+test('limits are told by name, those that there are', () => {
+  const { ports } = semanticDiff(ir(), ir(reviews({ connections: { max: 2, pending: 1, ping: { every: '10s', timeout: '1s' } } })));
+  expect(ports.map(({ before, after }) => [before, after])).toEqual([
+    ['connectTimeoutMs 2000', 'connectTimeoutMs 2000, max 2, pending 1, ping {"everyMs":10000,"timeoutMs":1000}'],
+  ]);
+});
 test('another idle time, and what a caller asks for itself, are changes of its calls', () => {
   const idle = semanticDiff(ir(), ir(reviews({ idle: '10s' })));
   expect(idle.calls[0]).toMatchObject({ kind: 'changed', caller: 'bookinfo/productpage', after: expect.stringContaining('idle 10000 ms') });
