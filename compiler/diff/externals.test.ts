@@ -38,6 +38,11 @@ test.each<readonly [string, Partial<External>, string]>([
     { through: { ref: 'platform/edge' } },
     'https to api.stripe.example through platform/edge, trusting the authorities of the system',
   ],
+  [
+    'another network',
+    { hosts: ['*.stripe.example'], at: ['10.0.0.0/8'] },
+    'https to *.stripe.example at 10.0.0.0/8, trusting the authorities of the system',
+  ],
   ['another authority', { trust: 'bookinfo/partner' }, 'https to api.stripe.example, trusting bookinfo/partner'],
   [
     'TLS that goes',

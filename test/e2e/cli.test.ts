@@ -124,6 +124,26 @@ describe('ask', () => {
     const { stdout } = await meshwright(['ask', policies, '--from', 'ratings', '--to', 'reviews:9080', '--path', at, '--env', 'prod']);
     expect(stdout).toContain(line);
   });
+  it('answers for a name that lies under a wildcard outside, and for one that does not', async () => {
+    const own = path.join(folder, 'wildcard');
+    await fs.cp(policies, own, { recursive: true });
+    await fs.writeFile(
+      path.join(own, 'books/outside.policy.ts'),
+      [
+        "import { external, https } from 'meshwright/policy';",
+        "import { productpage } from './services.policy';",
+        "export const docs = external('docs', { team: 'books', hosts: ['*.docs.example'], at: ['10.20.0.0/16'], ports: { api: https(443) } });",
+        "export const pageReadsDocs = docs.ports.api.allow({ from: productpage, requests: ['GET /v1/{rest...}'], hosts: ['eu.docs.example'] });",
+      ].join('\n'),
+    );
+    const decided = async (to: string) => {
+      const { document } = await json('ask', own, '--from', 'productpage', '--to', to, '--path', '/v1/x', '--env', 'prod');
+      return document.answers.prod.decision;
+    };
+    expect(await decided('eu.docs.example:443')).toMatchObject({ outcome: 'allow', because: ['books/pageReadsDocs'] });
+    expect(await decided('us.docs.example')).toMatchObject({ outcome: 'deny', status: 403 });
+    expect(await meshwright(['ask', own, '--from', 'productpage', '--to', 'docs.example:443'])).toMatchObject({ code: 2 });
+  });
   it('names the near miss', async () => {
     expect(await meshwright(['ask', policies, '--from', 'productpag', '--to', 'reviews:9080'])).toMatchObject({
       code: 2,

@@ -4,20 +4,24 @@
  */
 import * as fs from 'node:fs/promises';
 import * as http from 'node:http';
+import * as http2 from 'node:http2';
 import * as https from 'node:https';
 import * as path from 'node:path';
+import * as tls from 'node:tls';
 import { emitEnvoy } from '../../compiler/emit/envoy/index';
 import { lower } from '../../compiler/lower/index';
 import type { DeclarationValue } from '../../core/declarations/declaration';
 import { portKey, type Principal, workloadKey } from '../../core/mesh/ids';
 import { decide } from '../../core/semantics/decide';
 import { temporaryFolder } from '../../platform/files';
+import type { Svid } from '../../runtime-proxy/ca/client';
 import { egress, evaluatedWith, named, running, service } from '../kit/declarations';
 import { type DnsServer, serveDns, type ZoneRecord } from '../kit/dns-server';
 import { envoyWithNames } from '../kit/envoy-with-names';
 import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
 import { present } from '../kit/present';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
+import { svidOf } from '../kit/xds-client';
 
 jest.setTimeout(180_000);
 
@@ -60,6 +64,8 @@ let names: DnsServer;
 let mesh: RunningMesh;
 let folder = '';
 let number = 0;
+/** Of a server that speaks gRPC. */
+let rpcs = 0;
 let ir: NonNullable<ReturnType<typeof lower>['value']>;
 /** Connections to the address that no name may lead to. */
 let strayed = 0;
@@ -79,6 +85,7 @@ beforeAll(async () => {
     'mixed.far.example',
     'special.far.example',
     'docs.many.example',
+    'a.rpc.example',
   ]);
   const server = https.createServer({ key, cert: chain }, (asked, response) => {
     const host = asked.headers.host ?? '';
@@ -88,6 +95,14 @@ beforeAll(async () => {
     response.end('from outside');
   });
   number = await world.listens(server, here);
+  const calls = http2.createSecureServer({ key, cert: chain }, (asked, response) => {
+    const { host = asked.authority } = asked.headers;
+    world.seen.push({ sni: '', host, url: asked.url, headers: asked.headers });
+    response.writeHead(200, { 'content-type': 'application/grpc', 'grpc-status': '0' });
+    response.end();
+  });
+  rpcs = await world.listens(calls, here);
+  names.zone.set('a.rpc.example', a(here));
   const there = https.createServer({ key, cert: chain }, (_asked, response) => response.end('from within'));
   there.on('connection', () => void (strayed += 1));
   await world.listens(there, beside, number);
@@ -126,6 +141,11 @@ beforeAll(async () => {
       'books/pageCallsOpen': call('books/open'),
       'books/many': external('many', ['*.many.example'], number, { at: [`${here}/32`] }),
       'books/pageCallsMany': call('books/many'),
+      'books/rpc': external('rpc', ['*.rpc.example'], rpcs, {
+        ports: { api: { protocol: 'grpcs', number: rpcs } },
+        at: [`${here}/32`],
+      }),
+      'books/pageCalls': call('books/rpc', { requests: ['t.v1.Echo/Say'] }),
       'books/far': external('far', ['*.far.example'], number, { at: [`${here}/32`], through: { ref: 'platform/egress' } }),
       'books/pageReadsFar': call('books/far', { requests: ['GET /v1/{rest...}'] }),
     }),
@@ -232,6 +252,16 @@ describe('under a wildcard', () => {
     expect([400, 503]).toContain(status);
     expect([world.seen, strayed]).toEqual([[], 0]);
   });
+  test('gRPC by method, of any name', async () => {
+    const headers = { 'content-type': 'application/grpc', te: 'trailers' };
+    const says = (host: string, method: string) =>
+      mesh.call('page', `${host}:${rpcs}`, `/t.v1.Echo/${method}`, { method: 'POST', headers });
+    expect((await says('a.rpc.example', 'Say')).status).toBe(200);
+    expect(world.seen).toMatchObject([{ url: '/t.v1.Echo/Say', host: `a.rpc.example:${rpcs}` }]);
+    await says('a.rpc.example', 'Other');
+    await says('nobody.rpc.example', 'Say');
+    expect(world.seen).toHaveLength(1);
+  });
   test('what others name closer is theirs', async () => {
     for (const name of ['special.wild.example', 'x.deep.wild.example', 'SPECIAL.wild.example']) {
       expect(await asks('page', 'wild', `${name}:${number}`)).toMatchObject({
@@ -294,6 +324,35 @@ test('through a gateway it alone looks names up, and judges', async () => {
   expect(Object.keys(world.seen[0]?.headers ?? {}).filter((name) => /^x-(forwarded-client|envoy)/.test(name))).toEqual([]);
   expect(await counted(ids.egress, /^dns_cache\.outside\/far.*num_hosts/)).toBeGreaterThan(0);
 });
+
+test('who goes to the gateway by himself gets there what nobody names closer', async () => {
+  const page = await svidOf(mesh, { instance: ids.page, workload: 'bookinfo/productpage', principal: principal('bookinfo/productpage') });
+  expect(await knock(page, 'docs.far.example')).toBe('200');
+  expect(await knock(page, 'special.far.example')).toBe('421');
+  expect(await knock(page, 'docs.wild.example')).toBe('421');
+  expect(world.seen.map(({ sni }) => sni)).toEqual(['docs.far.example']);
+});
+/** A request to the gateway's door for `far`, by a client of its own making. */
+function knock(as: Svid, name: string): Promise<string> {
+  const { host, port } = present(mesh.inventory.instances.find(({ id }) => id === ids.egress)?.inbound['egress']);
+  return new Promise((resolve) => {
+    const session = http2.connect(`https://${name}:${number}`, {
+      createConnection: () =>
+        tls.connect({
+          ...{ host, port, servername: 'api.far.outside', ALPNProtocols: ['h2'], rejectUnauthorized: false },
+          ...{ key: as.key, cert: as.chain },
+        }),
+    });
+    session.on('error', (error) => resolve(`refused: ${error.message}`));
+    const asked = session.request({ ':path': '/v1/x', ':authority': `${name}:${number}` });
+    asked.on('error', (error) => resolve(`refused: ${error.message}`));
+    asked.on('response', (headers) => {
+      resolve(String(headers[':status']));
+      session.destroy();
+    });
+    asked.end();
+  });
+}
 
 test('names without end fill the place that there is for those of one wildcard, and no other', async () => {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 50 });

@@ -45,5 +45,10 @@ export function outside(): MeshIr {
     'books/pageBooks': to('books/ledger'),
     'books/cache': external('cache', ['cache.example'], 'redis', 6379, true),
     'books/pageCaches': to('books/cache'),
+    'books/docs': external('docs', ['*.docs.example'], 'https', 443, false),
+    'books/pageReadsDocs': to('books/docs', { requests: ['GET /v1/{rest...}'] }),
+    'books/euDocs': external('eu-docs', ['eu.docs.example'], 'https', 443, false),
+    'books/corp': { ...external('corp', ['*.corp.example'], 'grpcs', 443, true), at: ['10.20.0.0/16'] } as DeclarationValue, // decoding: an external
+    'books/pageCallsCorp': to('books/corp', { requests: ['t.v1.Echo/Say'] }),
   });
 }
