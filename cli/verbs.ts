@@ -92,7 +92,7 @@ export const verbs: readonly Verb[] = [
         flags: '--certificate <valid|invalid>',
         summary: 'from outside: what the client shows, where the listener asks (default: nothing)',
       },
-      { flags: '--method <method>', summary: 'the method', default: 'GET' },
+      { flags: '--method <method>', summary: 'the method; `POST` to a gRPC port, else `GET`, if not said' },
       { flags: '--path <path>', summary: 'path and query as on the wire', default: '/' },
       { flags: '--header <k=v>', summary: 'a header; may be repeated', many: true },
       { flags: '--claims <json>', summary: 'what the token of the end user says, with its `iss`; or `invalid`' },

@@ -152,14 +152,16 @@ function requestOf(ir: MeshIr, values: Values): MeshRequest {
   }
   const path = values.text('path') ?? '/';
   if (!path.startsWith('/')) throw new UsageError(`\`--path\` begins with \`/\`, and \`${path}\` does not`);
-  const common = { method: (values.text('method') ?? 'GET').toUpperCase(), path, headers, ...claimsOf(values.text('claims')) };
+  const said = { path, headers, ...claimsOf(values.text('claims')) };
   const to = values.text('to');
   if (to !== undefined) {
     const port = findPort(ir, to);
-    const own = port.layer === 'grpc' && common.method === 'POST' ? { 'content-type': 'application/grpc' } : {};
+    const method = (values.text('method') ?? (port.layer === 'grpc' ? 'POST' : 'GET')).toUpperCase();
+    const own = port.layer === 'grpc' && method === 'POST' ? { 'content-type': 'application/grpc' } : {};
     const host = isHostOutside(ir, port, to.toLowerCase()) ? { host: to } : {};
-    return { ...common, headers: { ...own, ...host, ...headers }, from: { kind: 'workload', workload: from.key }, to: port.key };
+    return { ...said, method, headers: { ...own, ...host, ...headers }, from: { kind: 'workload', workload: from.key }, to: port.key };
   }
+  const common = { ...said, method: (values.text('method') ?? 'GET').toUpperCase() };
   const gateway = ir.gateways.find((one) => one.key === from.key);
   if (!gateway) throw new UsageError(`\`--to\` is missing: ${from.key} is no gateway, so it has to address a port`);
   const named = values.text('listener');

@@ -105,6 +105,15 @@ describe('ask', () => {
     const { document } = await ask('--from', 'productpage', '--to', 'ratings:9080', '--path', '/ratings/7', '--inbound');
     expect(document.answers.prod.decision).toMatchObject({ outcome: 'deny', stage: 'inbound', status: 403 });
   });
+  it('asks a gRPC port as a client of gRPC does', async () => {
+    const shop = path.join(root, 'examples', 'online-boutique');
+    const asked = ['--from', 'checkoutservice', '--to', 'paymentservice', '--path', '/hipstershop.PaymentService/Charge', '--env', 'prod'];
+    const { document } = await json('ask', shop, ...asked);
+    expect(document.answers.prod).toMatchObject({
+      request: { method: 'POST', headers: { 'content-type': 'application/grpc' } },
+      decision: { outcome: 'allow', because: ['payments/checkoutCharges'] },
+    });
+  });
   it('takes headers of one name as one value', async () => {
     const asked = ['--from', 'productpage', '--to', 'reviews:9080', '--path', '/reviews/7', '--env', 'prod'];
     const { document } = await ask(...asked, '--header', 'X-A=1', '--header', 'x-a=2', '--header', 'cookie=a=b', '--header', 'cookie=c=d');
