@@ -5,8 +5,8 @@ import { workloadKey } from '../../../core/mesh/ids';
 import type { Instance } from '../../inventory';
 import { asker, type Ask } from './client';
 import { followDns, gatherMs, nameServerFrom } from './follow';
-import { BadMessage, decodeResponse, encodeQuery, isDnsName } from './message';
-import { keptNamesFrom, Names, type KeptNames } from './names';
+import { BadMessage, decodeResponse, encodeQuery, isDnsName, type RecordData } from './message';
+import { keptNamesFrom, mostRecords, Names, type KeptNames } from './names';
 import { mostEndpoints, resolveSource, type DnsSource } from './source';
 
 const a = (address: string, ttl = 60): ZoneRecord => ({ type: 'A', ttl, address });
@@ -41,6 +41,15 @@ function named(kept = {}): { readonly names: Names; readonly time: { now: number
   const time = { now: 1_000_000 };
   return { names: new Names(ask, limits, () => time.now, kept), time };
 }
+/** A name server that is a function; there are no addresses of IPv6. */
+const answering =
+  (answers: (name: string) => readonly ZoneRecord[]): Ask =>
+  (name, type) => {
+    const records = answers(name).flatMap(({ ttl, ...data }) =>
+      data.type === type ? [{ ttlSeconds: ttl, data: data as RecordData }] : [],
+    ); // of that type
+    return Promise.resolve(records.length === 0 ? { kind: 'none', why: 'NODATA', ttlSeconds: 60 } : { kind: 'records', records });
+  };
 const hosts = (instances: readonly Instance[]): readonly string[] =>
   instances.flatMap(({ inbound }) => Object.values(inbound).map(({ host, port }) => `${host}:${port}`)).sort();
 
@@ -246,6 +255,28 @@ describe('endpoints by name', () => {
       new Names(slow, limits, () => 0),
     );
     expect([most, diagnostics.length]).toEqual([2 * targets.length, targets.length]);
+  });
+  test('by SRV: as many targets as there may be endpoints', async () => {
+    const targets = Array.from({ length: 100 }, (_, index) => `t${index}.example`);
+    const answers = (name: string): ZoneRecord[] =>
+      name.startsWith('_') ? targets.map((target) => srv(target, 80)) : [a(`192.0.2.${name.slice(1, -8)}`)];
+    const asked = new Names(answering(answers), limits, () => 0);
+    const { instances, diagnostics } = await resolveSource({ workload: reviews, srv: { web: '_web._tcp.x.example' } }, asked);
+    expect([instances.length, diagnostics]).toEqual([100, []]);
+  });
+  test('who says far more than is taken is not listened to for long', async () => {
+    const many = Array.from({ length: 4_096 }, (_, index) => a(`10.0.${index >> 8}.${index & 255}`));
+    const targets = Array.from({ length: 300 }, (_, index) => srv(`t${index}.example`, 80));
+    const asked = new Names(
+      answering((name) => (name.startsWith('_') ? targets : many)),
+      limits,
+      () => 0,
+    );
+    const { instances, diagnostics } = await resolveSource({ workload: reviews, srv: { web: '_web._tcp.x.example' } }, asked);
+    expect([instances.length, diagnostics.map(({ code }) => code)]).toEqual([mostEndpoints, ['MW9042']]);
+    const kept = Object.values(asked.kept());
+    expect([kept.length, Math.max(...kept.map(({ length }) => length))]).toEqual([1 + 64, mostRecords]);
+    expect((await asked.lookup('t0.example', 'A')).heard).toBe(4_096);
   });
   test('one target that cannot be looked up keeps its own, and takes nothing from the others', async () => {
     server.zone.set('_web._tcp.x.example', [srv('a.example', 1), srv('b.example', 2)]);

@@ -1,6 +1,5 @@
 /** What names stand for, as far as name servers have said: each answer for as long as it may be kept, the last good one for as long as nobody answers. */
 import { isIP } from 'node:net';
-import { canonicalJson } from '../../../core/lib/json';
 import { DecodeError, fieldsOf, numberOf, recordOf, textOf } from '../../rpc/decode';
 import type { Ask } from './client';
 import type { DnsRecord, RecordData, RecordType } from './message';
@@ -13,6 +12,8 @@ export interface NameLimits {
 export interface Known {
   /** In an order of their own, each once; none where there are none, or nothing was ever heard. */
   readonly records: readonly RecordData[];
+  /** How many there were: of more than `mostRecords` the first are looked at. */
+  readonly heard: number;
   /** When to ask again, milliseconds since the epoch. */
   readonly until: number;
   /** Why there are none, by the name server's own word. */
@@ -26,6 +27,8 @@ interface State extends Known {
 /** The last good records, by type and name: to begin with after a restart. */
 export type KeptNames = { readonly [question: string]: readonly RecordData[] };
 
+/** Records of one answer. More endpoints than these are not taken of a name, and whoever answers for a few dozen names could keep us at nothing else. */
+export const mostRecords = 256;
 /** Names that are kept: whoever answers for one may name others each time, and the file must be read again. */
 const mostKept = 100_000;
 
@@ -63,7 +66,7 @@ export class Names {
     this.#limits = limits;
     this.#now = now;
     for (const [question, records] of Object.entries(kept))
-      this.#states.set(question, { records, until: 0, none: null, failure: null, failures: 0 });
+      this.#states.set(question, { ...firstOf(records), until: 0, none: null, failure: null, failures: 0 });
   }
 
   /** What is known of a name now; asks when it is time to. Never rejects. */
@@ -98,15 +101,16 @@ export class Names {
     let state: State;
     switch (said.kind) {
       case 'records':
-        state = { records: inOrder(said.records), until: after(shortest(said.records)), none: null, failure: null, failures: 0 };
+        state = { ...firstOf(inOrder(said.records)), until: after(shortest(said.records)), none: null, failure: null, failures: 0 };
         break;
       case 'none':
-        state = { records: [], until: after(said.ttlSeconds ?? 0), none: said.why, failure: null, failures: 0 };
+        state = { records: [], heard: 0, until: after(said.ttlSeconds ?? 0), none: said.why, failure: null, failures: 0 };
         break;
       case 'failed': {
         const failures = (before?.failures ?? 0) + 1;
         const waitMs = Math.min(minTtlMs * 2 ** Math.min(failures - 1, 10), maxTtlMs);
-        state = { records: before?.records ?? [], until: this.#now() + waitMs, none: null, failure: said.why, failures };
+        const { records = [], heard = 0 } = before ?? {};
+        state = { records, heard, until: this.#now() + waitMs, none: null, failure: said.why, failures };
         break;
       }
     }
@@ -119,6 +123,12 @@ const shortest = (records: readonly DnsRecord[]): number => Math.min(...records.
 
 /** Name servers turn the order about; that changes nothing. */
 function inOrder(records: readonly DnsRecord[]): readonly RecordData[] {
-  const byText = new Map(records.map(({ data }) => [canonicalJson({ ...data }), data]));
+  const byText = new Map(records.map(({ data }) => [textOfRecord(data), data]));
   return [...byText.keys()].sort().flatMap((text) => byText.get(text) ?? []);
 }
+const textOfRecord = (data: RecordData): string =>
+  data.type === 'SRV' ? `${data.port} ${data.priority} ${data.target} ${data.weight}` : `${data.address} ${data.type}`;
+const firstOf = (records: readonly RecordData[]): Pick<Known, 'records' | 'heard'> => ({
+  records: records.slice(0, mostRecords),
+  heard: records.length,
+});

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import { enforce } from '../../../core/diagnostics/enforce';
 import type { WorkloadKey } from '../../../core/mesh/ids';
-import type { Address, Instance } from '../../inventory';
+import type { Instance } from '../../inventory';
 import { isDnsName } from './message';
 import type { Known, Names } from './names';
 
@@ -25,8 +25,8 @@ export interface Resolved {
 }
 /** Endpoints of one source. A name server that says more is believed up to here, in the order of addresses, so that it is always the same ones. */
 export const mostEndpoints = 256;
-/** Targets of one SRV name. */
-const mostTargets = 64;
+/** Targets of one SRV name that are looked up together. */
+const targetsAtOnce = 64;
 
 /** What a source stands for now. Where nobody answers, what was last heard. */
 export async function resolveSource(source: DnsSource, names: Names): Promise<Resolved> {
@@ -44,13 +44,11 @@ export async function resolveSource(source: DnsSource, names: Names): Promise<Re
       );
     return found;
   };
-  const instances: Instance[] = [];
-  if (source.name !== undefined) {
-    for (const host of await addressesOf(source.name)) {
-      const ports = Object.entries(source.ports ?? {}).map(([port, number]) => [port, { host, port: number }] as const);
-      instances.push(instanceOf(source, Object.fromEntries(ports)));
-    }
-  }
+  const found = new Map<string, Found>();
+  let unseen = 0;
+  const add = (host: string, inbound: { readonly [port: string]: number }, over: Found['over']): void =>
+    void found.set(`${host.replaceAll(/[.:]/g, '-')} ${JSON.stringify(Object.entries(inbound))}`, { host, inbound, over });
+  if (source.name !== undefined) for (const host of await addressesOf(source.name)) add(host, source.ports ?? {}, {});
   for (const [port, name] of Object.entries(source.srv ?? {})) {
     const known = await names.lookup(name, 'SRV');
     asked.push(known);
@@ -60,39 +58,59 @@ export async function resolveSource(source: DnsSource, names: Names): Promise<Re
     else if (targets.length === 0) diagnostics.push(enforce.nameEmpty({ name, workload: source.workload, why: known.none ?? 'NODATA' }));
     const levels = [...new Set(targets.map(({ priority }) => priority))].sort((a, b) => a - b);
     const heaviest = Math.max(1, ...targets.map(({ weight }) => weight));
-    // At once: one after the other, targets that nobody answers for would take minutes, and a start waits for them.
-    const places = targets.slice(0, mostTargets).map(async (target) => ({ target, hosts: await addressesOf(target.target) }));
-    for (const { target, hosts } of await Promise.all(places)) {
-      for (const host of hosts) {
-        instances.push({
-          ...instanceOf(source, { [port]: { host, port: target.port } }),
+    const before = found.size;
+    for (let at = 0; at < targets.length; at += targetsAtOnce) {
+      // Who has more targets than endpoints are taken, each with thousands of addresses, would keep us at nothing else.
+      if (found.size - before >= mostEndpoints) {
+        unseen += targets.length - at;
+        break;
+      }
+      // At once: one after the other, targets that nobody answers for would take minutes, and a start waits for them.
+      const places = targets.slice(at, at + targetsAtOnce).map(async (target) => ({ target, hosts: await addressesOf(target.target) }));
+      for (const { target, hosts } of await Promise.all(places)) {
+        const over = {
           // RFC 2782: weights count among records of one priority; 0 means hardly ever
           weight: heaviest > 1_000 ? Math.max(1, Math.round((target.weight * 1_000) / heaviest)) : Math.max(1, target.weight),
           priority: Math.min(15, (source.priority ?? 0) + levels.indexOf(target.priority)),
-        });
+        };
+        for (const host of hosts) add(host, { [port]: target.port }, over);
       }
     }
   }
-  const once = [...new Map(instances.map((one) => [one.id, one])).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-  if (once.length > mostEndpoints)
+  const all = found.size + unseen + asked.reduce((sum, { heard, records }) => sum + heard - records.length, 0);
+  if (all > mostEndpoints)
     diagnostics.push(
       enforce.tooManyEndpoints({
         name: source.name ?? Object.values(source.srv ?? {})[0] ?? '',
         workload: source.workload,
-        found: once.length,
+        found: all,
         most: mostEndpoints,
       }),
     );
-  return { instances: once.slice(0, mostEndpoints), diagnostics, until: Math.min(...asked.map(({ until }) => until)) };
+  const taken = [...found.keys()].sort().slice(0, mostEndpoints);
+  const instances = taken.flatMap((key) => found.get(key) ?? []).map((one) => instanceOf(source, one));
+  return {
+    instances: instances.sort((a, b) => (a.id < b.id ? -1 : 1)),
+    diagnostics,
+    until: Math.min(...asked.map(({ until }) => until)),
+  };
+}
+
+/** An endpoint before it is an instance: there may be far more of these than are taken. */
+interface Found {
+  readonly host: string;
+  readonly inbound: { readonly [port: string]: number };
+  /** What its record says in place of the source. */
+  readonly over: Pick<Instance, 'weight' | 'priority'>;
 }
 
 /** Named by what it is, so that it is the same one after a restart and in every replica. */
-function instanceOf(source: DnsSource, inbound: { readonly [port: string]: Address }): Instance {
-  const { workload, version, network, region, zone, subZone, weight, priority } = source;
-  const at = Object.values(inbound)[0];
+function instanceOf(source: DnsSource, { host, inbound: numbers, over }: Found): Instance {
+  const { workload, version, network, region, zone, subZone, weight, priority } = { ...source, ...over };
+  const inbound: Instance['inbound'] = Object.fromEntries(Object.entries(numbers).map(([port, number]) => [port, { host, port: number }]));
   const text = JSON.stringify([workload, version ?? '', Object.entries(inbound), ...(network === undefined ? [] : [network])]);
   return {
-    id: `dns-${(at?.host ?? '').replaceAll(/[.:]/g, '-')}-${createHash('sha256').update(text).digest('hex').slice(0, 12)}`,
+    id: `dns-${host.replaceAll(/[.:]/g, '-')}-${createHash('sha256').update(text).digest('hex').slice(0, 12)}`,
     workload,
     ...(version === undefined ? {} : { version }),
     ...(network === undefined ? {} : { network }),
