@@ -192,6 +192,21 @@ describe('retries', () => {
     const statuses = (await Promise.all(answers)).map(({ status }) => status).sort();
     expect(statuses).toEqual([...Array.from({ length: 3 }, () => 200), ...Array.from({ length: calls - 3 }, () => 503)]);
   });
+  test('of many at once so many are tried again as the share allows, which is more than three', async () => {
+    const calls = 20;
+    const { endpoint, call, stat, until } = await start({ action: { retry: retry({ atMost: 1, budgetPercent: 50 }) } });
+    const held: (() => void)[] = [];
+    endpoint('a').answers = (_request, response) => void held.push(() => response.writeHead(503).end());
+    const answers = Array.from({ length: calls }, () => call('/x'));
+    await until('all have come', () => held.length === calls);
+    for (const fail of held.splice(0)) fail();
+    // what is not tried again is no more at once: the share is of fewer and fewer
+    await until('each is tried again, or is not', async () => held.length + (await stat('upstream_rq_retry_overflow')) === calls);
+    expect(held.length).toBeGreaterThan(3);
+    expect(held.length).toBeLessThanOrEqual(calls / 2);
+    for (const fail of held.splice(0)) fail();
+    await Promise.all(answers);
+  });
   test('or than the count that the port has in its place', async () => {
     const calls = 6;
     const { endpoint, call, stat } = await start({
