@@ -5,6 +5,7 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { runCommand } from '../platform/process';
+import { exponent } from './exponent';
 import type { GrowthPoint } from './growth-one';
 import { median } from './median';
 
@@ -30,15 +31,6 @@ async function pointOf(services: number, times: number): Promise<readonly number
     points.push(JSON.parse(stdout) as GrowthPoint);
   }
   return columns.map(({ of }) => median(points.map(of)));
-}
-
-/** The exponent b of y = a·x^b, by least squares over the logarithms. */
-export function exponent(xs: readonly number[], ys: readonly number[]): number {
-  const [lx, ly] = [xs.map(Math.log), ys.map(Math.log)];
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [mx, my] = [mean(lx), mean(ly)];
-  const above = lx.reduce((sum, x, i) => sum + (x - mx) * ((ly[i] ?? 0) - my), 0);
-  return above / lx.reduce((sum, x) => sum + (x - mx) ** 2, 0);
 }
 
 async function main(): Promise<void> {
