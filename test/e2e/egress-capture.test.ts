@@ -111,7 +111,7 @@ cases('hosts outside, for an application whose connections are captured', () => 
     await fs.writeFile(path.join(folder, 'bookinfo/partner/ca.crt'), authority.trust);
     await fs.writeFile(path.join(folder, 'resolv.conf'), `nameserver ${space.host}\noptions timeout:1 attempts:1\n`);
     dns = await serveDns(space.host, 53);
-    const certificate = await authority.serving(['api.partner.example', 'vault.example']);
+    const certificate = await authority.serving(['api.partner.example', 'vault.example', 'eu.any.example']);
     const secure = { key: certificate.key, cert: certificate.chain };
     const answers =
       (server: string): http.RequestListener =>
@@ -144,7 +144,8 @@ cases('hosts outside, for an application whose connections are captured', () => 
         }),
       ),
     };
-    for (const name of ['plain.example', 'api.partner.example', 'vault.example', 'direct.example']) dns.zone.set(name, [addressOf(1)]);
+    for (const name of ['plain.example', 'api.partner.example', 'vault.example', 'direct.example', 'eu.any.example'])
+      dns.zone.set(name, [addressOf(1)]);
     const outcome = lower(
       evaluatedWith({
         ...running,
@@ -154,6 +155,8 @@ cases('hosts outside, for an application whose connections are captured', () => 
         'books/vault': external('vault', 'vault.example', 'tls', ports.vault, true),
         'books/ledger': external('ledger', space.host, 'tcp', ports.ledger, true),
         'books/direct': external('direct', 'direct.example', 'http', ports.plain, false),
+        'books/any': { ...external('any', '*.any.example', 'https', ports.secure, true), at: [`${space.host}/32`] } as DeclarationValue, // decoding: an external
+        'books/pageAny': allow('books/any'),
         // its name is nobody's: what is never found must not hold up the rest
         'books/lost': external('lost', 'lost.example', 'http', ports.plain, false),
         'books/pagePlain': allow('books/plain', { requests: ['GET /x'] }),
@@ -254,6 +257,13 @@ cases('hosts outside, for an application whose connections are captured', () => 
     for (const address of [space.host, nowhere])
       expect(await opens(ports.vault, 'vault.example', address)).toEqual({ heard: 'vault opens\n', end: 'heard' });
     expect(seen).toEqual([0, 1].map(() => ({ server: 'vault', from: gateway(), name: 'vault.example' })));
+  });
+  test('a name under a wildcard goes where the gateway finds it, whatever address was dialled, and nowhere else', async () => {
+    dns.zone.set('us.any.example', [{ type: 'A', ttl: 1, address: gateway() }]);
+    for (const address of [space.host, nowhere])
+      expect(await get(`eu.any.example:${ports.secure}`, ports.secure, address)).toEqual({ status: 200, body: 'secure answers' });
+    expect(await get(`us.any.example:${ports.secure}`, ports.secure)).toMatchObject({ status: 503 });
+    expect(seen).toEqual([0, 1].map(() => ({ server: 'secure', from: gateway(), name: `eu.any.example:${ports.secure}` })));
   });
   test('TCP to a host that is an address goes by that address', async () => {
     expect(await opens(ports.ledger, '')).toEqual({ heard: '220 ledger\n', end: 'heard' });

@@ -367,3 +367,20 @@ test('names without end fill the place that there is for those of one wildcard, 
   expect(names.asked.get('A docs.many.example')).toBeUndefined();
   expect(await asks('page', 'wild', `docs.wild.example:${number}`)).toMatchObject({ status: 200, defined: letIn });
 });
+
+test('networks that are taken away hold for nobody any more, those that are added for all', async () => {
+  expect(await asks('page', 'wild', `docs.wild.example:${number}`)).toMatchObject({ status: 200 });
+  const moved = {
+    ...ir,
+    services: ir.services.map((one) =>
+      one.key === 'outside/wild' && one.outside ? { ...one, outside: { ...one.outside, at: [`${beside}/32`] } } : one,
+    ),
+  };
+  const { services, proxies } = present(emitEnvoy(moved).value);
+  const { status, signed } = await mesh.release([...services, ...proxies]);
+  expect(status).toBe(202);
+  await mesh.until('converged', (now) => now.state === 'converged' && now.generation === signed.release.generation);
+  expect(await asks('page', 'wild', `docs.wild.example:${number}`)).toMatchObject({ status: 503, defined: letIn });
+  expect(world.seen).toHaveLength(1);
+  expect(await asks('page', 'wild', `strayed.wild.example:${number}`)).toMatchObject({ status: 200, body: 'from within' });
+});
