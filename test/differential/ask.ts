@@ -1,12 +1,15 @@
 /** A question to the definition, put to the proxies instead: sent where its application, or its client outside, would send it. */
-import * as net from 'node:net';
 import * as tls from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MeshIr } from '../../core/ir/ir';
 import { nameOf, nameOfPort, namespaceOf, type PortKey, serviceOfPort } from '../../core/mesh/ids';
-import type { MeshConnection } from '../../core/semantics/decide-connection';
+import type { MeshConnection, OutsideConnection } from '../../core/semantics/decide-connection';
 import type { Decision } from '../../core/semantics/decision';
-import type { Question, RequestQuestion } from '../kit/mesh-generator-requests';
+import type { Address } from '../../runtime-proxy/inventory';
+import { dial, type DialOptions, type ProxyHeader, proxyHeader } from '../kit/dial';
+import { type ClientWire, shownBy } from '../kit/mesh-generator-clients';
+import { ownAddresses } from '../kit/mesh-generator-gateway';
+import type { OutsideConnectionQuestion, Question, RequestQuestion } from '../kit/mesh-generator-requests';
 import { type RawAnswer, type RawRequest, sendRaw } from '../kit/raw-http';
 import { sendHttp2 } from '../kit/send-http2';
 import type { Arrival } from '../kit/echo-application';
@@ -18,6 +21,12 @@ export interface ObservedConnection {
   readonly kind: 'connection';
   /** The line that came back; null: it was closed, or could not be opened. */
   readonly line: string | null;
+}
+/** Who said such a line, and the rest of it. */
+export function saidBy(line: string): { readonly instance: string; readonly port: string; readonly rest: string } {
+  const [name = '', ...rest] = line.split(' ');
+  const slash = name.lastIndexOf('/');
+  return { instance: name.slice(0, slash), port: name.slice(slash + 1), rest: rest.join(' ') };
 }
 export interface ObservedRequest {
   readonly kind: 'request';
@@ -32,7 +41,8 @@ let questions = 0;
 
 /** Copies that are sure to be made are waited for, since the answer does not wait for them. */
 export async function ask(world: World, ir: MeshIr, question: Question, { mirrors }: Pick<Decision, 'mirrors'>): Promise<Observed> {
-  if (question.kind === 'connection') return { kind: 'connection', line: await connect(world, question.connection) };
+  if (question.kind === 'connection') return { kind: 'connection', line: await connectWithin(world, question.connection) };
+  if (question.kind === 'connection-from-outside') return { kind: 'connection', line: await connectFromOutside(world, ir, question) };
   const name = `q${(questions += 1)}`;
   const { request, wire } = question;
   const { from } = request;
@@ -46,7 +56,7 @@ export async function ask(world: World, ir: MeshIr, question: Question, { mirror
     headers: [...linesOf(question), ['x-case', name]],
     ...(wire.body === null ? {} : { body: wire.body }),
   };
-  const options = from.kind === 'outside' && isEncrypted(ir, from) ? { sni: from.host.replace(/:\d*$/, '') } : {};
+  const options = from.kind === 'outside' ? comingFrom(world, ir, from, wire, from.host.replace(/:\d*$/, '')) : {};
   const send = wire.http === '2' ? sendHttp2 : sendRaw;
   const begun = performance.now();
   const answer = await send(address, raw, { ...options, timeoutMs: 30_000 }).catch((error: unknown) =>
@@ -61,10 +71,31 @@ export async function ask(world: World, ir: MeshIr, question: Question, { mirror
   return { kind: 'request', answer, arrivals, tookMs };
 }
 
-const isEncrypted = (ir: MeshIr, { gateway, listener }: Extract<RequestQuestion['request']['from'], { kind: 'outside' }>): boolean =>
-  ir.gateways.some(
-    ({ key, listeners }) => key === gateway && listeners.some(({ name, speaks }) => name === listener && speaks.kind === 'https'),
-  );
+/** How a client dials a gateway. `sni`: what it asks for where the listener speaks TLS, or passes it on. */
+function comingFrom(
+  world: World,
+  ir: MeshIr,
+  { gateway, listener: name, address = '127.0.0.1', ...shown }: Client,
+  wire: ClientWire,
+  sni: string | null,
+): DialOptions {
+  const listener = ir.gateways.find(({ key }) => key === gateway)?.listeners.find((one) => one.name === name);
+  if (!listener) throw new Error(`${gateway} has no listener ${name}`);
+  const isTls = listener.speaks.kind === 'https' || listener.speaks.kind === 'tls';
+  const isSaid = listener.proxyProtocol && !['local', 'unknown'].includes(wire.proxy ?? 'v1');
+  if (!isSaid && !ownAddresses.includes(address)) throw new Error(`nobody here has the address ${address}`);
+  return {
+    ...(isTls ? { sni } : {}),
+    ...(listener.proxyProtocol ? behind(wire.proxy ?? 'v1', address) : { localAddress: address }),
+    ...(shown.certificate ? { certificate: world.certificateOf(shownBy(wire, shown.certificate)) } : {}),
+  };
+}
+type Client = Pick<OutsideConnection, 'gateway' | 'listener' | 'address'> & { readonly certificate?: 'valid' | 'invalid' };
+/** The balancer has an address that a rule speaks of; where it says nothing of another, it is the client. */
+const behind = (kind: ProxyHeader, address: string): DialOptions => ({
+  preface: proxyHeader(kind, address),
+  localAddress: kind === 'local' || kind === 'unknown' ? address : '127.3.0.9',
+});
 
 async function until(holds: () => boolean, limitMs: number): Promise<void> {
   for (const end = Date.now() + limitMs; !holds() && Date.now() < end;) await sleep(2);
@@ -97,19 +128,28 @@ function linesOf({ request, wire }: RequestQuestion): RawRequest['headers'] {
     });
 }
 
-/** Says a line and gives back the line that comes; null when the connection ends before one does. */
-function connect(world: World, { from, to, sni }: MeshConnection): Promise<string | null> {
+function connectWithin(world: World, { from, to, sni }: MeshConnection): Promise<string | null> {
   const address = world.instanceOf(from).outboundPorts?.[to];
   if (!address) throw new Error(`${from} has no address for ${to}`);
+  const isTls = ['sni', 'pass'].includes(nameOfPort(to));
+  return hear(address, isTls ? { sni } : {}, to);
+}
+function connectFromOutside(world: World, ir: MeshIr, { connection, wire }: OutsideConnectionQuestion): Promise<string | null> {
+  const { gateway, listener, sni } = connection;
+  const address = world.instanceOf(gateway).listeners?.[listener];
+  if (!address) throw new Error(`${gateway} cannot be reached at ${listener}`);
+  return hear(address, comingFrom(world, ir, connection, wire, sni), listener);
+}
+
+/** Says a line and gives back the line that comes; null when the connection ends before one does. */
+async function hear(address: Address, options: DialOptions, to: string): Promise<string | null> {
+  const socket = await dial(address, options).catch(() => null); // nobody listens
+  if (socket === null) return null;
   return new Promise((resolve, reject) => {
-    const layer = nameOfPort(to) === 'sni' ? 'tls' : 'tcp';
-    const socket: net.Socket =
-      layer === 'tcp'
-        ? net.connect(address.port, address.host)
-        : tls.connect({ ...address, rejectUnauthorized: false, ...(sni === null ? {} : { servername: sni }) });
     let text = '';
     socket.setTimeout(30_000, () => reject(new Error(`nothing comes from ${to}, and it is not closed`)));
-    socket.on(layer === 'tcp' ? 'connect' : 'secureConnect', () => socket.write('hello\n'));
+    if (socket instanceof tls.TLSSocket) socket.on('secureConnect', () => socket.write('hello\n'));
+    else socket.write('hello\n');
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1');
       if (text.endsWith('\n')) socket.destroy();

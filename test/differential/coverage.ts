@@ -1,6 +1,7 @@
 /** How each member, kind and literal of the IR is generated, or why it is not. README.md is written from it, and a test sees that what is claimed comes up. */
 import type {
   AccessRule,
+  ConnectionRule,
   Cors,
   FieldMatch,
   HeaderEdits,
@@ -62,10 +63,7 @@ const user: CoverageOf<UserMatch> = {
   issuer: yes,
   claims: { name: 'with dots too', kind: { is: yes, includes: yes, oneOf: yes }, values: yes },
 };
-const bySource = not('every client here has one address: test/e2e/sources.test.ts has several');
-const oldestTls = not('a client of the differential speaks TLS 1.3; test/e2e/client-certificates.test.ts has older ones');
-const byCertificate = not('test/e2e/client-certificates.test.ts holds them against the definition');
-const atGateway = not('test/e2e/gateway-connections.test.ts holds connections at a gateway against the definition');
+const bySource = 'of both families, in each other; clients have addresses of their own, or a PROXY header says them';
 const rule: CoverageOf<RouteRule> = {
   id: yes,
   match: {
@@ -102,7 +100,7 @@ const rule: CoverageOf<RouteRule> = {
     respond: { status: yes, body: yes, responseHeaders: edits },
     respondGrpc: { status: yes, message: yes },
     redirect: {
-      scheme: { https: yes, http: not('like https') },
+      scheme: { https: yes, http: yes },
       host: yes,
       port: yes,
       path,
@@ -110,6 +108,13 @@ const rule: CoverageOf<RouteRule> = {
       responseHeaders: edits,
     },
   },
+};
+/** Of a port and of a gateway's host. */
+const connectionRule: CoverageOf<ConnectionRule> = {
+  id: yes,
+  match: { sources: bySource, from: yes, sni: 'exact, and under a wildcard' },
+  to: { port: 'its own and another', version: yes, weight: yes },
+  idleMs: 'its value is in golden files; no connection here is idle',
 };
 
 export const coverage: CoverageOf<MeshIr> = {
@@ -161,7 +166,7 @@ export const coverage: CoverageOf<MeshIr> = {
     versions: yes,
     versionLabel: yes,
     outside: {
-      hosts: 'names that lead to the servers of the run',
+      hosts: 'names that lead to the servers of the run, and an address',
       at: not(
         'it is of wildcards, whose names say themselves at what number a server is; test/e2e/wildcards holds them against the definition',
       ),
@@ -230,10 +235,19 @@ export const coverage: CoverageOf<MeshIr> = {
     listeners: {
       name: yes,
       port: yes,
-      proxyProtocol: not('a client of the differential dials by itself; test/e2e/sources has it'),
-      speaks: { https: { certificate: yes, clients: byCertificate, minTls: oldestTls }, http: yes, tls: atGateway, tcp: atGateway },
+      proxyProtocol: 'headers of both versions, and those that say nothing of who dialled',
+      speaks: {
+        https: {
+          certificate: yes,
+          clients: { trust: 'clients show one of its certificates, one of others, or none', required: yes },
+          minTls: { '1.3': 'what clients here speak; test/e2e/client-certificates.test.ts has older ones' },
+        },
+        http: yes,
+        tls: yes,
+        tcp: yes,
+      },
       hosts: {
-        host: 'exact, and under a wildcard',
+        host: 'exact, under a wildcard, and any',
         team: yes,
         certificate: not('requests mean the same under any; test/e2e/gateways asks for each host what it is shown'),
       },
@@ -252,18 +266,9 @@ export const coverage: CoverageOf<MeshIr> = {
     because: yes,
   },
   routes: { id: yes, port: yes, cors, rules: rule },
-  connectionRoutes: {
-    id: yes,
-    port: yes,
-    rules: {
-      id: yes,
-      match: { sources: bySource, from: yes, sni: 'exact, and under a wildcard' },
-      to: { port: 'its own and another', version: yes, weight: yes },
-      idleMs: 'its value is in golden files; no connection here is idle',
-    },
-  },
+  connectionRoutes: { id: yes, port: yes, rules: connectionRule },
   hostRoutes: { id: yes, gateway: yes, listener: yes, host: yes, team: yes, cors, rules: rule },
-  hostConnections: atGateway,
+  hostConnections: { id: yes, gateway: yes, listener: yes, host: yes, team: yes, rules: connectionRule },
   needs: {
     id: yes,
     caller: yes,

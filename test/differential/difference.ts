@@ -1,18 +1,28 @@
 /** What counts as the same answer: who answered and with what, what came to the application and its copies, and what became of both on the way. */
-import type { Abort, MeshIr } from '../../core/ir/ir';
-import type { MeshConnection } from '../../core/semantics/decide-connection';
+import type { Abort, Gateway, MeshIr } from '../../core/ir/ir';
+import { clientCertificateHeader, clientSubjectHeader } from '../../core/mesh/client-headers';
+import { listenerOf } from '../../core/semantics/address';
+import { isHost } from '../../core/semantics/canonical';
 import type { Decision, DestinationDecision, ForwardedRequest } from '../../core/semantics/decision';
 import { edited } from '../../core/semantics/forwarded';
 import { decideInbound } from '../../core/semantics/inbound';
 import { workloadOf } from '../../core/semantics/nouns';
 import { grpcStatusOf } from '../../core/mesh/grpc-status';
-import type { PortKey } from '../../core/mesh/ids';
+import type { PortKey, WorkloadKey } from '../../core/mesh/ids';
 import { takenOff } from '../kit/ask-envoy';
 import { applicationHeaders, type Arrival } from '../kit/echo-application';
 import { claimsOf } from '../kit/mesh-generator-users';
-import { isGrpc, type Question, type RequestQuestion } from '../kit/mesh-generator-requests';
+import { shownBy } from '../kit/mesh-generator-clients';
+import {
+  type ConnectionQuestion,
+  isGrpc,
+  type OutsideConnectionQuestion,
+  type Question,
+  type RequestQuestion,
+} from '../kit/mesh-generator-requests';
 import type { RawAnswer } from '../kit/raw-http';
-import type { Observed, ObservedConnection, ObservedRequest } from './ask';
+import { wasReset } from '../kit/send-http2';
+import { type Observed, type ObservedConnection, type ObservedRequest, saidBy } from './ask';
 import type { World } from './world';
 
 /** null when what was seen is something that the decision gives; else a sentence that says what is different. */
@@ -24,22 +34,28 @@ export function difference(world: World, ir: MeshIr, question: Question, decisio
 }
 
 function differenceOf(world: World, ir: MeshIr, question: Question, decision: Decision, observed: Observed): string | null {
-  if (question.kind === 'connection')
-    return observed.kind === 'connection'
-      ? differenceInConnection(world, question.connection, decision, observed)
-      : 'an answer to a request';
+  if (question.kind !== 'request')
+    return observed.kind === 'connection' ? differenceInConnection(world, ir, question, decision, observed) : 'an answer to a request';
   return observed.kind === 'request' ? differenceInExchange(world, ir, question, decision, observed) : 'a connection';
 }
 
 /** One of the destinations takes the connection, with the server name as it was asked for, or it is closed where one does not. */
-function differenceInConnection(world: World, { sni }: MeshConnection, decision: Decision, { line }: ObservedConnection): string | null {
+function differenceInConnection(
+  world: World,
+  ir: MeshIr,
+  { connection: { sni } }: ConnectionQuestion | OutsideConnectionQuestion,
+  decision: Decision,
+  { line }: ObservedConnection,
+): string | null {
   const { destinations } = decision;
   if (line === null) return destinations.length === 0 || destinations.some(({ access }) => access === 'deny') ? null : 'it was closed';
-  const [name = '', ...rest] = line.split(' ');
-  const [instance = '', port = ''] = name.split('/');
-  const took = destinations.some((one) => one.access === 'allow' && isAt(world, one, { instance, port }));
-  const said = sni === null ? 'hello' : `${sni.toLowerCase()} hello`;
-  return took && rest.join(' ').toLowerCase() === said ? null : `the application said ${JSON.stringify(line)}`;
+  const { instance, port, rest } = saidBy(line);
+  const took = destinations.find((one) => one.access === 'allow' && isAt(world, one, { instance, port }));
+  const hosts = took && ir.services.find(({ ports }) => ports.some(({ key }) => key === took.port))?.outside?.hosts;
+  const asked = sni?.toLowerCase();
+  // somebody else has a server for each host, which says its own name first
+  const said = [...(hosts ? [asked ?? hosts[0]] : []), ...(asked === undefined ? [] : [asked]), 'hello'].join(' ');
+  return took && rest.toLowerCase() === said ? null : `the application said ${JSON.stringify(line)}`;
 }
 
 function differenceInExchange(
@@ -49,7 +65,10 @@ function differenceInExchange(
   decision: Decision,
   { answer, arrivals, tookMs }: ObservedRequest,
 ): string | null {
-  if (typeof answer === 'string') return answer;
+  // no connection comes about
+  if (decision.outcome === 'deny' && decision.status === null && decision.destinations.length === 0)
+    return typeof answer === 'string' && !answer.startsWith('no answer') && arrivals.length === 0 ? null : 'a connection, and an answer';
+  if (typeof answer === 'string') return answer === wasReset && mayBeReset(question, decision) && arrivals.length === 0 ? null : answer;
   const main = arrivals.find((arrival) => answer.headers['x-app'] === nameOf(arrival));
   const copies = arrivals.filter((arrival) => arrival !== main);
   const seen = `${answer.status} ${main ? `by ${whoIs(world, main)}` : JSON.stringify(answer.body.slice(0, 120))}`;
@@ -62,7 +81,7 @@ function differenceInExchange(
     if (arrivals[0]) return `${seen}, though ${whoIs(world, arrivals[0])} had it`;
     return says(question, answer, decision.status) ? differenceInAnswer(question, decision, answer) : seen;
   }
-  const mirrored = differenceInCopies(world, question, decision, copies);
+  const mirrored = differenceInCopies(world, ir, question, decision, copies);
   if (mirrored !== null) return mirrored;
   if (!main) {
     // one of the destinations refused it: by rule, for its token, or because the path is not in its form
@@ -80,12 +99,16 @@ function differenceInExchange(
   return firstOr(
     took.map(
       (one) =>
-        differenceInRequest(question, one.request, main) ??
+        differenceInRequest(question, told(world, ir, question, one), main) ??
         differenceInHeaders(edited({ ...applicationHeaders, 'x-app': nameOf(main) }, one.responseHeaders), answer, true),
     ),
     seen,
   );
 }
+
+/** A Host that is none: HTTP/2 has a word of its own for a request that is malformed (RFC 9113 section 8.1.1). */
+const mayBeReset = ({ request: { headers }, wire }: RequestQuestion, { stage }: Decision): boolean =>
+  stage === 'canonical' && wire.http === '2' && headers['host'] !== undefined && !isHost(headers['host']);
 
 /** What a destination that refuses a request answers it, as it comes there. */
 function statusOf(ir: MeshIr, { request: { from } }: RequestQuestion, port: PortKey, came: ForwardedRequest): number | null {
@@ -131,19 +154,50 @@ function differenceInHeaders(expected: RawAnswer['headers'], answer: RawAnswer, 
 /** How a difference begins that may be one of a busy machine. */
 export const lostCopy = 'no copy came to';
 /** Copies go to where the rule says and nowhere else, one to each; those of all requests are there. */
-function differenceInCopies(world: World, question: RequestQuestion, { mirrors }: Decision, copies: readonly Arrival[]): string | null {
+function differenceInCopies(
+  world: World,
+  ir: MeshIr,
+  question: RequestQuestion,
+  { mirrors }: Decision,
+  copies: readonly Arrival[],
+): string | null {
   const left = mirrors.filter(({ access, share }) => access === 'allow' && share > 0);
   for (const copy of copies) {
-    const index = left.findIndex((mirror) => isAt(world, mirror, copy) && differenceInRequest(question, mirror.request, copy) === null);
+    const index = left.findIndex(
+      (mirror) => isAt(world, mirror, copy) && differenceInRequest(question, told(world, ir, question, mirror), copy) === null,
+    );
     if (index < 0) {
       const [near] = left.filter((mirror) => isAt(world, mirror, copy));
-      const why = near ? differenceInRequest(question, near.request, copy) : null;
+      const why = near ? differenceInRequest(question, told(world, ir, question, near), copy) : null;
       return `a copy came to ${whoIs(world, copy)}${why === null ? '' : `: ${why}`}`;
     }
     left.splice(index, 1);
   }
   const [lacking] = left.filter(({ share }) => share === 100);
   return lacking ? `${lostCopy} ${lacking.port}` : null;
+}
+
+/** What an application of the mesh hears of the client beside its request: by which scheme it came, and what its certificate says. */
+function told(world: World, ir: MeshIr, { request: { from }, wire }: RequestQuestion, { port, request }: Told): ForwardedRequest {
+  if (ir.services.some(({ outside, ports }) => outside && ports.some(({ key }) => key === port))) return request;
+  if (from.kind === 'workload') return { ...request, headers: { ...request.headers, [scheme]: 'https' } };
+  const { speaks } = listenerOf(gatewayOf(ir, from.gateway), from.listener);
+  const shown = speaks.kind === 'https' && speaks.clients && from.certificate ? world.certificateOf(shownBy(wire, from.certificate)) : null;
+  return {
+    ...request,
+    headers: {
+      ...request.headers,
+      [scheme]: speaks.kind === 'http' ? 'http' : 'https',
+      ...(shown ? { [clientCertificateHeader]: shown.fingerprint, [clientSubjectHeader]: shown.subject } : {}),
+    },
+  };
+}
+type Told = Pick<DestinationDecision, 'port' | 'request'>;
+const scheme = 'x-forwarded-proto';
+function gatewayOf(ir: MeshIr, gateway: WorkloadKey): Gateway {
+  const found = ir.gateways.find(({ key }) => key === gateway);
+  if (!found) throw new Error(`${gateway} is no gateway`);
+  return found;
 }
 
 const nameOf = ({ instance, port }: Arrival): string => `${instance}/${port}`;
@@ -163,6 +217,9 @@ function whoIs(world: World, arrival: Arrival): string {
 /** Headers that proxies say of a connection or a request, and no client to an application; what is left of a gRPC call's time among them. */
 const ofProxies = /^(x-forwarded-(proto|for|client-cert)|x-request-id|content-length|transfer-encoding|connection|te|grpc-timeout)$/;
 
+/** What only the mesh says, and is looked at. */
+const saidByGateways = /^(x-forwarded-proto|x-meshwright-client-(certificate|subject))$/;
+
 /** How the request that came differs from the one that was meant to; null when it does not. */
 function differenceInRequest({ wire }: RequestQuestion, meant: ForwardedRequest, arrival: Arrival): string | null {
   const same = (what: string, sent: string, came: string): string[] =>
@@ -172,7 +229,7 @@ function differenceInRequest({ wire }: RequestQuestion, meant: ForwardedRequest,
     const before = came.get(name);
     came.set(name, before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ','}${value}`);
   }
-  const sent = new Map(Object.entries(meant.headers).filter(([name]) => !takenOff.test(name)));
+  const sent = new Map(Object.entries(meant.headers).filter(([name]) => saidByGateways.test(name) || !takenOff.test(name)));
   const found = [
     ...same('the method', meant.method, arrival.method),
     ...same('the path', meant.path, arrival.path),

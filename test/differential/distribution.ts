@@ -1,6 +1,6 @@
 /** What is left to chance, counted: shares of destinations and of faults over a whole run, held against Pearson's chi-square. */
 import type { Decision } from '../../core/semantics/decision';
-import type { Observed } from './ask';
+import { type Observed, saidBy } from './ask';
 import type { World } from './world';
 
 /** One throw: what was to happen to `percent` of the requests did or did not happen to this one. */
@@ -11,22 +11,30 @@ export interface Trial {
 
 /** The throws that an answer shows. Only where what was seen says for sure which way it fell. */
 export function trialsOf(world: World, decision: Decision, observed: Observed): readonly Trial[] {
-  if (observed.kind !== 'request' || typeof observed.answer === 'string' || decision.stage !== 'inbound') return [];
+  if (observed.kind === 'connection') return observed.line === null ? [] : fell(world, decision, saidBy(observed.line));
+  if (typeof observed.answer === 'string' || decision.stage !== 'inbound') return [];
   const { answer, arrivals } = observed;
   const trials: Trial[] = [];
-  const { fault, destinations } = decision;
+  const { fault } = decision;
   const answered = fault?.abort?.kind === 'grpc' ? 200 : fault?.abort?.status;
   const aborted = fault?.abort && answer.status === answered && answer.headers['x-app'] === undefined;
   const share = fault?.abort?.percent ?? 0;
   if (decision.outcome === 'allow' && share > 0 && share < 100) trials.push({ percent: share, hit: aborted === true });
   const main = arrivals.find(({ instance, port }) => answer.headers['x-app'] === `${instance}/${port}`);
-  const [first, ...others] = destinations;
-  if (!main || !first || others.length === 0 || decision.outcome !== 'allow') return trials;
+  return main ? [...trials, ...fell(world, decision, main)] : trials;
+}
+
+/** To which of several destinations it went. */
+function fell(
+  world: World,
+  { destinations: [first, ...others], outcome }: Decision,
+  to: { readonly instance: string; readonly port: string },
+): readonly Trial[] {
+  if (!first || others.length === 0 || outcome !== 'allow') return [];
   // a destination without a version may be any of its endpoints, those of another destination among them
-  if (others.some(({ port, version }) => port === first.port && (version === null || first.version === null))) return trials;
-  const at = world.standsFor(main);
-  trials.push({ percent: first.share, hit: at.port === first.port && (first.version === null || at.version === first.version) });
-  return trials;
+  if (others.some(({ port, version }) => port === first.port && (version === null || first.version === null))) return [];
+  const at = world.standsFor(to);
+  return [{ percent: first.share, hit: at.port === first.port && (first.version === null || at.version === first.version) }];
 }
 
 /** Pearson's statistic over the percentages that were thrown often enough to say something (five expected either way). */

@@ -6,8 +6,9 @@ import * as path from 'node:path';
 import * as tls from 'node:tls';
 import type { EmittedEnvoy } from '../../compiler/emit/envoy';
 import type { Json, JsonObject } from '../../core/lib/json';
+import { isIpAddress } from '../../core/mesh/ip-address';
 import { testAuthority } from '../kit/certificates';
-import { type Arrival, echoApplication } from '../kit/echo-application';
+import { type Arrival, echoApplication, lineApplication } from '../kit/echo-application';
 import { outsideTrust, strangers } from '../kit/mesh-generator-outside';
 
 export interface Outside {
@@ -25,9 +26,24 @@ export async function serveOutside(folder: string, note: (arrival: Arrival) => v
   const sockets = new Set<net.Socket>();
   /** By `host:number` as policies have them. */
   const listening = new Map<string, number>();
+  const listen = async (server: net.Server): Promise<number> => {
+    server.on('connection', (socket: net.Socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+    });
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+    servers.push(server);
+    return (server.address() as AddressInfo).port; // decoding: it listens by TCP
+  };
   for (const { key, hosts, ports } of strangers) {
     const { key: privateKey, chain } = await authority.serving(hosts);
     for (const [port, [protocol, number]] of Object.entries(ports)) {
+      if (protocol === 'tls' || protocol === 'tcp') {
+        const own = protocol === 'tls' ? { key: privateKey, chain } : null;
+        // what is said in a connection nobody reads, so each host has a server that says its name
+        for (const host of hosts) listening.set(`${host}:${number}`, await listen(lineApplication(`${key}/${port} ${host}`, own)));
+        continue;
+      }
       const application = echoApplication({ instance: key, port }, note);
       const server = protocol.endsWith('s')
         ? tls
@@ -36,13 +52,7 @@ export async function serveOutside(folder: string, note: (arrival: Arrival) => v
             })
             .on('tlsClientError', () => undefined)
         : application;
-      server.on('connection', (socket: net.Socket) => {
-        sockets.add(socket);
-        socket.on('close', () => sockets.delete(socket));
-      });
-      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
-      servers.push(server);
-      const { port: actual } = server.address() as AddressInfo; // decoding: it listens by TCP
+      const actual = await listen(server);
       for (const host of hosts) listening.set(`${host}:${number}`, actual);
     }
   }
@@ -51,7 +61,8 @@ export async function serveOutside(folder: string, note: (arrival: Arrival) => v
     if (typeof value !== 'object' || value === null) return value;
     const { address, portValue } = value as JsonObject; // no list
     const actual = typeof address === 'string' ? listening.get(`${address}:${String(portValue)}`) : undefined;
-    if (actual !== undefined) return { ...value, portValue: actual };
+    // a name leads here by itself
+    if (actual !== undefined) return { ...value, portValue: actual, ...(isIpAddress(String(address)) ? { address: '127.0.0.1' } : {}) };
     return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, found(inner)]));
   };
   const all = <T extends object>(objects: readonly T[]): readonly T[] =>

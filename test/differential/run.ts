@@ -88,10 +88,20 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
   return { meshes, requests, found, cases, outcomes, trials };
 }
 
-function kindOf(ir: MeshIr, question: Question, { stage, outcome, status }: Decision): string {
+function kindOf(ir: MeshIr, question: Question, { stage, outcome, status, route }: Decision): string {
   const isOutside = (to: PortKey | null): boolean => ir.services.some((one) => one.outside && one.ports.some(({ key }) => key === to));
-  const where = question.kind === 'connection' ? ['connection'] : isOutside(question.request.to) ? ['outside'] : [];
-  return [...where, stage, outcome, ...(status === null ? [] : [status])].join(' ');
+  const to = question.kind === 'connection' ? question.connection.to : question.kind === 'request' ? question.request.to : null;
+  const isConnection = question.kind !== 'request';
+  const taken = route && [...ir.hostRoutes, ...ir.hostConnections].flatMap(({ rules }) => [...rules]).find(({ id }) => id === route.rule);
+  return [
+    ...(isConnection ? ['connection'] : []),
+    ...(question.kind === 'connection-from-outside' ? ['at the gateway'] : []),
+    ...(isOutside(to) ? ['outside'] : []),
+    ...((taken?.match?.sources ?? []).length > 0 ? ['by network'] : []),
+    stage,
+    outcome,
+    ...(status === null && outcome === 'deny' && stage !== 'inbound' && !isConnection ? ['closed'] : status === null ? [] : [status]),
+  ].join(' ');
 }
 
 /** What is different for a candidate, null when nothing is: puts it in force and asks. */

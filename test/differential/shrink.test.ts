@@ -3,8 +3,9 @@ import { generateDeclarations, generateQuestions } from '../kit/mesh-generator';
 import { decisionOn } from './decision-on';
 import { type Candidate, isPossible, shrink, without } from './shrink';
 
-/** What stands for a difference here: the mesh redirects. */
+/** What stands for a difference here: the mesh redirects. Inside, for a gateway's listener may do so without a route. */
 function redirects({ declarations, question }: Candidate): boolean {
+  if (question.kind !== 'request' || question.request.from.kind === 'outside') return false;
   const { value } = lower({ declarations, origins: {}, fuel: 0 }, 'prod');
   return value !== undefined && decisionOn(value, question).answer?.headers['location'] !== undefined;
 }

@@ -60,6 +60,8 @@ const asJson = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Js
 /** Whether somebody could have written it, it can be put in force, and the definition has an answer. */
 export function isPossible({ declarations, question }: Candidate): boolean {
   if (validateDeclarations(declarations.map(({ value }) => value)).length > 0) return false;
+  // verified by other authorities than their own, servers of the run are not called, whatever the difference was
+  if (declarations.some(({ value }) => value.kind === 'external' && value.trust === undefined)) return false;
   try {
     const ir = lower({ declarations, origins: {}, fuel: 0 }, 'prod').value;
     if (!ir || !emitEnvoy(ir).value) return false;
@@ -76,6 +78,14 @@ function* simplerQuestions({ declarations, question }: Candidate): Generator<Can
       yield { declarations, question: { kind: 'connection', connection: { ...question.connection, sni: null } } };
     return;
   }
+  if (question.kind === 'connection-from-outside') {
+    const { connection, wire } = question;
+    const made = (change: Partial<typeof question>): Candidate => ({ declarations, question: { ...question, ...change } });
+    if (Object.keys(wire).length > 0) yield made({ wire: {} });
+    if (connection.sni !== null) yield made({ connection: { ...connection, sni: null } });
+    if (connection.address !== plainAddress) yield made({ connection: { ...connection, address: plainAddress } });
+    return;
+  }
   const { request, wire } = question;
   const made = (change: Partial<RequestQuestion['request']>): Candidate => ({
     declarations,
@@ -84,8 +94,15 @@ function* simplerQuestions({ declarations, question }: Candidate): Generator<Can
   yield { declarations, question: { kind: 'request', request, wire: plainWire } };
   for (const name of Object.keys(wire) as (keyof typeof wire)[])
     // the keys of a literal type
-    if (wire[name] !== plainWire[name])
-      yield { declarations, question: { kind: 'request', request, wire: { ...wire, [name]: plainWire[name] } } };
+    if (wire[name] !== plainWire[name]) {
+      const { [name]: _taken, ...rest } = wire;
+      yield { declarations, question: { kind: 'request', request, wire: { ...plainWire, ...rest } } };
+    }
+  if (request.from.kind === 'outside') {
+    const { certificate, ...from } = request.from;
+    if (certificate) yield made({ from });
+    if (from.address !== plainAddress) yield made({ from: { ...request.from, address: plainAddress } });
+  }
   yield made({ headers: {} });
   for (const name of Object.keys(request.headers))
     yield made({ headers: Object.fromEntries(Object.entries(request.headers).filter(([other]) => other !== name)) });
@@ -99,6 +116,8 @@ function* simplerQuestions({ declarations, question }: Candidate): Generator<Can
   if (request.method !== 'GET') yield made({ method: 'GET' });
   for (const shorter of withoutASegment(path)) yield made({ path: query === undefined ? shorter : `${shorter}?${query}` });
 }
+
+const plainAddress = '127.0.0.1';
 
 function* withoutASegment(path: string): Generator<string> {
   const segments = path.split('/').slice(1);
@@ -139,7 +158,7 @@ function refersTo(value: unknown, ids: ReadonlySet<string>): boolean {
 
 /** Without one segment of the path, in the question and in every request line that has it. */
 function* shorterPaths({ declarations, question }: Candidate): Generator<Candidate> {
-  if (question.kind === 'connection') return;
+  if (question.kind !== 'request') return;
   const { request, wire } = question;
   for (const segment of new Set(request.path.split(/[/?]/).filter((text) => text !== ''))) {
     const drop = (text: string): string => text.replace(`/${segment}`, '') || '/';

@@ -15,7 +15,9 @@ import type { Instance } from '../../runtime-proxy/inventory';
 import { testAuthority } from '../kit/certificates';
 import { type Arrival, echoApplication, lineApplication } from '../kit/echo-application';
 import { strangers } from '../kit/mesh-generator-outside';
-import { callers, gateway, placeOf } from '../kit/mesh-generator';
+import { callers, placeOf } from '../kit/mesh-generator';
+import { gateway } from '../kit/mesh-generator-gateway';
+import { type ClientCertificate, clientCertificates } from './clients';
 import { serveOutside } from './outside';
 import { runMesh, type RunningMesh, trustDomain, type WorkloadSpec } from '../kit/running-mesh';
 
@@ -24,9 +26,14 @@ export const size = 3;
 
 const services = Array.from({ length: size }, (_, index) => placeOf(index));
 /** Ports whose connections are routed whole: callers reach each at an address of its own. */
-const connected = services.flatMap(({ namespace, name, ports }) =>
-  Object.entries(ports).flatMap(([port, protocol]) => (isLine(protocol) ? [portKey(workloadKey(namespace, name), port)] : [])),
-);
+const connected = [
+  ...services.flatMap(({ namespace, name, ports }) =>
+    Object.entries(ports).flatMap(([port, protocol]) => (isLine(protocol) ? [portKey(workloadKey(namespace, name), port)] : [])),
+  ),
+  ...strangers.flatMap(({ key, ports }) =>
+    Object.entries(ports).flatMap(([port, [protocol]]) => (isLine(protocol) ? [portKey(key, port)] : [])),
+  ),
+];
 function isLine(protocol: string | undefined): boolean {
   return protocol === 'tcp' || protocol === 'tls';
 }
@@ -67,8 +74,13 @@ export interface World {
   /** What came to applications under the name of a question. */
   arrivals(question: string): readonly Arrival[];
   forget(question: string): void;
+  /** A client's certificate by name. */
+  certificateOf(name: string): ClientCertificate;
   close(): Promise<void>;
 }
+
+/** Most listeners come and go with the meshes, and nobody else on this machine takes their ports while they are away. No client comes from there. */
+const ownLoopback = `127.${64 + ((process.pid >> 16) % 64)}.${(process.pid >> 8) & 0xff}.${process.pid & 0xff || 1}`;
 
 export async function startWorld(): Promise<World> {
   const folder = await temporaryFolder('world');
@@ -81,6 +93,7 @@ export async function startWorld(): Promise<World> {
   // what an application presents to its own callers is no business of the mesh
   const own = await (await testAuthority('applications.example')).serving(['*.tls.example']);
   const outside = await serveOutside(folder, note);
+  const clients = await clientCertificates(folder);
   const mesh = await runMesh(specs, {
     application: ({ id, workload }, port) => {
       const protocol = services.find(({ namespace, name }) => workloadKey(namespace, name) === workload)?.ports[port];
@@ -96,6 +109,7 @@ export async function startWorld(): Promise<World> {
     },
     // nobody reads ten thousand lines of access logs, and no connection outlives its listener here
     agent: { envoy: await quietEnvoy(folder), listenerDrainSeconds: 0, certificatesDir: folder },
+    loopback: ownLoopback,
   });
   await Promise.all(specs.map(({ id }) => mesh.startAgent(id)));
   const places = new Map(specs.map((spec) => [spec.id, spec]));
@@ -116,6 +130,11 @@ export async function startWorld(): Promise<World> {
     },
     arrivals: (question) => arrived.get(question) ?? [],
     forget: (question) => void arrived.delete(question),
+    certificateOf(name) {
+      const found = clients.get(name);
+      if (!found) throw new Error(`no certificate ${name}`);
+      return found;
+    },
     async close() {
       await mesh.stop();
       outside.close();

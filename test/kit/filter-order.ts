@@ -58,7 +58,10 @@ function chainFaults(found: readonly string[], place: string): readonly string[]
   const last = found.at(-1) ?? 'nothing';
   return [
     ...outOfOrder(networkOrder, found, place),
-    ...(found.filter((name) => ends.has(name)).length === 1 && ends.has(last) ? [] : [`${place} does not end with the one that ends it`]),
+    // one without any closes what comes
+    ...(found.length === 0 || (found.filter((name) => ends.has(name)).length === 1 && ends.has(last))
+      ? []
+      : [`${place} does not end with the one that ends it`]),
   ];
 }
 

@@ -1,4 +1,4 @@
-/** Hosts outside the mesh of generated meshes: called by the caller's own proxy, or through the gateway. Their names lead to this machine. */
+/** Hosts outside the mesh of generated meshes: called by the caller's own proxy, or through the gateway. Their names and addresses lead to this machine. */
 import type { CallerRef, DeclarationValue } from '../../core/declarations/declaration';
 import { outsideNamespace, workloadKey, type WorkloadKey } from '../../core/mesh/ids';
 import { accessRule, type Port, routeRules } from './mesh-generator-rules';
@@ -19,14 +19,27 @@ export const strangers: readonly Stranger[] = [
   {
     ...{ name: 'direct', key: workloadKey(outsideNamespace, 'direct'), through: null },
     hosts: ['api.direct.localhost', 'files.direct.localhost'],
-    ports: { web: ['http', 80], secure: ['https', 443], rpc: ['grpc', 50_051], rpcs: ['grpcs', 50_052] },
+    ports: { web: ['http', 80], secure: ['https', 443], rpc: ['grpc', 50_051], rpcs: ['grpcs', 50_052], pass: ['tls', 8443] },
   },
   {
     ...{ name: 'distant', key: workloadKey(outsideNamespace, 'distant'), through: 't/edge' },
     hosts: ['api.distant.localhost', 'files.distant.localhost'],
-    ports: { web: ['http', 80], secure: ['https', 443], rpc: ['grpc', 50_051], rpcs: ['grpcs', 50_052] },
+    ports: { web: ['http', 80], secure: ['https', 443], rpc: ['grpc', 50_051], rpcs: ['grpcs', 50_052], pass: ['tls', 8443] },
+  },
+  // a port of TCP stands for one host
+  {
+    ...{ name: 'rows', key: workloadKey(outsideNamespace, 'rows'), through: null },
+    hosts: ['192.0.2.7'],
+    ports: { raw: ['tcp', 5432] },
+  },
+  {
+    ...{ name: 'ledger', key: workloadKey(outsideNamespace, 'ledger'), through: 't/edge' },
+    hosts: ['ledger.distant.localhost'],
+    ports: { raw: ['tcp', 5432] },
   },
 ];
+/** What a proxy speaks to them. */
+const spoken: { readonly [protocol: string]: string } = { grpc: 'grpc', grpcs: 'grpc', tls: 'tls', tcp: 'tcp' };
 
 /** Some of them, with who may call them and where requests go there; the ports that they have. */
 export function addStrangers(
@@ -39,9 +52,9 @@ export function addStrangers(
   return strangers.flatMap(({ name, hosts, ports: known, through }) => {
     if (random.chance(50)) return [];
     const service = `t/${name}`;
-    const ports = random.some(Object.entries(known), 1, 2).map(([port, [protocol, number]]): Port => ({
+    const ports = random.some(Object.entries(known), 1, 3).map(([port, [protocol, number]]): Port => ({
       ...{ service, port, number, hosts, versions: [], plain: true },
-      protocol: protocol.startsWith('grpc') ? 'grpc' : 'http',
+      protocol: spoken[protocol] ?? 'http',
     }));
     add(service, {
       ...{ kind: 'external', name, team: 't', hosts, trust: outsideTrust },

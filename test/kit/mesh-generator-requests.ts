@@ -1,19 +1,21 @@
 /** Requests at a generated mesh: about half aim at a rule, the rest miss it narrowly or bring odd bytes; each with the way it goes over the wire. */
 import { callablePorts } from '../../core/ir/edges';
-import type { FieldMatch, MeshIr, RequestClass, RouteRule, RouteTable, ServicePort } from '../../core/ir/ir';
-import type { PortKey } from '../../core/mesh/ids';
+import type { FieldMatch, GatewayListener, MeshIr, RequestClass, RouteRule, RouteTable, ServicePort } from '../../core/ir/ir';
+import { clientHeaders } from '../../core/mesh/client-headers';
+import type { PortKey, WorkloadKey } from '../../core/mesh/ids';
 import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
 import { isConnection, isHttp } from '../../core/ir/layers';
 import { hostsOfPort } from '../../core/semantics/address';
-import type { MeshConnection } from '../../core/semantics/decide-connection';
+import type { MeshConnection, OutsideConnection } from '../../core/semantics/decide-connection';
 import type { MeshRequest } from '../../core/semantics/decision';
 import { cookieValue } from '../../core/semantics/sticky';
+import { outsideConnectionOf, clientOf, type ClientWire, clientWire, wholeListeners } from './mesh-generator-clients';
 import { authorization, claimsOf } from './mesh-generator-users';
 import type { Random } from './random';
 import { seeded } from './random';
 
-/** What the definition is asked: about a request, with how its bytes go over the wire, which no decision may depend on; or about a connection. */
-export type Question = RequestQuestion | ConnectionQuestion;
+/** What the definition is asked: about a request, with how its bytes go over the wire, which no decision may depend on; or about a connection, of a workload or from outside. */
+export type Question = RequestQuestion | ConnectionQuestion | OutsideConnectionQuestion;
 export interface RequestQuestion {
   readonly kind: 'request';
   readonly request: MeshRequest;
@@ -23,7 +25,12 @@ export interface ConnectionQuestion {
   readonly kind: 'connection';
   readonly connection: MeshConnection;
 }
-export interface Wire {
+export interface OutsideConnectionQuestion {
+  readonly kind: 'connection-from-outside';
+  readonly connection: OutsideConnection;
+  readonly wire: ClientWire;
+}
+export interface Wire extends ClientWire {
   readonly http: '1.1' | '2';
   /** Names of headers whose value is sent as several lines, one for each part between commas. */
   readonly repeated: readonly string[];
@@ -59,7 +66,12 @@ export function generateQuestions(ir: MeshIr, seed: number, n: number): Question
     ]),
   );
   const connected = ir.services.flatMap((service) => service.ports).filter(({ layer }) => isConnection(layer));
+  const arriving = wholeListeners(ir);
   return generateRequests(ir, seed, n).map(({ claims: _read, ...plain }): Question => {
+    if (arriving.length > 0 && random.chance(15)) {
+      const connection = outsideConnectionOf(random, random.pick(arriving));
+      return { kind: 'connection-from-outside', connection, wire: clientWire(random, connection, listenerOf(ir, connection)) };
+    }
     if (connected.length > 0 && random.chance(20)) return { kind: 'connection', connection: connectionOf(ir, random, connected) };
     // what does not begin with `/` is no path to HTTP/2 (RFC 9113 section 8.3.1): such a stream is reset before anybody reads it
     const http = isGrpc(plain) || (random.chance(20) && plain.path.startsWith('/')) ? '2' : '1.1';
@@ -68,7 +80,8 @@ export function generateQuestions(ir: MeshIr, seed: number, n: number): Question
     const repeated = Object.entries(headers).flatMap(([name, value]) =>
       canBeLines(name, http) && value.includes(',') && !routed.has(name) ? [name] : [],
     );
-    return { kind: 'request', request: { ...plain, headers }, wire: { http, repeated, body } };
+    const client = plain.from.kind === 'outside' ? clientWire(random, plain.from, listenerOf(ir, plain.from)) : {};
+    return { kind: 'request', request: { ...plain, headers }, wire: { http, repeated, body, ...client } };
   });
 }
 /** Node's HTTP/2 client takes one `authorization` alone. */
@@ -78,11 +91,16 @@ const bodies = ['', 'x', '{"a":[1,2]}', '\u0000\u0001\u00ff', 'GET / HTTP/1.1\r\
 /** Whether a request says that it is one of gRPC, which goes over HTTP/2 only. */
 export const isGrpc = ({ headers }: Pick<MeshRequest, 'headers'>): boolean => headers['content-type'] === 'application/grpc';
 
+const listenerOf = (ir: MeshIr, at: { readonly gateway: WorkloadKey; readonly listener: string }): GatewayListener | undefined =>
+  ir.gateways.find(({ key }) => key === at.gateway)?.listeners.find(({ name }) => name === at.listener);
+
 function connectionOf(ir: MeshIr, random: Random, ports: readonly ServicePort[]): MeshConnection {
   const { key: from } = random.pick(ir.workloads.filter((workload) => workload.kind !== 'gateway'));
   const called = ports.filter(({ key }) => callablePorts(ir, from).includes(key));
   const port = random.pick(called.length > 0 && random.chance(80) ? called : ports);
-  return { from, to: port.key, sni: port.layer === 'tls' ? random.pick(askedNames) : null };
+  const hosts = ir.services.find(({ ports: own }) => own.includes(port))?.outside?.hosts;
+  const names = hosts ? [...hosts, ...hosts, ...hosts, hosts[0]?.toUpperCase() ?? '', 'other.localhost', null] : askedNames;
+  return { from, to: port.key, sni: port.layer === 'tls' ? random.pick(names) : null };
 }
 const askedNames = [
   'a.tls.example',
@@ -152,7 +170,9 @@ function spellings(ir: MeshIr, to: PortKey, callerNamespace: string): readonly s
 
 function fromOutside(ir: MeshIr, random: Random): MeshRequest {
   const table = random.pick(ir.hostRoutes);
-  const host = table.host.replace('*', random.pick(['x', 'x.y']));
+  const host = random.chance(8)
+    ? random.pick(['idle.acme.example', 'nobody.example', 'acme.example'])
+    : table.host.replace('*', random.pick(['x', 'x.y']));
   const request = aimed(ir, random, targets(table.rules), table);
   const header = random.chance(20)
     ? random.pick([
@@ -168,12 +188,16 @@ function fromOutside(ir: MeshIr, random: Random): MeshRequest {
         'nobody.example',
       ])
     : undefined;
+  const client = clientOf(random, listenerOf(ir, table));
+  // what only a gateway says of its client
+  const forged = random.chance(10) ? { [random.pick(clientHeaders)]: 'forged' } : {};
   return {
-    from: { kind: 'outside', gateway: table.gateway, listener: table.listener, host },
+    from: { kind: 'outside', gateway: table.gateway, listener: table.listener, host, ...client },
     to: null,
     ...request,
     headers: {
       ...request.headers,
+      ...forged,
       ...(header === undefined ? {} : { host: header }),
       ...(request.path.startsWith('/') && random.chance(10) ? ofGrpc : {}),
     },

@@ -2,6 +2,7 @@
 import type {
   CallerRef,
   DeclarationValue,
+  Ref,
   WireConditions,
   WireCors,
   WireDestination,
@@ -37,10 +38,11 @@ const grpcMethods = ['shop.v1.Cart/Get', 'shop.v1.Cart/Add', 'shop.v1.Stock/Get'
 /** Exact ones first. */
 const serverNames = ['a.tls.example', 'b.tls.example', '*.tls.example', '*.b.tls.example'];
 
-/** Who may be spoken of: callers, the gateway first, and the issuers of end users by id. */
+/** Who may be spoken of: callers, the gateway first, and the issuers of end users by id; `atGateway`: networks in place of callers. */
 export interface Everyone {
   readonly everyone: readonly CallerRef[];
   readonly users: readonly string[];
+  readonly atGateway?: true;
 }
 
 export function accessRule(random: Random, port: Port, callers: readonly CallerRef[], users: readonly string[]): DeclarationValue {
@@ -58,8 +60,11 @@ export function accessRule(random: Random, port: Port, callers: readonly CallerR
   switch (port.protocol) {
     case 'tcp':
       return { ...common, requests: 'any', mode };
-    case 'tls':
-      return { ...common, requests: 'any', mode };
+    case 'tls': {
+      // the hosts of somebody else; within the mesh a server name is its application's own
+      const hosts = port.hosts && random.chance(40) ? { hosts: random.some(port.hosts, 1, 1) } : {};
+      return { ...common, requests: 'any', ...hosts, mode };
+    }
     case 'grpc':
       return { ...common, requests: random.chance(30) ? 'any' : random.some(grpcMethods, 1, 2), ...user, mode };
     default:
@@ -106,15 +111,17 @@ function text(random: Random): WireTextMatch {
   }
 }
 
-function conditions(random: Random, port: Port, { everyone, users }: Everyone): WireConditions {
+function conditions(random: Random, port: Port, { everyone: all, users, atGateway }: Everyone): WireConditions {
+  // services and workloads: routes of a port know no callers from outside
+  const everyone = atGateway ? all : all.slice(1);
   const user = users.length > 0 && random.chance(30) ? { user: userOf(random, users) } : {};
   switch (port.protocol) {
     case 'tcp':
       return { from: callersOf(random, everyone) };
     case 'tls': {
-      const chosen = new Set(random.some(['sni', 'from'], 1, 2));
+      const chosen = new Set(atGateway ? ['from'] : random.some(['sni', 'from'], 1, 2));
       return {
-        ...(chosen.has('sni') ? { sni: random.some(serverNames, 1, 2) } : {}),
+        ...(chosen.has('sni') ? { sni: random.some(port.hosts ?? serverNames, 1, 2) } : {}),
         ...(chosen.has('from') ? { from: callersOf(random, everyone) } : {}),
       };
     }
@@ -128,8 +135,7 @@ function conditions(random: Random, port: Port, { everyone, users }: Everyone): 
     }
     default: {
       const common = ['request', 'request', 'headers', 'headers', 'query', 'cookies', 'withoutHeaders', 'hosts'];
-      // a gateway is the one caller of its own routes
-      const chosen = new Set(random.some(everyone.length > 0 ? [...common, 'from'] : common, 1, 2));
+      const chosen = new Set(random.some([...common, 'from', ...(atGateway ? ['from', 'from'] : [])], 1, 2));
       return {
         ...user,
         ...(chosen.has('request') ? { request: lines(random, port, 1, 2) } : {}),
@@ -149,8 +155,7 @@ const hostsOf = ({ service, hosts }: Port): readonly string[] => {
   const name = service.slice(service.indexOf('/') + 1);
   return [...namespaces.flatMap((namespace) => [`${name}.${namespace}`, `${name}.${namespace}.svc.cluster.local`]), 'x.books.acme.example'];
 };
-/** Services and workloads: routes of a port know no callers from outside. */
-const callersOf = (random: Random, everyone: readonly CallerRef[]): readonly CallerRef[] => random.some(everyone.slice(1), 1, 2);
+const callersOf = (random: Random, everyone: readonly CallerRef[]): readonly CallerRef[] => random.some(everyone, 1, 2);
 
 export function routeRules(
   random: Random,
@@ -253,7 +258,10 @@ function cors(random: Random): WireCors {
 }
 
 function destination(random: Random, port: Port, ports: readonly Port[], requests: readonly string[]): WireDestination {
-  const ref = (to: Port): { readonly ref: string; readonly port: string } => ({ ref: to.service, port: to.port });
+  const ref = (to: Port): Ref => ({
+    ...{ ref: to.service, port: to.port },
+    ...(to.versions.length > 0 && random.chance(25) ? { version: random.pick(to.versions) } : {}),
+  });
   // what speaks the same: a connection's bytes, or a request, mean nothing to another protocol
   const alike = ports.filter(({ protocol }) => protocol === port.protocol);
   const asItself: WireDestination = { kind: 'target', to: ref(port) };
@@ -277,14 +285,19 @@ function destination(random: Random, port: Port, ports: readonly Port[], request
         { port: 8443 },
         { scheme: 'https' as const, path },
         { scheme: 'https' as const },
+        { scheme: 'http' as const, path },
+        { scheme: 'http' as const, port: random.pick([80, 443, 8080]) },
+        { scheme: 'https' as const, port: random.pick([80, 443, 8443]) },
       ]);
       return { kind: 'redirect', ...where, status: random.pick([301, 302, 303, 307, 308]) };
     }
     case 2:
       return { kind: 'target', to: ref(random.pick(alike)) };
     case 3: {
-      const other = random.pick(alike);
-      if (other.service === port.service && other.port === port.port) return asItself;
+      const others = alike.filter((one) => one.service !== port.service || one.port !== port.port);
+      if (others.length === 0) return asItself;
+      const other = random.pick(others);
+      const hasHeaders = port.protocol !== 'tcp' && port.protocol !== 'tls';
       return {
         kind: 'split',
         shares: [
@@ -292,9 +305,13 @@ function destination(random: Random, port: Port, ports: readonly Port[], request
             to: ref(port),
             percent: 30,
             ...(port.protocol === 'http' && random.chance(25) ? { rewrite: rewrite(random, requests) } : {}),
-            ...(random.chance(30) ? { requestHeaders: edits(random, ['x-added', 'x-role']) } : {}),
+            ...(hasHeaders && random.chance(30) ? { requestHeaders: edits(random, ['x-added', 'x-role']) } : {}),
           },
-          { to: ref(other), percent: 70, ...(random.chance(30) ? { responseHeaders: edits(random, ['x-served', 'x-more']) } : {}) },
+          {
+            to: ref(other),
+            percent: 70,
+            ...(hasHeaders && random.chance(30) ? { responseHeaders: edits(random, ['x-served', 'x-more']) } : {}),
+          },
         ],
       };
     }

@@ -5,16 +5,16 @@
 import { lower } from '../../compiler/lower';
 import type { CallerRef, Declaration, DeclarationValue, Evaluated } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
-import { accessRule, lines, type Port, routeRules, settings } from './mesh-generator-rules';
+import { addGateway, addHosts } from './mesh-generator-gateway';
 import { addStrangers } from './mesh-generator-outside';
-import { issuersOf, userOf } from './mesh-generator-users';
+import { accessRule, type Port, routeRules, settings } from './mesh-generator-rules';
+import { issuersOf } from './mesh-generator-users';
 import { seeded } from './random';
 import type { Random } from './random';
 export { generateQuestions, generateRequests } from './mesh-generator-requests';
 export { generatePolicies } from './policy-generator';
 
 const namespaces = ['one', 'two'];
-const hosts = ['shop.acme.example', '*.books.acme.example', 'beta.books.acme.example', 'idle.acme.example'];
 
 /** Where a service of the universe runs, and as what: policies may speak of less. */
 export interface Place {
@@ -41,11 +41,6 @@ export function placeOf(index: number): Place {
 }
 /** Workloads of the universe that are not services. */
 export const callers = [{ name: 'job', namespace: 'two', serviceAccount: 'job' }] as const;
-export const gateway = {
-  ...{ name: 'edge', namespace: 'one', serviceAccount: 'edge', listeners: ['web', 'plain'], certificate: 'one/edge-tls' },
-  hosts: ['shop.acme.example', '*.books.acme.example', 'idle.acme.example'],
-} as const;
-
 /** A mesh of `size` services in two namespaces with a gateway and a bare workload. `prod` is its one environment. */
 export function generateMesh(seed: number, size: number): MeshIr {
   const evaluated = generateDeclarations(seed, size);
@@ -75,7 +70,7 @@ function lowerable(declarations: readonly Declaration[]): readonly Declaration[]
 }
 const rules: ReadonlySet<string> = new Set(['access', 'route', 'need']);
 
-function proposedDeclarations(seed: number, size: number): readonly Declaration[] {
+export function proposedDeclarations(seed: number, size: number): readonly Declaration[] {
   const random = seeded(seed);
   const declarations: Declaration[] = [];
   const add = (id: string, value: DeclarationValue): void => void declarations.push({ id, team: id.slice(0, id.indexOf('/')), value });
@@ -88,20 +83,7 @@ function proposedDeclarations(seed: number, size: number): readonly Declaration[
     runs: { envoy: '1.40.0' },
   });
   for (const name of namespaces) add(`t/${name}`, { kind: 'namespace', name, team: 't' });
-  add('t/edge', {
-    kind: 'gateway',
-    namespace: { ref: 't/one' },
-    name: 'edge',
-    serviceAccount: 'edge',
-    listeners: {
-      web: {
-        port: 8443,
-        hosts: Object.fromEntries(gateway.hosts.map((host) => [host, 't'])),
-        certificate: gateway.certificate,
-      },
-      plain: { protocol: 'http', port: 8080, hosts: Object.fromEntries(gateway.hosts.map((host) => [host, 't'])) },
-    },
-  });
+  const listeners = addGateway(random, add);
   for (const { name, namespace, serviceAccount } of callers)
     add(`t/${name}`, { kind: 'workload', namespace: { ref: `t/${namespace}` }, name, serviceAccount });
   const issuers = random.chance(50) ? issuersOf(random) : [];
@@ -150,12 +132,7 @@ function proposedDeclarations(seed: number, size: number): readonly Declaration[
         : {}),
     });
   }
-  addHosts(
-    random,
-    add,
-    ports.filter(({ protocol }) => protocol === 'http'),
-    users,
-  );
+  addHosts(random, add, listeners, ports, users);
   return declarations;
 }
 
@@ -195,40 +172,4 @@ function addService(random: Random, add: (id: string, value: DeclarationValue) =
     ),
   });
   return ports;
-}
-
-/** Routes of the gateway's hosts, to ports that it may call only: what it may not call its proxy does not hold. */
-function addHosts(
-  random: Random,
-  add: (id: string, value: DeclarationValue) => void,
-  ports: readonly Port[],
-  users: readonly string[],
-): void {
-  const open = random.some(ports, 1, 3);
-  for (const [index, port] of open.entries()) {
-    add(`t/public${index}`, {
-      kind: 'access',
-      action: 'allow',
-      port: { ref: port.service, port: port.port },
-      from: [{ kind: 'outside', name: 'internet', through: { ref: 't/edge' } }],
-      requests: random.chance(40) ? 'any' : lines(random, port, 1, 3),
-      ...(users.length > 0 && random.chance(15) ? { user: userOf(random, users) } : {}),
-    });
-  }
-  for (const [index, host] of hosts.slice(0, 3).entries()) {
-    if (index > 0 && random.chance(40)) continue;
-    const anchor: Port = {
-      service: open[0]?.service ?? '',
-      port: open[0]?.port ?? '',
-      protocol: 'http',
-      number: 0,
-      versions: [],
-      plain: true,
-    };
-    add(`t/host${index}`, {
-      kind: 'route',
-      on: { ref: 't/edge', listener: random.chance(70) ? 'web' : 'plain', host },
-      ...routeRules(random, anchor, open, { everyone: [], users }),
-    });
-  }
 }

@@ -1,8 +1,7 @@
 /** Requests as bytes on a socket: no URL parser between the test and the proxy. And applications that say who they are. */
 import * as http from 'node:http';
-import * as net from 'node:net';
-import * as tls from 'node:tls';
 import type { Address } from '../../runtime-proxy/inventory';
+import { dial, type DialOptions } from './dial';
 
 export interface RawAnswer {
   readonly status: number;
@@ -21,16 +20,13 @@ export interface RawRequest {
 }
 
 /** Sends one HTTP/1.1 request with its path untouched and reads the answer to the end. */
-export function sendRaw(
+export async function sendRaw(
   to: Address,
   request: Omit<RawRequest, 'headers'> & { readonly headers: { readonly [name: string]: string } | RawRequest['headers'] },
-  options: { readonly sni?: string; readonly timeoutMs?: number } = {},
+  options: DialOptions & { readonly timeoutMs?: number } = {},
 ): Promise<RawAnswer> {
+  const socket = await dial(to, options);
   return new Promise((resolve, reject) => {
-    const socket: net.Socket =
-      options.sni === undefined
-        ? net.connect(to.port, to.host)
-        : tls.connect({ host: to.host, port: to.port, servername: options.sni, rejectUnauthorized: false });
     const chunks: Buffer[] = [];
     socket.setTimeout(options.timeoutMs ?? 10_000, () => socket.destroy(new Error(`no answer to ${request.method} ${request.path}`)));
     socket.on('data', (chunk: Buffer) => {

@@ -49,8 +49,8 @@ export interface MeshOptions {
   readonly controlPlane?: Partial<ControlPlaneConfig>;
   /** Gives the control plane's configuration instead of starting it: for tests that run it as a process. */
   readonly external?: boolean;
-  /** Where proxies and applications are, and what else is not said; default `127.0.0.1`. */
-  readonly loopback?: '127.0.0.1' | '::1';
+  /** Where proxies and applications are, and what else is not said: an address of this machine alone; default `127.0.0.1`. */
+  readonly loopback?: string;
   /** Where CA and control plane listen; default `loopback`. */
   readonly host?: string;
   /** Default `mesh.test`. */

@@ -1,23 +1,21 @@
 /** One request over HTTP/2: in the clear with prior knowledge, or over TLS. */
 import * as http2 from 'node:http2';
-import * as tls from 'node:tls';
 import type { Address } from '../../runtime-proxy/inventory';
+import { dial, type DialOptions } from './dial';
 import type { RawAnswer, RawRequest } from './raw-http';
 
-export function sendHttp2(
+/** What is said of a stream that ended before an answer began. */
+export const wasReset = 'the stream was reset';
+
+export async function sendHttp2(
   to: Address,
   request: RawRequest,
-  options: { readonly sni?: string; readonly timeoutMs?: number } = {},
+  options: DialOptions & { readonly timeoutMs?: number } = {},
 ): Promise<RawAnswer> {
-  const { sni } = options;
+  const socket = await dial(to, { ...options, alpn: ['h2'] });
   return new Promise((resolve, reject) => {
-    const session =
-      sni === undefined
-        ? http2.connect(`http://${to.host}:${to.port}`)
-        : http2.connect(`https://${to.host}:${to.port}`, {
-            createConnection: () =>
-              tls.connect({ host: to.host, port: to.port, servername: sni, ALPNProtocols: ['h2'], rejectUnauthorized: false }),
-          });
+    const scheme = options.sni === undefined ? 'http' : 'https';
+    const session = http2.connect(`${scheme}://${to.host}:${to.port}`, { createConnection: () => socket });
     const fail = (error: Error): void => {
       session.destroy();
       reject(error);
@@ -41,6 +39,7 @@ export function sendHttp2(
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('error', fail);
     stream.on('end', () => {
+      if (status === 0) return fail(new Error(wasReset));
       session.destroy();
       resolve({ status, headers: answered, body: Buffer.concat(chunks).toString('latin1') });
     });

@@ -85,6 +85,7 @@ describe('the check finds', () => {
         '.filterChains[0].filters does not end with the one that ends it',
       ],
     ],
+    [chain(), []],
     [chain('meshwright.access.allow'), ['.filterChains[0].filters does not end with the one that ends it']],
     [chain('envoy.filters.network.http_connection_manager', tcp), ['.filterChains[0].filters does not end with the one that ends it']],
     [
