@@ -195,6 +195,21 @@ describe('health checks', () => {
     await made.until('it is back', healthy(2));
     expect(Object.keys(counts(await load(made, 60))).sort()).toEqual(['a', 'b']);
   });
+  test('by path: one bad answer is not so many in a row', async () => {
+    const made = await start({
+      endpoints: endpoints('a', 'b'),
+      resilience: { health: health({ by: { kind: 'http', path: '/ping' }, unhealthyAfter: 2, healthyAfter: 40 }) },
+    });
+    await made.until('both are in', async () => (await made.stat('membership_healthy')) === 2);
+    let bad = 1;
+    made.endpoint('a').answers = (request, response) => ((bad -= 1) >= 0 ? fails(500) : says('a'))(request, response);
+    const before = made.endpoint('a').seen.length;
+    await made.until('it was asked again', () => made.endpoint('a').seen.length > before + 3);
+    // who is out would not be in again for forty good answers
+    expect(await made.stat('membership_healthy')).toBe(2);
+    bad = 2;
+    await made.until('it is out', async () => (await made.stat('membership_healthy')) === 1);
+  });
   test('by the gRPC health protocol: who does not serve is out', async () => {
     const made = await start({
       protocol: 'grpc',

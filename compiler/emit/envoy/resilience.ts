@@ -111,6 +111,9 @@ function ejection(eject: Ejection): MessageInitShape<typeof OutlierDetectionSche
   };
 }
 
+/** Statuses that count: any other one would take an endpoint out at once, however many are asked for in a row. What is expected comes before them. */
+const anyOther = [{ start: 100n, end: 600n }];
+
 function healthCheck(
   { by, everyMs, timeoutMs, healthyAfter, unhealthyAfter }: HealthCheck,
   host: string,
@@ -120,7 +123,13 @@ function healthCheck(
       case 'http':
         return {
           case: 'httpHealthCheck',
-          value: { host, path: by.path, codecClientType: CodecClientType.HTTP2, expectedStatuses: [{ start: 200n, end: 300n }] },
+          value: {
+            host,
+            path: by.path,
+            codecClientType: CodecClientType.HTTP2,
+            expectedStatuses: [{ start: 200n, end: 300n }],
+            retriableStatuses: anyOther,
+          },
         };
       case 'grpc':
         return { case: 'grpcHealthCheck', value: { serviceName: by.service, authority: host } };
