@@ -2,7 +2,7 @@
  * The control plane's one loop: what is known (objects, release, inventory, proxies) in, what each proxy is to have out. Events mark it dirty; one
  * turn at a time decides, writes to disk what it decided, and only then sends.
  */
-import type { EndpointSelector, Part, SignedRelease } from '../../core/bundle/objects';
+import type { Part, SignedRelease } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
@@ -16,7 +16,6 @@ import {
   promoteRollout,
   type Observation,
   type RolloutProgress,
-  type SetName,
 } from '../../core/rollout/rollout';
 import type { Log } from '../../platform/log';
 import type { AgentReport } from '../agent/protocol';
@@ -24,35 +23,16 @@ import type { PeerIdentity } from '../ca/spiffe';
 import type { Instance, Inventory } from '../inventory';
 import { Callable } from './callable';
 import { calledBy, keepSame, noEndpoints, type Endpoints } from './endpoint-table';
+import { bothStable, errorOf, knownOf, newEntry, noteReport, partOf, toldOf, versionOf, type Entry } from './entry';
 import { paced } from './paced';
 import { ProxyLink, type WriteResponse } from './proxy-link';
 import { inRange, nothing, ObjectSets, ResourceMaker, type EncodedByName, type ObjectSet, type PartResources } from './resources';
 import type { ResourceType } from './sequence';
-import { RemoteProxies, type RemoteProxy, type Serving } from './remote';
-import { emptyStatus, statusOf, type KnownProxy } from './status';
+import { RemoteProxies, type RemoteProxy } from './remote';
+import { emptyStatus, statusOf } from './status';
 import { planOf, type Live, type Seen, type Store } from './store';
 import { shownConfig, targetOf } from './target';
 
-/** What the plane keeps of one instance, connected or not. */
-interface Entry {
-  readonly instance: string;
-  link: ProxyLink | null;
-  report: AgentReport | null;
-  /** Envoy's own word on its version, before the agent's. */
-  envoyVersion: string | null;
-  sets: { readonly [part in Part]: SetName };
-  trouble: Diagnostic | null;
-  /** What cannot be said of endpoints: it keeps those it has, and nothing of the roll-out is to blame. */
-  endpointTrouble: readonly Diagnostic[];
-  concerned: { readonly [part in Part]: boolean };
-  unconfigured: boolean;
-  /** What it takes calls for, as far as its agent has said. */
-  serving: Serving;
-  /** What its clusters are filled by. */
-  selectors: readonly EndpointSelector[];
-  /** What its link was aimed by last, endpoints apart. */
-  aimed: readonly unknown[];
-}
 export interface PlaneEvents {
   readonly onStatus: (status: RolloutStatus) => void;
   readonly onTurn: (seconds: number) => void;
@@ -73,10 +53,6 @@ const alone: PlaneRole = { leads: () => true, remote: new RemoteProxies(), settl
 /** Whether policy has a proxy at this place, and it is this one. */
 const isMeant = ({ proxies }: ObjectSet, instance: Instance, who: Pick<Seen, 'workload' | 'principal'>): boolean =>
   instance.workload === who.workload && proxies.get(who.workload)?.config.spec.principal === who.principal;
-/** The listeners that an instance takes calls on; null: nobody knows. */
-const servingOf = (report: AgentReport | null): Serving =>
-  report === null ? null : report.live && !report.draining ? Object.keys(report.activity.listeners).sort() : [];
-const bothStable = { inbound: 'stable', outbound: 'stable' } as const;
 const tickMs = 200;
 const writePauseMs = 1_000;
 /** So many resources are kept that nobody may want any more, before it is looked. */
@@ -180,17 +156,10 @@ export class Plane {
   /** What an agent says of its Envoy; null when its stream has ended. */
   report(identity: PeerIdentity, report: AgentReport | null): void {
     const entry = this.#entry(identity.instance);
-    entry.report = report;
-    entry.link?.observe(report);
+    const serves = noteReport(entry, report);
     this.#noteSeen([identity]);
     // When it begins or ceases to serve, its callers are told: endpoints only.
-    const told = servingOf(report);
-    const serving =
-      told && report?.live === true && !report.draining
-        ? [...told, ...(entry.serving ?? []).filter((name) => !told.includes(name) && entry.link?.isReplaced(name) === true)].sort()
-        : told;
-    if (serving?.join() !== entry.serving?.join()) {
-      entry.serving = serving;
+    if (serves) {
       this.#callable.doubt(identity.instance);
       this.#refresh();
     }
@@ -346,32 +315,17 @@ export class Plane {
       if (workload === undefined || (presence === 'absent' && !instance)) continue;
       const who = entry.link?.identity ?? away ?? seen;
       entry.concerned = live?.progress.phase.kind === 'converged' ? entry.concerned : this.#concern(instance, who, stable, candidate);
-      // What cannot be bound can never become active; what this Envoy is not for waits for another Envoy.
-      const stuck = entry.trouble === null ? null : this.#isWaitedFor(entry.trouble) ? 'none' : 'rejected';
-      // What another replica says of a proxy is about the release that it serves by.
-      const told = away && away.release === (live?.signed.digest ?? null) ? away.parts : undefined;
-      const part = (which: Part): Observation['parts'][Part] => ({
-        concerned: entry.concerned[which],
-        set: told?.[which].set ?? (away ? 'stable' : entry.sets[which]),
-        phase: told?.[which].phase ?? (away ? 'none' : (stuck ?? entry.link?.phase(which) ?? 'none')),
-      });
+      const part = (which: Part): Observation['parts'][Part] => partOf(entry, which, this.role.settles, away, live?.signed.digest ?? null);
       result.push({
         instance: name,
         identity: `${seen?.principal ?? workload}/${name}`,
         proxy: (candidate.proxies.get(workload) ?? stable.proxies.get(workload))?.name ?? workload,
         presence,
         parts: { inbound: part('inbound'), outbound: part('outbound') },
-        lastError: away ? away.lastError : this.#errorOf(entry),
+        lastError: away ? away.lastError : errorOf(entry),
       });
     }
     return result;
-  }
-
-  #errorOf({ trouble, endpointTrouble: [first], link }: Entry): string | null {
-    return trouble?.message ?? first?.message ?? link?.lastError ?? null;
-  }
-  #isWaitedFor({ code }: Diagnostic): boolean {
-    return code === enforce.envoyOutOfRange.code || (this.role.settles && code === enforce.unboundSymbol.code);
   }
 
   /** Who proves to be somebody else than policy has it there gets nothing from either set: it holds nothing up, and its refusal is nobody's business. */
@@ -406,7 +360,7 @@ export class Plane {
       const config = set.proxies.get(link.identity.workload)?.config;
       // No policy, no place in the inventory, or another identity than policy says: deny all, which is to listen on nothing.
       if (!config || !instance || !isMeant(set, instance, link.identity)) return nothing;
-      const version = entry.report?.envoyVersion || entry.envoyVersion;
+      const version = versionOf(entry);
       if (version && !inRange(version, config.spec.envoyRange)) {
         into.push(enforce.envoyOutOfRange({ instance: instance.id, version, ...config.spec.envoyRange }));
         return nothing;
@@ -465,19 +419,11 @@ export class Plane {
   });
 
   #publish(live: Live | null, observations: readonly Observation[], message?: string): void {
-    const known: KnownProxy[] = observations.map((observation) => {
-      const entry = this.#entry(observation.instance);
-      const seen = this.store.seen().get(observation.instance);
-      const who = entry.link?.identity ?? this.role.remote.get(observation.instance) ?? seen;
-      const away = entry.link === null ? this.role.remote.get(observation.instance) : undefined;
-      return {
-        observation,
-        workload: who?.workload ?? this.#byId.get(observation.instance)?.workload ?? '',
-        principal: who?.principal ?? '',
-        envoyVersion: away ? away.envoyVersion : entry.report?.envoyVersion || entry.envoyVersion,
-        responses: away?.responses ?? entry.link?.responses ?? 0,
-        unconfigured: away?.unconfigured ?? (entry.unconfigured && entry.link !== null),
-      };
+    const known = observations.map((observation) => {
+      const { instance } = observation;
+      const entry = this.#entry(instance);
+      const away = entry.link === null ? this.role.remote.get(instance) : undefined;
+      return knownOf(entry, observation, away, this.store.seen().get(instance), this.#byId.get(instance));
     });
     const made = statusOf(this.environment, live, known, this.now());
     const next = message === undefined ? made : { ...made, message };
@@ -524,22 +470,7 @@ export class Plane {
   /** The proxies that are connected here, for the other replicas. */
   local(): readonly RemoteProxy[] {
     const release = this.#current?.signed.digest ?? null;
-    return [...this.#entries.values()].flatMap((entry): RemoteProxy | readonly [] => {
-      const { link } = entry;
-      if (link === null) return [];
-      const stuck = entry.trouble === null ? null : this.#isWaitedFor(entry.trouble) ? 'none' : 'rejected';
-      const part = (which: Part): RemoteProxy['parts'][Part] => ({ set: entry.sets[which], phase: stuck ?? link.phase(which) });
-      const { instance, workload, principal, notAfter } = link.identity;
-      return {
-        ...{ instance, workload, principal, notAfter, release },
-        parts: { inbound: part('inbound'), outbound: part('outbound') },
-        lastError: this.#errorOf(entry),
-        envoyVersion: entry.report?.envoyVersion || entry.envoyVersion,
-        responses: link.responses,
-        unconfigured: entry.unconfigured,
-        serving: entry.serving,
-      };
-    });
+    return [...this.#entries.values()].flatMap((entry) => toldOf(entry, release, this.role.settles) ?? []);
   }
   /** Others were told, or heard, something about proxies that are not connected here. */
   remoteChanged(heard: readonly RemoteProxy[], servingChanged: boolean): void {
@@ -554,20 +485,7 @@ export class Plane {
   #entry(instance: string): Entry {
     let entry = this.#entries.get(instance);
     if (!entry) {
-      entry = {
-        instance,
-        link: null,
-        report: null,
-        envoyVersion: null,
-        sets: bothStable,
-        trouble: null,
-        endpointTrouble: [],
-        concerned: { inbound: false, outbound: false },
-        unconfigured: false,
-        serving: servingOf(null),
-        selectors: [],
-        aimed: [],
-      };
+      entry = newEntry(instance);
       this.#entries.set(instance, entry);
     }
     return entry;
