@@ -1,5 +1,5 @@
 /** A roll-out's status as people read it. */
-import type { ProxyStatus, RolloutStatus } from '../core/bundle/status';
+import type { ProxyStatus, RolloutStatus, SecretTrouble } from '../core/bundle/status';
 import type { Style } from './output';
 
 export function formatStatus(status: RolloutStatus, style: Style): string {
@@ -30,8 +30,14 @@ export function formatProxies(proxies: readonly ProxyStatus[], style: Style): st
   return rows
     .map((row, index) => {
       const line = `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd();
-      const error = proxies[index]?.lastError;
-      return error ? `${line}\n      ${style.red(error)}` : line;
+      const { lastError = null, secrets = [] } = proxies[index] ?? {};
+      return [line, ...(lastError === null ? [] : [style.red(lastError)]), ...secrets.map((one) => formatSecret(one, style))].join(
+        '\n      ',
+      );
     })
     .join('\n');
+}
+
+function formatSecret({ kind, name, state, reason }: SecretTrouble, style: Style): string {
+  return (state === 'ending' ? style.yellow : style.red)(`${kind} \`${name}\` ${state}: ${reason}`);
 }

@@ -1,3 +1,4 @@
+import type { ProxyStatus } from '../../core/bundle/status';
 import { isStatus } from '../../platform/admin-client/client';
 import { adminOf, refusalAsFindings } from '../admin';
 import { UsageError, type Run } from '../command';
@@ -16,5 +17,7 @@ export const run: Run = (context, values) =>
       );
     context.out.document({ environment: status.environment, generation: status.generation, proxies });
     context.out.line(formatProxies(proxies, context.out.style));
-    return proxies.every((proxy) => proxy.connected && proxy.lastError === null) ? 0 : 1;
+    const serves = ({ connected, lastError, secrets = [] }: ProxyStatus): boolean =>
+      connected && lastError === null && secrets.every(({ state }) => state === 'ending');
+    return proxies.every(serves) ? 0 : 1;
   });

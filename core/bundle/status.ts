@@ -18,6 +18,19 @@ export interface ProxyStatus {
   /** xDS responses sent to it since it connected; a proxy that a release does not concern gets none. */
   readonly responses: number;
   readonly lastError: string | null;
+  /** Secrets that it has a use for and that do not serve, or soon will not. Absent: none. */
+  readonly secrets?: readonly SecretTrouble[];
+}
+/** What is wrong with a secret of a proxy: what it names is there for as long as it is so. */
+export interface SecretTrouble {
+  /** `certificate`: of a listener, with its key; `authorities`: that certificates of clients, or of hosts outside, are verified by. */
+  readonly kind: 'certificate' | 'authorities';
+  /** As policy names it: `platform/edge-tls`. */
+  readonly name: string;
+  /** `unusable`: it ended, its key does not fit, or it is none; `ending`: it should have been renewed by now. */
+  readonly state: 'missing' | 'unusable' | 'ending';
+  /** One line. */
+  readonly reason: string;
 }
 export type RolloutState = 'idle' | 'rolling' | 'holding' | 'converged' | 'aborted' | 'unproven';
 export interface RolloutStatus {

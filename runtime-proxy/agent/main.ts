@@ -1,11 +1,9 @@
 /** The agent of one proxy: its identity, its Envoy, and the truth about what that Envoy serves. */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { getCACertificates } from 'node:tls';
-import { reasonOf } from '../../core/lib/reason';
 import { controlPlanePrincipal, isInstanceId, isTrustDomain, isWorkloadKey } from '../ca/spiffe';
-import { holdIdentity, type Holder } from '../ca/client';
-import { isNotFound, readTextIfThere, writeFileAtomic } from '../../platform/files';
+import { holdIdentity } from '../ca/client';
+import { readTextIfThere, writeFileAtomic } from '../../platform/files';
 import { systemClock } from '../../platform/clock';
 import { createLog, type Log } from '../../platform/log';
 import { createMetrics, metricsHandler } from '../../platform/metrics';
@@ -17,10 +15,11 @@ import { envoyAdmin } from './envoy-admin';
 import { runEnvoy } from './envoy-process';
 import { defaultLimits } from './limits';
 import { knockAt, watchEnvoy } from './look';
-import type { AgentReport } from './protocol';
+import { countByState, type AgentReport } from './protocol';
 import { serveRelay } from './relay';
 import { serveKeys } from './keys';
 import { report, type ControlPlaneAddress } from './reporter';
+import { provideSecrets } from './provide';
 import { serveSecrets } from './secrets';
 
 /** The agent's configuration file, JSON. */
@@ -78,8 +77,6 @@ export interface RunningAgent {
   close(): Promise<void>;
 }
 
-const certificatePrefix = 'certificate/';
-const authoritiesPrefix = 'authorities/';
 const longestSocketPath = 107;
 
 /** Starts the agent and its Envoy. Resolves once Envoy runs (not: once it is configured). */
@@ -117,8 +114,12 @@ export async function runAgent(
     { clock, log, ...(options.signal ? { signal: options.signal } : {}) },
   );
   if (config.joinTokenFile !== undefined) await fs.rm(config.joinTokenFile, { force: true });
-  const serving = new Set<() => void>();
-  const secrets = await serveSecrets(sockets.secrets, (name) => void provide(name), log);
+  const secrets = await serveSecrets(
+    sockets.secrets,
+    { onWanted: (name) => provider.want(name), onRefused: (name, reason) => provider.refused(name, reason) },
+    log,
+  );
+  const provider = provideSecrets({ folder: config.certificatesDir, holder, secrets }, { clock, log });
   const showOwn = (): void => {
     const { key, chain, trust } = holder.current();
     secrets.set('trust', { kind: 'trust', roots: trust });
@@ -129,41 +130,6 @@ export async function runAgent(
     showOwn();
     log.info('rotated the certificate');
   });
-  /** What certificates of hosts outside the mesh are verified against; looked at again, for it is replaced in place. */
-  async function provideAuthorities(name: string): Promise<void> {
-    const authorities = name.slice(authoritiesPrefix.length);
-    try {
-      secrets.set(name, { kind: 'trust', roots: await authoritiesOf(authorities, config.certificatesDir) });
-    } catch (error) {
-      log.error(
-        { authorities, reason: reasonOf(error) },
-        'no authorities to verify certificates by: no host outside the mesh is called by them, and no client of a gateway gets a connection',
-      );
-    }
-    const timer = setTimeout(() => (serving.delete(cancel), void provideAuthorities(name)), 10_000);
-    timer.unref();
-    const cancel = (): void => clearTimeout(timer);
-    serving.add(cancel);
-  }
-  /** A gateway's certificate: from the folder if it is there, else from the CA; looked at again before it lapses. */
-  async function provide(name: string): Promise<void> {
-    if (name.startsWith(authoritiesPrefix)) return provideAuthorities(name);
-    if (!name.startsWith(certificatePrefix)) return log.warn({ secret: name }, 'Envoy asks for a certificate of no known kind');
-    const certificate = name.slice(certificatePrefix.length);
-    let againMs = 2_000;
-    try {
-      const found = await certificateOf(certificate, config.certificatesDir, holder);
-      secrets.set(name, { kind: 'certificate', key: found.key, chain: found.chain });
-      againMs = found.againMs;
-    } catch (error) {
-      log.error({ certificate, reason: reasonOf(error) }, 'no certificate for a gateway');
-    }
-    const timer = setTimeout(() => (serving.delete(cancel), void provide(name)), againMs);
-    timer.unref();
-    const cancel = (): void => clearTimeout(timer);
-    serving.add(cancel);
-  }
-
   const bootstrapFile = file('bootstrap.json');
   const { instance, workload } = config;
   const limits = { ...(await defaultLimits()), ...config.limits };
@@ -195,7 +161,7 @@ export async function runAgent(
   let draining = false;
   let last: AgentReport | null = null;
   const look = async (): Promise<AgentReport> => {
-    const about = { draining, starts: envoy.starts(), notAfter: holder.current().notAfter };
+    const about = { draining, starts: envoy.starts(), notAfter: holder.current().notAfter, secrets: provider.troubles() };
     return (last = { ...about, ...(await watch()) });
   };
   const reporter = report(
@@ -229,7 +195,7 @@ export async function runAgent(
     }
     reporter.close();
     stopOwn();
-    for (const cancel of serving) cancel();
+    provider.close();
     await envoy.stop(1_000);
     holder.close();
     await relay.close();
@@ -259,35 +225,6 @@ export async function runAgent(
   };
 }
 
-/** Those of the system (Node's own list where there is none), or `<dir>/<namespace>/<name>/ca.crt`. */
-async function authoritiesOf(name: string, folder: string | undefined): Promise<string> {
-  if (name === 'system') {
-    const system = getCACertificates('system');
-    return (system.length > 0 ? system : getCACertificates('bundled')).join('\n');
-  }
-  if (folder === undefined) throw new Error('there is no folder of certificates: set `certificatesDir`');
-  if (!isSecretName(name)) throw new Error('not of the form `namespace/name`');
-  return fs.readFile(path.join(folder, name, 'ca.crt'), 'utf8');
-}
-const isSecretName = (name: string): boolean => /^[a-z0-9-]+\/[a-z0-9.-]+$/.test(name) && !name.includes('..');
-
-async function certificateOf(
-  name: string,
-  folder: string | undefined,
-  holder: Holder,
-): Promise<{ readonly key: string; readonly chain: string; readonly againMs: number }> {
-  if (folder !== undefined && isSecretName(name)) {
-    try {
-      const read = (part: string): Promise<string> => fs.readFile(path.join(folder, name, part), 'utf8');
-      return { key: await read('tls.key'), chain: await read('tls.crt'), againMs: 10_000 };
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-  }
-  const { key, chain, notAfter, obtained } = await holder.serving(name);
-  return { key, chain, againMs: Math.max(1_000, ((notAfter - obtained) * 2) / 3) };
-}
-
 function serveHealth(
   listen: { readonly host: string; readonly port: number },
   ready: () => boolean,
@@ -301,6 +238,11 @@ function serveHealth(
   const expiry = metrics.gauge({
     name: 'meshwright_agent_certificate_expiry_seconds',
     help: 'When the SVID lapses, seconds since the epoch.',
+  });
+  const secrets = metrics.gauge({
+    name: 'meshwright_agent_secrets',
+    help: 'Secrets of listeners and of hosts outside that are missing, unusable, or should have been renewed (`ending`).',
+    labels: ['state'],
   });
   return adminToken(tokenFile).then((token) =>
     serveAdmin(
@@ -323,6 +265,7 @@ function serveHealth(
               live.set(last()?.live ? 1 : 0);
               starts.set(last()?.starts ?? 0);
               expiry.set((last()?.notAfter ?? 0) / 1000);
+              for (const [state, count] of countByState(last()?.secrets ?? [])) secrets.set({ state }, count);
               metricsHandler(metrics)(response.req, response);
             },
           }),

@@ -1,6 +1,7 @@
 /** What an agent tells the control plane about its Envoy, over a stream of its own, and what it is told back. JSON over gRPC, mTLS by SVID. */
+import type { SecretTrouble } from '../../core/bundle/status';
 import { longestKeySet } from '../../core/mesh/jwk-set';
-import { booleanOf, fieldsOf, listOf, numberOf, recordOf, DecodeError, type Fields } from '../rpc/decode';
+import { booleanOf, fieldsOf, listOf, numberOf, recordOf, textOf, DecodeError, type Fields } from '../rpc/decode';
 import { jsonMethod } from '../rpc/json-method';
 import type { Activity } from './envoy-admin';
 
@@ -15,6 +16,8 @@ export interface AgentReport {
   readonly starts: number;
   /** End of the SVID it holds, milliseconds since the epoch. */
   readonly notAfter: number;
+  /** What is wrong with secrets that its Envoy has a use for. */
+  readonly secrets: readonly SecretTrouble[];
   readonly activity: Activity;
 }
 /** `hurry`: a change is on its way, look often; else look now and then. `keys`: of issuers, by their address; absent: as they were. */
@@ -52,6 +55,24 @@ const activityFrom = (fields: Fields): Activity => ({
   drainingListeners: listOf(fields, 'drainingListeners').map((name) => short(name, 'drainingListeners')),
 });
 
+const secretKinds: readonly SecretTrouble['kind'][] = ['certificate', 'authorities'];
+const secretStates: readonly SecretTrouble['state'][] = ['missing', 'unusable', 'ending'];
+/** What is said of secrets. Who is older says nothing of them, and a word of who is newer is left out: neither is a reason not to hear the rest. */
+export function secretTroublesFrom(fields: Fields): readonly SecretTrouble[] {
+  if (fields['secrets'] === undefined) return [];
+  return listOf(fields, 'secrets', 1_000).flatMap((value): SecretTrouble | readonly [] => {
+    const one = fieldsOf(value, 'a secret');
+    const kind = secretKinds.find((known) => known === one['kind']);
+    const state = secretStates.find((known) => known === one['state']);
+    if (kind === undefined || state === undefined) return [];
+    return { kind, name: textOf(one, 'name'), state, reason: textOf(one, 'reason') };
+  });
+}
+
+/** Each state with how many are in it, for metrics. */
+export const countByState = (secrets: readonly SecretTrouble[]): readonly (readonly [SecretTrouble['state'], number])[] =>
+  secretStates.map((state) => [state, secrets.filter((one) => one.state === state).length]);
+
 export const reportMethod = jsonMethod<AgentReport, ReportAnswer>(
   '/meshwright.agent.v1alpha1.Reports/Report',
   {
@@ -63,6 +84,7 @@ export const reportMethod = jsonMethod<AgentReport, ReportAnswer>(
         draining: booleanOf(fields, 'draining'),
         starts: count(fields['starts'], 'starts'),
         notAfter: numberOf(fields, 'notAfter', 0, Number.MAX_SAFE_INTEGER),
+        secrets: secretTroublesFrom(fields),
         activity: activityFrom(fieldsOf(fields['activity'], '`activity`')),
       };
     },

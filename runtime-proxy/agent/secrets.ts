@@ -26,7 +26,15 @@ export type Secret =
 export interface SecretsServer {
   /** Sets a secret and pushes it to whoever asked for it. */
   set(name: string, secret: Secret): void;
+  /** Whether Envoy has a use for it now. */
+  isWanted(name: string): boolean;
   close(): Promise<void>;
+}
+export interface SecretsEvents {
+  /** Once for each name that Envoy asks for and that nobody has set: it may be set later. */
+  readonly onWanted: (name: string) => void;
+  /** Envoy did not take what it was given last. */
+  readonly onRefused: (name: string, reason: string) => void;
 }
 interface Packed {
   readonly version: string;
@@ -37,15 +45,15 @@ interface Subscriber {
   push(changed: readonly string[]): void;
 }
 
-/** Serves on `socket`. `wanted` is called once for each name that Envoy asks for and that nobody has set: the caller may set it later. */
-export async function serveSecrets(socket: string, wanted: (name: string) => void, log: Log): Promise<SecretsServer> {
+/** Serves on `socket`. */
+export async function serveSecrets(socket: string, { onWanted, onRefused }: SecretsEvents, log: Log): Promise<SecretsServer> {
   const secrets = new Map<string, Packed>();
   const subscribers = new Set<Subscriber>();
   const asked = new Set<string>();
   const ask = (name: string): void => {
     if (secrets.has(name) || asked.has(name)) return;
     asked.add(name);
-    wanted(name);
+    onWanted(name);
   };
   const follow = (
     stream: { on(event: 'end' | 'close' | 'error', listener: () => void): unknown; end(): void },
@@ -56,6 +64,10 @@ export async function serveSecrets(socket: string, wanted: (name: string) => voi
     stream.on('end', () => (leave(), stream.end()));
     stream.on('close', leave);
     stream.on('error', leave);
+  };
+  const refused = (names: readonly string[], reason = ''): void => {
+    log.error({ names, reason }, 'Envoy refused a certificate');
+    for (const name of names) onRefused(name, reason);
   };
   const found = (names: Iterable<string>): readonly (readonly [string, Packed])[] =>
     [...names].flatMap((name) => {
@@ -85,9 +97,8 @@ export async function serveSecrets(socket: string, wanted: (name: string) => voi
     };
     follow(stream, subscriber);
     stream.on('data', (request: DiscoveryRequest) => {
-      if (request.errorDetail)
-        log.error({ names: request.resourceNames, reason: request.errorDetail.message }, 'Envoy refused a certificate');
       if (request.responseNonce !== '' && request.responseNonce !== nonce) return;
+      if (request.errorDetail) refused(request.resourceNames, request.errorDetail.message);
       const before = subscriber.names.size;
       for (const name of request.resourceNames) subscriber.names.add(name);
       request.resourceNames.forEach(ask);
@@ -95,15 +106,21 @@ export async function serveSecrets(socket: string, wanted: (name: string) => voi
     });
   };
   const deltaSecrets = (stream: ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>): void => {
+    const unanswered = new Map<string, readonly string[]>();
     const subscriber: Subscriber = {
       names: new Set(),
       push(changed) {
         const ready = found(changed.filter((name) => subscriber.names.has(name)));
         if (ready.length === 0) return;
+        const nonce = randomUUID();
+        unanswered.set(
+          nonce,
+          ready.map(([name]) => name),
+        );
         stream.write(
           create(DeltaDiscoveryResponseSchema, {
             typeUrl: typeUrl.secret,
-            nonce: randomUUID(),
+            nonce,
             resources: ready.map(([name, packed]) => ({ name, version: packed.version, resource: packed.resource })),
           }),
         );
@@ -111,7 +128,8 @@ export async function serveSecrets(socket: string, wanted: (name: string) => voi
     };
     follow(stream, subscriber);
     stream.on('data', (request: DeltaDiscoveryRequest) => {
-      if (request.errorDetail) log.error({ reason: request.errorDetail.message }, 'Envoy refused a certificate');
+      if (request.errorDetail) refused(unanswered.get(request.responseNonce) ?? [], request.errorDetail.message);
+      unanswered.delete(request.responseNonce);
       for (const name of request.resourceNamesUnsubscribe) subscriber.names.delete(name);
       for (const name of request.resourceNamesSubscribe) subscriber.names.add(name);
       request.resourceNamesSubscribe.forEach(ask);
@@ -143,6 +161,7 @@ export async function serveSecrets(socket: string, wanted: (name: string) => voi
       secrets.set(name, packed);
       for (const subscriber of subscribers) if (subscriber.names.has(name)) subscriber.push([name]);
     },
+    isWanted: (name) => [...subscribers].some((subscriber) => subscriber.names.has(name)),
     close: () => stopServer(server, 0),
   };
 }

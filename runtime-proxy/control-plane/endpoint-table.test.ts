@@ -77,6 +77,7 @@ const identity = (instance: Instance, principal = starPrincipal(instance.workloa
 });
 const report = (instance: Instance, live: boolean): AgentReport => ({
   ...{ envoyVersion: '1.40.0', live, draining: false, starts: 1, notAfter: 1_000_000 },
+  secrets: [],
   activity: {
     ...{ listeners: { [`inbound/${instance.workload}.web`]: 'v' }, routes: {}, clusters: {}, hosts: {} },
     ...{ warming: 0, draining: 0, drainingListeners: [] },
@@ -188,7 +189,7 @@ test.each([1, 2, 3])('after whatever happened everybody is given what a control 
       const serving = random.chance(50) ? [] : [`inbound/${one.workload}.web`];
       const next: RemoteProxy = {
         ...{ ...identity(one), release: signed.digest, parts: { inbound: part, outbound: part }, lastError: null },
-        ...{ envoyVersion: '1.40.0', responses: 1, unconfigured: false, serving },
+        ...{ envoyVersion: '1.40.0', responses: 1, secrets: [], unconfigured: false, serving },
       };
       away = [...away.filter(({ instance }) => instance !== one.id), next];
       plane.remoteChanged([next], remote.put('other', [next], []));

@@ -105,6 +105,7 @@ export function toldOf(entry: Entry, release: Digest | null, settles: boolean): 
     responses: link.responses,
     unconfigured: entry.unconfigured,
     serving: entry.serving,
+    secrets: entry.report?.secrets ?? [],
   };
 }
 
@@ -122,11 +123,12 @@ export function knownOf(
     workload: who?.workload ?? place?.workload ?? '',
     principal: who?.principal ?? '',
     ...(away
-      ? { envoyVersion: away.envoyVersion, responses: away.responses, unconfigured: away.unconfigured }
+      ? { envoyVersion: away.envoyVersion, responses: away.responses, unconfigured: away.unconfigured, secrets: away.secrets }
       : {
           envoyVersion: versionOf(entry),
           responses: entry.link?.responses ?? 0,
           unconfigured: entry.unconfigured && entry.link !== null,
+          secrets: entry.report?.secrets ?? [],
         }),
   };
 }

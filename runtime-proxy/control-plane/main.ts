@@ -7,6 +7,7 @@ import { systemClock } from '../../platform/clock';
 import { readTextIfThere } from '../../platform/files';
 import { createLog, type Log } from '../../platform/log';
 import { createMetrics } from '../../platform/metrics';
+import { countByState } from '../agent/protocol';
 import { holdIdentity, type Svid } from '../ca/client';
 import { controlPlanePrincipal } from '../ca/spiffe';
 import type { DnsSettings } from '../discovery/dns/follow';
@@ -77,6 +78,11 @@ export async function serveControlPlane(
     refused: metrics.counter({ name: 'meshwright_control_plane_refused_peers_total', help: 'Streams refused for want of a certificate.' }),
     turn: metrics.histogram({ name: 'meshwright_control_plane_turn_seconds', help: 'One turn of the loop: decide, write, send.' }),
     proxies: metrics.gauge({ name: 'meshwright_control_plane_proxies', help: 'Proxies connected.' }),
+    secrets: metrics.gauge({
+      name: 'meshwright_control_plane_secrets',
+      help: 'Secrets of proxies that are missing, unusable, or should have been renewed (`ending`).',
+      labels: ['state'],
+    }),
     generation: metrics.gauge({ name: 'meshwright_control_plane_generation', help: 'Generation of the live release.' }),
     state: metrics.gauge({ name: 'meshwright_control_plane_rollout', help: '1 for the state the roll-out is in.', labels: ['state'] }),
     leads: metrics.gauge({ name: 'meshwright_control_plane_leads', help: '1 while this replica, of several, is the one that decides.' }),
@@ -90,6 +96,8 @@ export async function serveControlPlane(
   const watchers = new Set<(status: RolloutStatus) => void>();
   const onStatus = (status: RolloutStatus): void => {
     counters.proxies.set(status.proxies.filter((proxy) => proxy.connected).length);
+    for (const [state, count] of countByState(status.proxies.flatMap(({ secrets = [] }) => secrets)))
+      counters.secrets.set({ state }, count);
     counters.generation.set(status.generation);
     counters.state.reset();
     counters.state.set({ state: status.state }, 1);

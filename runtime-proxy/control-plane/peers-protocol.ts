@@ -2,6 +2,7 @@
 import type { Part } from '../../core/bundle/objects';
 import type { ProxyPhase } from '../../core/bundle/status';
 import { isDigest } from '../../core/lib/digest';
+import { secretTroublesFrom } from '../agent/protocol';
 import { isInstanceId, isPrincipal, isWorkloadKey } from '../ca/spiffe';
 import { booleanOf, DecodeError, fieldsOf, listOf, numberOf, textOf, type Fields } from '../rpc/decode';
 import { jsonMethod } from '../rpc/json-method';
@@ -47,6 +48,7 @@ function proxyFrom(value: unknown): RemoteProxy {
     envoyVersion: maybeText(fields, 'envoyVersion'),
     responses: numberOf(fields, 'responses', 0, Number.MAX_SAFE_INTEGER),
     unconfigured: booleanOf(fields, 'unconfigured'),
+    secrets: secretTroublesFrom(fields),
   };
 }
 function newsFrom(value: unknown): PeerNews {

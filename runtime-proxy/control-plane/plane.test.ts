@@ -7,6 +7,7 @@ import { silentLog } from '../../platform/log';
 import { newTestSigner, signTestObject, signTestRelease, testRelease } from '../../test/kit/signing';
 import { objectsOf, page, pagePrincipal, reviews, smallMesh } from '../../test/kit/small-mesh';
 import type { Inventory } from '../inventory';
+import { noActivity, type AgentReport } from '../agent/protocol';
 import { Plane, type PlaneRole } from './plane';
 import { RemoteProxies, type RemoteProxy } from './remote';
 import { planOf, type Live, type Seen, type Store } from './store';
@@ -57,7 +58,7 @@ async function began(over: Partial<PlaneRole> = {}) {
   const told = (release: Digest | null, set: 'stable' | 'candidate'): RemoteProxy => ({
     ...{ instance: 'page-1', workload: page, principal: pagePrincipal, notAfter: Date.now() + 60_000, release },
     parts: { inbound: { set, phase: 'active' }, outbound: { set, phase: 'active' } },
-    ...{ lastError: null, envoyVersion: '1.40.0', responses: 4, unconfigured: false, serving: [] },
+    ...{ lastError: null, envoyVersion: '1.40.0', responses: 4, unconfigured: false, serving: [], secrets: [] },
   });
   /** What another replica says of `page-1`. */
   const hear = async (release: Digest | null, set: 'stable' | 'candidate'): Promise<void> => {
@@ -71,7 +72,7 @@ async function began(over: Partial<PlaneRole> = {}) {
     return first?.next.progress.phase.kind ?? 'nothing';
   };
   await settle();
-  return { plane, remote, signed, hear, write, settle };
+  return { plane, remote, signed, told, hear, write, settle };
 }
 
 test('a proxy of another replica counts once that one serves it by this very release: what is said about an older one confirms nothing', async () => {
@@ -105,7 +106,7 @@ test('whoever proves to be another than policy has at that place holds nothing u
     const parts = { inbound: part, outbound: part };
     const one: RemoteProxy = {
       ...{ instance, workload: page, principal, notAfter: Date.now() + 60_000, release: signed.digest, parts },
-      ...{ lastError: null, envoyVersion: '1.40.0', responses: 4, unconfigured: false, serving: [] },
+      ...{ lastError: null, envoyVersion: '1.40.0', responses: 4, unconfigured: false, serving: [], secrets: [] },
     };
     plane.remoteChanged([one], remote.put(instance, [one], []));
     await settle();
@@ -160,4 +161,28 @@ test('one that does not lead decides nothing', async () => {
   const { signed, hear, write } = await began({ leads: () => false });
   await hear(signed.digest, 'candidate');
   expect(await write()).toBe('nothing');
+});
+test('secrets that do not serve are in the status while their agent says so, also where another replica has its connection', async () => {
+  const { plane, remote, told, signed, settle, write } = await began();
+  const secrets = [{ kind: 'certificate', name: 'platform/edge-tls', state: 'missing', reason: 'there is none' }] as const;
+  const shown = () => plane.status.proxies.find(({ instance }) => instance === 'page-1')?.secrets;
+  const away = { ...told(signed.digest, 'stable'), secrets };
+  plane.remoteChanged([away], remote.put('other', [away], []));
+  await settle();
+  expect(shown()).toEqual(secrets);
+  remote.drop('other');
+  const identity = { instance: 'page-1', workload: page, principal: pagePrincipal, notAfter: Date.now() + 60_000, proof: 'pod' } as const;
+  plane.connect(identity, '1.40.0', () => undefined);
+  const report: AgentReport = {
+    ...{ envoyVersion: '1.40.0', live: true, draining: false, starts: 1, notAfter: identity.notAfter, activity: noActivity },
+    secrets,
+  };
+  plane.report(identity, report);
+  await settle();
+  expect(shown()).toEqual(secrets);
+  expect(plane.local().map((one) => one.secrets)).toEqual([secrets]);
+  plane.report(identity, { ...report, secrets: [] });
+  await settle();
+  expect(shown()).toBeUndefined();
+  await write();
 });

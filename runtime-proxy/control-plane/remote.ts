@@ -1,6 +1,6 @@
 /** Proxies that are connected to other replicas, as those say: what the leader decides by, and whom everybody may send calls to. */
 import type { Part } from '../../core/bundle/objects';
-import type { ProxyPhase } from '../../core/bundle/status';
+import type { ProxyPhase, SecretTrouble } from '../../core/bundle/status';
 import type { Digest } from '../../core/lib/digest';
 import type { SetName } from '../../core/rollout/rollout';
 import type { PeerIdentity } from '../ca/spiffe';
@@ -18,6 +18,7 @@ export interface RemoteProxy extends PeerIdentity {
   readonly responses: number;
   readonly unconfigured: boolean;
   readonly serving: Serving;
+  readonly secrets: readonly SecretTrouble[];
 }
 
 /** By source: what one says is forgotten when its stream ends. */

@@ -1,5 +1,5 @@
 /** The roll-out as people and programs see it. */
-import type { RolloutState, RolloutStatus, ProxyPhase } from '../../core/bundle/status';
+import type { RolloutState, RolloutStatus, ProxyPhase, SecretTrouble } from '../../core/bundle/status';
 import { assertNever } from '../../core/lib/brand';
 import type { Part } from '../../core/bundle/objects';
 import { waitingFor, type Observation, type RolloutPhase } from '../../core/rollout/rollout';
@@ -12,6 +12,7 @@ export interface KnownProxy {
   readonly envoyVersion: string | null;
   readonly responses: number;
   readonly unconfigured: boolean;
+  readonly secrets: readonly SecretTrouble[];
 }
 
 /** Before any release. */
@@ -32,7 +33,7 @@ export const emptyStatus = (environment: string, now: number): RolloutStatus => 
 });
 
 export function statusOf(environment: string, live: Live | null, known: readonly KnownProxy[], now: number): RolloutStatus {
-  const proxies = known.map(({ observation, workload, principal, envoyVersion, responses, unconfigured }) => {
+  const proxies = known.map(({ observation, workload, principal, envoyVersion, responses, unconfigured, secrets }) => {
     const part = (which: Part): { set: 'stable' | 'candidate'; phase: ProxyPhase } => ({
       set: observation.parts[which].set,
       phase: observation.presence === 'unknown' ? 'unknown' : observation.parts[which].phase,
@@ -49,6 +50,7 @@ export function statusOf(environment: string, live: Live | null, known: readonly
       lastError: unconfigured
         ? `unconfigured: no policy is in force for \`${workload}\` as \`${principal}\` at this place in the inventory`
         : observation.lastError,
+      ...(secrets.length === 0 ? {} : { secrets }),
     };
   });
   if (live === null) return { ...emptyStatus(environment, now), proxies };

@@ -270,7 +270,7 @@ export class SimulatedEnvoy {
     const versions = (live: Live): { readonly [name: string]: string } =>
       Object.fromEntries([...live].map(([name, { version }]) => [name, version]));
     return {
-      ...{ envoyVersion: '1.40.0', live: true, draining: false, starts: 1, notAfter: Number.MAX_SAFE_INTEGER },
+      ...{ envoyVersion: '1.40.0', live: true, draining: false, starts: 1, notAfter: Number.MAX_SAFE_INTEGER, secrets: [] },
       activity: {
         listeners: versions(this.listeners),
         routes: versions(this.routes),

@@ -87,7 +87,7 @@ export function xdsClient(mesh: RunningMesh, svid: Svid, shows = true): XdsClien
         reports.on('data', () => undefined);
       }
       reports.write({
-        ...{ envoyVersion: '1.40.0', live: true, draining: false, starts: 1, notAfter: svid.notAfter },
+        ...{ envoyVersion: '1.40.0', live: true, draining: false, starts: 1, notAfter: svid.notAfter, secrets: [] },
         activity: { listeners: {}, routes: {}, clusters: {}, hosts: {}, warming: 0, draining: 0, drainingListeners: [], ...activity },
       });
     },

@@ -69,6 +69,7 @@ const status = {
         concerned: true,
         responses: 3,
         lastError: null,
+        secrets: [{ kind: 'certificate', name: 'platform/edge-tls', state: 'missing', reason: 'there is none' }],
         parts: { inbound: part, outbound: part },
       },
     ],
@@ -80,6 +81,7 @@ test('says what is live, what rolls, who has what, and why a commit was refused'
   expect(texts['headline']).toContain('live aaaaaaaaaaaa, prod, 1 of 1 proxies connected');
   expect(texts['rollout']).toContain('generation 7, rolling, step 1 of 2, wave 2');
   expect(texts['proxies']).toContain('page-1');
+  expect(texts['proxies']).toContain('certificate platform/edge-tls missing: there is none');
   expect(texts['commits']).toContain(`orders/x.policy.ts:4:2 error MW3107 ${hostile}`);
 });
 

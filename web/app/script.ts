@@ -13,6 +13,12 @@ function cell(part) {
   const text = part ? part.phase + (part.set === 'candidate' ? ' (candidate)' : '') : '-';
   return make('td', text, part ? kinds[part.phase] : 'off');
 }
+function troubles(proxy) {
+  const cell = make('td');
+  if (proxy.lastError) cell.append(make('div', proxy.lastError, 'bad'));
+  for (const one of proxy.secrets || []) cell.append(make('div', one.kind + ' ' + one.name + ' ' + one.state + ': ' + one.reason, one.state === 'ending' ? 'busy' : 'bad'));
+  return cell;
+}
 function showRollout(mesh) {
   const proxies = mesh ? mesh.proxies : [];
   const concerned = proxies.filter((proxy) => proxy.concerned);
@@ -35,7 +41,7 @@ function showRollout(mesh) {
     : 'the control plane does not answer';
   at('proxies').replaceChildren(...proxies.map((proxy) => {
     const row = make('tr');
-    row.append(make('td', proxy.instance), make('td', proxy.workload), cell(proxy.parts.inbound), cell(proxy.parts.outbound), make('td', proxy.connected ? proxy.envoyVersion : 'not connected', proxy.connected ? '' : 'off'), make('td', proxy.responses), make('td', proxy.lastError || '', 'bad'));
+    row.append(make('td', proxy.instance), make('td', proxy.workload), cell(proxy.parts.inbound), cell(proxy.parts.outbound), make('td', proxy.connected ? proxy.envoyVersion : 'not connected', proxy.connected ? '' : 'off'), make('td', proxy.responses), troubles(proxy));
     return row;
   }));
 }
