@@ -258,6 +258,17 @@ describe('retries', () => {
   });
 });
 
+test.each([
+  ['a shorter deadline of its caller ends it', '100m', 600_000],
+  ['a longer one is no more than the timeout', '1H', 200],
+])('a gRPC call that nobody answers: %s', async (_what, deadline, timeoutMs) => {
+  const { call, until } = await start({ protocol: 'grpc', action: { timeoutMs } });
+  const ended: (string | undefined)[] = [];
+  const headers = { 'content-type': 'application/grpc', te: 'trailers', 'grpc-timeout': deadline };
+  void call('/t.v1.Silent/Wait', { method: 'POST', headers }).then((answer) => ended.push(String(answer.headers['grpc-status'])));
+  await until('it is over', () => ended.length === 1);
+  expect(ended).toEqual(['4']);
+});
 test('a request on which nothing is sent for as long as `idle` ends', async () => {
   const { endpoint, call, flags, until } = await start({ action: { timeoutMs: 60_000, idleMs: 200 } });
   endpoint('a').answers = () => undefined;
