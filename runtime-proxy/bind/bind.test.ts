@@ -171,6 +171,12 @@ describe('a proxy', () => {
       expect(names(onlyCaptured)).toEqual(['capture/outbound']);
       expect(names({ ...captured, outboundPorts: { [db]: at(9) } })).toEqual(['outbound', 'capture/outbound', `outbound/${db}`]);
     });
+    test('who calls nobody by name has no routes: no listener would ask for them, and what nobody asks for is never in force', () => {
+      const routes = (of: Instance, services: readonly ServiceConfig[]) =>
+        bindOutbound(calling, services, of, []).routes.map(({ name }) => name);
+      expect(routes(onlyCaptured, [])).toEqual([]);
+      expect([routes(onlyCaptured, [service]), routes(captured, [])]).toEqual([['outbound'], ['outbound']]);
+    });
     test('a host outside is not known by an address of the mesh, nor of the instance: Envoy would refuse two listeners there', () => {
       const outside = (host: string, number: number): ServiceConfig => {
         const port = portKey(workloadKey('outside', 'store'), 'it');

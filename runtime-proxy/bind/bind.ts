@@ -73,7 +73,10 @@ export function bindOutbound(
     for (const selector of service.spec.endpoints) endpoints.set(selector.cluster, selector);
   }
   const routes = outbound.routes.map(bind);
-  if (outbound.catchAll !== null) {
+  // without a number to call by name no listener of a captured instance asks for them, and what nobody asks for is never in force
+  const isAskedFor =
+    !instance.capture || portNumbersOf(services).length > 0 || outbound.listeners.some((listener) => isExplicit(listener, instance));
+  if (outbound.catchAll !== null && isAskedFor) {
     const hosts = services.flatMap(({ spec: { virtualHost, port } }) =>
       virtualHost === null ? [] : [ownNames(virtualHost, namespaceOf(serviceOfPort(port)) === namespaceOf(proxy.spec.workload))],
     );
