@@ -81,7 +81,11 @@ export const verbs: readonly Verb[] = [
         flags: '--from <workload>',
         summary: 'the caller, `bookinfo/productpage` or `productpage`; for a request from outside, the gateway',
       },
-      { flags: '--to <port>', summary: 'the service port, `reviews.bookinfo:9080`, `bookinfo/reviews.web` or `reviews:9080`' },
+      {
+        flags: '--to <port>',
+        summary:
+          'the service port, `reviews.bookinfo:9080`, `bookinfo/reviews.web` or `reviews:9080`; or an address outside, `192.0.2.7:5432`',
+      },
       { flags: '--listener <name>', summary: "from outside: the gateway's listener (default: its only one)" },
       {
         flags: '--host <name>',

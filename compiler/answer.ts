@@ -96,7 +96,7 @@ function askOf(ir: MeshIr, question: unknown): unknown {
   const port = typeof member(to, 'listener') === 'string' ? null : portOf(ir, to);
   if (ir.networks?.gateways.some(({ key }) => key === caller)) return crossingOf(ir, caller, portOf(ir, to), member(question, 'sni'));
   const connection = outside === undefined && port !== null && isConnection(layerOf(ir, port));
-  const sni = member(question, 'sni');
+  const [sni, dialled] = [member(question, 'sni'), member(question, 'address')];
   const listener = outside === undefined ? null : connectionListenerFor(ir, caller, to, port);
   const decision = listener
     ? decideOutsideConnection(ir, {
@@ -106,7 +106,10 @@ function askOf(ir: MeshIr, question: unknown): unknown {
         ...addressOf(outside),
       })
     : connection
-      ? decideConnection(ir, { from: caller, to: port, sni: typeof sni === 'string' ? sni : serverNameAsked(ir, port) })
+      ? decideConnection(ir, {
+          ...{ from: caller, to: port, sni: typeof sni === 'string' ? sni : serverNameAsked(ir, port) },
+          address: typeof dialled === 'string' ? dialled : null,
+        })
       : outside === undefined
         ? decide(ir, { from: { kind: 'workload', workload: caller }, to: port ?? portOf(ir, to), method, path, headers, ...claims })
         : decideByGateway(

@@ -3,15 +3,16 @@ import type { Layer, MeshIr } from '../../core/ir/ir';
 import { isConnection } from '../../core/ir/layers';
 import { portKey, serviceOfPort, nameOfPort, nameOf, type PortKey, type WorkloadKey } from '../../core/mesh/ids';
 import type { JsonObject } from '../../core/lib/json';
-import { canonicalNetwork } from '../../core/lib/network';
+import { canonicalNetwork, networkOf } from '../../core/lib/network';
 import { isHostOutside, serverNameAsked } from '../../core/semantics/address';
 import { decide } from '../../core/semantics/decide';
 import { decideCrossing } from '../../core/semantics/decide-crossing';
 import { matchesClass } from '../../core/semantics/match';
 import { gatewaysOf } from '../../core/semantics/networks';
-import { decideConnection, decideOutsideConnection, type ConnectionDecision } from '../../core/semantics/decide-connection';
+import { decideConnection, decideDialled, decideOutsideConnection, type ConnectionDecision } from '../../core/semantics/decide-connection';
 import { nothing } from '../../core/semantics/follow';
 import { askedHost, wordsOf } from '../../core/semantics/words';
+import { portAt } from '../../core/semantics/ranges';
 import { decideInbound } from '../../core/semantics/inbound';
 import type { Decision, MeshRequest } from '../../core/semantics/decision';
 import { UsageError, type CommandContext, type Run } from '../command';
@@ -43,6 +44,13 @@ export const run: Run = async (context, values) => {
   return 0;
 };
 
+/** `192.0.2.7:5432`, `[2001:db8::7]:5432`: what an application dials. null: it is a name. */
+function dialledOf(text = ''): { readonly address: string; readonly number: number } | null {
+  const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)):([0-9]{1,5})$/i.exec(text) ?? [];
+  const [address, number] = [bracketed ?? plain ?? '', Number(port)];
+  return networkOf(address) !== null && number >= 1 && number <= 65_535 ? { address, number } : null;
+}
+
 interface Answer {
   readonly request: MeshRequest;
   readonly decision: Decision & Partial<Pick<ConnectionDecision, 'idleMs'>>;
@@ -61,6 +69,13 @@ type Outside = Extract<MeshRequest['from'], { readonly kind: 'outside' }>;
 function answer(ir: MeshIr, values: Values): Answer {
   const { key } = findWorkload(ir, values.need('from'));
   if (ir.networks?.gateways.some((one) => one.key === key)) return crossing(ir, key, values);
+  const dialled = dialledOf(values.text('to'));
+  if (dialled !== null) {
+    const { key: from } = findWorkload(ir, values.need('from'));
+    const decision = decideDialled(ir, { from, ...dialled });
+    const to = portAt(ir, dialled.address, dialled.number);
+    return { request: { from: { kind: 'workload', workload: from }, to, method: 'GET', path: '/', headers: {} }, decision };
+  }
   const request = requestOf(ir, values);
   const { from } = request;
   if (from.kind === 'outside' && !readsRequests(ir, from)) {
@@ -262,9 +277,11 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
   }
 }
 
-/** The gateway on the way to a host outside. */
+/** The gateway on the way to a host outside; of ranges, that the address stays. */
 function throughText(ir: MeshIr | undefined, port: PortKey): string {
-  const through = ir?.services.find(({ key }) => key === serviceOfPort(port))?.outside?.through ?? null;
+  const outside = ir?.services.find(({ key }) => key === serviceOfPort(port))?.outside;
+  const through = outside?.through ?? null;
+  if (outside?.addresses) return ' at the address dialled';
   return through === null ? '' : ` through ${through}`;
 }
 

@@ -326,7 +326,8 @@ function portChanges(before: MeshIr, after: MeshIr): readonly PortChange[] {
 function outsideText(ir: MeshIr, key: WorkloadKey, { protocol }: ServicePort): string {
   const outside = ir.services.find((service) => service.key === key)?.outside;
   if (!outside) return '';
-  const { hosts, at, trust, through } = outside;
+  const { hosts, addresses, at, trust, through } = outside;
+  if (addresses) return `${protocol} to the address dialled, of ${addresses.join(', ')}`;
   return `${protocol} to ${hosts.join(', ')}${at === undefined ? '' : ` at ${at.join(', ')}`}${through === null ? '' : ` through ${through}`}, trusting ${trust ?? 'the authorities of the system'}`;
 }
 

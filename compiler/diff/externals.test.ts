@@ -2,6 +2,7 @@ import type { DeclarationValue } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
 import { allow, evaluatedWith, named, wayOut } from '../../test/kit/declarations';
 import { present } from '../../test/kit/present';
+import { compareCalls } from '../../core/semantics/compare';
 import { lower } from '../lower';
 import { isEmptyDiff, semanticDiff } from './index';
 
@@ -66,4 +67,49 @@ test.each<readonly [string, Partial<External>]>([
   const passed = { ...plain, ports: { web: { protocol: 'tls', number: 443 } } };
   expect(isEmptyDiff(semanticDiff(ir(passed), ir(passed)))).toBe(true);
   expect(semanticDiff(ir(passed), ir({ ...passed, ...change })).ports).toMatchObject([{ port: 'outside/stripe.web', field: 'outside' }]);
+});
+
+describe('ranges', () => {
+  const fleet = (addresses: readonly string[], more: { readonly [id: string]: DeclarationValue } = {}): MeshIr =>
+    present(
+      lower(
+        evaluatedWith({
+          'books/fleet': {
+            ...{ kind: 'external', name: 'fleet', team: 'books', addresses },
+            ports: { web: { protocol: 'tcp', number: 5432 } },
+          },
+          'books/asks': allow('books/fleet', [named('books/productpage')]),
+          ...more,
+        }),
+        'prod',
+      ).value,
+    );
+  const answers = (before: MeshIr, after: MeshIr) =>
+    [...compareCalls(before, after)].map(({ probe, before: was, after: is }) => [probe.text, was?.outcome, is?.outcome]);
+  const whole = fleet(['192.0.2.0/24']);
+
+  test('other ranges are a difference, and what is called no more is named', () => {
+    const half = fleet(['192.0.2.0/25']);
+    expect(isEmptyDiff(semanticDiff(whole, fleet(['192.0.2.0/24'])))).toBe(true);
+    expect(semanticDiff(whole, half).ports).toContainEqual({
+      port: 'outside/fleet.web',
+      field: 'outside',
+      before: 'tcp to the address dialled, of 192.0.2.0/24',
+      after: 'tcp to the address dialled, of 192.0.2.0/25',
+    });
+    expect(answers(whole, half)).toEqual([
+      ['a connection to 192.0.2.128', 'allow', 'deny'],
+      ['a connection to 192.0.2.255', 'allow', 'deny'],
+    ]);
+  });
+  test('a narrower range takes its addresses from a wider one', () => {
+    const narrower: DeclarationValue = {
+      ...{ kind: 'external', name: 'narrow', team: 'books', addresses: ['192.0.2.64/26'] },
+      ports: { web: { protocol: 'tcp', number: 5432 } },
+    };
+    expect(answers(whole, fleet(['192.0.2.0/24'], { 'books/narrow': narrower }))).toEqual([
+      ['a connection to 192.0.2.127', 'allow', 'deny'],
+      ['a connection to 192.0.2.64', 'allow', 'deny'],
+    ]);
+  });
 });

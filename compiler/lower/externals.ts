@@ -12,6 +12,7 @@ import { type Context, type Declared, hasPlatformRole, type Place } from './cont
 import { checkHost, checkLabel, checkTeam, isDomain } from './names';
 import { checkOwner, type Nouns } from './nouns';
 import { lowerRequests } from './request-line';
+import { checkOverlaps, lowerRanges } from './ranges';
 import { portSettings, type SettingsTable } from './settings';
 import { wholeNumber } from './units';
 import { checkWildcard, checkWildcardPorts, placesOf } from './wildcards';
@@ -57,6 +58,7 @@ export function lowerExternals(
     }
     externals.set(declared.id, service);
   }
+  checkOverlaps(context, [...externals.values()]);
   const clash = context.all('namespace').find(({ value }) => value.name === outsideNamespace);
   if (externals.size > 0 && clash)
     context.report(
@@ -83,9 +85,11 @@ function lowerExternal(
     gateway?.value.kind !== 'gateway' || gateway.team === team || hasPlatformRole(team) || gateway.value.wayOutOf?.includes(value.team);
   if (gateway && mayLeave !== true)
     context.report(words.notItsWayOut, { team: value.team, gateway: through ?? gateway.id, owner: gateway.team }, { id, path: 'through' });
-  if (value.hosts.length === 0) context.report(messages.empty, { what: 'the list of hosts' }, { id, path: 'hosts' });
+  const ranges = value.addresses === undefined ? null : lowerRanges(context, { id, team, value });
+  const hosts = ranges === null ? (value.hosts ?? []) : [];
+  if (ranges === null && hosts.length === 0) context.report(messages.empty, { what: 'the list of hosts' }, { id, path: 'hosts' });
   const byAddress = Object.values(value.ports).every(({ protocol }) => layers.get(protocol) === 'tcp');
-  for (const host of value.hosts) checkOutsideHost(context, host, { byAddress, through: through !== null, within }, { id, path: 'hosts' });
+  for (const host of hosts) checkOutsideHost(context, host, { byAddress, through: through !== null, within }, { id, path: 'hosts' });
   const names = Object.keys(value.ports).sort();
   if (names.length === 0) context.report(messages.empty, { what: `the list of ports of \`${value.name}\`` }, at);
   const key = workloadKey(outsideNamespace, value.name);
@@ -110,9 +114,11 @@ function lowerExternal(
       );
     if (written.proxyProtocol !== undefined)
       context.report(messages.unsupported, { feature: '`proxyProtocol` outside the mesh (who calls is said to nobody there)' }, place);
+    if (ranges !== null && layer !== 'tcp')
+      context.report(messages.unsupported, { feature: `the protocol \`${written.protocol}\` to addresses, which have no name` }, place);
     const subject = { key: portKey(key, name), layer, urls: 'rfc3986', requests: null } as const;
-    if (layer === 'tcp' && value.hosts.length > 1)
-      context.report(words.manyByAddress, { port: subject.key, protocol: written.protocol, hosts: value.hosts }, place);
+    if (layer === 'tcp' && hosts.length > 1)
+      context.report(words.manyByAddress, { port: subject.key, protocol: written.protocol, hosts }, place);
     const { resilience } = portSettings(context, settings, id, layer);
     return [
       {
@@ -130,14 +136,18 @@ function lowerExternal(
           // the gateway, which chooses among a host's addresses, does not know whose request it is
           ...(through !== null && resilience.balance.kind === 'hash' ? { balance: builtInResilience.balance } : {}),
           // of names that nobody can list none is better than another
-          ...(value.hosts.some(isWildcard) ? { balance: builtInResilience.balance, eject: null } : {}),
+          ...(hosts.some(isWildcard) ? { balance: builtInResilience.balance, eject: null } : {}),
           health: null,
           locality: builtInResilience.locality,
+          // who dials an address has chosen
+          ...(ranges === null
+            ? {}
+            : { balance: builtInResilience.balance, eject: null, panicBelowPercent: builtInResilience.panicBelowPercent }),
         },
       },
     ];
   });
-  checkWildcardPorts(context, value.hosts, ports, { id, path: 'hosts' });
+  checkWildcardPorts(context, hosts, ports, { id, path: 'hosts' });
   const { trust } = value;
   const [trustNamespace = '', trustName = '', ...more] = (trust ?? 'a/b').split('/');
   if (more.length > 0 || !isDomain(trustNamespace) || !isDomain(trustName))
@@ -150,8 +160,9 @@ function lowerExternal(
     versionLabel: 'version',
     ports,
     outside: {
-      hosts: sortedUnique(value.hosts),
-      ...placesOf(context, value.hosts, value.at, { id, path: 'at' }),
+      hosts: sortedUnique(hosts),
+      ...(ranges === null ? {} : { addresses: ranges }),
+      ...placesOf(context, hosts, value.at, { id, path: 'at' }),
       trust: trust ?? null,
       through,
     },

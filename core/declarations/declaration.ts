@@ -270,11 +270,13 @@ export type DeclarationValue =
       readonly keys: { readonly file: string; readonly text?: string } | { readonly url: string };
     }
   | {
-      /** Hosts outside the mesh. `trust`: the authorities of its `https` and `grpcs` ports, `namespace/name`. */
+      /** Hosts outside the mesh, or ranges of addresses. `trust`: the authorities of its `https` and `grpcs` ports, `namespace/name`. */
       readonly kind: 'external';
       readonly name: string;
       readonly team: string;
-      readonly hosts: readonly string[];
+      /** One of the two, and not both. */
+      readonly hosts?: readonly string[];
+      readonly addresses?: readonly string[];
       /** Networks that names under its wildcards may lead to. */
       readonly at?: readonly string[];
       readonly ports: { readonly [name: string]: WirePort };

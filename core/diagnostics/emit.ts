@@ -120,6 +120,16 @@ export const emit = {
       `rule \`${rule}\` asks for a server name at ${port}, whose TLS is passed on as it is: the proxy there sees the mesh's own around it`,
     help: () => 'leave `sni` out of the rule, and give each server name that has other callers a port of its own',
   }),
+  numberOfNames: defineDiagnostic<{ caller: string; port: string; number: number; named: string }>({
+    code: 'MW5018',
+    slug: 'number-of-names',
+    severity: 'error',
+    summary: 'at one port number a captured connection is known by what it says or by its address, not by either',
+    message: ({ caller, port, number, named }) =>
+      `\`${caller}\` may call \`${port}\` by address and \`${named}\` by name, both at port ${number}: a connection there does not say which is meant`,
+    help: ({ port, named }) =>
+      `let the workload call one of the two, or write the host that it needs of \`${port}\` like \`${named}\`, by name`,
+  }),
   envoyRefuses: defineDiagnostic<{ object: string; words: string }>({
     code: 'MW5020',
     slug: 'envoy-refuses',

@@ -11,6 +11,15 @@ export const enforce = {
     help: ({ instance, symbol }) =>
       `add the address of \`${symbol}\` to \`${instance}\` in the inventory, or take the port out of the policy`,
   }),
+  needsCapture: defineDiagnostic<{ instance: string; workload: string; port: string }>({
+    code: 'MW9011',
+    slug: 'needs-capture',
+    severity: 'error',
+    summary: 'A workload may call addresses outside by range, and an instance of it has no capture, so that it cannot say an address.',
+    message: ({ instance, workload, port }) =>
+      `\`${instance}\` of \`${workload}\` may call \`${port}\` by address, and its connections are not captured`,
+    help: ({ instance }) => `give \`${instance}\` \`capture\` in the inventory, or take the calls out of the policy`,
+  }),
   badInventory: defineDiagnostic<{ file: string; reason: string }>({
     code: 'MW9002',
     slug: 'inventory-unreadable',

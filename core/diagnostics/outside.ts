@@ -38,6 +38,33 @@ export const outside = {
       `the hosts of team \`${team}\` may not be called through \`${gateway}\`, which is \`${owner}\`'s`,
     help: ({ team, owner }) => `ask team \`${owner}\` to write \`wayOutOf: ['${team}']\` at the gateway, or take one of your own`,
   }),
+  badRange: defineDiagnostic<{ range: string; why: string }>({
+    code: 'MW3091',
+    slug: 'bad-range',
+    severity: 'error',
+    summary: 'a range of addresses outside is written by its first address, and is of machines outside',
+    message: ({ range, why }) => `\`${range}\` is no range of addresses outside: ${why}`,
+    help: () => 'write the first address and the length of the prefix of what is called: `192.0.2.0/24`, `2001:db8::/48`',
+  }),
+  rangeOfMachine: defineDiagnostic<{ range: string; why: string; team: string }>({
+    code: 'MW3092',
+    slug: 'range-of-the-machine',
+    severity: 'error',
+    summary: 'what each machine finds on its link, or is told by its cloud, is for a platform to open: credentials are there',
+    message: ({ range, why, team }) => `team \`${team}\` may not open \`${range}\`: ${why}`,
+    help: () => 'ask the platform team to declare it, with an `allow` for who needs it',
+  }),
+  rangesOverlap: defineDiagnostic<{ narrow: string; of: string; team: string; wide: string; number: number; other: string; owner: string }>(
+    {
+      code: 'MW3093',
+      slug: 'ranges-overlap',
+      severity: 'error',
+      summary: 'an address and a port outside are of one team: the narrower range would take them from the rules of the wider',
+      message: ({ narrow, of, team, wide, number, other, owner }) =>
+        `\`${narrow}\` of \`${of}\` (team \`${team}\`) lies in \`${wide}\` of \`${other}\` (team \`${owner}\`), both at port ${number}`,
+      help: () => 'let one team declare both, or the ranges of each without those of the other',
+    },
+  ),
   routedOutside: defineDiagnostic<{ rule: string; port: string }>({
     code: 'MW3081',
     slug: 'routed-outside',

@@ -85,11 +85,14 @@ export interface Service {
 export interface Outside {
   /**
    * Exact, lower case; an IP address only where no port has names; where a proxy makes the TLS on all ports also `*.` and a domain, for any name under it
-   * that nobody else names closer. Sorted; what is sent goes to the one that it addresses.
+   * that nobody else names closer. Sorted; what is sent goes to the one that it addresses. Empty where there are
+   * `addresses`.
    */
   readonly hosts: readonly string[];
   /** Present: the networks that names under its wildcards may lead to, and no others; absent: public addresses. Canonical, sorted. */
   readonly at?: readonly string[];
+  /** Present: ranges in place of hosts. A connection goes to the address that was dialled, which is all that it is known by. Canonical (core/lib/network.ts), sorted, at least one. */
+  readonly addresses?: readonly string[];
   /** `namespace/name` of the authorities whose certificates count on `https` ports; null: those of the system. */
   readonly trust: string | null;
   /** The gateway that alone dials the hosts and judges who may; null: each caller's own proxy does. */

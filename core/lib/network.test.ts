@@ -1,4 +1,4 @@
-import { canonicalNetwork, holdsMapped, isInNetwork, isWithinNetwork, mappedNetwork } from './network';
+import { edgesOf, networkOf, prefixLength, canonicalNetwork, holdsMapped, isInNetwork, isWithinNetwork, mappedNetwork } from './network';
 
 test.each([
   ['10.1.2.3/8', '10.0.0.0/8'],
@@ -56,5 +56,21 @@ test('networks of IPv4 as IPv6 has them', () => {
   expect(['::/0', '::/8', '::/80', '::ffff:0:0/95', '::/81', '::/128', 'fd00::/8', '0.0.0.0/0'].map(holdsMapped)).toEqual([
     ...[true, true, true, true],
     ...[false, false, false, false],
+  ]);
+});
+
+test('where a network begins and ends, and what is beside it', () => {
+  expect(edgesOf('10.0.0.0/30')).toEqual(['9.255.255.255', '10.0.0.0', '10.0.0.3', '10.0.0.4']);
+  expect(edgesOf('0.0.0.0/0')).toEqual(['0.0.0.0', '255.255.255.255']);
+  expect(edgesOf('255.255.255.255/32')).toEqual(['255.255.255.254', '255.255.255.255']);
+  expect(edgesOf('2001:db8:0:0:0:0:0:0/127')).toEqual([
+    '2001:db7:ffff:ffff:ffff:ffff:ffff:ffff',
+    ...['2001:db8:0:0:0:0:0:0', '2001:db8:0:0:0:0:0:1', '2001:db8:0:0:0:0:0:2'],
+  ]);
+  expect([edgesOf('nothing'), prefixLength('nothing'), prefixLength('::/0')]).toEqual([[], -1, 0]);
+});
+test('one address is a network too', () => {
+  expect(['192.0.2.7', '::ffff:192.0.2.7', '::ffff:c000:207', '2001:db8::7', 'a.example'].map(networkOf)).toEqual([
+    ...['192.0.2.7/32', '192.0.2.7/32', '192.0.2.7/32', '2001:db8:0:0:0:0:0:7/128', null],
   ]);
 });

@@ -11,7 +11,7 @@ export function canonicalNetwork(text: string): string | null {
   if (!network) return null;
   const { bytes, bits } = network;
   const masked = bytes.map((byte, index) => byte & maskOf(bits, index));
-  return `${masked.length === 4 ? masked.join('.') : groups(masked)}/${bits}`;
+  return `${textOf(masked)}/${bits}`;
 }
 /** Whether an address lies in a network; an address that is none lies in nothing. */
 export function isInNetwork(address: string, network: string): boolean {
@@ -33,6 +33,24 @@ export function mappedNetwork(network: string): string | null {
   const found = parseNetwork(network);
   return found?.bytes.length === 4 ? `${groups(mappedBytes(found.bytes))}/${96 + found.bits}` : null;
 }
+/** How many leading bits the addresses of a network share; -1 for what is none. */
+export const prefixLength = (network: string): number => parseNetwork(network)?.bits ?? -1;
+/** The network of one address alone; null: it is no address. */
+export const networkOf = (address: string): string | null => {
+  const bytes = parseAddress(address);
+  return bytes && `${textOf(bytes)}/${8 * bytes.length}`;
+};
+/** The addresses where a network begins and ends, and those right before and after it, where there are any. */
+export function edgesOf(network: string): readonly string[] {
+  const parsed = parseNetwork(network);
+  if (!parsed) return [];
+  const wide = 8 * parsed.bytes.length;
+  const first = parsed.bytes.reduce((sum, byte, index) => sum * 256n + BigInt(byte & maskOf(parsed.bits, index)), 0n);
+  const size = 1n << BigInt(wide - parsed.bits);
+  return [...new Set([first - 1n, first, first + size - 1n, first + size])]
+    .filter((value) => value >= 0n && value < 1n << BigInt(wide))
+    .map((value) => textOf(Array.from({ length: wide / 8 }, (_, index) => Number((value >> BigInt(wide - 8 - 8 * index)) & 0xffn))));
+}
 /** An address of it. */
 export const addressIn = (network: string): string => network.replace(/\/.*$/, '');
 
@@ -40,6 +58,7 @@ const covers = ({ bytes, bits }: Network, address: readonly number[]): boolean =
   address.length === bytes.length &&
   bytes.every((byte, index) => (byte & maskOf(bits, index)) === ((address[index] ?? 0) & maskOf(bits, index)));
 const maskOf = (bits: number, index: number): number => (0xff << (8 - Math.min(8, Math.max(0, bits - 8 * index)))) & 0xff;
+const textOf = (bytes: readonly number[]): string => (bytes.length === 4 ? bytes.join('.') : groups(bytes));
 const groups = (bytes: readonly number[]): string =>
   [0, 2, 4, 6, 8, 10, 12, 14].map((at) => ((bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0)).toString(16)).join(':');
 

@@ -3,12 +3,13 @@ import { callableByWorkload } from '../ir/edges';
 import { accessOf, doorOf, serviceOf } from '../ir/lookup';
 import type { ConnectionRoutes, GatewayListener, HostConnections, MeshIr } from '../ir/ir';
 import { canonicalJson } from '../lib/json';
-import { addressIn } from '../lib/network';
+import { addressIn, edgesOf } from '../lib/network';
 import { sortedUnique } from '../lib/order';
 import type { PortKey, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
 import type { Comparison } from './compare';
-import { decideConnection, decideOutsideConnection, type ConnectionDecision } from './decide-connection';
+import { decideConnection, decideOutsideConnection, type ConnectionDecision, type MeshConnection } from './decide-connection';
+import { isByAddress, rangesOf, withinRanges } from './ranges';
 
 /** In order of port, caller, server name. `at`: only connections that may end at one of these ports. */
 export function* compareConnections(before: MeshIr | null, after: MeshIr, at: ReadonlySet<PortKey> | null): Generator<Comparison> {
@@ -20,18 +21,28 @@ export function* compareConnections(before: MeshIr | null, after: MeshIr, at: Re
     const hosts = sides.flatMap((side) => side?.hostsOf(port) ?? []);
     const names = sortedUnique([...tables.flatMap((table) => table.rules.flatMap((rule) => rule.match?.sni ?? [])), ...hosts]);
     const stays = sides[0]?.way(port) === sides[1].way(port);
-    const probes = [null, ...names.map((name) => name.replace(/^\*/, 'any'))];
+    const own = sides.flatMap((side) => side?.rangesOf(port) ?? []);
+    const addresses = [...new Set([...own, ...sides.flatMap((side) => side?.withinOf(port) ?? [])])];
+    const probes: readonly Asked[] = [
+      { sni: null, address: null },
+      ...names.map((name): Asked => ({ sni: name.replace(/^\*/, 'any'), address: null })),
+      ...sortedUnique(addresses.slice(0, mostAddresses).flatMap(edgesOf)).map((address): Asked => ({ sni: null, address })),
+    ];
     for (const caller of sortedUnique(sides.flatMap((side) => side?.callersOf(port) ?? []))) {
-      for (const sni of probes) {
-        const [was, is] = [sides[0]?.ask(caller, port, sni) ?? null, sides[1].ask(caller, port, sni)];
+      for (const asked of probes) {
+        const [was, is] = [sides[0]?.ask(caller, port, asked) ?? null, sides[1].ask(caller, port, asked)];
         if (stays && meaningOf(was) === meaningOf(is)) continue;
-        const text = sni === null ? 'any connection' : `a connection to ${sni}`;
+        const to = asked.sni ?? asked.address;
+        const text = to === null ? 'any connection' : `a connection to ${to}`;
         const probe = { text, method: '', path: '/', headers: {} };
         yield { caller, port, host: null, probe, before: was, after: is, answers: [null, null] };
       }
     }
   }
 }
+
+/** What of a connection is looked at before any rule. */
+type Asked = Required<Pick<MeshConnection, 'sni' | 'address'>>;
 
 /** The same for connections from outside: each host whose connections are routed whole. In order of gateway, listener, host. */
 export function* compareOutsideConnections(before: MeshIr | null, after: MeshIr, at: ReadonlySet<PortKey> | null): Generator<Comparison> {
@@ -90,11 +101,23 @@ function sideOf(ir: MeshIr) {
     if (kind === 'gateway') continue;
     for (const port of callable.get(key) ?? []) if (tables.has(port)) callers.set(port, [...(callers.get(port) ?? []), key]);
   }
+  const withinOf = (port: PortKey): readonly string[] => {
+    const service = serviceOf(ir, serviceOfPort(port));
+    const found = service?.ports.find(({ key }) => key === port);
+    return service && found && isByAddress(service) ? withinRanges(ir, service, found) : [];
+  };
   return {
     tables,
     callersOf: (port: PortKey): readonly WorkloadKey[] => callers.get(port) ?? [],
     /** The hosts outside that a port stands for. */
     hostsOf: (port: PortKey): readonly string[] => serviceOf(ir, serviceOfPort(port))?.outside?.hosts ?? [],
+    /** The ranges that a port stands for. */
+    rangesOf: (port: PortKey): readonly string[] => {
+      const service = serviceOf(ir, serviceOfPort(port));
+      return service ? rangesOf(service) : [];
+    },
+    /** What is within them that is not its. */
+    withinOf,
     /** By whom connections leave the mesh. */
     way: (port: PortKey): WorkloadKey | null => doorOf(ir, port),
     /** All that decides about a port's connections, whoever opens them. */
@@ -108,10 +131,13 @@ function sideOf(ir: MeshIr) {
       ]);
       const declared = ends.map((end) => serviceOf(ir, serviceOfPort(end))?.ports.find(({ key }) => key === end) ?? null);
       const access = ends.map((end) => accessOf(ir, end).map((rule) => ({ ...rule, id: '', because: null })));
+      const rules = table.rules.map(({ match, to, idleMs }) => [match, to, idleMs]);
       const outside = serviceOf(ir, serviceOfPort(port))?.outside;
-      return JSON.stringify([table.rules.map(({ match, to, idleMs }) => [match, to, idleMs]), access, declared, principals, outside]);
+      return JSON.stringify([rules, access, declared, principals, outside, withinOf(port)]);
     },
-    ask: (caller: WorkloadKey, port: PortKey, sni: string | null): ConnectionDecision | null =>
-      tables.has(port) && ir.workloads.some(({ key }) => key === caller) ? decideConnection(ir, { from: caller, to: port, sni }) : null,
+    ask: (caller: WorkloadKey, port: PortKey, asked: Asked): ConnectionDecision | null =>
+      tables.has(port) && ir.workloads.some(({ key }) => key === caller)
+        ? decideConnection(ir, { from: caller, to: port, ...asked })
+        : null,
   };
 }

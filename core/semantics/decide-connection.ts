@@ -3,6 +3,7 @@
  * nobody answers with a status, a connection that is refused is closed.
  */
 import { callablePorts } from '../ir/edges';
+import { hostPort } from '../lib/host-port';
 import { isConnection } from '../ir/layers';
 import type { ConnectionMatch, ConnectionRule, MeshIr, Workload } from '../ir/ir';
 import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
@@ -13,6 +14,7 @@ import { decideInbound } from './inbound';
 import { portOf, workloadOf } from './nouns';
 import type { Decision } from './decision';
 import { hostCovers, isFrom } from './match';
+import { faultOfDialled, isByAddress, portAt, reservedAs } from './ranges';
 
 /** A connection as the caller's application opens it. */
 export interface MeshConnection {
@@ -22,6 +24,8 @@ export interface MeshConnection {
   readonly sni: string | null;
   /** The broker addressed, on a port that has them; null: whichever. */
   readonly broker?: string | null;
+  /** The address dialled, which is what ranges outside are known by; null: one that is the port's. */
+  readonly address?: string | null;
 }
 /** `timeoutMs` and `retry` are null: neither is of connections. */
 /** `idleMs`: after so long without a byte it is closed. */
@@ -46,11 +50,30 @@ export function decideConnection(ir: MeshIr, connection: MeshConnection): Connec
     const says = sni === null ? `a connection to ${port.key} names the host that it is for` : `\`${sni}\` is no host of ${port.key}`;
     return { ...nothing, outcome: 'deny', stage: 'outbound', status: null, says, idleMs: null, connections: null };
   }
+  const dialled = connection.address ?? null;
+  const elsewhere = dialled !== null && isByAddress(service) ? faultOfDialled(ir, service, port, dialled) : null;
+  if (elsewhere !== null)
+    return { ...nothing, outcome: 'deny', stage: 'outbound', status: null, says: elsewhere, idleMs: null, connections: null };
   const taken = connectionRuleFor(table.rules, caller.principal, sni);
   // who addresses a broker goes there whatever the rules say: another broker does not have its data
   const broker = connection.broker ?? null;
   const to = broker === null ? taken.rule.to : [{ port: port.key, version: broker, weight: 100 }];
   return goesTo(ir, caller, taken, to, sni, port.resilience.connections.max);
+}
+
+/** A connection as it leaves the application: to an address and a number, and to whatever outside the mesh stands there. */
+export interface DialledConnection {
+  readonly from: WorkloadKey;
+  readonly address: string;
+  readonly number: number;
+}
+/** Throws when it names a workload that the IR does not have. Addresses of the mesh are not in the IR: a service is asked about by its name. */
+export function decideDialled(ir: MeshIr, { from, address, number }: DialledConnection): ConnectionDecision {
+  const caller = workloadOf(ir, from);
+  const to = portAt(ir, address, number);
+  if (to !== null) return decideConnection(ir, { from, to, sni: null, address });
+  const says = `${caller.key} has nobody outside at ${hostPort(address, number)}: ${reservedAs(address)}`;
+  return { ...nothing, outcome: 'deny', stage: 'outbound', status: null, says, idleMs: null, connections: null };
 }
 
 /** A connection from outside, at a listener whose connections are routed whole. */

@@ -9,6 +9,7 @@ import type { JsonObject } from '../../core/lib/json';
 import { namespaceOf, serviceOfPort } from '../../core/mesh/ids';
 import type { Address, Capture, Instance, VirtualAddresses } from '../inventory';
 import { bindAddresses, isList, unbindAddresses, type BoundAddress } from './addresses';
+import { callsRanges, isOfRanges, rangeChains } from './ranges';
 import {
   addressesOf,
   type Before,
@@ -55,7 +56,7 @@ export function bindInbound(proxy: ProxyConfig, instance: Instance, into: Diagno
 
 /**
  * The outbound part: what it may call. `services` are the ServiceConfigs that the proxy names, in the same set; `virtual` the addresses by which a
- * captured connection to a port is known.
+ * captured connection to a port is known, `ofMesh` those at which no range outside stands (`addressesOfMesh`).
  */
 export function bindOutbound(
   proxy: ProxyConfig,
@@ -63,9 +64,11 @@ export function bindOutbound(
   instance: Instance,
   into: Diagnostic[],
   virtual: VirtualAddresses = {},
+  ofMesh: readonly string[] = [],
 ): BoundProxy {
   const bind = binder(proxy, instance, into);
   const { outbound } = proxy.spec;
+  const { id, capture, outboundAsPlaced } = instance;
   const clusters = new Map<string, JsonObject>();
   const endpoints = new Map<string, EndpointSelector>();
   for (const service of services) {
@@ -75,7 +78,7 @@ export function bindOutbound(
   const routes = outbound.routes.map(bind);
   // without a number to call by name no listener of a captured instance asks for them, and what nobody asks for is never in force
   const isAskedFor =
-    !instance.capture || portNumbersOf(services).length > 0 || outbound.listeners.some((listener) => isExplicit(listener, instance));
+    !capture || portNumbersOf(services).length > 0 || outbound.listeners.some((listener) => isExplicit(listener, instance));
   if (outbound.catchAll !== null && isAskedFor) {
     const hosts = services.flatMap(({ spec: { virtualHost, port } }) =>
       virtualHost === null ? [] : [ownNames(virtualHost, namespaceOf(serviceOfPort(port)) === namespaceOf(proxy.spec.workload))],
@@ -84,10 +87,12 @@ export function bindOutbound(
   }
   // nobody dials at a gateway: its own listeners are where connections come in
   const dialled = outbound.catchAll === null ? [] : services.flatMap((service) => service.spec.listeners ?? []);
+  for (const service of !capture && outboundAsPlaced !== true ? services.filter(callsRanges) : [])
+    into.push(enforce.needsCapture({ instance: id, workload: proxy.spec.workload, port: service.spec.port }));
   return {
     listeners: [...outbound.listeners, ...dialled].flatMap((listener) => [
       ...(isExplicit(listener, instance) ? [bind(listener)] : []),
-      ...(instance.capture ? captured(listener, instance, instance.capture, services, virtual).map((one) => bindCaptured(one, bind)) : []),
+      ...(capture ? captured(listener, instance, capture, services, virtual, ofMesh).map((one) => bindCaptured(one, bind)) : []),
     ]),
     routes,
     clusters: [...clusters.keys()].sort().map((name) => bind(clusters.get(name) ?? {})),
@@ -98,6 +103,7 @@ export function bindOutbound(
 /** Where calls are captured, an address at which they could also be made to the proxy itself need not be there. */
 function isExplicit(listener: JsonObject, { capture, outbound, outboundPorts = {}, outboundAsPlaced }: Instance): boolean {
   const name = nameOfResource(listener);
+  if (isOfRanges(listener)) return false;
   if (!capture && !(outboundAsPlaced === true && name.startsWith(`${outboundListener}/`))) return true;
   return name === outboundListener ? outbound !== undefined : Object.hasOwn(outboundPorts, name.slice(`${outboundListener}/`.length));
 }
@@ -112,10 +118,15 @@ function captured(
   capture: Capture,
   services: readonly ServiceConfig[],
   virtual: VirtualAddresses,
+  ofMesh: readonly string[],
 ): readonly Captured[] {
   const name = nameOfResource(listener);
-  if (name === outboundListener)
-    return [capturedHttp(listener, capturedName(name), capture, portNumbersOf(services), namedTlsOf(services))];
+  if (name === outboundListener) {
+    const [numbers, named] = [portNumbersOf(services), namedTlsOf(services)];
+    const byAddress = rangeChains(services, new Set([...numbers, ...named.numbers]), ofMesh);
+    return [capturedHttp(listener, capturedName(name), capture, numbers, named, byAddress)];
+  }
+  if (isOfRanges(listener)) return [];
   const known = new Map<string, readonly Address[]>(Object.entries(virtual));
   // Envoy refuses a listener at the address of another, and with it all that comes along
   const isOneOf = (taken: readonly Address[], { host, port }: Address): boolean =>

@@ -26,14 +26,15 @@ export const handedOver = (listener: JsonObject): Captured => changed(listener, 
 /**
  * What the application sends by host name. Port numbers are known and names decide behind them: one copy of each filter chain for each number; a
  * connection to another number finds none and is closed. TLS to hosts outside is here too, by the name in its ClientHello (`named`). TCP ports are not:
- * their listeners are found by address, before this one is asked.
+ * their listeners are found by address, before this one is asked; but for ranges outside (`byAddress`), which are at the numbers that no name has.
  */
 export function capturedHttp(
   listener: JsonObject,
   name: string,
   { outbound, outboundAlso }: Capture,
   numbers: readonly number[],
-  named: NamedTls = { chains: [], listenerFilters: [] },
+  named: NamedTls = { chains: [], numbers: [], listenerFilters: [] },
+  byAddress: readonly JsonObject[] = [],
 ): Captured {
   const { filterChains, listenerFilters } = listener;
   const chains = isList(filterChains) ? filterChains.filter(isRecord) : [];
@@ -50,13 +51,15 @@ export function capturedHttp(
     // a server that speaks first may have a port of the same number: its connection goes on without a name, late
     ...(named.listenerFilters.length === 0 ? {} : { listenerFiltersTimeout: '5s', continueOnListenerFiltersTimeout: true }),
     ...(outboundAlso === undefined ? {} : { additionalAddresses: [{ address: socket(outboundAlso) }] }),
-    filterChains: copies.length + named.chains.length > 0 ? [...copies, ...named.chains] : [nobody],
+    filterChains: copies.length + named.chains.length + byAddress.length > 0 ? [...copies, ...named.chains, ...byAddress] : [nobody],
   });
 }
 
 /** TLS to hosts outside, which one address does not stand for: its chains, each by the number of its port, and what reads the name. */
 export interface NamedTls {
   readonly chains: readonly JsonObject[];
+  /** Ascending. */
+  readonly numbers: readonly number[];
   readonly listenerFilters: readonly Json[];
 }
 export function namedTlsOf(services: readonly ServiceConfig[]): NamedTls {
@@ -78,8 +81,9 @@ export function namedTlsOf(services: readonly ServiceConfig[]): NamedTls {
     }
   }
   // where a server speaks first nobody would ever say a name: Envoy hands a connection on only when all have been heard
-  const filterDisabled: JsonObject = { notMatch: onAnyOf([...numbers].sort((a, b) => a - b)) };
-  return { chains, listenerFilters: filters.map((filter) => ({ ...filter, filterDisabled })) };
+  const ascending = [...numbers].sort((a, b) => a - b);
+  const filterDisabled: JsonObject = { notMatch: onAnyOf(ascending) };
+  return { chains, numbers: ascending, listenerFilters: filters.map((filter) => ({ ...filter, filterDisabled })) };
 }
 function onAnyOf(numbers: readonly number[]): JsonObject {
   const rules = numbers.map((number): JsonObject => ({ destinationPortRange: { start: number, end: number + 1 } }));

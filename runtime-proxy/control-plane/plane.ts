@@ -7,7 +7,6 @@ import type { RolloutStatus } from '../../core/bundle/status';
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { digestOfJson } from '../../core/lib/digest';
-import { canonicalJson } from '../../core/lib/json';
 import {
   abortRollout,
   advance,
@@ -24,6 +23,7 @@ import type { Instance, Inventory } from '../inventory';
 import { Callable } from './callable';
 import { calledBy, keepSame, noEndpoints, type Endpoints } from './endpoint-table';
 import { bothStable, errorOf, knownOf, newEntry, noteReport, partOf, toldOf, versionOf, type Entry } from './entry';
+import { knownAddresses, noAddresses } from './known-addresses';
 import { paced } from './paced';
 import { ProxyLink, type WriteResponse } from './proxy-link';
 import { inRange, nothing, ObjectSets, ResourceMaker, type EncodedByName, type ObjectSet, type PartResources } from './resources';
@@ -69,6 +69,7 @@ export class Plane {
     seen: () => this.store.seen(),
     inForce: () => this.#inForce,
   });
+  #addresses = noAddresses;
   /** null: no inventory was ever read, and that is no reason to take anything away either. */
   #inventory: Inventory | null = null;
   #known: ReadonlyMap<string, Instance> = new Map();
@@ -121,9 +122,8 @@ export class Plane {
   setInventory(inventory: Inventory): void {
     // An instance that did not change stays the same object, and what was made of it stays good.
     const instances = keepSame(this.#known, inventory.instances);
-    const before = this.#inventory?.virtual;
-    const virtual = before && inventory.virtual && canonicalJson(before) === canonicalJson(inventory.virtual) ? before : inventory.virtual;
-    this.#inventory = { instances, ...(virtual === undefined ? {} : { virtual }) };
+    this.#addresses = knownAddresses(this.#addresses, inventory);
+    this.#inventory = { ...inventory, instances };
     this.#known = new Map(instances.map((instance) => [instance.id, instance]));
     this.#callable.setInventory(this.#inventory);
     // Endpoints of which only addresses are known have no proxy that could be waited for.
@@ -339,7 +339,7 @@ export class Plane {
     const differs = (part: Part): boolean => {
       const after: Diagnostic[] = [];
       const made = (set: ObjectSet, into: Diagnostic[]): PartResources =>
-        who === undefined || isMeant(set, instance, who) ? this.#maker.part(set, part, instance, into, this.#inventory?.virtual) : nothing;
+        who === undefined || isMeant(set, instance, who) ? this.#maker.part(set, part, instance, into, this.#addresses) : nothing;
       const [old, next] = [made(stable, []), made(candidate, after)];
       return old.key !== next.key || after.length > 0;
     };
@@ -365,7 +365,7 @@ export class Plane {
         into.push(enforce.envoyOutOfRange({ instance: instance.id, version, ...config.spec.envoyRange }));
         return nothing;
       }
-      return this.#maker.part(set, part, instance, into, this.#inventory?.virtual);
+      return this.#maker.part(set, part, instance, into, this.#addresses);
     };
     const [inbound, outbound] = [resources('inbound'), resources('outbound')];
     entry.trouble = into[0] ?? null;
@@ -400,8 +400,8 @@ export class Plane {
     if (live === null || !instance || type === 'endpoints') return new Map();
     const { stable, candidate } = live.signed.release;
     const made = [candidate, stable].flatMap((set) => [
-      this.#maker.part(this.#sets.of(set), 'inbound', instance, [], this.#inventory?.virtual),
-      this.#maker.part(this.#sets.of(set), 'outbound', instance, [], this.#inventory?.virtual),
+      this.#maker.part(this.#sets.of(set), 'inbound', instance, [], this.#addresses),
+      this.#maker.part(this.#sets.of(set), 'outbound', instance, [], this.#addresses),
     ]);
     return new Map(made.flatMap((part) => [...part[type]]));
   }

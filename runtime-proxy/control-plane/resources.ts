@@ -22,8 +22,10 @@ import { wireRegistry } from '../../core/wire/registry';
 import { typeUrl } from '../../core/wire/type-url';
 import { reasonOf } from '../../core/lib/reason';
 import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../bind/bind';
+import { callsRanges } from '../bind/ranges';
 import { keyAddressesOf } from './key-addresses';
-import type { Instance, VirtualAddresses } from '../inventory';
+import { type KnownAddresses, noAddresses } from './known-addresses';
+import type { Instance } from '../inventory';
 import type { ResourceType } from './sequence';
 
 /** A resource as it goes over the wire. `version` is the hash of its canonical JSON. */
@@ -112,11 +114,12 @@ export const nothing: PartResources = {
   key: digestOfJson({ clusters: [], listeners: [], routes: [], selectors: [] }),
 };
 
-const noAddresses: VirtualAddresses = {};
 /** What a part was made of, and what it came to. */
 interface Made {
   readonly instance: Instance;
-  readonly virtual: VirtualAddresses;
+  readonly addresses: KnownAddresses;
+  /** Of all addresses of the mesh something is in it. */
+  readonly byRange: boolean;
   readonly resources: PartResources;
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -134,21 +137,22 @@ export class ResourceMaker {
   readonly #parts = new WeakMap<ObjectSet, Map<string, Made>>();
 
   /** A part of a proxy under a set. Diagnostics mean that it cannot be served: there is no half of a configuration. */
-  part(set: ObjectSet, part: Part, instance: Instance, into: Diagnostic[], virtual: VirtualAddresses = noAddresses): PartResources {
+  part(set: ObjectSet, part: Part, instance: Instance, into: Diagnostic[], addresses: KnownAddresses = noAddresses): PartResources {
     let ofSet = this.#parts.get(set);
     if (!ofSet) this.#parts.set(set, (ofSet = new Map()));
     const key = `${part}/${instance.id}`;
     let known = ofSet.get(key);
-    if (!known || known.instance !== instance || (instance.capture !== undefined && known.virtual !== virtual)) {
+    if (!known || known.instance !== instance || (instance.capture !== undefined && isMoved(known, addresses))) {
       const diagnostics: Diagnostic[] = [];
-      known = { instance, virtual, resources: this.#make(set, part, instance, diagnostics, virtual), diagnostics };
+      const resources = this.#make(set, part, instance, diagnostics, addresses);
+      known = { instance, addresses, byRange: part === 'outbound' && callsByRange(set, instance), resources, diagnostics };
       ofSet.set(key, known);
     }
     into.push(...known.diagnostics);
     return known.resources;
   }
 
-  #make(set: ObjectSet, part: Part, instance: Instance, into: Diagnostic[], virtual: VirtualAddresses): PartResources {
+  #make(set: ObjectSet, part: Part, instance: Instance, into: Diagnostic[], { virtual, ofMesh }: KnownAddresses): PartResources {
     const found = set.proxies.get(instance.workload);
     if (!found) return nothing;
     let bound: BoundProxy;
@@ -159,7 +163,7 @@ export class ResourceMaker {
         if (!service) into.push(enforce.missingObject({ name: `ServiceConfig/${name}`, digest: 'none', set: 'served' }));
         return service ?? [];
       });
-      bound = bindOutbound(found.config, services, instance, into, virtual);
+      bound = bindOutbound(found.config, services, instance, into, virtual, ofMesh);
     }
     if (into.length > 0) return nothing;
     const encodeAll = (type: ResourceType, resources: readonly BoundResource[]): EncodedByName => {
@@ -217,6 +221,16 @@ export class ResourceMaker {
       return null;
     }
   }
+}
+
+const isMoved = ({ addresses: was, byRange }: Made, { virtual, ofMesh }: KnownAddresses): boolean =>
+  was.virtual !== virtual || (byRange && was.ofMesh !== ofMesh);
+function callsByRange(set: ObjectSet, { workload }: Instance): boolean {
+  const names = set.proxies.get(workload)?.config.spec.outbound.services ?? [];
+  return names.some((name) => {
+    const service = set.services.get(name);
+    return service !== undefined && callsRanges(service);
+  });
 }
 
 /** A gateway between networks: both its parts are the whole of it (target.ts). Nobody else holds what is passed on to (`reviews.web+across`). */

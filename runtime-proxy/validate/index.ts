@@ -11,6 +11,7 @@ import { runCommand } from '../../platform/process';
 import { isList, isRecord, symbolHost } from '../bind/addresses';
 import { bindInbound, bindOutbound, type BoundProxy, joinParts } from '../bind/bind';
 import type { Address, Instance } from '../inventory';
+import { callsRanges } from '../bind/ranges';
 import { staticBootstrap } from './static-bootstrap';
 
 export interface ValidateRequest {
@@ -142,6 +143,8 @@ function boundForNobody(
     ...{ id: 'validation', workload: proxy.spec.workload, app, inbound, outboundPorts },
     outbound: next(),
     listeners: listener,
+    // ranges are served where connections are captured, and nowhere else
+    ...(services.some(callsRanges) ? { capture: { inbound: next(), outbound: next() } } : {}),
   };
   return joinParts(bindInbound(proxy, nobody, diagnostics), bindOutbound(proxy, services, nobody, diagnostics));
 }

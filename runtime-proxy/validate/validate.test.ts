@@ -3,6 +3,7 @@ import { type MeshObject, objectName } from '../../core/bundle/objects';
 import type { JsonObject } from '../../core/lib/json';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import { bookinfo } from '../../test/kit/bookinfo-ir';
+import { outside } from '../../test/kit/outside-ir';
 import { validateProxies } from './index';
 
 let envoyPath = '';
@@ -63,6 +64,20 @@ test('a refused service is told by its own name', async () => {
   const { diagnostics } = await validateProxies({ objects: bad, changed: new Set([reviews]), envoyPath });
   expect(diagnostics.map((d) => d.message)).toEqual([
     expect.stringMatching(/^envoy refuses ServiceConfig\/bookinfo\/reviews\.web: \w.*ConnectTimeout: value must be greater than 0s/),
+  ]);
+}, 60_000);
+
+test('what is dialled outside is asked about as a captured proxy has it', async () => {
+  const { value } = emitEnvoy(outside());
+  const all: readonly MeshObject[] = [...(value?.services ?? []), ...(value?.proxies ?? [])];
+  expect((await validateProxies({ objects: all, envoyPath })).diagnostics).toEqual([]);
+  const bad = all.map((object) =>
+    object.kind === 'ServiceConfig' && object.spec.port === 'outside/fleet.it'
+      ? { ...object, spec: { ...object.spec, clusters: object.spec.clusters.map((cluster) => ({ ...cluster, lbPolicy: 'ROUND_ROBIN' })) } }
+      : object,
+  );
+  expect((await validateProxies({ objects: bad, envoyPath })).diagnostics).toMatchObject([
+    { code: 'MW5020', message: expect.stringContaining('ORIGINAL_DST') },
   ]);
 }, 60_000);
 

@@ -120,18 +120,37 @@ function listenerHandle(entry: number, owner: string, key: string, one: WireList
   return make({ host: atHost }, { kind: 'listener', ref: freeze(place) });
 }
 
+const besideAddresses = {
+  hosts: 'a connection is known by a name or by its address: declare an `external` for each',
+  at: 'it is of names under a wildcard: leave `at` out',
+  through: 'a gateway is not told which address was dialled: leave `through` out',
+  trust: 'an address has no name to verify: leave `trust` out',
+};
 const externalSpec = record(
-  { team, hosts: list(hostOrAddress), ports: named(name, anyPortSpec) },
+  { team, ports: named(name, anyPortSpec) },
   {
+    hosts: list(hostOrAddress),
     at: list(cidr, { unique: 'network' }),
+    addresses: list(cidr, { unique: 'range' }),
     trust: madeAs(['secret'], 'a secret', "write `secret('namespace/name')`"),
     through: gatewayHandle,
   },
+  { address: "write `addresses: ['192.0.2.0/24']`, or the address as one of `hosts`" },
 );
-/** A host that somebody else runs. `https` and `grpcs` are HTTP and gRPC to the proxy, and TLS from the proxy on. */
+/** A host that somebody else runs, or ranges of addresses. `https` and `grpcs` are HTTP and gRPC to the proxy, and TLS from the proxy on. */
 export const external = verb('external', ['name', 'spec'], 2, (given) => {
   const called = name(given.take(0), given.at(0));
-  const { team: owner, hosts, at, ports, trust, through } = externalSpec(given.take(1), given.at(1));
+  const { team: owner, hosts, at, addresses, ports, trust, through } = externalSpec(given.take(1), given.at(1));
+  if (addresses)
+    for (const [word, said] of [
+      ['hosts', hosts],
+      ['at', at],
+      ['through', through],
+      ['trust', trust],
+    ] as const)
+      if (said) return refuse(under(given.at(1), word), 'MW2103', `\`${word}\` beside \`addresses\``, besideAddresses[word]);
+  if (!hosts && !addresses)
+    return refuse(given.at(1), 'MW2102', '`hosts` is missing', 'say where it is: `hosts`, by name, or `addresses`, by range');
   const wire = Object.fromEntries(
     Object.entries(ports).map(([key, one]) => [key, one.outsideOnly ? { ...one.port, protocol: `${one.port.protocol}s` } : one.port]),
   );
@@ -140,8 +159,9 @@ export const external = verb('external', ['name', 'spec'], 2, (given) => {
       kind: 'external',
       name: called,
       team: owner,
-      hosts,
+      ...(hosts ? { hosts } : {}),
       ...(at ? { at } : {}),
+      ...(addresses ? { addresses } : {}),
       ports: wire,
       ...(trust ? { trust: trust.name } : {}),
       ...(through ? { through: { ref: refTo(through.entry) } } : {}),

@@ -137,6 +137,19 @@ test.each(['10.0.0.0/8', '0.0.0.0/0', '::/0', 'fd00::/8', '2001:db8:0:0:0:0:0:1/
   expect(madeOf(sdk.network('office', [cidr]))).toMatchObject({ kind: 'outside', network: [cidr] });
 });
 
+test.each<readonly [string, object, string]>([
+  ['neither hosts nor ranges', {}, 'MW2102'],
+  ['both', { hosts: ['a.example'], addresses: ['10.0.0.0/8'] }, 'MW2103'],
+  ['authorities', { addresses: ['10.0.0.0/8'], trust: sdk.secret('a/b') }, 'MW2103'],
+  ['an address that is no range', { addresses: ['10.0.0.1'] }, 'MW2109'],
+  ['a name', { addresses: ['a.example'] }, 'MW2109'],
+  ['a range that is said twice', { addresses: ['10.0.0.0/8', '10.0.0.0/8'] }, 'MW2126'],
+  ['no range', { addresses: [] }, 'MW2106'],
+  ['a word too few', { address: '10.0.0.0/8' }, 'MW2103'],
+])('an external of %s is refused', (_what, where, code) => {
+  expect(codeOf(() => sdk.external('fleet', { team: 'books', ports: { db: sdk.tcp(5432) }, ...where }))).toBe(code);
+});
+
 test('a value by environment inside another is refused', () => {
   const inner = sdk.per({ dev: '1s', prod: '2s' });
   expect(codeOf(() => act('route', { otherwise: { to: 'v1', timeout: sdk.per({ dev: inner, prod: '1s' }) } }))).toBe('MW2101');

@@ -5,9 +5,9 @@ import { freeze, getProperty, parse, secrets, stringify } from '../policy/intrin
 import { madeOf } from '../policy/made';
 import { environment } from '../policy/mesh-names';
 import { handleOf, refTo } from '../policy/registry';
-import { recordOf, record, named, text, word } from '../policy/read';
+import { type Reader, recordOf, record, named, text, word } from '../policy/read';
 import { madeAs, target } from '../policy/subjects';
-import { grpcMethod, headerName, requestLine } from '../policy/units';
+import { cidr, grpcMethod, headerName, requestLine } from '../policy/units';
 import { type Place, refuse } from '../policy/policy-error';
 import type { Plain } from '../policy/plain';
 import { verb } from '../policy/verb';
@@ -96,16 +96,22 @@ const claims = (value: Plain, at: Place): Plain => {
     return refuse(at, 'MW2101', 'claims without an `iss`', "write `{ iss: 'https://accounts.example', role: 'admin' }`, or 'invalid'");
   return value;
 };
+/** An address, without a port: the port is asked about. */
+const address: Reader<string> = (value, at) => {
+  const given = text(value, at);
+  cidr(`${given}/${given.includes(':') ? 128 : 32}`, at);
+  return given;
+};
 const question = record(
   { from: askerRef, to: target },
-  { request, headers: named(headerName, text), claims, sni: text, certificate: word('valid', 'invalid'), env: environment },
+  { request, headers: named(headerName, text), claims, sni: text, address, certificate: word('valid', 'invalid'), env: environment },
   { as: 'say what the token says: `claims: { iss: ..., role: ... }`' },
 );
 
 /** What the mesh says to one request. @throws PolicyError for what is no question, TestFailure for what cannot be answered. */
 export const ask = verb('ask', ['spec'], 1, (given) => {
   recordOf(given.take(0), given.at(0));
-  const { from, to, request: line, headers, claims: said, sni, certificate, env } = question(given.take(0), given.at(0));
+  const { from, to, request: line, headers, claims: said, sni, address: dialled, certificate, env } = question(given.take(0), given.at(0));
   const answer = askHost({
     op: 'ask',
     from,
@@ -114,6 +120,7 @@ export const ask = verb('ask', ['spec'], 1, (given) => {
     headers: headers ?? {},
     ...(said === undefined ? {} : { claims: said }),
     ...(sni === undefined ? {} : { sni }),
+    ...(dialled === undefined ? {} : { address: dialled }),
     ...(certificate === undefined ? {} : { certificate }),
     env: env ?? currentEnvironment(),
   });

@@ -32,6 +32,8 @@ export interface Question {
   readonly headers?: { readonly [name: string]: string };
   /** Of a connection to a TLS port, or at a gateway between networks: the server name that it asks for. A TCP port is asked about without a request. */
   readonly sni?: string;
+  /** Of a connection to a port of ranges outside: the address dialled; one of the port's if not said. */
+  readonly address?: string;
   /** What the bearer token says, with its `iss`, where it is valid; or `invalid`. Left out: no token. */
   readonly claims?: Claims | 'invalid';
   /** From outside, at a listener that asks for certificates: what is shown; nothing if not said. */

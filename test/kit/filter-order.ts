@@ -1,6 +1,6 @@
 /** Whether what was emitted keeps the order of filters: a sentence for each place where it does not. */
 import { httpOrder, listenerOrder, networkOrder, upstreamOrder } from '../../compiler/emit/envoy/filter-order';
-import type { Json, JsonObject } from '../../core/lib/json';
+import { canonicalJson, type Json, type JsonObject } from '../../core/lib/json';
 import { isList, isRecord } from '../../runtime-proxy/bind/addresses';
 
 interface Named {
@@ -22,11 +22,16 @@ export function orderFaults(json: Json | undefined, place = ''): readonly string
         ? upstreamFaults(names(json['httpFilters']), `${place}.httpFilters`)
         : httpFaults(names(json['httpFilters']), `${place}.httpFilters`)),
     ...(json['listenerFilters'] === undefined ? [] : outOfOrder(listenerOrder, names(json['listenerFilters']), `${place}.listenerFilters`)),
-    ...chainsOf(json).flatMap(([at, chain]) => chainFaults(names(chain['filters']), `${place}.${at}.filters`)),
+    ...chainsOf(json).flatMap(([at, chain]) => (isNobodys(chain) ? [] : chainFaults(names(chain['filters']), `${place}.${at}.filters`))),
     ...(isRecord(json['typedPerFilterConfig']) ? perRouteFaults(json['typedPerFilterConfig'], `${place}.typedPerFilterConfig`) : []),
     ...Object.entries(json).flatMap(([key, inner]) => orderFaults(inner, `${place}.${key}`)),
   ];
 }
+/** A chain of which no connection is: one without a filter, for who comes from the limited broadcast address. */
+const isNobodys = ({ filters, filterChainMatch }: JsonObject): boolean =>
+  filters === undefined &&
+  isRecord(filterChainMatch) &&
+  canonicalJson(filterChainMatch['sourcePrefixRanges'] ?? []) === '[{"addressPrefix":"255.255.255.255","prefixLen":32}]';
 /** The chains of a listener, with where they stand. */
 function chainsOf(json: JsonObject): readonly (readonly [string, JsonObject])[] {
   const { filterChains, defaultFilterChain } = json;

@@ -43,6 +43,16 @@ export function outside(): MeshIr {
     'books/pageStoresB': to('books/store', { hosts: ['b.store.example'] }),
     'books/ledger': external('ledger', ['192.0.2.7'], 'postgres', 5432, false),
     'books/pageBooks': to('books/ledger'),
+    'books/fleet': {
+      ...{ kind: 'external', name: 'fleet', team: 'books', addresses: ['198.51.100.0/24', '2001:db8::/48'] },
+      ports: { it: { protocol: 'mysql', number: 3306 } },
+    },
+    'books/pageCallsFleet': to('books/fleet'),
+    // within, and for nobody here
+    'books/others': {
+      ...{ kind: 'external', name: 'others', team: 'books', addresses: ['198.51.100.64/26'] },
+      ports: { it: { protocol: 'mysql', number: 3306 } },
+    },
     'books/cache': external('cache', ['cache.example'], 'redis', 6379, true),
     'books/pageCaches': to('books/cache'),
     'books/docs': external('docs', ['*.docs.example'], 'https', 443, false),

@@ -38,6 +38,8 @@ test('TLS is known by number and name, HTTP by number, a host that is an address
     ['b.store.example:8443', 8443, ['b.store.example']],
     // the rules of the caller let it into one of the two, and no gateway will say so
     ['a.vault.example:8443', 8443, ['a.vault.example']],
+    ['outside/fleet.it:3306', 3306, undefined],
+    ['nobody:3306', 3306, undefined],
   ]);
   expect(present(bound.find(({ name }) => name.endsWith('ledger.it'))).json).toMatchObject({
     address: { socketAddress: { address: '192.0.2.7', portValue: 5432 } },
@@ -58,4 +60,19 @@ test('undoing it gives the signed bytes', () => {
     const { name, ...rest } = unbind(one);
     expect(canonicalJson({ name, ...rest })).toBe(canonicalJson(present(signed.get(name))));
   }
+});
+test('ranges are known by number and address, and what is within them of others leads nowhere', () => {
+  const chains = shapeOf('capture/outbound').filterChains.filter(({ filterChainMatch }) => filterChainMatch?.destinationPort === 3306);
+  const prefix = (addressPrefix: string, prefixLen: number) => ({ addressPrefix, prefixLen });
+  expect(chains).toMatchObject([
+    {
+      name: 'outside/fleet.it:3306',
+      filterChainMatch: { prefixRanges: [prefix('198.51.100.0', 24), prefix('2001:db8:0:0:0:0:0:0', 48)] },
+      filters: [{ name: 'envoy.filters.network.tcp_proxy' }],
+    },
+    {
+      name: 'nobody:3306',
+      filterChainMatch: { prefixRanges: [prefix('198.51.100.64', 26)], sourcePrefixRanges: [prefix('255.255.255.255', 32)] },
+    },
+  ]);
 });

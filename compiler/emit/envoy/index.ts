@@ -26,6 +26,7 @@ import { serviceConfigName } from './names';
 import { catchAllOf, outboundListenerOf } from './outbound';
 import { outsideConfigOf } from './outside/requests';
 import { outsideConnectionsOf } from './outside/connections';
+import { numbersOfNames, rangesConfigOf } from './outside/ranges';
 import { isProved, patchedListener } from './patch';
 import { type ClusterCache, serviceConfigOf } from './service-config';
 import { checkVersions, supportedEnvoy } from './version';
@@ -42,6 +43,7 @@ export interface EmittedEnvoy {
 export function emitEnvoy(ir: MeshIr): Outcome<EmittedEnvoy> {
   const diagnostics: Diagnostic[] = [...checkVersions(ir), ...refusals(ir)];
   const index = indexIr(ir);
+  diagnostics.push(...numbersOfNames(index));
   const clusters: ClusterCache = new Map();
   const services: ServiceConfig[] = [];
   const proxies: ProxyConfig[] = [];
@@ -75,7 +77,9 @@ export function emitEnvoy(ir: MeshIr): Outcome<EmittedEnvoy> {
   };
   const useOutside = (facts: PortFacts, outside: Outside, workload: Workload): string => {
     const make = isConnection(facts.port.layer) ? outsideConnectionsOf : outsideConfigOf;
-    const made = make(index, facts, outside, workload, clusters, diagnostics);
+    const made = outside.addresses
+      ? rangesConfigOf(index, facts, workload, clusters, diagnostics)
+      : make(index, facts, outside, workload, clusters, diagnostics);
     services.push(made);
     return `${made.metadata.namespace}/${made.metadata.name}`;
   };

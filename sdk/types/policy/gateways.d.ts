@@ -124,18 +124,32 @@ export declare const internet: Outside;
  * a gateway's routes.
  */
 export declare function network(name: string, cidrs: NonEmpty<Cidr>): Outside;
-export interface ExternalSpec<P extends PortMap> {
+export interface HostsOutside<P extends PortMap> {
   readonly team: Team;
   /** Names. A TCP port (`tcp`, `postgres` ...) stands for one host, by name or by IP address. `*.example.com`, any name under it, where all ports are `https` or `grpcs`. */
   readonly hosts: NonEmpty<string>;
   /** The networks that names under a wildcard may lead to, and then no others. Not said: any public address, and none of a network of one's own. */
   readonly at?: NonEmpty<Cidr>;
+  readonly addresses?: never;
   readonly ports: P;
   /** The authorities whose certificates count on `https` and `grpcs` ports (`ca.crt` of the secret); those of the system if not said. */
   readonly trust?: Secret;
   /** The gateway that alone dials the hosts: callers reach it over mTLS, and it judges by who they are. */
   readonly through?: AnyGateway;
 }
+/** What has no names: whoever may call a port of it dials any address of its ranges, and goes there. */
+export interface RangesOutside<P extends PortMap> {
+  readonly team: Team;
+  /**
+   * Ranges of addresses. A connection goes to the address and port that the application dialled, so callers are workloads whose connections are captured.
+   * What is narrower wins; the mesh's own addresses, loopback, and those of a link or a cloud are not among them.
+   */
+  readonly addresses: NonEmpty<Cidr>;
+  readonly hosts?: never;
+  /** Of TCP (`tcp`, `postgres` ...): there is no name to make TLS to. */
+  readonly ports: P;
+}
+export type ExternalSpec<P extends PortMap> = HostsOutside<P> | RangesOutside<P>;
 /** Hosts that somebody else runs: the owner here is the team that answers for calling them. Each caller's own proxy decides, since there is no other, or the gateway on the way. */
 export interface External<P extends PortMap> extends Scope {
   readonly [kind]: 'external';

@@ -123,6 +123,16 @@ export function hostAtGateway(name: string, host: string, facts: PortFacts, outs
   return hostCluster(name, host, facts, outside, undefined, { ...facts.port.resilience.connections, ...unlimited });
 }
 
+/** The address and number that the application dialled, whichever of a port's ranges it is in: Envoy has it of the kernel, and of nobody else. */
+export function dialledCluster(name: string, { port }: PortFacts): Cluster {
+  return {
+    name,
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
+    ...reach(port.resilience, port.layer, '', undefined),
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+  };
+}
+
 /**
  * The gateway as a caller's proxy sees it, one cluster for what has a door of its own there: its instances are called, and the host's health is no
  * word about theirs.

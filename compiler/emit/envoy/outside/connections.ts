@@ -28,7 +28,7 @@ import { supportedEnvoy } from '../version';
 
 type FilterChain = MessageInitShape<typeof FilterChainSchema>;
 
-/** The object of such a port for a caller. */
+/** The object of a port of hosts for a caller. */
 export function outsideConnectionsOf(
   index: IrIndex,
   facts: PortFacts,

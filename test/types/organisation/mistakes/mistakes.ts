@@ -299,3 +299,9 @@ export const t230 = service(namespace('rpc2', { team: 'books' }), 'x', { service
 export const t231 = namespace('ping', { team: 'books', settings: { connections: { ping: { every: '10s' } } } });
 // @ts-expect-error 232 a PROXY header that clients may leave out | says: Type '"optional"' is not assignable to type '"required"'
 export const t232 = gateway(namespace('edge2', { team: 'books' }), 'x', { serviceAccount: 'x', listeners: { web: { protocol: 'http', port: 80, hosts: { 'a.example': 'books' }, proxyProtocol: 'optional' } } });
+// @ts-expect-error 233 ranges through a gateway | says: 'through' does not exist in type 'RangesOutside<
+export const t233 = external('fleet', { team: 'books', addresses: ['192.0.2.0/24'], ports: { db: postgres(5432) }, through: edge });
+// @ts-expect-error 234 hosts and ranges of one external | says: Types of property 'addresses' are incompatible
+export const t234 = external('fleet2', { team: 'books', hosts: ['db.example'], addresses: ['192.0.2.0/24'], ports: { db: postgres(5432) } });
+// @ts-expect-error 235 an address without the length of a prefix | says: Type '"192.0.2.7"' is not assignable to type
+export const t235 = external('fleet3', { team: 'books', addresses: ['192.0.2.7'], ports: { db: postgres(5432) } });

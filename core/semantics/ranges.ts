@@ -1,0 +1,66 @@
+/** Ranges of addresses outside the mesh: what stands at an address and a number. The narrowest does, and what it does not let in no wider one does. */
+import type { MeshIr, Service, ServicePort } from '../ir/ir';
+import { isInNetwork, isWithinNetwork, networkOf, prefixLength } from '../lib/network';
+import { sortedUnique } from '../lib/order';
+import type { PortKey } from '../mesh/ids';
+import { reservedNetworks } from '../mesh/reserved-networks';
+
+/** A network at a number of a port; `port` null: nobody's, whatever is around it. */
+interface Standing {
+  readonly network: string;
+  readonly port: PortKey | null;
+  /** Of one network: a host that is written as the address, then a range, then nobody. */
+  readonly rank: 0 | 1 | 2;
+}
+
+/** The ranges that a port stands for; none where it stands for hosts, or is of the mesh. */
+export const rangesOf = ({ outside }: Service): readonly string[] => outside?.addresses ?? [];
+
+/** Whether connections to a port are known by the address that they are for. */
+export const isByAddress = (service: Service): boolean => service.outside?.addresses !== undefined;
+
+function standingAt(ir: MeshIr, number: number): readonly Standing[] {
+  const of = (service: Service, port: ServicePort): readonly Standing[] => [
+    ...(service.outside?.hosts ?? []).flatMap((host): Standing[] => {
+      const network = networkOf(host);
+      return network === null ? [] : [{ network, port: port.key, rank: 0 }];
+    }),
+    ...rangesOf(service).map((network): Standing => ({ network, port: port.key, rank: 1 })),
+  ];
+  return [
+    ...ir.services.flatMap((service) =>
+      service.outside ? service.ports.filter((port) => port.number === number).flatMap((port) => of(service, port)) : [],
+    ),
+    ...reservedNetworks.map(({ network }): Standing => ({ network, port: null, rank: 2 })),
+  ];
+}
+
+/**
+ * The port outside that an address and a number stand for; null: none. What of it is an address of the mesh, only the inventory knows: there no range stands
+ * (runtime-proxy/bind).
+ */
+export function portAt(ir: MeshIr, address: string, number: number): PortKey | null {
+  const [narrowest] = standingAt(ir, number)
+    .filter(({ network }) => isInNetwork(address, network))
+    .sort((a, b) => prefixLength(b.network) - prefixLength(a.network) || a.rank - b.rank);
+  return narrowest?.port ?? null;
+}
+
+/** What a port's ranges have within them that is not the port's: of somebody else, and of nobody. Sorted. */
+export function withinRanges(ir: MeshIr, service: Service, port: ServicePort): readonly string[] {
+  const own = rangesOf(service);
+  const others = standingAt(ir, port.number).filter((one) => one.port !== port.key && !own.includes(one.network));
+  return sortedUnique(others.map(({ network }) => network).filter((network) => own.some((range) => isWithinNetwork(network, range))));
+}
+
+/** Why a port of ranges does not stand at an address; null when it does. */
+export function faultOfDialled(ir: MeshIr, service: Service, port: ServicePort, address: string): string | null {
+  if (!rangesOf(service).some((range) => isInNetwork(address, range))) return `${address} is not of ${port.key}`;
+  const stands = portAt(ir, address, port.number);
+  if (stands === port.key) return null;
+  return stands === null ? `${address} is nobody's outside: ${reservedAs(address)}` : `${address} is ${stands}'s, which is narrower`;
+}
+/** What is kept at an address, in words; `none is declared there` where nothing is. */
+export function reservedAs(address: string): string {
+  return reservedNetworks.find(({ network }) => isInNetwork(address, network))?.what ?? 'no `external` is at that address and number';
+}
