@@ -78,7 +78,6 @@ test('generated meshes are answered as the definition says', async () => {
     'connection at the gateway route deny',
     'connection at the gateway by network inbound allow',
     'by network inbound allow',
-    'by network route allow',
     'authentication deny closed',
     'route deny closed',
   ];
