@@ -1,4 +1,5 @@
 import { bookinfo } from '../test/kit/bookinfo-ir';
+import { outside } from '../test/kit/outside-ir';
 import type { Decision } from '../core/semantics/decision';
 import { answerQuestion } from './answer';
 import { coverageOf } from './coverage';
@@ -35,6 +36,17 @@ describe('questions of policy tests', () => {
     expect(headers('shop.v1.Cart/Get')).toEqual({ 'content-type': 'application/grpc' });
     expect(headers('shop.v1.Cart/Get', { 'Content-Type': 'application/grpc+json' })).toEqual({ 'content-type': 'application/grpc+json' });
     expect(headers('POST /shop.v1.Cart/Get')).toEqual({});
+  });
+  it('answers for an address that is dialled', () => {
+    const out = outside();
+    const found = (name: string): string => out.services.find(({ key }) => key === name)?.id ?? '';
+    const to = (address?: string): unknown => {
+      const dialled = { ...asked, env: out.environment, to: { ref: found('outside/fleet'), port: 'it' }, address };
+      const from = { ref: out.workloads.find(({ key }) => key === 'bookinfo/productpage')?.id ?? '' };
+      return JSON.parse(answerQuestion(new Map([[out.environment, out]]), JSON.stringify({ ...dialled, from }))).decision.outcome;
+    };
+    expect([to(), to('198.51.100.7'), to('2001:db8::7')]).toEqual(['allow', 'allow', 'allow']);
+    expect([to('198.51.100.65'), to('203.0.113.1')]).toEqual(['deny', 'deny']);
   });
   it('knows who may call, and whom one may call', () => {
     expect(ask({ op: 'callersOf', env, to: { ref: idOf('reviews'), port: 'web' } })).toMatchObject({ callers: [idOf('productpage')] });

@@ -114,6 +114,10 @@ describe('ask', () => {
       decision: { outcome: 'allow', because: ['payments/checkoutCharges'] },
     });
   });
+  it.each(['169.254.169.254:80', '[2001:db8::7]:5432'])('knows nobody at an address outside that no policy names: %s', async (to) => {
+    const { document } = await ask('--from', 'productpage', '--to', to, '--env', 'prod');
+    expect(document.answers.prod).toMatchObject({ request: { to: null }, decision: { outcome: 'deny', stage: 'outbound', because: [] } });
+  });
   it('takes headers of one name as one value', async () => {
     const asked = ['--from', 'productpage', '--to', 'reviews:9080', '--path', '/reviews/7', '--env', 'prod'];
     const { document } = await ask(...asked, '--header', 'X-A=1', '--header', 'x-a=2', '--header', 'cookie=a=b', '--header', 'cookie=c=d');
