@@ -94,7 +94,7 @@ export function outsideAccess(rules: readonly AccessRule[]): { [filter: string]:
   );
   // what could only be said in part lets nobody out
   const whole = rules.filter((rule) => rule.action === 'allow' && rule.user === null && rule.headers.length === 0);
-  const allowed = anyOf(ordered(whole).map((rule) => permissionOf(rule, [])));
+  const allowed = anyOf(ordered(whole.map((rule) => permissionOf(rule, []))));
   const named = Object.entries(denials).map(([name, { permissions = [] }]): [string, Policy] => [
     name,
     { permissions: [allOf([readable, anyOf(permissions)])], principals: whoever },
@@ -151,17 +151,21 @@ export function connectionRules(rules: readonly AccessRule[], action: AccessRule
 }
 
 function policies(rules: readonly AccessRule[], issuers: readonly Issuer[]): { [name: string]: Policy } {
-  const named: { [name: string]: Policy } = {};
-  for (const rule of ordered(rules)) {
-    let name: string = rule.id;
-    for (let part = 2; named[name]; part += 1) name = `${rule.id}#${part}`; // one rule may take several policies
+  const all = rules.map((rule) => {
     // of a repeated header one value that matches is enough to deny; to allow, the whole must match
     const condition = rule.action === 'allow' ? joinedHeaders(ordered(headersOf(rule))) : null;
-    named[name] = {
+    const policy: Policy = {
       permissions: [permissionOf(rule, issuers)],
       principals: [principalOf(rule.callers)],
       ...(condition === null ? {} : { condition }),
     };
+    return { id: rule.id, policy };
+  });
+  const named: { [name: string]: Policy } = {};
+  for (const { id, policy } of ordered(all)) {
+    let name: string = id;
+    for (let part = 2; named[name]; part += 1) name = `${id}#${part}`; // one rule may take several policies
+    named[name] = policy;
   }
   return named;
 }
