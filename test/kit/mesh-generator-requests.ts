@@ -186,6 +186,7 @@ function fromOutside(ir: MeshIr, random: Random): MeshRequest {
         'shop.acme.example',
         'beta.books.acme.example',
         'nobody.example',
+        random.pick(ir.hostRoutes).host.replace('*', 'x'), // of another connection
       ])
     : undefined;
   const client = clientOf(random, listenerOf(ir, table));
