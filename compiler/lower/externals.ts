@@ -15,7 +15,7 @@ import { lowerRequests } from './request-line';
 import { checkOverlaps, lowerRanges } from './ranges';
 import { portSettings, type SettingsTable } from './settings';
 import { wholeNumber } from './units';
-import { checkWildcard, checkWildcardPorts, placesOf } from './wildcards';
+import { checkNames, checkWildcard, checkWildcardPorts, placesOf } from './wildcards';
 
 /** What a proxy can speak to the outside and judge by itself. */
 const layers: ReadonlyMap<string, Layer> = new Map([
@@ -59,6 +59,7 @@ export function lowerExternals(
     externals.set(declared.id, service);
   }
   checkOverlaps(context, [...externals.values()]);
+  checkNames(context, [...externals.values()]);
   const clash = context.all('namespace').find(({ value }) => value.name === outsideNamespace);
   if (externals.size > 0 && clash)
     context.report(

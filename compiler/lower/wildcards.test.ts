@@ -87,6 +87,22 @@ test('two of one wildcard are one too many', () => {
   const { diagnostics } = lowered({ 'books/other': external({ name: 'other' }) });
   expect(diagnostics.map(({ code }) => code)).toEqual(['MW3004']);
 });
+describe('a name under a wildcard is of one team', () => {
+  const orders = { 'orders/orders': { kind: 'namespace', name: 'orders', team: 'orders' } } as const;
+  const own = { name: 'own', trust: 'orders/own' };
+  test.each<readonly [string, { readonly [id: string]: DeclarationValue }, readonly string[]]>([
+    ['a name by another team', { 'orders/own': external({ ...own, team: 'orders', hosts: ['eu.docs.example'] }) }, ['MW3094']],
+    ['names by another team', { 'orders/own': external({ ...own, team: 'orders', hosts: ['*.eu.docs.example'] }) }, ['MW3094']],
+    ['a wildcard around', { 'orders/own': external({ ...own, team: 'orders', hosts: ['*.eu.example', '*.org.example'] }) }, ['MW3094']],
+    ['its own team', { 'books/own': external({ ...own, hosts: ['eu.docs.example'] }) }, []],
+    ['the domain itself', { 'orders/own': external({ ...own, team: 'orders', hosts: ['docs.example'] }) }, []],
+    ['a platform', { 'platform/own': external({ ...own, team: 'platform', hosts: ['eu.docs.example'] }) }, []],
+    ['another team, by the word of a platform', { 'platform/own': external({ ...own, team: 'orders', hosts: ['eu.docs.example'] }) }, []],
+  ])('names closer: %s', (_what, more, codes) => {
+    const within = { 'books/other': external({ name: 'other', hosts: ['a.org.example'] }) };
+    expect(lowered({ ...orders, ...within, ...more }).diagnostics.map(({ code }) => code)).toEqual(codes);
+  });
+});
 test('an allow is of names under it alone', () => {
   const codes = (...hosts: readonly string[]) => lowered({ 'books/reads': allow('books/docs', hosts) }).diagnostics.map(({ code }) => code);
   expect(codes('eu.docs.example', 'a.b.docs.example')).toEqual([]);

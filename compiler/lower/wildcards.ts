@@ -1,12 +1,12 @@
 /** `*.example.com` as a host outside the mesh: what it may stand for, on which ports, and where its names may lead. */
 import { ir as messages } from '../../core/diagnostics/ir';
 import { outside as words } from '../../core/diagnostics/outside';
-import type { Outside, ServicePort } from '../../core/ir/ir';
+import type { Outside, Service, ServicePort } from '../../core/ir/ir';
 import { canonicalNetwork, holdsMapped, isWithinNetwork } from '../../core/lib/network';
 import { sortedUnique } from '../../core/lib/order';
-import { isWildcard } from '../../core/semantics/address';
+import { isWildcard, namedCloser } from '../../core/semantics/address';
 import { hostCovers } from '../../core/semantics/match';
-import type { Context, Place } from './context';
+import { type Context, hasPlatformRole, type Place } from './context';
 import { checkHost } from './names';
 
 /** Where a proxy makes the TLS and verifies the name that was said. */
@@ -32,6 +32,29 @@ export function checkWildcardPorts(context: Context, hosts: readonly string[], p
   for (const host of hosts.filter(isWildcard))
     for (const { key, protocol } of ports)
       if (!verified.includes(protocol)) context.report(words.wildcardOutside, { host, port: key, protocol }, at);
+}
+
+/**
+ * A name under a wildcard is of the wildcard's team, or of whom the platform gives it to: callers of the wildcard would ask somebody else for it from then
+ * on, over his gateway and by his authorities. Whichever of the two was there first.
+ */
+export function checkNames(context: Context, services: readonly Service[]): void {
+  const written = new Map(context.all('external').map(({ id, team }) => [id, team]));
+  const owners = new Map(services.flatMap((service) => (service.outside?.hosts ?? []).map((host) => [host, service] as const)));
+  for (const wide of services) {
+    for (const host of namedCloser(services, wide)) {
+      const near = owners.get(host);
+      if (near === undefined || near.team === wide.team || hasPlatformRole(written.get(near.id) ?? '')) continue;
+      const wildcard = wide.outside?.hosts.find((own) => isWildcard(own) && hostCovers(own, host.replace(/^\*/, '_'))) ?? '';
+      const span = context.spanOf({ id: wide.id, path: 'hosts' });
+      context.report(
+        words.nameOfAnother,
+        { host, of: near.id, team: near.team, wildcard, other: wide.id, owner: wide.team },
+        { id: near.id, path: 'hosts' },
+        span ? [{ message: 'the wildcard', span }] : [],
+      );
+    }
+  }
 }
 
 /** The networks that names under a wildcard may lead to; none said: public addresses. */

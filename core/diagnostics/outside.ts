@@ -65,6 +65,16 @@ export const outside = {
       help: () => 'let one team declare both, or the ranges of each without those of the other',
     },
   ),
+  nameOfAnother: defineDiagnostic<{ host: string; of: string; team: string; wildcard: string; other: string; owner: string }>({
+    code: 'MW3094',
+    slug: 'name-of-another',
+    severity: 'error',
+    summary:
+      "a name under a team's wildcard is that team's: another would take its requests, with what they carry, from the rules of the first",
+    message: ({ host, of, team, wildcard, other, owner }) =>
+      `\`${host}\` of \`${of}\` (team \`${team}\`) lies under \`${wildcard}\` of \`${other}\` (team \`${owner}\`)`,
+    help: () => 'let one team declare both, or ask the platform team to declare the name',
+  }),
   routedOutside: defineDiagnostic<{ rule: string; port: string }>({
     code: 'MW3081',
     slug: 'routed-outside',
