@@ -306,4 +306,18 @@ cases('ranges of addresses outside, for an application whose connections are cap
     await release(lowered());
     expect(await opens('198.51.100.7', numbers.db)).toEqual(reached('198.51.100.7', numbers.db));
   });
+  test.each([
+    ['a range that is for nobody', ranges('few', ['198.51.100.0/29'], numbers.db)],
+    ['a host that is', host('few', '198.51.100.7', numbers.db)],
+  ])('what comes within a range ends what is open there: %s', async (_what, few) => {
+    const [gone, stays] = [await keepOpen('198.51.100.7', numbers.db), await keepOpen('203.0.113.9', numbers.open)];
+    await release(lowered({ 'books/few': few }));
+    expect(decided('198.51.100.7', numbers.db)).toBe('deny');
+    expect(await opens('198.51.100.7', numbers.db)).toEqual(closed);
+    await gone.hears('closed');
+    stays.speak();
+    await stays.hears('still');
+    await release(lowered());
+    expect(await opens('198.51.100.7', numbers.db)).toEqual(reached('198.51.100.7', numbers.db));
+  });
 });

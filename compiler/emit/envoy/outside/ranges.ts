@@ -8,6 +8,7 @@ import { emit } from '../../../../core/diagnostics/emit';
 import type { Diagnostic } from '../../../../core/diagnostics/diagnostic';
 import type { Workload } from '../../../../core/ir/ir';
 import { isHttp } from '../../../../core/ir/layers';
+import { digestOfJson } from '../../../../core/lib/digest';
 import { hostPort } from '../../../../core/lib/host-port';
 import { addressIn, prefixLength } from '../../../../core/lib/network';
 import { namespaceOf, type PortKey } from '../../../../core/mesh/ids';
@@ -45,7 +46,7 @@ export function rangesConfigOf(
   // who is denied is so whatever wider range he may call
   const within = letIn ? withinRanges(index.ir, service, port) : [...rangesOf(service), ...withinRanges(index.ir, service, port)].sort();
   const chains: readonly FilterChain[] = [
-    ...(letIn ? [chainOf(index, facts, caller, cluster)] : []),
+    ...(letIn ? [chainOf(index, facts, caller, cluster, within)] : []),
     ...(within.length > 0 ? [toNobody(within, port.number)] : []),
   ];
   return {
@@ -69,8 +70,11 @@ export function rangesConfigOf(
   };
 }
 
-/** Its name says where capture puts it: at the number of the port. */
-function chainOf(index: IrIndex, { service, port }: PortFacts, caller: Workload, cluster: string): FilterChain {
+/**
+ * Its name says where capture puts it: at the number of the port. Envoy drains a chain only if its bytes change, so what is within the ranges is in them: a
+ * connection to what is somebody else's from now on would stay on a chain that is as it was (ADR 0196).
+ */
+function chainOf(index: IrIndex, { service, port }: PortFacts, caller: Workload, cluster: string, within: readonly string[]): FilterChain {
   const listener = connectionListener(port.key, null);
   const rule = rulesFor(index.connections.get(port.key)?.rules ?? [], caller.principal).at(0);
   if (!rule) throw new Error(`internal: no routes for the connections of ${port.key}`);
@@ -85,6 +89,7 @@ function chainOf(index: IrIndex, { service, port }: PortFacts, caller: Workload,
         accessLog: [...connectionLog({ listener, port: port.key, route: rule.id })],
       }),
     }),
+    ...(within.length === 0 ? {} : { metadata: { filterMetadata: { 'meshwright.narrower': { networks: digestOfJson(within) } } } }),
   };
 }
 
