@@ -4,7 +4,7 @@ import { allow, evaluatedWith, named, wayOut } from '../../test/kit/declarations
 import { present } from '../../test/kit/present';
 import { compareCalls } from '../../core/semantics/compare';
 import { lower } from '../lower';
-import { isEmptyDiff, semanticDiff } from './index';
+import { formatDiff, isEmptyDiff, semanticDiff } from './index';
 
 type External = Extract<DeclarationValue, { readonly kind: 'external' }>;
 const plain: External = {
@@ -111,5 +111,57 @@ describe('ranges', () => {
       ['a connection to 192.0.2.127', 'allow', 'deny'],
       ['a connection to 192.0.2.64', 'allow', 'deny'],
     ]);
+  });
+});
+
+describe('names', () => {
+  const mesh = (external: Partial<External>, more: { readonly [id: string]: DeclarationValue } = {}): MeshIr =>
+    present(
+      lower(
+        evaluatedWith({
+          ...wayOut,
+          'books/docs': { ...plain, name: 'docs', ...external },
+          'books/reads': allow('books/docs', [named('books/productpage')], { requests: ['GET /v1'] }),
+          ...more,
+        }),
+        'prod',
+      ).value,
+    );
+  const calls = (before: MeshIr, after: MeshIr) =>
+    semanticDiff(before, after).calls.flatMap(({ kind, caller, target, requests }) =>
+      kind === 'gained' || kind === 'lost' ? [[kind, caller, target, requests]] : [],
+    );
+  const change = (kind: string, ...requests: readonly string[]) => [kind, 'bookinfo/productpage', 'outside/docs.web', requests];
+  const wild = { hosts: ['*.docs.example'] };
+  const eu: DeclarationValue = { ...plain, name: 'eu', hosts: ['eu.docs.example'] };
+
+  test.each<readonly [string, Partial<External>]>([
+    ['at the caller', {}],
+    ['at a gateway', { through: { ref: 'platform/edge' } }],
+  ])('one that somebody names closer is lost by those who may call the wildcard, and comes back to them: %s', (_where, way) => {
+    const [open, taken] = [mesh({ ...wild, ...way }), mesh({ ...wild, ...way }, { 'books/eu': eu })];
+    expect(calls(open, taken)).toEqual([change('lost', 'GET /v1 at eu.docs.example:443')]);
+    expect(calls(taken, open)).toEqual([change('gained', 'GET /v1 at eu.docs.example:443')]);
+    expect(formatDiff(semanticDiff(taken, open), 'text')).toContain('1 call gained, 0 lost');
+  });
+  test('longer wildcards too', () => {
+    const far = mesh(wild, { 'books/eu': { ...plain, name: 'far', hosts: ['*.far.docs.example'] } });
+    expect(calls(mesh(wild), far)).toEqual([change('lost', 'GET /v1 at any.far.docs.example:443')]);
+  });
+  test('a wider wildcard is more', () => {
+    expect(calls(mesh({ hosts: ['*.eu.docs.example'] }), mesh(wild))).toEqual([change('gained', 'GET /v1 at any.docs.example:443')]);
+  });
+  test('one more of a list, and one for another', () => {
+    const [one, both] = [mesh({ hosts: ['a.docs.example'] }), mesh({ hosts: ['a.docs.example', 'b.docs.example'] })];
+    expect(calls(one, both)).toEqual([change('gained', 'GET /v1 at b.docs.example:443')]);
+    expect(calls(one, mesh({ hosts: ['b.docs.example'] }))).toEqual([
+      change('lost', 'GET /v1 at a.docs.example:443'),
+      change('gained', 'GET /v1 at b.docs.example:443'),
+    ]);
+  });
+  test('an allow of one is seen at whatever number', () => {
+    const far = { ...wild, ports: { web: { protocol: 'https', number: 8443 } } };
+    const more = allow('books/docs', [named('books/productpage')], { requests: ['POST /v1'], hosts: ['eu.docs.example'] });
+    expect(calls(mesh(far), mesh(far, { 'books/writes': more }))).toEqual([change('gained', 'POST /v1')]);
   });
 });

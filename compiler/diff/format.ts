@@ -147,7 +147,8 @@ function title(diff: MeshDiff): string {
 
 /** The class where the change is about one, with the example where it takes headers or more. */
 function shown(call: CallChange): string {
-  const headers = Object.entries(call.example.headers).map(([name, value]) => ` ${name}: ${value}`);
+  const said = (name: string, value: string): boolean => name === 'host' && call.requests[0]?.endsWith(` at ${value}`) === true;
+  const headers = Object.entries(call.example.headers).flatMap(([name, value]) => (said(name, value) ? [] : [` ${name}: ${value}`]));
   const more = call.requests.length > 1 ? ` and ${call.requests.length - 1} more` : '';
   const user = call.example.claims ? ` as ${JSON.stringify(call.example.claims)}` : '';
   return `${call.requests[0] ?? ''}${headers.length > 0 ? ` with${headers.join(',')}` : ''}${user}${more}`;

@@ -6,7 +6,8 @@ import { canonicalJson, type Json } from '../lib/json';
 import { sortedUnique } from '../lib/order';
 import type { PortKey, Principal, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
-import { hostRoutesFor, listenerOf } from './address';
+import { hostRoutesFor, listenerOf, namedCloser } from './address';
+import { probesOfNames, saidOfNames, withNumbers } from './compare-names';
 import { compareConnections, compareOutsideConnections, exampleAddresses } from './compare-connections';
 import { decide } from './decide';
 import type { Decision, MeshRequest } from './decision';
@@ -55,7 +56,7 @@ export function portsWithOtherAccess(before: MeshIr, after: MeshIr): ReadonlySet
         service.ports.map((port) => {
           const access = accessOf(ir, port.key);
           const issuers = access.some(({ user }) => user !== null) ? ir.issuers : [];
-          return [port.key, canonicalJson([port.urls, access, issuers, doorOf(ir, port.key), namesBehind(service)])] as const;
+          return [port.key, canonicalJson([port.urls, access, issuers, doorOf(ir, port.key), namesBehind(ir, service)])] as const;
         }),
       ),
     );
@@ -64,7 +65,9 @@ export function portsWithOtherAccess(before: MeshIr, after: MeshIr): ReadonlySet
 }
 
 /** What a gateway on the way out lets through by name. */
-const namesBehind = ({ outside }: Service): Json => (outside?.through ? [...outside.hosts] : []);
+function namesBehind(ir: MeshIr, service: Service): Json {
+  return service.outside?.through ? [[...service.outside.hosts], [...namedCloser(ir.services, service)]] : [];
+}
 
 function* compareWithin(before: MeshIr | null, after: MeshIr, at: ReadonlySet<PortKey> | null): Generator<Comparison> {
   const sides = [before && sideOf(before), sideOf(after)] as const;
@@ -79,13 +82,7 @@ function* compareWithin(before: MeshIr | null, after: MeshIr, at: ReadonlySet<Po
       const meaningFor = (side: ReturnType<typeof sideOf> | null): string =>
         `${side?.use(caller, port)} ${same ? '' : side?.meaning(port, caller)}`;
       if (meaningFor(sides[0]) === meaningFor(sides[1])) continue;
-      probes ??= [
-        ...corsProbes(sides.map((side) => side?.tables.get(port)?.cors ?? null)),
-        ...probesFor(
-          sides.flatMap((side) => side?.deciders(port) ?? []),
-          differing(sides[0]?.deciders(port) ?? [], sides[1].deciders(port)),
-        ),
-      ];
+      probes ??= probesOf(before, after, port, [sides[0]?.tables.get(port), sides[1].tables.get(port)]);
       for (const probe of probes) {
         const request: MeshRequest = {
           from: { kind: 'workload', workload: caller },
@@ -150,6 +147,18 @@ function* compareOutside(before: MeshIr | null, after: MeshIr, at: ReadonlySet<P
       }
     }
   }
+}
+
+/** What is asked of a port: by what tells requests apart, and of each name that comes to be its own or ceases to be. */
+function probesOf(
+  before: MeshIr | null,
+  after: MeshIr,
+  port: PortKey,
+  [old, fresh]: readonly [RouteTable | undefined, RouteTable | undefined],
+): readonly Probe[] {
+  const [was, is] = [before && old ? [decidersOf(before, old.rules, port)] : [], fresh ? [decidersOf(after, fresh.rules, port)] : []];
+  const probes = withNumbers(fresh ? after : (before ?? after), port, probesFor([...was, ...is], differing(was, is)));
+  return [...corsProbes([old?.cors ?? null, fresh?.cors ?? null]), ...probes, ...probesOfNames(before, after, port, probes)];
 }
 
 type Place = Pick<HostRoutes, 'gateway' | 'listener' | 'host'>;
@@ -222,7 +231,10 @@ function sideOf(ir: MeshIr) {
     slice: (port: PortKey, callersOfBoth: readonly WorkloadKey[]): MeshIr | null => {
       const table = tables.get(port);
       if (!table) return null;
-      const services = sortedUnique([port, ...targetsOfRules(table.rules)].map(serviceOfPort)).flatMap((key) => serviceOf(ir, key) ?? []);
+      const services = sortedUnique([port, ...targetsOfRules(table.rules)].map(serviceOfPort)).flatMap((key) => {
+        const service = serviceOf(ir, key);
+        return service ? saidOfNames(ir, service) : [];
+      });
       return {
         ...ir,
         workloads: callersOfBoth.flatMap((caller) => workloads.get(caller) ?? []),
@@ -270,7 +282,10 @@ function outsideOf(ir: MeshIr, rules: RouteTable['rules']): readonly Json[] {
     const found = service?.ports.find((known) => known.key === port);
     if (!service?.outside || !found) return [];
     const { hosts, at, trust, through } = service.outside;
-    return [[port, found.protocol, found.number, [...hosts], [...(at ?? [])], trust, through && [through, principalOf(ir, through)]]];
+    const closer = [...namedCloser(ir.services, service)];
+    return [
+      [port, found.protocol, found.number, [...hosts], closer, [...(at ?? [])], trust, through && [through, principalOf(ir, through)]],
+    ];
   });
 }
 function principalOf(ir: MeshIr, workload: WorkloadKey): Principal | null {
