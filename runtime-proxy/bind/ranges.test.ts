@@ -70,10 +70,11 @@ test('an address of the mesh is in no range, were it the whole range', () => {
       [portKey(workloadKey('shop', 'a'), 'web')]: [{ host: '10.0.0.7', port: 1 }],
       [portKey(workloadKey('shop', 'b'), 'web')]: [{ host: '192.0.2.7', port: 1 }],
     },
+    alsoOfMesh: ['10.0.0.8', '192.0.2.8'],
   });
   expect(shown(rangeChains(services, new Set(), ofMesh))).toEqual([
     ['outside/wide.it:80', 80, ['10.0.0.0/8']],
-    ['nobody:80', 80, ['10.0.0.4/32', '10.0.0.5/32', '10.0.0.6/32', '10.0.0.7/32']],
+    ['nobody:80', 80, ['10.0.0.4/32', '10.0.0.5/32', '10.0.0.6/32', '10.0.0.7/32', '10.0.0.8/32']],
   ]);
 });
 test('at a number where a name says what is meant no range stands: Envoy would refuse both, or take one for the other', () => {

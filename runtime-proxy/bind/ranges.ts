@@ -25,9 +25,9 @@ export const isOfRanges = (listener: JsonObject): boolean => chainsOf(listener).
 export const callsRanges = ({ spec }: ServiceConfig): boolean =>
   (spec.listeners ?? []).some((listener) => chainsOf(listener).some(({ isNobody }) => !isNobody));
 
-/** Every address at which an instance or a service of the mesh is called, as networks. Sorted. */
-export function addressesOfMesh({ instances, virtual = {} }: Inventory): readonly string[] {
-  const hosts = new Set<string>();
+/** Every address that an inventory knows as one of the mesh, as networks. Sorted. */
+export function addressesOfMesh({ instances, virtual = {}, alsoOfMesh = [] }: Inventory): readonly string[] {
+  const hosts = new Set(alsoOfMesh);
   for (const { inbound, listeners = {}, eastWest } of instances)
     for (const { host } of [...Object.values(inbound), ...Object.values(listeners), ...(eastWest ? [eastWest] : [])]) hosts.add(host);
   for (const addresses of Object.values(virtual)) for (const { host } of addresses) hosts.add(host);

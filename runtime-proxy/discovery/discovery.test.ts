@@ -39,11 +39,18 @@ async function begin(over: { readonly file?: string | null; readonly cluster?: b
 
 test('beside a cluster a file adds what is not in it; one name is taken from the cluster, and that is said once', async () => {
   const virtual = { [web]: [{ host: '10.96.0.1', port: 80 }] };
-  await fs.writeFile(file, JSON.stringify({ instances: [at('vm-1', '10.0.0.1'), at('reviews-1.shop', '10.0.0.2')], virtual }));
+  await fs.writeFile(
+    file,
+    JSON.stringify({ instances: [at('vm-1', '10.0.0.1'), at('reviews-1.shop', '10.0.0.2')], virtual, alsoOfMesh: ['10.0.0.3'] }),
+  );
   const { discovery, seen, said } = await begin({ cluster: true });
   // half of it would take the pods away
   expect(seen).toEqual([]);
-  const cluster: Inventory = { instances: [at('reviews-1.shop', '10.42.0.1')], virtual: { [web]: [{ host: '10.96.0.9', port: 80 }] } };
+  const cluster: Inventory = {
+    instances: [at('reviews-1.shop', '10.42.0.1')],
+    virtual: { [web]: [{ host: '10.96.0.9', port: 80 }] },
+    alsoOfMesh: ['10.42.0.1'],
+  };
   discovery.fromCluster(cluster);
   discovery.fromCluster({ ...cluster, instances: [] });
   discovery.fromCluster(cluster);
@@ -53,6 +60,7 @@ test('beside a cluster a file adds what is not in it; one name is taken from the
     ['reviews-1.shop 10.42.0.1', 'vm-1 10.0.0.1'],
   ]);
   expect(seen[0]?.virtual).toEqual(cluster.virtual);
+  expect(seen[0]?.alsoOfMesh).toEqual(['10.0.0.3', '10.42.0.1']);
   expect(said[0]).toBe('MW9043 `reviews-1.shop` of the inventory file has the name of another instance, and is left out');
 });
 

@@ -1,6 +1,7 @@
 /** What runs where, from all that says so: a cluster, a file, names in the DNS. Any of them may change at any time; the whole is handed on, and nothing is compiled. */
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { sortedUnique } from '../../core/lib/order';
 import type { Clock } from '../../platform/clock';
 import type { Address, Instance, Inventory, VirtualAddresses } from '../inventory';
 import type { NameServer } from './dns/client';
@@ -107,7 +108,15 @@ function merged(
       else byId.set(instance.id, instance);
     }
   const virtual = { ...withoutThoseOf(cluster?.virtual ?? {}, file?.virtual ?? {}, diagnostics), ...cluster?.virtual };
-  return { inventory: { instances: [...byId.values()], ...(Object.keys(virtual).length === 0 ? {} : { virtual }) }, diagnostics };
+  const alsoOfMesh = sortedUnique([...(cluster?.alsoOfMesh ?? []), ...(file?.alsoOfMesh ?? [])]);
+  return {
+    inventory: {
+      instances: [...byId.values()],
+      ...(Object.keys(virtual).length === 0 ? {} : { virtual }),
+      ...(alsoOfMesh.length === 0 ? {} : { alsoOfMesh }),
+    },
+    diagnostics,
+  };
 }
 
 /** Two ports at one address are two listeners there, which Envoy refuses with all that comes along. */

@@ -42,6 +42,7 @@ test('reads what the documented form says, and no more', () => {
       },
     ],
     virtual: { 'shop/db.pg': [{ host: '10.96.0.7', port: 5432 }], 'shop/kafka.client|b1': [{ host: '10.96.0.8', port: 9092 }] },
+    alsoOfMesh: ['10.0.0.2', 'fd00::2'],
   };
   expect(parse(full).value).toEqual(full);
 });
@@ -52,6 +53,7 @@ test.each([
   [{ instances: [{ ...one, id: 'A 1' }] }, '`id` of instance 0'],
   [{ instances: [{ ...one, workload: 'a' }] }, '`workload` of `a-1`'],
   [{ instances: [{ ...one, outbound: { host: 'localhost', port: 1 } }] }, '`localhost`, must be an IP address'],
+  [{ instances: [], alsoOfMesh: ['10.0.0.0/8'] }, '`alsoOfMesh` has what is no IP address: `10.0.0.0/8`'],
   [{ instances: [{ ...one, weight: 0 }] }, '`weight` must be a number from 1 to 1000'],
   [{ instances: [{ ...one, priority: 0.5 }] }, '`priority` must be a whole number'],
   [{ instances: [{ ...one, inbound: { web: { host: '127.0.0.1', port: 80.5 } } }] }, '`port` must be a whole number'],

@@ -40,6 +40,7 @@ export function parseInventory(text: string, file: string): Outcome<InventoryFil
       value: {
         instances,
         ...(fields['virtual'] === undefined ? {} : { virtual: virtualFrom(fields) }),
+        ...(fields['alsoOfMesh'] === undefined ? {} : { alsoOfMesh: listOf(fields, 'alsoOfMesh', maxInstances).map(ipFrom) }),
         ...(dns.length === 0 ? {} : { dns }),
       },
       diagnostics: [],
@@ -151,6 +152,11 @@ function captureFrom(fields: Fields, id: string): Capture {
     throw new DecodeError(`\`capture.outboundAlso\` of \`${id}\` is the same port as \`outbound\`, on loopback of the other family`);
   if (inbound.port === outbound.port) throw new DecodeError(`\`capture\` of \`${id}\` needs two ports: one in, one out`);
   return { inbound, outbound, ...(also === undefined ? {} : { outboundAlso: also }) };
+}
+
+function ipFrom(value: unknown): string {
+  if (typeof value === 'string' && isIP(value) !== 0) return value;
+  throw new DecodeError(`\`alsoOfMesh\` has what is no IP address: \`${String(value).slice(0, 80)}\``);
 }
 
 function virtualFrom(fields: Fields): VirtualAddresses {

@@ -240,3 +240,33 @@ describe('captured connections', () => {
     expect(virtual(service('reviews', [web]))).toBeUndefined();
   });
 });
+
+test('every address of a pod of the mesh, of its Services and of the mesh itself is known as one, whoever is called there', () => {
+  const at = (name: string, namespace: string, spec: object): KubeObject => ({ metadata: { name, namespace }, spec });
+  const ip = (clusterIP: string, selector?: object) => ({ clusterIP, selector, ports: [{ port: 80 }] });
+  const mesh = {
+    ...pod('control-plane-1', { labels: {}, status: { podIP: '10.0.0.3' } }),
+    metadata: { name: 'control-plane-1', namespace: 'meshwright' },
+  };
+  const { alsoOfMesh = [] } = see({
+    pods: [
+      pod('job-1', { labels: { app: 'job' }, status: { podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::9' }] } }),
+      pod('edge-1', {
+        labels: { app: 'edge' },
+        annotations: { 'meshwright.dev/listener.web': '0.0.0.0:8080' },
+        status: { podIP: '10.0.0.2' },
+      }),
+      pod('stranger-1', { labels: {}, status: { podIP: '10.0.0.4' } }),
+      mesh,
+    ],
+    services: [
+      at('unnamed', 'shop', ip('10.1.0.1', { app: 'job' })),
+      at('control-plane', 'meshwright', ip('10.1.0.2', { app: 'x' })),
+      at('strange', 'shop', ip('10.1.0.3', { app: 'stranger' })),
+      at('elsewhere', 'other', ip('10.1.0.4', { app: 'job' })),
+      at('selects-none', 'shop', ip('10.1.0.5')),
+      at('headless', 'shop', ip('None', { app: 'job' })),
+    ],
+  }).inventory;
+  expect(alsoOfMesh).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.1.0.1', '10.1.0.2', 'fd00::9']);
+});

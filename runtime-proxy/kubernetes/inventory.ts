@@ -3,12 +3,14 @@
  * number that its EndpointSlices (before they are written: its Services) give the name of a port; whether it is called there is for the slices to say.
  */
 import { isIP } from 'node:net';
+import { meshNamespace } from '../../core/bundle/custom-resource';
 import { enforce } from '../../core/diagnostics/enforce';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { sortedUnique } from '../../core/lib/order';
 import { podCapture } from '../../core/mesh/pod';
 import type { KubeObject } from '../../platform/kube';
 import type { Address, Capture, Instance, Inventory, VirtualAddresses } from '../inventory';
-import { isPort, meshPod, recordIn, recordsIn, textIn, type Json, type MeshPod } from './pod';
+import { ipsOf, isPort, meshPod, recordIn, recordsIn, textIn, type Json, type MeshPod } from './pod';
 
 export interface ClusterView {
   readonly services: Iterable<KubeObject>;
@@ -33,9 +35,12 @@ type Claims = Map<string, Claim[]>;
 /** The inventory of a cluster, in order of instance; the same whatever the order of what comes in. */
 export function inventoryOf(view: ClusterView): ClusterInventory {
   const diagnostics: Diagnostic[] = [];
-  const pods = [...view.pods].flatMap((object) => meshPod(object, diagnostics) ?? []).sort((a, b) => (a.id < b.id ? -1 : 1));
+  const all = [...view.pods];
+  const pods = all.flatMap((object) => meshPod(object, diagnostics) ?? []).sort((a, b) => (a.id < b.id ? -1 : 1));
   const claims = new Map(pods.map((pod) => [pod.key, new Map<string, Claim[]>()] as const));
-  const virtual = addServices(view.services, pods, claims, diagnostics);
+  const services = [...view.services];
+  const virtual = addServices(services, pods, claims, diagnostics);
+  const alsoOfMesh = sortedUnique([...pods.flatMap(({ ips }) => ips), ...ownAddresses(all), ...clusterIpsOfMesh(services, pods)]);
   addSlices(view.slices, new Map(pods.map((pod) => [pod.key, pod])), claims);
   const chosen = new Map(pods.map((pod) => [pod.key, choose(pod, claims.get(pod.key) ?? new Map(), diagnostics)] as const));
   // As kube-proxy has it: when nobody is ready, who is on its way out and still serves is better than nobody.
@@ -66,7 +71,11 @@ export function inventoryOf(view: ClusterView): ClusterInventory {
     };
   });
   return {
-    inventory: { instances, ...(Object.keys(virtual).length === 0 ? {} : { virtual }) },
+    inventory: {
+      instances,
+      ...(Object.keys(virtual).length === 0 ? {} : { virtual }),
+      ...(alsoOfMesh.length === 0 ? {} : { alsoOfMesh }),
+    },
     pods,
     diagnostics: unique(diagnostics),
   };
@@ -128,16 +137,14 @@ function addServices(
   for (const { metadata, ...service } of services) {
     const spec = recordIn(service['spec']);
     const selector = Object.entries(recordIn(spec['selector']));
-    const addresses = (Array.isArray(spec['clusterIPs']) ? spec['clusterIPs'] : [spec['clusterIP']]).filter(
-      (ip) => typeof ip === 'string' && isIP(ip) !== 0,
-    );
+    const addresses = clusterIps(spec);
     const dial = (workload: string, ports: readonly Json[], version = ''): void => {
       for (const { name = '', port, protocol = 'TCP' } of ports) {
         if (protocol !== 'TCP' || typeof name !== 'string' || name === '' || !isPort(port)) continue;
         const key = `${workload}.${name}${version}`;
         const of = virtual.get(key) ?? new Map<string, Address>();
         virtual.set(key, of);
-        for (const ip of addresses) of.set(`${String(ip)} ${port}`, { host: String(ip), port });
+        for (const ip of addresses) of.set(`${ip} ${port}`, { host: ip, port });
       }
     };
     const ports = recordsIn(spec['ports']);
@@ -180,6 +187,24 @@ function addServices(
       .map(([key, of]) => [key, [...of].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, address]) => address)]),
   );
 }
+
+/** Those of the mesh's own servers: no instances, and nothing outside either. */
+const ownAddresses = (pods: readonly KubeObject[]): readonly string[] =>
+  pods.flatMap((pod) => (pod.metadata.namespace === meshNamespace ? ipsOf(recordIn(pod['status'])) : []));
+
+/** Of Services that lead to a pod of the mesh, or to its own servers, whatever their ports are called. */
+function clusterIpsOfMesh(services: readonly KubeObject[], pods: readonly MeshPod[]): readonly string[] {
+  const labels = new Set(pods.flatMap((pod) => Object.entries(pod.labels).map(([label, value]) => `${pod.namespace} ${label}=${value}`)));
+  return services.flatMap(({ metadata: { namespace = '' }, ...service }) => {
+    const spec = recordIn(service['spec']);
+    const selector = Object.entries(recordIn(spec['selector']));
+    // a label more than it asks for is on the safe side
+    const leads = selector.length > 0 && selector.every(([label, value]) => labels.has(`${namespace} ${label}=${String(value)}`));
+    return leads || namespace === meshNamespace ? clusterIps(spec) : [];
+  });
+}
+const clusterIps = (spec: Json): readonly string[] =>
+  (Array.isArray(spec['clusterIPs']) ? spec['clusterIPs'] : [spec['clusterIP']]).map(textIn).filter((ip) => isIP(ip) !== 0);
 
 function addSlices(slices: Iterable<KubeObject>, pods: ReadonlyMap<string, MeshPod>, claims: ReadonlyMap<string, Claims>): void {
   for (const { metadata, ...slice } of slices) {

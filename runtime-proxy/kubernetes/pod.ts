@@ -37,6 +37,8 @@ export interface MeshPod {
   readonly capture: boolean;
   /** Whether it has an address of either family. */
   readonly dualStack: boolean;
+  /** All its addresses. */
+  readonly ips: readonly string[];
   readonly ready: boolean;
   readonly terminating: boolean;
   /** Whether it was given a token to prove itself with: then it has a proxy. */
@@ -48,6 +50,10 @@ export const recordIn = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : {};
 export const recordsIn = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.map(recordIn) : []);
 export const textIn = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/** The addresses that a pod's status names. */
+export const ipsOf = (status: Json): readonly string[] =>
+  [status['podIP'], ...recordsIn(status['podIPs']).map(({ ip }) => ip)].map(textIn).filter((ip) => isIP(ip) !== 0);
 
 /** null for what runs no longer, has no address yet, or is not of the mesh; what is wrong with it is said. */
 export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null {
@@ -124,6 +130,7 @@ export function meshPod(object: KubeObject, into: Diagnostic[]): MeshPod | null 
     ...place,
     capture: !isGateway && recordsIn(spec['initContainers']).some((container) => container['name'] === podCapture.container),
     dualStack: new Set(recordsIn(status['podIPs']).map((one) => isIP(textIn(one['ip'])))).size === 2,
+    ips: ipsOf(status),
     ready: recordsIn(status['conditions']).some((one) => one['type'] === 'Ready' && one['status'] === 'True'),
     terminating: deletionTimestamp !== undefined,
     injected: recordsIn(spec['volumes'])

@@ -125,7 +125,10 @@ async function inside(name: string, ...args: readonly string[]): Promise<void> {
 }
 
 /** `b` is another workload of the mesh, `c` an instance whose proxy is not there: what listens at its address is the application alone. */
-const inventory = (there: readonly string[] = ['page-1', 'details-1', 'reviews-1']): Inventory => {
+const inventory = (
+  there: readonly string[] = ['page-1', 'details-1', 'reviews-1'],
+  more: Pick<Inventory, 'alsoOfMesh'> = {},
+): Inventory => {
   const one = (id: string, name: string, at: string, more: object = {}): Inventory['instances'][number] => ({
     ...{ id, workload: workloadKey('bookinfo', name), app: { web: { host: '127.0.0.1', port: 9080 } } },
     inbound: { web: { host: space.addressOf(at), port: 9080 } },
@@ -140,6 +143,7 @@ const inventory = (there: readonly string[] = ['page-1', 'details-1', 'reviews-1
       one('reviews-1', 'reviews', 'c', { version: 'v1', endpointOnly: true }),
     ].filter(({ id }) => there.includes(id)),
     virtual: { [portKey(workloadKey('bookinfo', 'reviews'), 'web')]: [{ host: '198.51.100.50', port: 9080 }] },
+    ...more,
   };
 };
 
@@ -293,6 +297,19 @@ cases('ranges of addresses outside, for an application whose connections are cap
     expect(await becomes(closed)).toEqual(closed);
     open.speak();
     await open.hears('still');
+  });
+  test('an address that the inventory says is of the mesh, whoever is there, is closed', async () => {
+    const address = space.addressOf('o');
+    const becomes = async (end: string): Promise<Said> => {
+      for (const until = Date.now() + 60_000; ;) {
+        const said = await opens(address, numbers.db);
+        if (said.end === end || Date.now() > until) return said;
+      }
+    };
+    await mesh.writeInventory(inventory(undefined, { alsoOfMesh: [address] }));
+    expect(await becomes('closed')).toEqual(closed);
+    await mesh.writeInventory(inventory());
+    expect(await becomes('heard')).toEqual(reached(address, numbers.db));
   });
   test('access that is taken away closes what is open, and what comes', async () => {
     const [gone, stays] = [await keepOpen('198.51.100.7', numbers.db), await keepOpen('203.0.113.9', numbers.open)];
