@@ -3,6 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Outside, ServicePort } from '../../../../core/ir/ir';
 import { isHttp } from '../../../../core/ir/layers';
 import { builtInResilience, type Connections } from '../../../../core/ir/resilience';
+import { digestOfJson, shortDigest } from '../../../../core/lib/digest';
 import type { PortKey, WorkloadKey } from '../../../../core/mesh/ids';
 import { isIpAddress } from '../../../../core/mesh/ip-address';
 import { notPublic } from '../../../../core/mesh/public-addresses';
@@ -13,10 +14,10 @@ import {
 } from '../../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { HttpProtocolOptionsSchema } from '../../../../core/wire/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
 import { ClusterConfigSchema } from '../../../../core/wire/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb';
-import type { DnsCacheConfigSchema } from '../../../../core/wire/gen/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache_pb';
+import { DnsCacheConfigSchema } from '../../../../core/wire/gen/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache_pb';
 import { isWildcard } from '../../../../core/semantics/address';
 import type { UpstreamFilters } from '../access/anonymous';
-import { ms, pack, seconds } from '../any';
+import { jsonOf, ms, pack, seconds } from '../any';
 import { type Cluster, http1Over, http2Over, type HttpOptions, pings, httpOptions, upstreamCluster } from '../clusters';
 import type { PortFacts } from '../index-of';
 import { clusterName, egressPort, egressServerName } from '../names';
@@ -92,10 +93,12 @@ export function wildcardCluster(
   };
 }
 
-/** Where names are kept. Settings are part of what a cache is called: Envoy takes no two of one name, and a change has one beside the other for a while. */
+/**
+ * Where names are kept. All settings are part of what a cache is called: Envoy takes no two of one name, and a change, be it of what another version of
+ * this compiler emits, has one beside the other for a while.
+ */
 function namesOf(cluster: string, { at }: Outside): MessageInitShape<typeof DnsCacheConfigSchema> {
-  return {
-    name: at === undefined ? cluster : `${cluster} at ${at.join(' ')}`,
+  const settings: MessageInitShape<typeof DnsCacheConfigSchema> = {
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
     maxHosts: mostNames,
     hostTtl: seconds(300),
@@ -105,6 +108,7 @@ function namesOf(cluster: string, { at }: Outside): MessageInitShape<typeof DnsC
       ...(at === undefined ? {} : { invertMatch: true }),
     },
   };
+  return { ...settings, name: `${cluster} ${shortDigest(digestOfJson(jsonOf(DnsCacheConfigSchema, settings)))}` };
 }
 const mostNames = 1024;
 function cidrRange(network: string) {

@@ -1,4 +1,5 @@
 import { objectName } from '../../../../core/bundle/objects';
+import { digestOfJson, shortDigest } from '../../../../core/lib/digest';
 import { allow, named, service } from '../../../../test/kit/declarations';
 import { lowered } from '../../../../test/kit/layered-mesh';
 import { outside } from '../../../../test/kit/outside-ir';
@@ -47,5 +48,20 @@ test('only the gateway knows where a host behind it is, and its door takes accou
   for (const { filterChainMatch, transportSocket } of chains) {
     expect(filterChainMatch.serverNames).toHaveLength(1);
     expect(transportSocket).toMatchObject({ typedConfig: { requireClientCertificate: true } });
+  }
+});
+test('what names are kept in is called by all that is set there: Envoy refuses two of one name that are set otherwise', () => {
+  const { services } = present(emitEnvoy(outside()).value);
+  const caches = services.flatMap(({ spec }) =>
+    spec.clusters.flatMap(({ name, clusterType }) => {
+      const typed = (clusterType as { readonly typedConfig?: { readonly dnsCacheConfig?: { readonly name: string } } } | undefined)
+        ?.typedConfig; // decoding: an emitted cluster
+      return typed?.dnsCacheConfig ? [{ cluster: String(name), cache: typed.dnsCacheConfig }] : [];
+    }),
+  );
+  expect(caches).not.toEqual([]);
+  for (const { cluster, cache } of caches) {
+    const { name, ...settings } = cache;
+    expect(name).toBe(`${cluster} ${shortDigest(digestOfJson(settings))}`);
   }
 });
