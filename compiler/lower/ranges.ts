@@ -2,7 +2,7 @@
 import { ir as messages } from '../../core/diagnostics/ir';
 import { outside as words } from '../../core/diagnostics/outside';
 import type { Service } from '../../core/ir/ir';
-import { addressIn, canonicalNetwork, isWithinNetwork, networkOf } from '../../core/lib/network';
+import { addressIn, canonicalNetwork, isWithinNetwork, networkOf, networksAround } from '../../core/lib/network';
 import { sortedUnique } from '../../core/lib/order';
 import { reservedNetworks } from '../../core/mesh/reserved-networks';
 import { rangesOf } from '../../core/semantics/ranges';
@@ -57,7 +57,16 @@ export function checkOverlaps(context: Context, services: readonly Service[]): v
   );
   for (const number of [...numbers].sort((a, b) => a - b)) {
     const held = services.filter(({ ports }) => ports.some((port) => port.number === number)).flatMap(heldBy);
-    for (const wide of held) if (!wide.host) for (const narrow of held) compareHeld(context, narrow, wide, number);
+    const byNetwork = new Map<string, number[]>();
+    for (const [index, { network, host }] of held.entries()) if (!host) byNetwork.set(network, [...(byNetwork.get(network) ?? []), index]);
+    const around = networksAround(byNetwork.keys());
+    const pairs = held.flatMap(({ network }, narrow) =>
+      around(network).flatMap((wider) => (byNetwork.get(wider) ?? []).map((wide) => ({ wide, narrow }))),
+    );
+    for (const { wide, narrow } of pairs.sort((a, b) => a.wide - b.wide || a.narrow - b.narrow)) {
+      const [inner, outer] = [held[narrow], held[wide]];
+      if (inner && outer) compareHeld(context, inner, outer, number);
+    }
   }
 }
 function heldBy(service: Service): readonly Held[] {
@@ -72,8 +81,9 @@ function heldBy(service: Service): readonly Held[] {
 /** What is of a link or a cloud is none of a range around that, whoever opens it. */
 const isReservedWithin = (narrow: Held, wide: Held): boolean =>
   reservedNetworks.some(({ network }) => isWithinNetwork(narrow.network, network) && !isWithinNetwork(wide.network, network));
+/** `narrow` lies in `wide`. */
 function compareHeld(context: Context, narrow: Held, wide: Held, number: number): void {
-  if (narrow.service === wide.service || !isWithinNetwork(narrow.network, wide.network) || isReservedWithin(narrow, wide)) return;
+  if (narrow.service === wide.service || isReservedWithin(narrow, wide)) return;
   const alike = narrow.network === wide.network;
   // of two that are alike each lies in the other: once is enough
   if (alike && !narrow.host && narrow.service.id < wide.service.id) return;

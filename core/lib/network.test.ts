@@ -1,4 +1,14 @@
-import { edgesOf, networkOf, prefixLength, canonicalNetwork, holdsMapped, isInNetwork, isWithinNetwork, mappedNetwork } from './network';
+import {
+  edgesOf,
+  networkOf,
+  prefixLength,
+  canonicalNetwork,
+  holdsMapped,
+  isInNetwork,
+  isWithinNetwork,
+  networksAround,
+  mappedNetwork,
+} from './network';
 
 test.each([
   ['10.1.2.3/8', '10.0.0.0/8'],
@@ -73,4 +83,21 @@ test('one address is a network too', () => {
   expect(['192.0.2.7', '::ffff:192.0.2.7', '::ffff:c000:207', '2001:db8::7', 'a.example'].map(networkOf)).toEqual([
     ...['192.0.2.7/32', '192.0.2.7/32', '192.0.2.7/32', '2001:db8:0:0:0:0:0:7/128', null],
   ]);
+});
+test('of many networks those around one are those that it lies within, the widest first', () => {
+  const networks = [
+    '10.0.0.0/8',
+    '0.0.0.0/0',
+    '10.1.0.0/16',
+    '10.1.2.0/24',
+    '10.1.2.3/32',
+    '10.2.0.0/16',
+    '::/0',
+    'fd00:0:0:0:0:0:0:0/8',
+    'nothing',
+  ];
+  const around = networksAround(networks);
+  expect(around('10.1.2.0/24')).toEqual(['0.0.0.0/0', '10.0.0.0/8', '10.1.0.0/16', '10.1.2.0/24']);
+  for (const one of [...networks, '10.1.2.3/31', '11.0.0.0/8', '::ffff:10.1.2.3/128', 'fd00::1/128', 'fe00::1/128', '::/1'])
+    expect([one, [...around(one)].sort()]).toEqual([one, networks.filter((network) => isWithinNetwork(one, network)).sort()]);
 });

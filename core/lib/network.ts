@@ -28,6 +28,30 @@ export function holdsMapped(network: string): boolean {
   const found = parseNetwork(network);
   return found?.bytes.length === 16 && found.bits < 96 && covers(found, mappedBytes([0, 0, 0, 0]));
 }
+/**
+ * Of many networks those that one lies in, itself among them, from the widest to the narrowest, without a look at each: thousands of ranges and of addresses are
+ * not compared one with one. What is no network is none; of one that is given in two spellings the last is answered.
+ */
+export function networksAround(networks: Iterable<string>): (narrow: string) => readonly string[] {
+  const known = new Map<string, string>();
+  const lengths = new Map<number, Set<number>>();
+  for (const network of networks) {
+    const found = parseNetwork(network);
+    if (!found) continue;
+    known.set(maskedText(found.bytes, found.bits), network);
+    const ofFamily = lengths.get(found.bytes.length);
+    if (ofFamily) ofFamily.add(found.bits);
+    else lengths.set(found.bytes.length, new Set([found.bits]));
+  }
+  const ascending = new Map([...lengths].map(([family, of]) => [family, [...of].sort((a, b) => a - b)] as const));
+  return (narrow) => {
+    const inner = parseNetwork(narrow);
+    if (!inner) return [];
+    return (ascending.get(inner.bytes.length) ?? []).flatMap((bits) =>
+      bits > inner.bits ? [] : (known.get(maskedText(inner.bytes, bits)) ?? []),
+    );
+  };
+}
 /** The addresses of a network of IPv4 as they come where IPv6 is spoken; null: it is one of IPv6. */
 export function mappedNetwork(network: string): string | null {
   const found = parseNetwork(network);
@@ -58,6 +82,8 @@ const covers = ({ bytes, bits }: Network, address: readonly number[]): boolean =
   address.length === bytes.length &&
   bytes.every((byte, index) => (byte & maskOf(bits, index)) === ((address[index] ?? 0) & maskOf(bits, index)));
 const maskOf = (bits: number, index: number): number => (0xff << (8 - Math.min(8, Math.max(0, bits - 8 * index)))) & 0xff;
+const maskedText = (bytes: readonly number[], bits: number): string =>
+  `${bytes.map((byte, index) => byte & maskOf(bits, index)).join('.')}/${bits}`;
 const textOf = (bytes: readonly number[]): string => (bytes.length === 4 ? bytes.join('.') : groups(bytes));
 const groups = (bytes: readonly number[]): string =>
   [0, 2, 4, 6, 8, 10, 12, 14].map((at) => ((bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0)).toString(16)).join(':');

@@ -1,6 +1,6 @@
 /** Ranges of addresses outside the mesh: what stands at an address and a number. The narrowest does, and what it does not let in no wider one does. */
 import type { MeshIr, Service, ServicePort } from '../ir/ir';
-import { isInNetwork, isWithinNetwork, networkOf, prefixLength } from '../lib/network';
+import { isInNetwork, networkOf, networksAround } from '../lib/network';
 import { sortedUnique } from '../lib/order';
 import type { PortKey } from '../mesh/ids';
 import { reservedNetworks } from '../mesh/reserved-networks';
@@ -19,7 +19,7 @@ export const rangesOf = ({ outside }: Service): readonly string[] => outside?.ad
 /** Whether connections to a port are known by the address that they are for. */
 export const isByAddress = (service: Service): boolean => service.outside?.addresses !== undefined;
 
-function standingAt(ir: MeshIr, number: number): readonly Standing[] {
+function standingAt(ir: MeshIr, number: number): Standing[] {
   const of = (service: Service, port: ServicePort): readonly Standing[] => [
     ...(service.outside?.hosts ?? []).flatMap((host): Standing[] => {
       const network = networkOf(host);
@@ -40,24 +40,48 @@ function standingAt(ir: MeshIr, number: number): readonly Standing[] {
  * (runtime-proxy/bind).
  */
 export function portAt(ir: MeshIr, address: string, number: number): PortKey | null {
-  const [narrowest] = standingAt(ir, number)
-    .filter(({ network }) => isInNetwork(address, network))
-    .sort((a, b) => prefixLength(b.network) - prefixLength(a.network) || a.rank - b.rank);
-  return narrowest?.port ?? null;
+  const asked = networkOf(address);
+  if (asked === null) return null;
+  const { around, standing } = lookupAt(ir, number);
+  return standing.get(around(asked).at(-1) ?? '')?.port ?? null;
+}
+
+interface Lookup {
+  readonly around: (network: string) => readonly string[];
+  /** Of one network what has the first rank. */
+  readonly standing: ReadonlyMap<string, Standing>;
+}
+/** An IR does not change, and is asked about many addresses. */
+const lookups = new WeakMap<MeshIr, Map<number, Lookup>>();
+function lookupAt(ir: MeshIr, number: number): Lookup {
+  let ofIr = lookups.get(ir);
+  if (!ofIr) lookups.set(ir, (ofIr = new Map()));
+  let found = ofIr.get(number);
+  if (!found) {
+    const standing = new Map(
+      standingAt(ir, number)
+        .reverse()
+        .sort((a, b) => b.rank - a.rank)
+        .map((one) => [one.network, one]),
+    );
+    ofIr.set(number, (found = { around: networksAround(standing.keys()), standing }));
+  }
+  return found;
 }
 
 /** What a port's ranges have within them that is not the port's: of somebody else, and of nobody. Sorted. */
 export function withinRanges(ir: MeshIr, service: Service, port: ServicePort): readonly string[] {
-  const own = rangesOf(service);
-  const others = standingAt(ir, port.number).filter((one) => one.port !== port.key && !own.includes(one.network));
-  return sortedUnique(others.map(({ network }) => network).filter((network) => own.some((range) => isWithinNetwork(network, range))));
+  const own = new Set(rangesOf(service));
+  const others = standingAt(ir, port.number).filter((one) => one.port !== port.key && !own.has(one.network));
+  const around = networksAround(own);
+  return sortedUnique(others.map(({ network }) => network).filter((network) => around(network).length > 0));
 }
 
 /** Why a port of ranges does not stand at an address; null when it does. */
 export function faultOfDialled(ir: MeshIr, service: Service, port: ServicePort, address: string): string | null {
-  if (!rangesOf(service).some((range) => isInNetwork(address, range))) return `${address} is not of ${port.key}`;
   const stands = portAt(ir, address, port.number);
   if (stands === port.key) return null;
+  if (!rangesOf(service).some((range) => isInNetwork(address, range))) return `${address} is not of ${port.key}`;
   return stands === null ? `${address} is nobody's outside: ${reservedAs(address)}` : `${address} is ${stands}'s, which is narrower`;
 }
 /** What is kept at an address, in words; `none is declared there` where nothing is. */

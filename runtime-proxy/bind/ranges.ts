@@ -4,7 +4,7 @@
  */
 import type { ServiceConfig } from '../../core/bundle/objects';
 import type { Json, JsonObject } from '../../core/lib/json';
-import { addressIn, canonicalNetwork, isWithinNetwork, networkOf, prefixLength } from '../../core/lib/network';
+import { addressIn, canonicalNetwork, networkOf, networksAround, prefixLength } from '../../core/lib/network';
 import { sortedUnique } from '../../core/lib/order';
 import type { Inventory } from '../inventory';
 import { isList, isRecord } from './addresses';
@@ -47,7 +47,7 @@ export function rangeChains(
     const served = here.filter(({ isNobody }) => !isNobody);
     if (served.length === 0) return [];
     const ranges = new Set(served.flatMap(({ networks }) => networks));
-    const own = new Set([...ranges].flatMap((range) => within(ofMesh, range)));
+    const own = new Set(within(ofMesh, ranges));
     const others = here.flatMap(({ isNobody, networks }) => (isNobody ? networks.filter((network) => !ranges.has(network)) : []));
     const refused = sortedUnique([...others, ...own]);
     return [
@@ -89,10 +89,14 @@ function networkIn(prefix: Json): readonly string[] {
 
 /** The same ranges are asked for by many callers, of one inventory. */
 const known = new WeakMap<readonly string[], Map<string, readonly string[]>>();
-function within(networks: readonly string[], range: string): readonly string[] {
-  let byRange = known.get(networks);
-  if (!byRange) known.set(networks, (byRange = new Map()));
-  let found = byRange.get(range);
-  if (!found) byRange.set(range, (found = networks.filter((network) => isWithinNetwork(network, range))));
+function within(networks: readonly string[], ranges: ReadonlySet<string>): readonly string[] {
+  let byRanges = known.get(networks);
+  if (!byRanges) known.set(networks, (byRanges = new Map()));
+  const key = [...ranges].sort().join();
+  let found = byRanges.get(key);
+  if (!found) {
+    const around = networksAround(ranges);
+    byRanges.set(key, (found = networks.filter((network) => around(network).length > 0)));
+  }
   return found;
 }
