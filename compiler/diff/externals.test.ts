@@ -102,6 +102,14 @@ describe('ranges', () => {
       ['a connection to 192.0.2.255', 'allow', 'deny'],
     ]);
   });
+  test('of many ranges the one that comes, or goes, is asked about', () => {
+    const many = Array.from({ length: 30 }, (_, index) => `192.0.${index}.0/24`);
+    const [few, more] = [fleet(many), fleet([...many, '198.51.100.0/24'])];
+    const texts = ['a connection to 198.51.100.0', 'a connection to 198.51.100.255'];
+    expect(answers(few, more)).toEqual(texts.map((text) => [text, 'deny', 'allow']));
+    expect(answers(more, few)).toEqual(texts.map((text) => [text, 'allow', 'deny']));
+    expect(semanticDiff(few, more).calls).toMatchObject([{ kind: 'gained', caller: 'bookinfo/productpage', requests: texts }]);
+  });
   test('a narrower range takes its addresses from a wider one', () => {
     const narrower: DeclarationValue = {
       ...{ kind: 'external', name: 'narrow', team: 'books', addresses: ['192.0.2.64/26'] },

@@ -3,7 +3,7 @@ import { callableByWorkload } from '../ir/edges';
 import { accessOf, doorOf, serviceOf } from '../ir/lookup';
 import type { ConnectionRoutes, GatewayListener, HostConnections, MeshIr } from '../ir/ir';
 import { canonicalJson } from '../lib/json';
-import { addressIn, edgesOf } from '../lib/network';
+import { addressIn, edgesOf, prefixLength } from '../lib/network';
 import { sortedUnique } from '../lib/order';
 import type { PortKey, WorkloadKey } from '../mesh/ids';
 import { serviceOfPort } from '../mesh/ids';
@@ -21,12 +21,14 @@ export function* compareConnections(before: MeshIr | null, after: MeshIr, at: Re
     const hosts = sides.flatMap((side) => side?.hostsOf(port) ?? []);
     const names = sortedUnique([...tables.flatMap((table) => table.rules.flatMap((rule) => rule.match?.sni ?? [])), ...hosts]);
     const stays = sides[0]?.way(port) === sides[1].way(port);
-    const own = sides.flatMap((side) => side?.rangesOf(port) ?? []);
-    const addresses = [...new Set([...own, ...sides.flatMap((side) => side?.withinOf(port) ?? [])])];
+    const addresses = networksAskedAbout(
+      [sides[0]?.rangesOf(port) ?? [], sides[1].rangesOf(port)],
+      [sides[0]?.withinOf(port) ?? [], sides[1].withinOf(port)],
+    );
     const probes: readonly Asked[] = [
       { sni: null, address: null },
       ...names.map((name): Asked => ({ sni: name.replace(/^\*/, 'any'), address: null })),
-      ...sortedUnique(addresses.slice(0, mostAddresses).flatMap(edgesOf)).map((address): Asked => ({ sni: null, address })),
+      ...sortedUnique(addresses.flatMap(edgesOf)).map((address): Asked => ({ sni: null, address })),
     ];
     for (const caller of sortedUnique(sides.flatMap((side) => side?.callersOf(port) ?? []))) {
       for (const asked of probes) {
@@ -39,6 +41,20 @@ export function* compareConnections(before: MeshIr | null, after: MeshIr, at: Re
       }
     }
   }
+}
+
+/** Ranges, and what is within them, before and after: all that is of one side alone, the widest first, and some of what stays. */
+function networksAskedAbout(
+  own: readonly [readonly string[], readonly string[]],
+  within: readonly [readonly string[], readonly string[]],
+): readonly string[] {
+  const changed = [...differenceOf(own), ...differenceOf(within)].sort((a, b) => prefixLength(a) - prefixLength(b));
+  const stays = [...new Set([...own.flat(), ...within.flat()])];
+  return [...changed.slice(0, mostChanged), ...stays.slice(0, mostAddresses)];
+}
+function differenceOf([before, after]: readonly [readonly string[], readonly string[]]): readonly string[] {
+  const [was, is] = [new Set(before), new Set(after)];
+  return [...before.filter((one) => !is.has(one)), ...after.filter((one) => !was.has(one))];
 }
 
 /** What of a connection is looked at before any rule. */
@@ -71,6 +87,7 @@ export function* compareOutsideConnections(before: MeshIr | null, after: MeshIr,
   }
 }
 const mostAddresses = 20;
+const mostChanged = 200;
 /** An address of each network that rules speak of, and none of them (null). */
 export const exampleAddresses = (networks: readonly string[]): readonly (string | null)[] => [
   null,

@@ -77,11 +77,18 @@ export function withinRanges(ir: MeshIr, service: Service, port: ServicePort): r
   return sortedUnique(others.map(({ network }) => network).filter((network) => around(network).length > 0));
 }
 
+const ofService = new WeakMap<Service, ReturnType<typeof networksAround>>();
+function isOfRanges(service: Service, address: string): boolean {
+  let around = ofService.get(service);
+  if (!around) ofService.set(service, (around = networksAround(rangesOf(service))));
+  return around(networkOf(address) ?? '').length > 0;
+}
+
 /** Why a port of ranges does not stand at an address; null when it does. */
 export function faultOfDialled(ir: MeshIr, service: Service, port: ServicePort, address: string): string | null {
   const stands = portAt(ir, address, port.number);
   if (stands === port.key) return null;
-  if (!rangesOf(service).some((range) => isInNetwork(address, range))) return `${address} is not of ${port.key}`;
+  if (!isOfRanges(service, address)) return `${address} is not of ${port.key}`;
   return stands === null ? `${address} is nobody's outside: ${reservedAs(address)}` : `${address} is ${stands}'s, which is narrower`;
 }
 /** What is kept at an address, in words; `none is declared there` where nothing is. */
