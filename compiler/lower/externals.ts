@@ -163,7 +163,7 @@ function lowerExternal(
     outside: {
       hosts: sortedUnique(hosts),
       ...(ranges === null ? {} : { addresses: ranges }),
-      ...placesOf(context, hosts, value.at, { id, path: 'at' }),
+      ...placesOf(context, hosts, value, { id, path: 'at' }),
       trust: trust ?? null,
       through,
     },

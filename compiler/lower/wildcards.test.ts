@@ -2,7 +2,7 @@ import type { DeclarationValue } from '../../core/declarations/declaration';
 import { builtInResilience } from '../../core/ir/resilience';
 import { portKey, workloadKey } from '../../core/mesh/ids';
 import { decide } from '../../core/semantics/decide';
-import { evaluatedWith, named } from '../../test/kit/declarations';
+import { evaluatedWith, named, wayOut } from '../../test/kit/declarations';
 import { present } from '../../test/kit/present';
 import { lower } from './index';
 
@@ -27,8 +27,12 @@ const outsideOf = (ir: ReturnType<typeof mesh>) => ir.services.find(({ key }) =>
 
 test('networks are in one spelling and order, and not there where nobody says any', () => {
   expect(outsideOf(mesh())?.outside).toEqual({ hosts: ['*.docs.example'], trust: null, through: null });
-  const at = ['10.20.1.1/16', 'fd00::/8', '10.20.0.0/16'];
-  expect(outsideOf(mesh({ 'books/docs': external({ at }) }))?.outside?.at).toEqual(['10.20.0.0/16', 'fd00:0:0:0:0:0:0:0/8']);
+  const at = ['10.20.1.1/16', 'fd12::/16', '10.20.0.0/16', '127.0.0.1/32'];
+  expect(outsideOf(mesh({ 'books/docs': external({ at }) }))?.outside?.at).toEqual([
+    '10.20.0.0/16',
+    '127.0.0.1/32',
+    'fd12:0:0:0:0:0:0:0/16',
+  ]);
 });
 test('of names that nobody can list none is ejected, and none is better', () => {
   const settings: DeclarationValue = {
@@ -75,8 +79,17 @@ test.each<readonly [string, Partial<External>, readonly string[]]>([
   ['IPv4 in another spelling', { at: ['::/64'] }, ['MW3088']],
   ['all of IPv4 in another spelling', { at: ['::ffff:0:0/96'] }, ['MW3088']],
   ['the link in another spelling', { at: ['::ffff:169.254.0.0/112'] }, ['MW3088']],
+  ['the link through NAT64', { at: ['64:ff9b::a9fe:a9fe/128'] }, ['MW3088']],
+  ['all of IPv4 through NAT64', { at: ['64:ff9b::/96'] }, ['MW3088']],
+  ['the link by 6to4', { at: ['2002:a9fe:a9fe::/48'] }, ['MW3088']],
+  ['all of 6to4', { at: ['2002::/16'] }, ['MW3088']],
+  ['where a cloud hands out credentials', { at: ['100.100.100.200/32'] }, ['MW3088']],
+  ['where a cloud does, in IPv6', { at: ['fd00:ec2::254/128'] }, ['MW3088']],
+  ['where a cloud does, among others', { at: ['fd00::/8'] }, ['MW3088']],
+  ['the machine of a gateway', { at: ['127.0.0.1/32'], through: { ref: 'platform/edge' } }, ['MW3088']],
 ])('refuses %s', (_what, more, codes) => {
   const { value, diagnostics } = lowered({
+    ...wayOut,
     'books/docs': external(more),
     'orders/orders': { kind: 'namespace', name: 'orders', team: 'orders' },
   });

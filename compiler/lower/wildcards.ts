@@ -4,9 +4,10 @@ import { outside as words } from '../../core/diagnostics/outside';
 import type { Outside, Service, ServicePort } from '../../core/ir/ir';
 import { canonicalNetwork, holdsMapped, isWithinNetwork } from '../../core/lib/network';
 import { sortedUnique } from '../../core/lib/order';
+import { reservedNetworks } from '../../core/mesh/reserved-networks';
 import { isWildcard, namedCloser } from '../../core/semantics/address';
 import { hostCovers } from '../../core/semantics/match';
-import { type Context, hasPlatformRole, type Place } from './context';
+import { type Context, type Declared, hasPlatformRole, type Place } from './context';
 import { checkHost } from './names';
 
 /** Where a proxy makes the TLS and verifies the name that was said. */
@@ -61,7 +62,7 @@ export function checkNames(context: Context, services: readonly Service[]): void
 export function placesOf(
   context: Context,
   hosts: readonly string[],
-  written: readonly string[] | undefined,
+  { at: written, through }: Pick<Declared<'external'>['value'], 'at' | 'through'>,
   at: Place,
 ): Pick<Outside, 'at'> {
   if (written === undefined) return {};
@@ -72,7 +73,7 @@ export function placesOf(
   if (written.length === 0) context.report(messages.empty, { what: 'the list of networks' }, at);
   const networks = written.flatMap((network) => {
     const canonical = canonicalNetwork(network);
-    const why = canonical === null ? 'it is written as none' : faultOfPlace(canonical);
+    const why = canonical === null ? 'it is written as none' : faultOfPlace(canonical, through !== undefined);
     if (canonical !== null && why === null) return [canonical];
     context.report(words.badPlace, { network, why: why ?? '' }, at);
     return [];
@@ -80,16 +81,17 @@ export function placesOf(
   return { at: sortedUnique(networks) };
 }
 
-/** What no name is to lead to, whoever says so: where each machine finds what is kept for it alone, and what is no machine. */
-const never: readonly (readonly [network: string, why: string])[] = [
-  ['169.254.0.0/16', "addresses of the link are in it, its machine's keys among them"],
-  ['fe80:0:0:0:0:0:0:0/10', "addresses of the link are in it, its machine's keys among them"],
-  ['0.0.0.0/8', 'no machine has its addresses'],
-  ['0:0:0:0:0:0:0:0/128', 'no machine has its addresses'],
-  ['224.0.0.0/4', 'its addresses are of many machines'],
-  ['ff00:0:0:0:0:0:0:0/8', 'its addresses are of many machines'],
-];
-function faultOfPlace(network: string): string | null {
+/**
+ * What no name is to lead to, whoever says so: what each machine finds on its link or of its cloud, and what is no machine outside, also among others and as
+ * IPv6 spells it. A caller's own machine is his to reach; from a gateway it is the gateway's.
+ */
+function faultOfPlace(network: string, through: boolean): string | null {
   if (holdsMapped(network)) return 'IPv4 addresses in another spelling are in it: write them as IPv4';
-  return never.find(([other]) => isWithinNetwork(other, network) || isWithinNetwork(network, other))?.[1] ?? null;
+  const reserved = reservedNetworks.find(
+    (known) =>
+      (through || known.network !== loopback) && (isWithinNetwork(known.network, network) || isWithinNetwork(network, known.network)),
+  );
+  if (reserved === undefined) return null;
+  return isWithinNetwork(network, reserved.network) ? reserved.what : `\`${reserved.network}\` is in it, and ${reserved.what}`;
 }
+const loopback = '127.0.0.0/8';
