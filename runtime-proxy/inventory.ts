@@ -65,7 +65,7 @@ export interface Inventory {
   /** The addresses that applications dial a service port by (Kubernetes: cluster IPs), by port key (with `|<version>` for one broker): how a captured connection is recognised. */
   readonly virtual?: VirtualAddresses;
   /**
-   * IP addresses of the mesh at which no port of an instance or of `virtual` says that they are: of who only calls, of a second family, of a Service whose ports
+   * IP addresses of the mesh at which no port of an instance or of `virtual` says that they are: of who only calls, of a gateway's listeners, of a second family, of a Service whose ports
    * stand for nothing, of the mesh's own servers. No range outside takes them in (bind/ranges.ts).
    */
   readonly alsoOfMesh?: readonly string[];

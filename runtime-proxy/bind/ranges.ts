@@ -25,11 +25,10 @@ export const isOfRanges = (listener: JsonObject): boolean => chainsOf(listener).
 export const callsRanges = ({ spec }: ServiceConfig): boolean =>
   (spec.listeners ?? []).some((listener) => chainsOf(listener).some(({ isNobody }) => !isNobody));
 
-/** Every address that an inventory knows as one of the mesh, as networks. Sorted. */
+/** Every address that an inventory knows as one of the mesh, as networks; not what a gateway says of itself (discovery.ts). Sorted. */
 export function addressesOfMesh({ instances, virtual = {}, alsoOfMesh = [] }: Inventory): readonly string[] {
   const hosts = new Set(alsoOfMesh);
-  for (const { inbound, listeners = {}, eastWest } of instances)
-    for (const { host } of [...Object.values(inbound), ...Object.values(listeners), ...(eastWest ? [eastWest] : [])]) hosts.add(host);
+  for (const { inbound } of instances) for (const { host } of Object.values(inbound)) hosts.add(host);
   for (const addresses of Object.values(virtual)) for (const { host } of addresses) hosts.add(host);
   return sortedUnique([...hosts].flatMap((host) => networkOf(host) ?? []));
 }

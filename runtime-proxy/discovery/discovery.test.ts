@@ -64,6 +64,17 @@ test('beside a cluster a file adds what is not in it; one name is taken from the
   expect(said[0]).toBe('MW9043 `reviews-1.shop` of the inventory file has the name of another instance, and is left out');
 });
 
+test('where a gateway is reached is an address of the mesh when the file says so, not when a pod says it of itself', async () => {
+  const door = (id: string, host: string): Instance => ({
+    ...{ id, workload, app: {}, inbound: {} },
+    ...{ listeners: { 'east-west': { host, port: 15443 } }, eastWest: { host: host.replace(/1$/, '2'), port: 15443 } },
+  });
+  await fs.writeFile(file, JSON.stringify({ instances: [door('vm-1', '10.0.0.1')] }));
+  const { discovery, seen } = await begin({ cluster: true });
+  discovery.fromCluster({ instances: [door('edge-1.shop', '198.51.100.1')] });
+  expect(seen[0]?.alsoOfMesh).toEqual(['10.0.0.1', '10.0.0.2']);
+});
+
 test('a virtual address of the file that is another port in the cluster is left out', async () => {
   const [own, others] = [portKey(workload, 'rows'), portKey(workloadKey('shop', 'ratings'), 'rows')];
   const free = { host: '10.96.0.2', port: 5432 };

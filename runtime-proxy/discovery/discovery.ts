@@ -108,7 +108,11 @@ function merged(
       else byId.set(instance.id, instance);
     }
   const virtual = { ...withoutThoseOf(cluster?.virtual ?? {}, file?.virtual ?? {}, diagnostics), ...cluster?.virtual };
-  const alsoOfMesh = sortedUnique([...(cluster?.alsoOfMesh ?? []), ...(file?.alsoOfMesh ?? [])]);
+  const alsoOfMesh = sortedUnique([
+    ...(cluster?.alsoOfMesh ?? []),
+    ...(file?.alsoOfMesh ?? []),
+    ...(file?.instances ?? []).flatMap(doorsOf),
+  ]);
   return {
     inventory: {
       instances: [...byId.values()],
@@ -118,6 +122,10 @@ function merged(
     diagnostics,
   };
 }
+
+/** Where a gateway of the file is reached. In a cluster whoever writes a pod says that of it, whatever address he likes; there the pod's own are known. */
+const doorsOf = ({ listeners = {}, eastWest }: Instance): readonly string[] =>
+  [...Object.values(listeners), ...(eastWest ? [eastWest] : [])].map(({ host }) => host);
 
 /** Two ports at one address are two listeners there, which Envoy refuses with all that comes along. */
 function withoutThoseOf(cluster: VirtualAddresses, file: VirtualAddresses, into: Diagnostic[]): VirtualAddresses {
