@@ -8,6 +8,7 @@ import { newTestSigner, signTestObject, signTestRelease, testRelease } from '../
 import { objectsOf, page, pagePrincipal, reviews, smallMesh } from '../../test/kit/small-mesh';
 import type { Inventory } from '../inventory';
 import { noActivity, type AgentReport } from '../agent/protocol';
+import { leavingMs } from './leaving';
 import { Plane, type PlaneRole } from './plane';
 import { RemoteProxies, type RemoteProxy } from './remote';
 import { planOf, type Live, type Seen, type Store } from './store';
@@ -44,7 +45,7 @@ async function began(over: Partial<PlaneRole> = {}) {
     setSeen: (next) => ((seen = next), Promise.resolve()),
   };
   const remote = new RemoteProxies();
-  const plane = new Plane('prod', store, silentLog, Date.now, noEvents, { leads: () => true, remote, settles: true, ...over });
+  const plane = new Plane('prod', store, silentLog, () => Date.now(), noEvents, { leads: () => true, remote, settles: true, ...over });
   open.push(plane);
   plane.setInventory(inventory);
   /** Two whole turns: one may have begun before. */
@@ -128,6 +129,25 @@ test('whoever proves to be another than policy has at that place is not called; 
   await plane.store.setSeen(new Map([['reviews-2', { ...stranger, notAfter }]]));
   await settle();
   expect(called()).toEqual(['10.0.0.1']);
+  await write();
+});
+test('a proxy that no inventory has any more keeps its listeners until its callers have heard', async () => {
+  const { plane, write, settle } = await began();
+  const notAfter = Date.now() + 60_000;
+  plane.connect({ instance: 'page-1', workload: page, principal: pagePrincipal, notAfter, proof: 'pod' }, '1.40.0', () => undefined);
+  await settle();
+  await write(); // into its first wave
+  const listeners = (): number => (plane.configOf('page-1') as { readonly listeners: readonly unknown[] }).listeners.length; // of the test's own making
+  const before = listeners();
+  expect(before).toBeGreaterThan(0);
+  plane.setInventory({ instances: [] });
+  await settle();
+  expect(listeners()).toBe(before);
+  const later = Date.now() + leavingMs;
+  const clock = jest.spyOn(Date, 'now').mockImplementation(() => later);
+  await settle();
+  expect(listeners()).toBe(0);
+  clock.mockRestore();
   await write();
 });
 test('endpoints that cannot be said are reported, and the last good ones stay; the roll-out is not to blame', async () => {

@@ -25,6 +25,7 @@ import { calledBy, keepSame, noEndpoints, type Endpoints } from './endpoint-tabl
 import { bothStable, errorOf, knownOf, newEntry, noteReport, partOf, toldOf, versionOf, type Entry } from './entry';
 import { knownAddresses, noAddresses } from './known-addresses';
 import { paced } from './paced';
+import { Leaving, leavingMs } from './leaving';
 import { ProxyLink, type WriteResponse } from './proxy-link';
 import { inRange, nothing, ObjectSets, ResourceMaker, type EncodedByName, type ObjectSet, type PartResources } from './resources';
 import type { ResourceType } from './sequence';
@@ -75,6 +76,7 @@ export class Plane {
   #known: ReadonlyMap<string, Instance> = new Map();
   /** Those that a proxy can be. */
   #byId: ReadonlyMap<string, Instance> = new Map();
+  readonly #leaving = new Leaving();
   #status: RolloutStatus;
   #running: Promise<void> | null = null;
   #dirty = false;
@@ -128,7 +130,9 @@ export class Plane {
     this.#callable.setInventory(this.#inventory);
     // Endpoints of which only addresses are known have no proxy that could be waited for.
     const proxies = instances.filter(({ endpointOnly }) => endpointOnly !== true);
+    const before = this.#byId;
     this.#byId = new Map(proxies.map((instance) => [instance.id, instance]));
+    if (this.#leaving.note(before, this.#byId, this.now())) setTimeout(() => this.touch(), leavingMs + 1).unref();
     this.#refresh();
     this.touch();
   }
@@ -350,7 +354,7 @@ export class Plane {
   #aim(entry: Entry, live: Live | null): void {
     const { link } = entry;
     if (link === null) return;
-    const instance = this.#byId.get(link.identity.instance);
+    const instance = this.#placeOf(link.identity.instance);
     const into: Diagnostic[] = [];
     const { release } = live?.signed ?? {};
     const setOf = (part: Part): ObjectSet =>
@@ -382,11 +386,16 @@ export class Plane {
     );
   }
 
+  /** Where a proxy is, or was a moment ago. */
+  #placeOf(name: string): Instance | undefined {
+    return this.#byId.get(name) ?? this.#leaving.of(name, this.now());
+  }
+
   /** What an entry's proxy is to call. */
   #endpointsOf(entry: Entry): Endpoints {
     const unsaid: Diagnostic[] = [];
     const before = entry.link?.target?.endpoints ?? noEndpoints;
-    const made = this.#callable.of(entry.selectors, this.#byId.get(entry.instance) ?? null, before, unsaid);
+    const made = this.#callable.of(entry.selectors, this.#placeOf(entry.instance) ?? null, before, unsaid);
     for (const { code, message } of unsaid)
       if (!entry.endpointTrouble.some((known) => known.message === message))
         this.log.error({ code, instance: entry.instance }, `${message}: its last endpoints stay`);
@@ -396,7 +405,7 @@ export class Plane {
 
   /** Of a type, what an instance gets by either set of the release; the stable one's where they differ. */
   #everySet(live: Live | null, { instance: name }: PeerIdentity, type: ResourceType): EncodedByName {
-    const instance = this.#byId.get(name);
+    const instance = this.#placeOf(name);
     if (live === null || !instance || type === 'endpoints') return new Map();
     const { stable, candidate } = live.signed.release;
     const made = [candidate, stable].flatMap((set) => [
