@@ -3,6 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { AccessRule, Callers, FieldMatch, Issuer, RequestClass } from '../../../../core/ir/ir';
 import { canonicalJson } from '../../../../core/lib/json';
+import { sortedBy } from '../../../../core/lib/order';
 import { canonicalPathPattern, hostPattern, type UrlDialect } from '../../../../core/semantics/canonical';
 import {
   type PermissionSchema,
@@ -162,7 +163,12 @@ function policies(rules: readonly AccessRule[], issuers: readonly Issuer[]): { [
     return { id: rule.id, policy };
   });
   const named: { [name: string]: Policy } = {};
-  for (const { id, policy } of ordered(all)) {
+  // policies are found by name: only those of one rule have to be told apart
+  for (const { id, policy } of sortedBy(
+    all,
+    (one) => one.id,
+    (one) => canonicalJson(one.policy),
+  )) {
     let name: string = id;
     for (let part = 2; named[name]; part += 1) name = `${id}#${part}`; // one rule may take several policies
     named[name] = policy;
