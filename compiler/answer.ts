@@ -5,6 +5,7 @@
 import type { Layer, MeshIr } from '../core/ir/ir';
 import { isConnection } from '../core/ir/layers';
 import { callableByWorkload, targetsOfRules } from '../core/ir/edges';
+import { serviceOf } from '../core/ir/lookup';
 import type { JsonObject } from '../core/lib/json';
 import { addressIn } from '../core/lib/network';
 import { portKey, type PortKey, type RuleId, serviceOfPort, type WorkloadKey } from '../core/mesh/ids';
@@ -276,7 +277,7 @@ function targetOf(ir: MeshIr, key: PortKey): { readonly ref: string; readonly po
 
 /** The gateway by which a host outside is called, as policies name it. */
 function throughOf(ir: MeshIr, key: PortKey): string | null {
-  const through = ir.services.find((service) => service.key === serviceOfPort(key))?.outside?.through;
+  const through = serviceOf(ir, serviceOfPort(key))?.outside?.through;
   return ir.workloads.find((workload) => workload.key === through)?.id ?? null;
 }
 

@@ -11,6 +11,7 @@ import { matchesClass } from '../../core/semantics/match';
 import { gatewaysOf } from '../../core/semantics/networks';
 import { decideConnection, decideDialled, decideOutsideConnection, type ConnectionDecision } from '../../core/semantics/decide-connection';
 import { nothing } from '../../core/semantics/follow';
+import { joined } from '../../core/semantics/forwarded';
 import { askedHost, wordsOf } from '../../core/semantics/words';
 import { portAt } from '../../core/semantics/ranges';
 import { decideInbound } from '../../core/semantics/inbound';
@@ -71,10 +72,9 @@ function answer(ir: MeshIr, values: Values): Answer {
   if (ir.networks?.gateways.some((one) => one.key === key)) return crossing(ir, key, values);
   const dialled = dialledOf(values.text('to'));
   if (dialled !== null) {
-    const { key: from } = findWorkload(ir, values.need('from'));
-    const decision = decideDialled(ir, { from, ...dialled });
+    const decision = decideDialled(ir, { from: key, ...dialled });
     const to = portAt(ir, dialled.address, dialled.number);
-    return { request: { from: { kind: 'workload', workload: from }, to, method: 'GET', path: '/', headers: {} }, decision };
+    return { request: { from: { kind: 'workload', workload: key }, to, method: 'GET', path: '/', headers: {} }, decision };
   }
   const request = requestOf(ir, values);
   const { from } = request;
@@ -163,7 +163,7 @@ function requestOf(ir: MeshIr, values: Values): MeshRequest {
     if (split < 1) throw new UsageError(`\`--header\` takes \`name=value\`, not \`${header}\``);
     const name = header.slice(0, split).trim().toLowerCase();
     const value = header.slice(split + 1).trim();
-    headers[name] = Object.hasOwn(headers, name) ? `${headers[name]}${name === 'cookie' ? '; ' : ','}${value}` : value;
+    headers[name] = joined(name, Object.hasOwn(headers, name) ? headers[name] : undefined, value);
   }
   const path = values.text('path') ?? '/';
   if (!path.startsWith('/')) throw new UsageError(`\`--path\` begins with \`/\`, and \`${path}\` does not`);

@@ -5,7 +5,7 @@ import type { Service } from '../../core/ir/ir';
 import { addressIn, canonicalNetwork, isWithinNetwork, networkOf, networksAround } from '../../core/lib/network';
 import { sortedUnique } from '../../core/lib/order';
 import { reservedNetworks } from '../../core/mesh/reserved-networks';
-import { rangesOf } from '../../core/semantics/ranges';
+import { networksHeld, rangesOf } from '../../core/semantics/ranges';
 import { type Context, type Declared, hasPlatformRole, type Place } from './context';
 
 /** The ranges of an `external` that has no hosts: canonical, sorted. */
@@ -69,15 +69,7 @@ export function checkOverlaps(context: Context, services: readonly Service[]): v
     }
   }
 }
-function heldBy(service: Service): readonly Held[] {
-  return [
-    ...(service.outside?.hosts ?? []).flatMap((host): Held[] => {
-      const network = networkOf(host);
-      return network === null ? [] : [{ network, service, host: true }];
-    }),
-    ...rangesOf(service).map((network): Held => ({ network, service, host: false })),
-  ];
-}
+const heldBy = (service: Service): readonly Held[] => networksHeld(service).map((one) => ({ ...one, service }));
 /** What is of a link or a cloud is none of a range around that, whoever opens it. */
 const isReservedWithin = (narrow: Held, wide: Held): boolean =>
   reservedNetworks.some(({ network }) => isWithinNetwork(narrow.network, network) && !isWithinNetwork(wide.network, network));

@@ -2,6 +2,7 @@
 import { ir as messages } from '../../core/diagnostics/ir';
 import { outside as words } from '../../core/diagnostics/outside';
 import type { Outside, Service, ServicePort } from '../../core/ir/ir';
+import { isTlsMade } from '../../core/ir/layers';
 import { canonicalNetwork, holdsMapped, isWithinNetwork } from '../../core/lib/network';
 import { sortedUnique } from '../../core/lib/order';
 import { reservedNetworks } from '../../core/mesh/reserved-networks';
@@ -9,9 +10,6 @@ import { isWildcard, namedCloser } from '../../core/semantics/address';
 import { hostCovers } from '../../core/semantics/match';
 import { type Context, type Declared, hasPlatformRole, type Place } from './context';
 import { checkHost } from './names';
-
-/** Where a proxy makes the TLS and verifies the name that was said. */
-const verified: readonly string[] = ['https', 'grpcs'];
 
 /** `within`: the names of services of the mesh. Reports, and says no, where it is none to be called. */
 export function checkWildcard(context: Context, host: string, within: readonly string[], at: Place): boolean {
@@ -32,7 +30,7 @@ function faultOfDomain(domain: string): string | null {
 export function checkWildcardPorts(context: Context, hosts: readonly string[], ports: readonly ServicePort[], at: Place): void {
   for (const host of hosts.filter(isWildcard))
     for (const { key, protocol } of ports)
-      if (!verified.includes(protocol)) context.report(words.wildcardOutside, { host, port: key, protocol }, at);
+      if (!isTlsMade(protocol)) context.report(words.wildcardOutside, { host, port: key, protocol }, at);
 }
 
 /**
@@ -46,7 +44,7 @@ export function checkNames(context: Context, services: readonly Service[]): void
     for (const host of namedCloser(services, wide)) {
       const near = owners.get(host);
       if (near === undefined || near.team === wide.team || hasPlatformRole(written.get(near.id) ?? '')) continue;
-      const wildcard = wide.outside?.hosts.find((own) => isWildcard(own) && hostCovers(own, host.replace(/^\*/, '_'))) ?? '';
+      const wildcard = wide.outside?.hosts.find((own) => isWildcard(own) && hostCovers(own, host)) ?? '';
       const span = context.spanOf({ id: wide.id, path: 'hosts' });
       context.report(
         words.nameOfAnother,

@@ -1,5 +1,5 @@
 import { serviceOfPort, type PortKey, type WorkloadKey } from '../mesh/ids';
-import type { AccessRule, MeshIr, Need, Service } from './ir';
+import type { AccessRule, MeshIr, Need, Service, ServicePort } from './ir';
 
 /** Lists of the IR by what they are asked for; made once for an IR. The definition (core/semantics/decide.ts) does without, on purpose. */
 interface Lookup {
@@ -32,6 +32,13 @@ export function needsOf(ir: MeshIr, caller: WorkloadKey): readonly Need[] {
 }
 export function serviceOf(ir: MeshIr, key: WorkloadKey): Service | undefined {
   return lookup(ir).services.get(key);
+}
+
+/** A port with its service; null: the IR does not have it. */
+export function portIn(ir: MeshIr, key: PortKey): { readonly service: Service; readonly port: ServicePort } | null {
+  const service = serviceOf(ir, serviceOfPort(key));
+  const port = service?.ports.find((known) => known.key === key);
+  return service && port ? { service, port } : null;
 }
 
 /** Whose proxy lets callers into a port: that of the workload behind it, or of the gateway on the way to a host outside. null: nobody but the caller's own. */

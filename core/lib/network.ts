@@ -57,6 +57,13 @@ export function mappedNetwork(network: string): string | null {
   const found = parseNetwork(network);
   return found?.bytes.length === 4 ? `${groups(mappedBytes(found.bytes))}/${96 + found.bits}` : null;
 }
+/** A network as Envoy reads it (envoy.config.core.v3.CidrRange), in the spelling that it is given in. */
+export function cidrRange(network: string): { readonly addressPrefix: string; readonly prefixLen: number } {
+  const [addressPrefix = '', length] = network.split('/');
+  return { addressPrefix, prefixLen: Number(length) };
+}
+/** The limited broadcast address (RFC 919), from which and to which there is no connection: what is matched by it takes nothing. */
+export const nowhere = cidrRange('255.255.255.255/32');
 /** How many leading bits the addresses of a network share; -1 for what is none. */
 export const prefixLength = (network: string): number => parseNetwork(network)?.bits ?? -1;
 /** The network of one address alone; null: it is no address. */

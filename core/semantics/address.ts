@@ -31,9 +31,7 @@ export function hostRoutesFor(
   sni: string,
   host: string,
 ): HostRoutes | 'not here' | 'no routes' {
-  const tables = ir.hostRoutes.filter((table) => table.gateway === gateway.key && table.listener === listener);
-  const { speaks, hosts: served } = listenerOf(gateway, listener);
-  const entries = [...tables.map((table) => table.host), ...served.map((known) => known.host)];
+  const { tables, entries, speaks } = servedBy(ir.hostRoutes, gateway, listener);
   const entry = hostEntry(entries, host);
   // a connection for a wildcard, whose certificate is good for it too, is not one for a host below that has an entry of its own
   if (entry === undefined || (speaks.kind !== 'http' && entry !== hostEntry(entries, sni))) return 'not here';
@@ -41,11 +39,8 @@ export function hostRoutesFor(
 }
 
 /** Whether a listener makes a connection of TLS that asks for a server name (lower case; empty: it names none). */
-export function isServed(ir: MeshIr, gateway: Gateway, listener: string, sni: string): boolean {
-  const tables = ir.hostRoutes.filter((table) => table.gateway === gateway.key && table.listener === listener);
-  const entries = [...tables, ...listenerOf(gateway, listener).hosts].map(({ host }) => host);
-  return hostEntry(entries, sni) !== undefined;
-}
+export const isServed = (ir: MeshIr, gateway: Gateway, listener: string, sni: string): boolean =>
+  hostEntry(servedBy(ir.hostRoutes, gateway, listener).entries, sni) !== undefined;
 
 /** Where a connection goes that comes to a listener whose connections are routed whole. `sni`: lower case; null: it names none. */
 export function hostConnectionsFor(
@@ -54,13 +49,18 @@ export function hostConnectionsFor(
   listener: string,
   sni: string | null,
 ): HostConnections | 'not here' | 'no routes' {
-  const tables = ir.hostConnections.filter((table) => table.gateway === gateway.key && table.listener === listener);
-  const { speaks, hosts: served } = listenerOf(gateway, listener);
-  const entries = [...tables.map((table) => table.host), ...served.map((known) => known.host)];
+  const { tables, entries, speaks } = servedBy(ir.hostConnections, gateway, listener);
   // who names no server is taken where any name is
   const entry = speaks.kind === 'tls' && sni !== null ? hostEntry(entries, sni) : entries.find((host) => host === '*');
   if (entry === undefined) return 'not here';
   return tables.find((table) => table.host === entry) ?? 'no routes';
+}
+
+/** What somebody routes at a listener, and all hosts that it has: those, and the ones that it serves. */
+function servedBy<T extends Pick<HostRoutes, 'gateway' | 'listener' | 'host'>>(all: readonly T[], gateway: Gateway, listener: string) {
+  const { speaks, hosts } = listenerOf(gateway, listener);
+  const tables = all.filter((table) => table.gateway === gateway.key && table.listener === listener);
+  return { tables, entries: [...tables, ...hosts].map(({ host }) => host), speaks };
 }
 
 /** A gateway's listener. Throws when there is none of that name. */
@@ -103,9 +103,7 @@ export function namedCloser(services: readonly Service[], { key, outside }: Serv
   const wild = (outside?.hosts ?? []).filter(isWildcard);
   if (wild.length === 0) return [];
   const others = services.flatMap((service) => (service.key === key ? [] : (service.outside?.hosts ?? [])));
-  return sortedUnique(
-    others.filter((host) => wild.some((wildcard) => host !== wildcard && hostCovers(wildcard, host.replace(/^\*/, '_')))),
-  );
+  return sortedUnique(others.filter((host) => wild.some((wildcard) => host !== wildcard && hostCovers(wildcard, host))));
 }
 
 /** A host of what is outside, as an example of what is asked for where nobody says. */

@@ -1,6 +1,6 @@
 /** compare.ts for connections that are routed whole: every caller of such a port, asked before and after for each server name that some rule tells apart. */
 import { callableByWorkload } from '../ir/edges';
-import { accessOf, doorOf, serviceOf } from '../ir/lookup';
+import { accessOf, doorOf, portIn, serviceOf } from '../ir/lookup';
 import type { ConnectionRoutes, GatewayListener, HostConnections, MeshIr } from '../ir/ir';
 import { canonicalJson } from '../lib/json';
 import { addressIn, edgesOf, prefixLength } from '../lib/network';
@@ -119,9 +119,8 @@ function sideOf(ir: MeshIr) {
     for (const port of callable.get(key) ?? []) if (tables.has(port)) callers.set(port, [...(callers.get(port) ?? []), key]);
   }
   const withinOf = (port: PortKey): readonly string[] => {
-    const service = serviceOf(ir, serviceOfPort(port));
-    const found = service?.ports.find(({ key }) => key === port);
-    return service && found && isByAddress(service) ? withinRanges(ir, service, found) : [];
+    const found = portIn(ir, port);
+    return found && isByAddress(found.service) ? withinRanges(ir, found.service, found.port) : [];
   };
   return {
     tables,
@@ -146,7 +145,7 @@ function sideOf(ir: MeshIr) {
         caller,
         ir.workloads.find(({ key }) => key === caller)?.principal ?? null,
       ]);
-      const declared = ends.map((end) => serviceOf(ir, serviceOfPort(end))?.ports.find(({ key }) => key === end) ?? null);
+      const declared = ends.map((end) => portIn(ir, end)?.port ?? null);
       const access = ends.map((end) => accessOf(ir, end).map((rule) => ({ ...rule, id: '', because: null })));
       const rules = table.rules.map(({ match, to, idleMs }) => [match, to, idleMs]);
       const outside = serviceOf(ir, serviceOfPort(port))?.outside;

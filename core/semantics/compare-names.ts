@@ -1,9 +1,9 @@
 /** Names outside the mesh that come to be a port's or cease to be, by its own word or since somebody names them closer: what a comparison asks of them. */
 import type { MeshIr, Service } from '../ir/ir';
 import { isHttp } from '../ir/layers';
-import { serviceOf } from '../ir/lookup';
+import { portIn } from '../ir/lookup';
 import { sortedUnique } from '../lib/order';
-import { type PortKey, serviceOfPort } from '../mesh/ids';
+import type { PortKey } from '../mesh/ids';
 import { isAddressed, isWildcard, namedCloser } from './address';
 import type { Probe } from './probes';
 
@@ -15,12 +15,12 @@ export function saidOfNames(ir: MeshIr, service: Service): readonly Service[] {
 
 /** As an application says a host outside, with the number: without, a name is of one port at most. */
 export function withNumbers(ir: MeshIr, key: PortKey, probes: readonly Probe[]): readonly Probe[] {
-  const service = serviceOf(ir, serviceOfPort(key));
-  const port = service?.ports.find((known) => known.key === key);
-  if (service?.outside === undefined || port === undefined) return probes;
+  const found = portIn(ir, key);
+  if (found?.service.outside === undefined) return probes;
+  const { number } = found.port;
   return probes.map((probe): Probe => {
     const host = probe.headers['host'];
-    return host === undefined || host.includes(':') ? probe : { ...probe, headers: { ...probe.headers, host: `${host}:${port.number}` } };
+    return host === undefined || host.includes(':') ? probe : { ...probe, headers: { ...probe.headers, host: `${host}:${number}` } };
   });
 }
 
@@ -37,17 +37,16 @@ const mostNames = 50;
 
 /** Example names, with the number: a host as it is, a wildcard by a name under it. */
 function namesOf(before: MeshIr, after: MeshIr, key: PortKey): readonly string[] {
-  const sides = [before, after].map((ir) => ({ ir, service: serviceOf(ir, serviceOfPort(key)) }));
-  const number = sides.map(({ service }) => service?.ports.find((port) => port.key === key)?.number);
-  if (number[0] === undefined || number[1] === undefined) return [];
-  const hosts = sides.flatMap(({ ir, service }) =>
-    service?.outside ? [...service.outside.hosts, ...namedCloser(ir.services, service)] : [],
-  );
-  return sortedUnique(hosts.map((host) => `${host.replace(/^\*/, 'any')}:${number[1]}`));
+  const [was, is] = [portIn(before, key), portIn(after, key)];
+  if (was === null || is === null) return [];
+  const hosts = [...knownOutside(before, was.service), ...knownOutside(after, is.service)];
+  return sortedUnique(hosts.map((host) => `${host.replace(/^\*/, 'any')}:${is.port.number}`));
+}
+function knownOutside({ services }: MeshIr, service: Service): readonly string[] {
+  return service.outside ? [...service.outside.hosts, ...namedCloser(services, service)] : [];
 }
 
 function isOf(ir: MeshIr, key: PortKey, name: string): boolean {
-  const service = serviceOf(ir, serviceOfPort(key));
-  const port = service?.ports.find((known) => known.key === key);
-  return service !== undefined && port !== undefined && isHttp(port.layer) && isAddressed(ir, service, port, null, name);
+  const found = portIn(ir, key);
+  return found !== null && isHttp(found.port.layer) && isAddressed(ir, found.service, found.port, null, name);
 }

@@ -1,6 +1,6 @@
 /** What a change does to the calls of a mesh: every caller and port whose rules changed, asked before and after by probes. */
 import { callableByWorkload, targetsOfRules } from '../ir/edges';
-import { accessOf, doorOf, needsOf, serviceOf } from '../ir/lookup';
+import { accessOf, doorOf, needsOf, portIn, serviceOf } from '../ir/lookup';
 import type { GatewayListener, HostRoutes, MeshIr, RouteRule, RouteTable, Service, Workload } from '../ir/ir';
 import { canonicalJson, type Json } from '../lib/json';
 import { sortedUnique } from '../lib/order';
@@ -271,20 +271,26 @@ function meaningOf(
 }
 
 function targetUrls(ir: MeshIr, rules: RouteTable['rules']): readonly string[] {
-  return targetsOfRules(rules).map(
-    (port) => `${port} ${serviceOf(ir, serviceOfPort(port))?.ports.find((known) => known.key === port)?.urls}`,
-  );
+  return targetsOfRules(rules).map((port) => `${port} ${portIn(ir, port)?.port.urls}`);
 }
 /** Where requests that leave the mesh go, and whom they trust there. */
 function outsideOf(ir: MeshIr, rules: RouteTable['rules']): readonly Json[] {
   return targetsOfRules(rules).flatMap((port) => {
-    const service = serviceOf(ir, serviceOfPort(port));
-    const found = service?.ports.find((known) => known.key === port);
-    if (!service?.outside || !found) return [];
-    const { hosts, at, trust, through } = service.outside;
-    const closer = [...namedCloser(ir.services, service)];
+    const found = portIn(ir, port);
+    if (!found?.service.outside) return [];
+    const { hosts, at, trust, through } = found.service.outside;
+    const closer = [...namedCloser(ir.services, found.service)];
     return [
-      [port, found.protocol, found.number, [...hosts], closer, [...(at ?? [])], trust, through && [through, principalOf(ir, through)]],
+      [
+        port,
+        found.port.protocol,
+        found.port.number,
+        [...hosts],
+        closer,
+        [...(at ?? [])],
+        trust,
+        through && [through, principalOf(ir, through)],
+      ],
     ];
   });
 }

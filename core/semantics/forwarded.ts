@@ -28,6 +28,10 @@ export function forwardedRequest(rewrite: Rewrite | null, cls: RequestClass | nu
   };
 }
 
+/** A header of this name (lower case) that comes once more: cookies are crumbs of one list (RFC 9113 section 8.2.3; RFC 9110 section 5.3). */
+export const joined = (name: string, before: string | undefined, value: string): string =>
+  before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ','}${value}`;
+
 /** One edit after the other. In each first what goes, then what is set in place of all of that name, then what is added to it. */
 export function edited(headers: Headers, edits: readonly HeaderEdits[]): Headers {
   const result = new Map(Object.entries(headers));
@@ -35,9 +39,7 @@ export function edited(headers: Headers, edits: readonly HeaderEdits[]): Headers
     for (const name of remove) result.delete(name);
     for (const { name, value } of set) result.set(name, value);
     for (const { name, value } of add) {
-      const before = result.get(name);
-      // cookies are crumbs of one list (RFC 9113 section 8.2.3)
-      result.set(name, before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ','}${value}`);
+      result.set(name, joined(name, result.get(name), value));
     }
   }
   return Object.fromEntries(result);

@@ -19,14 +19,20 @@ export const rangesOf = ({ outside }: Service): readonly string[] => outside?.ad
 /** Whether connections to a port are known by the address that they are for. */
 export const isByAddress = (service: Service): boolean => service.outside?.addresses !== undefined;
 
-function standingAt(ir: MeshIr, number: number): Standing[] {
-  const of = (service: Service, port: ServicePort): readonly Standing[] => [
-    ...(service.outside?.hosts ?? []).flatMap((host): Standing[] => {
+/** The networks that a service outside has at its numbers: of hosts that are written as addresses, and its ranges. */
+export function networksHeld(service: Service): readonly { readonly network: string; readonly host: boolean }[] {
+  return [
+    ...(service.outside?.hosts ?? []).flatMap((host) => {
       const network = networkOf(host);
-      return network === null ? [] : [{ network, port: port.key, rank: 0 }];
+      return network === null ? [] : [{ network, host: true }];
     }),
-    ...rangesOf(service).map((network): Standing => ({ network, port: port.key, rank: 1 })),
+    ...rangesOf(service).map((network) => ({ network, host: false })),
   ];
+}
+
+function standingAt(ir: MeshIr, number: number): Standing[] {
+  const of = (service: Service, port: ServicePort): readonly Standing[] =>
+    networksHeld(service).map(({ network, host }) => ({ network, port: port.key, rank: host ? 0 : 1 }));
   return [
     ...ir.services.flatMap((service) =>
       service.outside ? service.ports.filter((port) => port.number === number).flatMap((port) => of(service, port)) : [],

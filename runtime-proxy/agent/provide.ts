@@ -2,14 +2,13 @@
  * What an agent gives its Envoy beside its own identity: certificates of gateways, and authorities that certificates of others are verified by. From files, and
  * certificates that are no files from the CA. All of it is looked at again and again, for it is replaced in place, and what is wrong with it is said.
  */
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { getCACertificates } from 'node:tls';
 import type { SecretTrouble } from '../../core/bundle/status';
 import { canonicalJson } from '../../core/lib/json';
 import { reasonOf } from '../../core/lib/reason';
 import type { Clock } from '../../platform/clock';
-import { isNotFound } from '../../platform/files';
+import { readTextIfThere } from '../../platform/files';
 import type { Log } from '../../platform/log';
 import type { Holder } from '../ca/client';
 import type { Secret } from './secrets';
@@ -145,25 +144,18 @@ async function authoritiesOf(name: string, folder: string | undefined, now: numb
   }
   if (folder === undefined) throw new MissingSecret('the agent has no folder of certificates: set `certificatesDir`');
   if (!isSecretName(name)) throw new MissingSecret('not of the form `namespace/name`');
-  try {
-    const roots = await fs.readFile(path.join(folder, name, 'ca.crt'), 'utf8');
-    return { secret: { kind: 'trust', roots }, againMs, ...assessAuthorities(roots, now) };
-  } catch (error) {
-    if (isNotFound(error)) throw new MissingSecret(`the agent's folder of certificates has no \`${name}/ca.crt\``);
-    throw error;
-  }
+  const roots = await readTextIfThere(path.join(folder, name, 'ca.crt'));
+  if (roots === null) throw new MissingSecret(`the agent's folder of certificates has no \`${name}/ca.crt\``);
+  return { secret: { kind: 'trust', roots }, againMs, ...assessAuthorities(roots, now) };
 }
 
 /** From the folder if it is there, else from the CA, and then a new one before it lapses. */
 async function certificateOf(name: string, folder: string | undefined, holder: Parts['holder'], now: number): Promise<Found> {
   if (folder !== undefined && isSecretName(name)) {
-    try {
-      const file = (part: string): Promise<string> => fs.readFile(path.join(folder, name, part), 'utf8');
-      const [key, chain] = [await file('tls.key'), await file('tls.crt')];
+    const file = (part: string): Promise<string | null> => readTextIfThere(path.join(folder, name, part));
+    const [key, chain] = [await file('tls.key'), await file('tls.crt')];
+    if (key !== null && chain !== null)
       return { secret: { kind: 'certificate', key, chain }, againMs, ...assessCertificate({ key, chain }, now) };
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
   }
   try {
     const { key, chain, notAfter, obtained } = await holder.serving(name);

@@ -5,6 +5,7 @@
  */
 import type { ServiceConfig } from '../../core/bundle/objects';
 import type { Json, JsonObject } from '../../core/lib/json';
+import { nowhere } from '../../core/lib/network';
 import { outsideNamespace, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
 import { isIpAddress } from '../../core/mesh/ip-address';
 import type { Address, Capture } from '../inventory';
@@ -171,8 +172,8 @@ const originalDestination: JsonObject = {
   name: 'envoy.filters.listener.original_dst',
   typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst' },
 };
-/** Envoy wants at least one filter chain; no connection is to the limited broadcast address. */
-const nobody: JsonObject = { name: 'nobody', filterChainMatch: { prefixRanges: [{ addressPrefix: '255.255.255.255', prefixLen: 32 }] } };
+/** Envoy wants at least one filter chain. */
+const nobody: JsonObject = { name: 'nobody', filterChainMatch: { prefixRanges: [nowhere] } };
 /** One JSON line for each connection that was closed because nothing is known at the address it was for. */
 const refused: JsonObject = {
   name: 'envoy.access_loggers.stdout',

@@ -4,7 +4,7 @@
  */
 import type { ServiceConfig } from '../../core/bundle/objects';
 import type { Json, JsonObject } from '../../core/lib/json';
-import { addressIn, canonicalNetwork, networkOf, networksAround, prefixLength } from '../../core/lib/network';
+import { canonicalNetwork, cidrRange, networkOf, networksAround, nowhere } from '../../core/lib/network';
 import { sortedUnique } from '../../core/lib/order';
 import type { Inventory } from '../inventory';
 import { isList, isRecord } from './addresses';
@@ -54,11 +54,11 @@ export function rangeChains(
         const left = networks.filter((network) => !own.has(network));
         return left.length === 0 ? [] : [chainAt(json, match, number, left)];
       }),
-      ...(refused.length === 0 ? [] : [{ name: `nobody:${number}`, filterChainMatch: matchOf(nowhere, number, refused) }]),
+      ...(refused.length === 0 ? [] : [{ name: `nobody:${number}`, filterChainMatch: matchOf(fromNowhere, number, refused) }]),
     ];
   });
 }
-const nowhere: JsonObject = { sourcePrefixRanges: [{ addressPrefix: '255.255.255.255', prefixLen: 32 }] };
+const fromNowhere: JsonObject = { sourcePrefixRanges: [nowhere] };
 
 const chainAt = (json: JsonObject, match: JsonObject, number: number, networks: readonly string[]): JsonObject => ({
   ...json,
@@ -67,7 +67,7 @@ const chainAt = (json: JsonObject, match: JsonObject, number: number, networks: 
 const matchOf = (match: JsonObject, destinationPort: number, networks: readonly string[]): JsonObject => ({
   ...match,
   destinationPort,
-  prefixRanges: networks.map((network) => ({ addressPrefix: addressIn(network), prefixLen: prefixLength(network) })),
+  prefixRanges: networks.map(cidrRange),
 });
 
 /** Chains of ranges have a number in their names, by which capture puts them. */

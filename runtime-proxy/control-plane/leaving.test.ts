@@ -1,9 +1,11 @@
-import type { WorkloadKey } from '../../core/mesh/ids';
+import { workloadKey } from '../../core/mesh/ids';
 import type { Instance } from '../inventory';
 import { Leaving, leavingMs } from './leaving';
 
-const one = (id: string, port: number): Instance =>
-  ({ id, workload: 'shop/reviews' as WorkloadKey, inbound: { web: { host: '127.0.0.1', port } }, app: {} }) as unknown as Instance;
+const one = (id: string, port: number): Instance => ({
+  ...{ id, workload: workloadKey('shop', 'reviews'), app: {} },
+  inbound: { web: { host: '127.0.0.1', port } },
+});
 const as = (...instances: readonly Instance[]): ReadonlyMap<string, Instance> =>
   new Map(instances.map((instance) => [instance.id, instance]));
 const [a, b] = [one('a', 1), one('b', 2)];

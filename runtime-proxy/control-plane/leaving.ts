@@ -9,11 +9,11 @@ export class Leaving {
 
   /** After another inventory, at a time in milliseconds. Whose place somebody else has taken leaves at once. Answers whether somebody is leaving. */
   note(before: ReadonlyMap<string, Instance>, after: ReadonlyMap<string, Instance>, at: number): boolean {
+    for (const [id, { until }] of this.#gone) if (until <= at || after.has(id)) this.#gone.delete(id);
+    for (const [id, instance] of before) if (!after.has(id)) this.#gone.set(id, { instance, until: at + leavingMs });
+    if (this.#gone.size === 0) return false;
     const taken = new Set([...after.values()].flatMap(placesOf));
-    for (const [id, { instance, until }] of this.#gone)
-      if (until <= at || after.has(id) || placesOf(instance).some((place) => taken.has(place))) this.#gone.delete(id);
-    for (const [id, instance] of before)
-      if (!after.has(id) && !placesOf(instance).some((place) => taken.has(place))) this.#gone.set(id, { instance, until: at + leavingMs });
+    for (const [id, { instance }] of this.#gone) if (placesOf(instance).some((place) => taken.has(place))) this.#gone.delete(id);
     return this.#gone.size > 0;
   }
   /** One that is leaving at that time. */

@@ -1,5 +1,6 @@
 /** What every HTTP listener shares: limits, what a client may not say, the guard, the filters in their order (filter-order.ts), the router. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { nowhere } from '../../../core/lib/network';
 import type { UrlDialect } from '../../../core/semantics/canonical';
 import type { AccessLogSchema } from '../../../core/wire/gen/envoy/config/accesslog/v3/accesslog_pb';
 import { ApiVersion } from '../../../core/wire/gen/envoy/config/core/v3/config_source_pb';
@@ -53,7 +54,7 @@ export function connectionManager(parts: Parts): ConnectionManager {
     pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.KEEP_UNCHANGED,
     // nobody is internal, so what only Envoy may say (x-envoy-*) is taken off every request
     useRemoteAddress: true,
-    internalAddressConfig: { cidrRanges: [{ addressPrefix: '255.255.255.255', prefixLen: 32 }] },
+    internalAddressConfig: { cidrRanges: [nowhere] },
     skipXffAppend: parts.side !== 'gateway',
     ...(parts.side === 'inbound'
       ? {

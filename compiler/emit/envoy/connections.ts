@@ -9,7 +9,6 @@ import type { ConnectionRule, ConnectionTarget, Workload } from '../../../core/i
 import { canonicalJson, type JsonObject } from '../../../core/lib/json';
 import { namespaceOf, type PortKey, type Principal } from '../../../core/mesh/ids';
 import { hostCovers } from '../../../core/semantics/match';
-import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import type { FilterChainSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
 import { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
 import { TcpProxySchema } from '../../../core/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
@@ -177,9 +176,6 @@ export function listenerOf(port: PortKey, broker: string | null, chains: readonl
 function clusterJson(index: IrIndex, { cluster, port, version }: EndpointSelector, diagnostics: Diagnostic[]): JsonObject {
   const facts = index.ports.get(port);
   if (!facts) throw new Error(`internal: a route to ${port}, which the mesh does not have`);
-  return patchedCluster(
-    jsonOf(ClusterSchema, upstreamCluster(cluster, facts, undefined, facts.port.resilience.connections, askedName(index, port, version))),
-    index.patches.get(port) ?? [],
-    diagnostics,
-  );
+  const message = upstreamCluster(cluster, facts, undefined, facts.port.resilience.connections, askedName(index, port, version));
+  return patchedCluster(index, port, message, diagnostics);
 }

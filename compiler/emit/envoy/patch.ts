@@ -5,10 +5,14 @@ import type { Diagnostic } from '../../../core/diagnostics/diagnostic';
 import type { Patch } from '../../../core/ir/ir';
 import { patchFields } from '../../../core/ir/patch-fields';
 import type { Json, JsonObject } from '../../../core/lib/json';
+import type { PortKey } from '../../../core/mesh/ids';
 import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { ListenerSchema } from '../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
 import { HttpConnectionManagerSchema } from '../../../core/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { wireRegistry } from '../../../core/wire/registry';
+import { jsonOf } from './any';
+import type { Cluster } from './clusters';
+import type { IrIndex } from './index-of';
 
 interface Target {
   readonly schema: DescMessage;
@@ -96,9 +100,9 @@ export function patchedListener(json: JsonObject, patches: readonly Patch[], dia
 }
 
 /** A port's cluster with its patches merged in; the same for every caller. */
-export function patchedCluster(json: JsonObject, patches: readonly Patch[], diagnostics: Diagnostic[]): JsonObject {
-  let result = json;
-  for (const patch of patches)
+export function patchedCluster(index: IrIndex, port: PortKey, message: Cluster, diagnostics: Diagnostic[]): JsonObject {
+  let result = jsonOf(ClusterSchema, message);
+  for (const patch of index.patches.get(port) ?? [])
     if (patch.direction === 'outbound') result = merge(result, split(patch, [cluster], diagnostics).get(cluster) ?? {});
   return result;
 }

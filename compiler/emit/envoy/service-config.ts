@@ -11,7 +11,6 @@ import { hostsOfPort } from '../../../core/semantics/address';
 import { gatewaysOf } from '../../../core/semantics/networks';
 import { routesSpeakOfUsers } from '../../../core/semantics/user';
 import { stricter, stricterLimits } from '../../../core/semantics/variant';
-import { ClusterSchema } from '../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { VirtualHostSchema } from '../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { jsonOf } from './any';
 import { ownBudget, upstreamCluster } from './clusters';
@@ -150,5 +149,5 @@ function clusterJson(index: IrIndex, { cluster, port, version, own }: Destinatio
     own?.connections ?? facts.port.resilience.connections,
     askedName(index, port, version),
   );
-  return patchedCluster(jsonOf(ClusterSchema, message), index.patches.get(port) ?? [], diagnostics);
+  return patchedCluster(index, port, message, diagnostics);
 }

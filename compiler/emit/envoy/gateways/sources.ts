@@ -4,7 +4,7 @@
  * and prefixes with the same rules share a chain.
  */
 import type { GatewayListener } from '../../../../core/ir/ir';
-import { canonicalNetwork, holdsMapped, isWithinNetwork, mappedNetwork } from '../../../../core/lib/network';
+import { canonicalNetwork, cidrRange, holdsMapped, isWithinNetwork, mappedNetwork } from '../../../../core/lib/network';
 import { sortedUnique } from '../../../../core/lib/order';
 
 interface AboutSources {
@@ -49,10 +49,7 @@ export function sourceClasses(rules: readonly AboutSources[]): readonly SourceCl
  * of a socket's own address it makes IPv4 by itself.
  */
 export const prefixRanges = ({ networks }: SourceClass, { proxyProtocol }: Pick<GatewayListener, 'proxyProtocol'>) => ({
-  sourcePrefixRanges: [...networks, ...(proxyProtocol ? networks.map(mappedNetwork).filter((one) => one !== null) : [])].map((network) => {
-    const [addressPrefix = '', length = ''] = network.split('/');
-    return { addressPrefix, prefixLen: Number(length) };
-  }),
+  sourcePrefixRanges: [...networks, ...(proxyProtocol ? networks.map(mappedNetwork).filter((one) => one !== null) : [])].map(cidrRange),
 });
 
 /**

@@ -1,9 +1,10 @@
 /** Hosts outside the mesh as the proxy that dials them sees them, and as a caller's sees the gateway that does. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Outside, ServicePort } from '../../../../core/ir/ir';
-import { isHttp } from '../../../../core/ir/layers';
+import { isHttp, isTlsMade } from '../../../../core/ir/layers';
 import { builtInResilience, type Connections } from '../../../../core/ir/resilience';
 import { digestOfJson, shortDigest } from '../../../../core/lib/digest';
+import { cidrRange } from '../../../../core/lib/network';
 import type { PortKey, WorkloadKey } from '../../../../core/mesh/ids';
 import { isIpAddress } from '../../../../core/mesh/ip-address';
 import { notPublic } from '../../../../core/mesh/public-addresses';
@@ -111,10 +112,6 @@ function namesOf(cluster: string, { at }: Outside): MessageInitShape<typeof DnsC
   return { ...settings, name: `${cluster} ${shortDigest(digestOfJson(jsonOf(DnsCacheConfigSchema, settings)))}` };
 }
 const mostNames = 1024;
-function cidrRange(network: string) {
-  const [addressPrefix = '', length] = network.split('/');
-  return { addressPrefix, prefixLen: Number(length) };
-}
 
 /** The same as the gateway on the way to them dials them. */
 export function wildcardAtGateway(name: string, facts: PortFacts, outside: Outside): Cluster {
@@ -175,8 +172,6 @@ function foundBy(host: string): Pick<Cluster, 'clusterDiscoveryType' | 'dnsLooku
     respectDnsTtl: true,
   };
 }
-
-const isTlsMade = (protocol: string): boolean => protocol === 'https' || protocol === 'grpcs';
 
 function spoken(
   { protocol, layer }: ServicePort,

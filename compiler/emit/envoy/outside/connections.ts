@@ -9,9 +9,9 @@ import type { ConnectionRule, Outside, Workload } from '../../../../core/ir/ir';
 import { namespaceOf } from '../../../../core/mesh/ids';
 import { isIpAddress } from '../../../../core/mesh/ip-address';
 import { hostPort } from '../../../../core/lib/host-port';
+import { nowhere } from '../../../../core/lib/network';
 import { decideInboundConnection } from '../../../../core/semantics/decide-connection';
 import { hostCovers } from '../../../../core/semantics/match';
-import { ClusterSchema } from '../../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import type { FilterChainSchema } from '../../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
 import { ListenerSchema } from '../../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
 import { TcpProxySchema } from '../../../../core/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
@@ -58,13 +58,11 @@ export function outsideConnectionsOf(
       clusters: destinations.map(({ host, cluster }) =>
         entry(cache, cluster, () =>
           patchedCluster(
-            jsonOf(
-              ClusterSchema,
-              through === null
-                ? hostCluster(cluster, host, facts, outside, undefined, connections)
-                : gatewayCluster(cluster, facts, host, undefined, connections),
-            ),
-            index.patches.get(port.key) ?? [],
+            index,
+            port.key,
+            through === null
+              ? hostCluster(cluster, host, facts, outside, undefined, connections)
+              : gatewayCluster(cluster, facts, host, undefined, connections),
             diagnostics,
           ),
         ),
@@ -101,5 +99,5 @@ function chainTo(index: IrIndex, { port }: PortFacts, rule: ConnectionRule, host
   };
 }
 
-/** Envoy wants a filter chain; no connection is to the limited broadcast address. */
-const toNobody: FilterChain = { name: 'nobody', filterChainMatch: { prefixRanges: [{ addressPrefix: '255.255.255.255', prefixLen: 32 }] } };
+/** Envoy wants a filter chain. */
+const toNobody: FilterChain = { name: 'nobody', filterChainMatch: { prefixRanges: [nowhere] } };

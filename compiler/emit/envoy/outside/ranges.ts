@@ -10,12 +10,11 @@ import type { Workload } from '../../../../core/ir/ir';
 import { isHttp } from '../../../../core/ir/layers';
 import { digestOfJson } from '../../../../core/lib/digest';
 import { hostPort } from '../../../../core/lib/host-port';
-import { addressIn, prefixLength } from '../../../../core/lib/network';
+import { cidrRange, nowhere } from '../../../../core/lib/network';
 import { namespaceOf, type PortKey } from '../../../../core/mesh/ids';
 import { hostsOfPort } from '../../../../core/semantics/address';
 import { decideInboundConnection } from '../../../../core/semantics/decide-connection';
 import { isByAddress, rangesOf, withinRanges } from '../../../../core/semantics/ranges';
-import { ClusterSchema } from '../../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import type { FilterChainSchema } from '../../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
 import { ListenerSchema } from '../../../../core/wire/gen/envoy/config/listener/v3/listener_pb';
 import { TcpProxySchema } from '../../../../core/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
@@ -58,13 +57,7 @@ export function rangesConfigOf(
       envoyRange: supportedEnvoy,
       virtualHost: null,
       listeners: [jsonOf(ListenerSchema, listenerOf(port.key, null, chains))],
-      clusters: letIn
-        ? [
-            entry(cache, cluster, () =>
-              patchedCluster(jsonOf(ClusterSchema, dialledCluster(cluster, facts)), index.patches.get(port.key) ?? [], diagnostics),
-            ),
-          ]
-        : [],
+      clusters: letIn ? [entry(cache, cluster, () => patchedCluster(index, port.key, dialledCluster(cluster, facts), diagnostics))] : [],
       endpoints: [],
     },
   };
@@ -80,7 +73,7 @@ function chainOf(index: IrIndex, { service, port }: PortFacts, caller: Workload,
   if (!rule) throw new Error(`internal: no routes for the connections of ${port.key}`);
   return {
     name: hostPort(port.key, port.number),
-    filterChainMatch: { prefixRanges: rangesOf(service).map(prefixOf) },
+    filterChainMatch: { prefixRanges: rangesOf(service).map(cidrRange) },
     filters: networkFilters({
       tcp: pack(TcpProxySchema, {
         statPrefix: listener,
@@ -93,15 +86,14 @@ function chainOf(index: IrIndex, { service, port }: PortFacts, caller: Workload,
   };
 }
 
-/** No connection comes from the limited broadcast address: what is for one of these finds no chain, and none of a wider range. */
+/** What is for one of these finds no chain, and none of a wider range. */
 const toNobody = (networks: readonly string[], number: number): FilterChain => ({
   name: `nobody:${number}`,
   filterChainMatch: {
-    prefixRanges: networks.map(prefixOf),
-    sourcePrefixRanges: [{ addressPrefix: '255.255.255.255', prefixLen: 32 }],
+    prefixRanges: networks.map(cidrRange),
+    sourcePrefixRanges: [nowhere],
   },
 });
-const prefixOf = (network: string) => ({ addressPrefix: addressIn(network), prefixLen: prefixLength(network) });
 
 /** Who may call one port by address and another by name at one number: what is captured there says neither. */
 export function numbersOfNames(index: IrIndex): readonly Diagnostic[] {

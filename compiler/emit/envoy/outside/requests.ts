@@ -11,7 +11,6 @@ import { hostsOfPort, isWildcard, namedCloser } from '../../../../core/semantics
 import { hostCovers } from '../../../../core/semantics/match';
 import { coversPrincipal } from '../../../../core/semantics/inbound';
 import { strictNeeds } from '../../../../core/semantics/variant';
-import { ClusterSchema } from '../../../../core/wire/gen/envoy/config/cluster/v3/cluster_pb';
 import { VirtualHostSchema } from '../../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
 import { outsideAccess } from '../access/access';
 import { anonymousCopies, anonymousHost } from '../access/anonymous';
@@ -85,15 +84,13 @@ export function outsideConfigOf(
       clusters: destinations.map(({ host, cluster }) =>
         entry(cache, cluster, () =>
           patchedCluster(
-            jsonOf(
-              ClusterSchema,
-              through === null
-                ? host === anyName
-                  ? wildcardCluster(cluster, facts, outside, budget, connections, anonymousCopies)
-                  : hostCluster(cluster, host, facts, outside, budget, connections, anonymousCopies)
-                : gatewayCluster(cluster, facts, null, budget, connections),
-            ),
-            index.patches.get(port.key) ?? [],
+            index,
+            port.key,
+            through === null
+              ? host === anyName
+                ? wildcardCluster(cluster, facts, outside, budget, connections, anonymousCopies)
+                : hostCluster(cluster, host, facts, outside, budget, connections, anonymousCopies)
+              : gatewayCluster(cluster, facts, null, budget, connections),
             diagnostics,
           ),
         ),
