@@ -6,13 +6,16 @@ import * as net from 'node:net';
 const lowest = 10_240;
 /** Fewer than these outside of the kernel's range, and the kernel is asked instead. */
 const enough = 2_000;
-/** What this process was given lately: two callers that have not listened yet get different ports. */
+/** What this process was given lately, the oldest first: two callers that have not listened yet get different ports. */
 const given = new Set<number>();
 const remembered = 1_000;
+/** Within it a port is listened at, in milliseconds; so long no other process on this machine is given it. */
+const reservedMs = 180_000;
 
 /**
  * `count` ports of `host` that are free now, all different, and that no outgoing connection takes before they are listened at: they lie below the range
- * from which the kernel takes the ports of outgoing connections (Linux: `net.ipv4.ip_local_port_range`).
+ * from which the kernel takes the ports of outgoing connections (Linux: `net.ipv4.ip_local_port_range`). On Linux, no other process that asks here is
+ * given the same before this one ends, or three minutes have passed.
  */
 export async function freePorts(count: number, host = '127.0.0.1'): Promise<readonly number[]> {
   const below = await ephemeralFrom();
@@ -23,7 +26,7 @@ export async function freePorts(count: number, host = '127.0.0.1'): Promise<read
     const port = randomInt(lowest, below);
     if (given.has(port)) continue;
     given.add(port);
-    if (await isFree(port, host)) found.push(port);
+    if ((await reservePort(port)) && (await isFree(port, host))) found.push(port);
   }
   for (const port of given) if (given.size > remembered) given.delete(port); // the oldest first
   return found;
@@ -32,6 +35,24 @@ export async function freePorts(count: number, host = '127.0.0.1'): Promise<read
 async function ephemeralFrom(): Promise<number> {
   const range = await fs.readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').catch(() => '32768 60999');
   return Number(range.trim().split(/\s+/)[0]);
+}
+
+/**
+ * Reserves a port, which nobody needs to listen at yet: false when another process has it reserved. A reservation is a name in Linux's abstract socket namespace: one process has it, it ends with that process
+ * at the latest, leaves no file, and belongs to the same network namespace as the port.
+ */
+export function reservePort(port: number): Promise<boolean> {
+  if (process.platform !== 'linux') return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const held = net.createServer((caller) => caller.destroy());
+    // where such a name cannot be had for another reason, ports are found without
+    held.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE'));
+    held.listen(`\0meshwright-port-${port}`, () => {
+      held.unref();
+      setTimeout(() => held.close(), reservedMs).unref();
+      resolve(true);
+    });
+  });
 }
 
 function isFree(port: number, host: string): Promise<boolean> {

@@ -102,7 +102,8 @@ async function obtainJars(name: string, version: string, wanted: readonly Jar[],
 
 /** A program that runs a class of Apache Kafka: `run kafka.Kafka server.properties`. Throws ToolUnavailable. */
 export const obtainKafka = (options: Options = {}): Promise<string> =>
-  obtainJars('kafka', '4.0.0', [{ id: 'org.apache.kafka:kafka_2.13:4.0.0' }], options);
+  // with a logger of its own, or it ends without a word about why
+  obtainJars('kafka', '4.0.0-slf4j', [{ id: 'org.apache.kafka:kafka_2.13:4.0.0' }, { id: 'org.slf4j:slf4j-simple:1.7.36' }], options);
 
 /** A program that runs a class of Apache Qpid, a broker of AMQP 0-9-1: `run org.apache.qpid.server.Main ...`. Throws ToolUnavailable. */
 export const obtainQpid = (options: Options = {}): Promise<string> =>

@@ -187,5 +187,6 @@ export const startKafka = (broker: {
     await fs.writeFile(file, properties.join('\n'));
     const program = await obtainKafka();
     await must(program, ['-Xmx64m', 'kafka.tools.StorageTool', 'format', '-t', 'MkU3OEVBNTcwNTJENDM2Qg', '-c', file]);
-    return { program, args: ['-Xmx192m', '-XX:TieredStopAtLevel=1', 'kafka.Kafka', file], limitMs: 120_000 };
+    const logged = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
+    return { program, args: ['-Xmx192m', '-XX:TieredStopAtLevel=1', logged, 'kafka.Kafka', file], limitMs: 120_000 };
   });
