@@ -9,7 +9,7 @@ import { readTextIfThere, writeFileAtomic } from '../../platform/files';
 import { kubeFromFile, kubeInCluster, type Kube } from '../../platform/kube';
 import { createLog, type Log } from '../../platform/log';
 import { createMetrics, metricsHandler } from '../../platform/metrics';
-import { adminToken, serveAdmin, type AdminRoute } from '../rpc/admin-http';
+import { adminToken, serveAdmin, type AdminAnswer, type AdminRoute } from '../rpc/admin-http';
 import { serverCredentials } from '../rpc/credentials';
 import { DecodeError, fieldsOf, optionalNumberOf } from '../rpc/decode';
 import { bind, createServer, RpcRefusal, stopServer, unary } from '../rpc/server';
@@ -17,6 +17,7 @@ import { takeFolder } from '../rpc/state-folder';
 import { caIdentity, CsrRefused, newKeyAndCsr, openAuthority, type Authority, type Issued } from './authority';
 import { podIdentities, TokenRefused, type PodIdentities } from './pods';
 import { caMethods, isServiceAccountToken, type CertificateAnswer } from './protocol';
+import { guardRoot } from './root-guard';
 import { openAuthorityInSecret } from './root-secret';
 import type { Identity, PeerIdentity } from './spiffe';
 import { controlPlanePrincipal, isTrustDomain } from './spiffe';
@@ -73,10 +74,11 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
   const giveBack = await takeFolder(config.stateDir, 'ca');
   const kube = config.kubernetes ? await openKube(config.kubernetes) : null;
   const secret = config.kubernetes?.secret;
-  const authority =
+  const kept =
     kube !== null && secret !== undefined
       ? await openAuthorityInSecret(kube, { namespace: meshNamespace, name: secret }, config.trustDomain, now)
-      : await openAuthority(config.stateDir, config.trustDomain, now);
+      : null;
+  const authority = kept?.authority ?? (await openAuthority(config.stateDir, config.trustDomain, now));
   const pods =
     kube === null
       ? null
@@ -161,13 +163,19 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
       throw error;
     },
   );
-  const publisher = kube === null ? null : publishTrust(kube, authority.trust, log);
+  const guard = kept === null ? null : guardRoot(kept, log);
+  const overtaken = (): string | null => guard?.overtaken() ?? null;
+  const publisher = kube === null ? null : publishTrust(kube, authority.trust, () => overtaken() === null, log);
   log.info({ address: hostPort(config.listen.host, port), admin: admin.url }, 'the certificate authority is up');
 
+  function health(): AdminAnswer {
+    const reason = overtaken();
+    return { status: reason === null ? 200 : 503, text: `${reason ?? 'ok'}\n`, contentType: 'text/plain' };
+  }
   function adminRoutes(): readonly AdminRoute[] {
     return [
-      { method: 'GET', path: '/healthz', open: true, answer: () => ({ status: 200, text: 'ok\n', contentType: 'text/plain' }) },
-      { method: 'GET', path: '/readyz', open: true, answer: () => ({ status: 200, text: 'ok\n', contentType: 'text/plain' }) },
+      // Who has another root than the mesh by now is one of it again when it starts anew.
+      ...['/healthz', '/readyz'].map((path): AdminRoute => ({ method: 'GET', path, open: true, answer: health })),
       {
         method: 'GET',
         path: '/metrics',
@@ -202,6 +210,7 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
     trustFile,
     async close() {
       own.stop();
+      guard?.close();
       publisher?.close();
       await admin.close();
       await stopServer(server);

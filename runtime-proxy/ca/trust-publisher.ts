@@ -14,8 +14,8 @@ export interface TrustPublisher {
 const fieldManager = 'meshwright-ca';
 const againMs = 2_000;
 
-/** Keeps the ConfigMap in every namespace that is not going away; what somebody changes or deletes is put back. */
-export function publishTrust(kube: Kube, trust: string, log: Log): TrustPublisher {
+/** Keeps the ConfigMap in every namespace that is not going away; what somebody changes or deletes is put back, for as long as these are the roots. */
+export function publishTrust(kube: Kube, trust: string, areRoots: () => boolean, log: Log): TrustPublisher {
   const { name, key } = trustConfigMap;
   let closed = false;
   let running = false;
@@ -46,7 +46,7 @@ export function publishTrust(kube: Kube, trust: string, log: Log): TrustPublishe
   async function publish(): Promise<boolean> {
     let failed = false;
     for (const [namespace, { metadata }] of [...namespaces.items()]) {
-      if (closed) return failed;
+      if (closed || !areRoots()) return failed;
       if (metadata.deletionTimestamp !== undefined || hasIt(namespace)) continue;
       try {
         await kube.apply(resources.configMaps, { metadata: { namespace, name }, data: { [key]: trust } }, { fieldManager, force: true });

@@ -207,6 +207,51 @@ describe('identities of pods', () => {
       'Secret meshwright/ca-root-2 is the root of another trust domain',
     );
   });
+  test('a root whose Secret is deleted is put back, so that who starts later is of the same mesh', async () => {
+    const ref = { namespace: 'meshwright', name: 'ca-root-3' };
+    const kubernetes = { kubeconfig: server.kubeconfig, secret: ref.name };
+    const first = await startCa({ kubernetes });
+    await kube.remove(resources.secrets, ref);
+    for (let turn = 0; turn < 600 && (await kube.get(resources.secrets, ref)) === null; turn++)
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    const later = await startCa({ kubernetes });
+    expect(await fs.readFile(later.trustFile, 'utf8')).toBe(await fs.readFile(first.trustFile, 'utf8'));
+    await Promise.all([first.close(), later.close()]);
+  });
+  test('a CA whose mesh was founded anew says so, and leaves the roots that are published', async () => {
+    const ref = { namespace: 'meshwright', name: 'ca-root-4' };
+    const kubernetes = { kubeconfig: server.kubeconfig, secret: ref.name };
+    await ca.close(); // it publishes roots of its own
+    const old = await startCa({ kubernetes });
+    const root = (await kube.get(resources.secrets, ref))?.['data'];
+    const founder = await startCa({ kubernetes: { ...kubernetes, secret: 'ca-root-5' } });
+    const anew = (await kube.get(resources.secrets, { ...ref, name: 'ca-root-5' }))?.['data'];
+    expect(anew).not.toEqual(root);
+    // as if it had been deleted and made anew between two looks
+    for (let turn = 0; turn < 600; turn++) {
+      await kube.remove(resources.secrets, ref);
+      const made = await kube.create(resources.secrets, { metadata: ref, immutable: true, data: anew }).catch(() => null);
+      if (made !== null) break;
+    }
+    const asked = async (path: string): Promise<number> => (await fetch(`${old.adminUrl}${path}`)).status;
+    for (let turn = 0; turn < 600 && (await asked('/readyz')) !== 503; turn++) await new Promise((resolve) => setTimeout(resolve, 30));
+    expect([await asked('/readyz'), await asked('/healthz')]).toEqual([503, 503]);
+    const published = async (): Promise<unknown> =>
+      Object((await kube.get(resources.configMaps, { namespace: 'shop', name: 'meshwright-trust' }))?.['data'])['trust.pem'];
+    const trust = await fs.readFile(founder.trustFile, 'utf8');
+    for (let turn = 0; turn < 600 && (await published()) !== trust; turn++) await new Promise((resolve) => setTimeout(resolve, 30));
+    // Its turn comes with every change of a ConfigMap: the last word is the founder's.
+    await kube.patch(
+      resources.configMaps,
+      { namespace: 'shop', name: 'meshwright-trust' },
+      { data: { 'trust.pem': 'x' } },
+      { type: 'merge' },
+    );
+    for (let turn = 0; turn < 600 && (await published()) !== trust; turn++) await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(await published()).toBe(trust);
+    await Promise.all([old.close(), founder.close()]);
+    ca = await startCa();
+  });
   test('the roots are in every namespace, in a later one too, and come back when somebody changes them', async () => {
     const trust = await fs.readFile(ca.trustFile, 'utf8');
     const inNamespace = async (namespace: string): Promise<unknown> =>
