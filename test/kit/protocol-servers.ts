@@ -15,37 +15,53 @@ interface Started {
   readonly program: string;
   readonly args: readonly string[];
   readonly as?: { readonly uid: number; readonly gid: number };
-  /** How long it may take, in milliseconds. */
-  readonly limitMs?: number;
 }
 
+/** How long preparing may take, and starting: a busy machine's time, in milliseconds. */
+const limitMs = 180_000;
+/** A server of somebody else's that ends before it listens is started afresh: so often in all. */
+const attempts = 3;
+
 async function start(name: string, at: Address, prepare: (folder: string) => Promise<Started>): Promise<ProtocolServer> {
+  const failures: string[] = [];
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    try {
+      return await startOnce(name, at, prepare);
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error));
+      if (!(error instanceof EndedEarly)) break;
+    }
+  }
+  throw new Error(`${name}: ${failures.join('\n')}`);
+}
+
+class EndedEarly extends Error {}
+
+async function startOnce(name: string, at: Address, prepare: (folder: string) => Promise<Started>): Promise<ProtocolServer> {
   const folder = await temporaryFolder(`server-${name}`);
   try {
-    const { program, args, as = {}, limitMs = 60_000 } = await prepare(folder);
+    const { program, args, as = {} } = await prepare(folder);
     const child = spawnGroup(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], ...as });
     const said: string[] = [];
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+    const state = await listening(child, at, Date.now() + limitMs);
     const stop = async (): Promise<void> => {
       await stopGroup(child, { graceMs: 3_000 });
       await fs.rm(folder, { recursive: true, force: true });
     };
-    try {
-      await listening(child, at, Date.now() + limitMs);
-    } catch (error) {
-      await stop();
-      throw new Error(`${name}: ${String(error)}\n${said.join('').slice(-2_000)}`, { cause: error });
-    }
-    return { stop };
+    if (state === 'open') return { stop };
+    await stop();
+    const why = `${state === 'ended' ? `it ended with ${child.exitCode ?? child.signalCode}` : 'time is up'}\n${said.join('').slice(-2_000)}`;
+    throw state === 'ended' ? new EndedEarly(why) : new Error(why);
   } catch (error) {
     await fs.rm(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function listening(child: ChildProcess, { host, port }: Address, deadline: number): Promise<void> {
+async function listening(child: ChildProcess, { host, port }: Address, deadline: number): Promise<'open' | 'ended' | 'late'> {
   while (Date.now() < deadline) {
-    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
+    if (child.exitCode !== null || child.signalCode !== null) return 'ended';
     const open = await new Promise<boolean>((resolve) => {
       const socket = net.connect(port, host, () => {
         socket.destroy();
@@ -53,14 +69,14 @@ async function listening(child: ChildProcess, { host, port }: Address, deadline:
       });
       socket.on('error', () => resolve(false));
     });
-    if (open) return;
+    if (open) return 'open';
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error('time is up');
+  return 'late';
 }
 
-async function must(program: string, args: readonly string[], timeoutMs = 60_000): Promise<void> {
-  const { code, stdout, stderr } = await runCommand(program, args, { timeoutMs });
+async function must(program: string, args: readonly string[]): Promise<void> {
+  const { code, stdout, stderr } = await runCommand(program, args, { timeoutMs: limitMs });
   if (code !== 0) throw new Error(`${program} ended with ${code}: ${`${stdout}\n${stderr}`.trim().slice(-500)}`);
 }
 
@@ -119,6 +135,7 @@ export const startMysql = (at: Address): Promise<ProtocolServer> =>
         `--bind-address=${at.host}`,
         `--port=${at.port}`,
         `--socket=${path.join(folder, 's')}`,
+        '--skip-ssl', // or it makes a key first, which takes a minute of a busy machine
         '--innodb-buffer-pool-size=16M',
         '--innodb-flush-log-at-trx-commit=0',
       ],
@@ -188,5 +205,5 @@ export const startKafka = (broker: {
     const program = await obtainKafka();
     await must(program, ['-Xmx64m', 'kafka.tools.StorageTool', 'format', '-t', 'MkU3OEVBNTcwNTJENDM2Qg', '-c', file]);
     const logged = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
-    return { program, args: ['-Xmx192m', '-XX:TieredStopAtLevel=1', logged, 'kafka.Kafka', file], limitMs: 120_000 };
+    return { program, args: ['-Xmx192m', '-XX:TieredStopAtLevel=1', logged, 'kafka.Kafka', file] };
   });
