@@ -52,6 +52,16 @@ test('the token is read for each request, and only from a file that is its own',
   expect(seen).toHaveLength(2);
 });
 
+test('what is no token is not sent, and not repeated either', async () => {
+  for (const text of ['{\n  "d": "PRIVATE"\n}\n', 'PRIVATE\u00a0KEY', 'PRIVATE ключ', 'PRIVATE KEY']) {
+    await writeFile(tokenFile, text);
+    const said = await client().ask('GET', '/x');
+    expect(said).toMatchObject({ kind: 'unreachable', diagnostics: [{ code: 'MW7150' }] });
+    expect(JSON.stringify(said)).not.toContain('PRIVATE');
+  }
+  expect(seen).toEqual([]);
+});
+
 test('an answer that is too large, too late, no JSON or elsewhere is no answer', async () => {
   answer = json(200, { text: 'x'.repeat(5_000) });
   expect(await client({ maxBytes: 1_000 }).ask('GET', '/x')).toMatchObject({ kind: 'unreachable', reason: 'its answer is too large' });

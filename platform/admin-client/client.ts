@@ -5,6 +5,7 @@
 import type { SignedObject, SignedRelease } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { gitops } from '../../core/diagnostics/gitops';
 import { digestOfJson } from '../../core/lib/digest';
 import { reasonOf } from '../../core/lib/reason';
 import { readSecret } from '../secret-file';
@@ -53,6 +54,11 @@ export function adminApi({ adminUrl, tokenFile }: AdminTarget, { timeoutMs = 15_
   const send = async (method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Response | AdminSilence> => {
     const token = await readSecret(tokenFile);
     if (token.value === undefined) return silence(token.diagnostics[0]?.message ?? 'there is no token', token.diagnostics);
+    // Not left to `fetch`, whose refusal quotes it: a key file that was given by mistake would be printed.
+    if (!/^[\x21-\x7e]+$/.test(token.value)) {
+      const wrong = gitops.secretFile({ file: tokenFile, reason: 'what it holds is no token' });
+      return silence(wrong.message, [wrong]);
+    }
     try {
       return await fetch(new URL(path, adminUrl), {
         method,
