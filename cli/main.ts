@@ -30,8 +30,9 @@ export async function run(argv: readonly string[], streams: Pick<NodeJS.Process,
       code = await (await verb.load()).run(context, values);
     } catch (error) {
       code = 2;
-      const known = error instanceof UsageError;
-      const says = error instanceof Error ? error.message : String(error);
+      const machines = machineTrouble(error);
+      const known = error instanceof UsageError || machines !== null;
+      const says = machines ?? (error instanceof Error ? error.message : String(error));
       out.document({ ok: false, error: { kind: known ? 'usage' : 'internal', message: says } });
       streams.stderr.write(
         known ? `meshwright: ${says}\n` : `meshwright: internal error: ${error instanceof Error ? (error.stack ?? says) : says}\n`,
@@ -54,6 +55,18 @@ export async function run(argv: readonly string[], streams: Pick<NodeJS.Process,
   }
   return code;
 }
+
+/** What the machine refuses, a full or read-only folder and its like, in one line: no fault of the program, and nothing to report. */
+function machineTrouble(error: unknown): string | null {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return null;
+  const { code } = error;
+  if (typeof code !== 'string' || !machineCodes.has(code)) return null;
+  const [, says = error.message] = /^[A-Z]+: ([^,]+)/.exec(error.message) ?? [];
+  return `${'path' in error && typeof error.path === 'string' ? `\`${error.path}\`: ` : ''}${says} (${code})`;
+}
+const machineCodes: ReadonlySet<string> = new Set(
+  'EACCES EPERM EROFS ENOSPC EDQUOT ENOTDIR EISDIR EEXIST ENAMETOOLONG ELOOP EMFILE ENFILE EIO'.split(' '),
+);
 
 function programOf(streams: Pick<NodeJS.Process, 'stdout' | 'stderr'>, call: (verb: Verb, values: Values) => Promise<void>): Command {
   const program = new Command('meshwright')

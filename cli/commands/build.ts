@@ -1,10 +1,11 @@
 import * as path from 'node:path';
 import { bundleFiles, type Bundle } from '../../core/bundle/bundle';
+import { isInstant } from '../../core/bundle/release-form';
 import { hasErrors } from '../../core/diagnostics/diagnostic';
 import { buildRelease, type Compiled } from '../../compiler/pipeline';
 import { systemClock } from '../../platform/clock';
-import { replaceFolder } from '../../platform/files';
-import { UsageError, type Run } from '../command';
+import { strangerIn, writeBundleFolder } from '../../platform/bundle-folder';
+import { UsageError, type CommandContext, type Run } from '../command';
 import { printFindings } from '../bundles';
 import { formatText, summary, toJson } from '../findings';
 import { counted } from '../output';
@@ -17,6 +18,7 @@ const day = 24 * 60 * 60 * 1000;
 /** `meshwright build`: the bundle of one environment. Without a signer it is unsigned: to be read and compared, and nothing accepts it. */
 export const run: Run = async (context, values) => {
   const { out } = context;
+  const [folder, notAfter] = [await placeOf(context, values), notAfterGiven(values)];
   const revision = values.text('commit');
   const committed = revision === undefined ? null : await sourcesOfCommit(context, revision, values.text('dir'));
   const sources = committed ?? (await sourcesOf(context, values.text('dir')));
@@ -40,7 +42,7 @@ export const run: Run = async (context, values) => {
     commit: committed?.oid ?? (await headOf((await policyFolder(context, values.text('dir'))) ?? context.cwd)),
     repository: values.text('repository') ?? 'local',
     asOf: dayGiven(values),
-    notAfter: values.text('notAfter') ?? new Date(systemClock.now() + day).toISOString(),
+    notAfter,
   });
   if (!built.value) return printFindings(context, built.diagnostics);
   const { signBundle, signerClient, unsignedBundle } = await import('../../compiler/sign/index.js');
@@ -52,14 +54,12 @@ export const run: Run = async (context, values) => {
     if (!signed.value) return printFindings(context, signed.diagnostics);
     bundle = signed.value;
   }
-  const folder = values.need('out');
-  const files = bundleFiles(bundle);
-  await replaceFolder(path.resolve(context.cwd, folder), files);
+  await writeBundleFolder(folder, bundle);
   const { release, digest } = bundle.release;
-  const bytes = [...files.values()].reduce((total, text) => total + Buffer.byteLength(text), 0);
+  const bytes = [...bundleFiles(bundle).values()].reduce((total, text) => total + Buffer.byteLength(text), 0);
   out.document({
     ok: true,
-    out: folder,
+    out: values.need('out'),
     environment,
     generation: release.generation,
     digest,
@@ -70,11 +70,29 @@ export const run: Run = async (context, values) => {
   });
   if (compiled.diagnostics.length > 0) out.line(formatText(compiled.diagnostics, { show: sources.show, style: out.style }));
   out.line(
-    `${folder}   ${environment} generation ${release.generation}, ${counted(bundle.objects.length, 'object')}, ${counted(Math.ceil(bytes / 1024), 'KiB', 'KiB')}, ${socket === undefined ? 'unsigned' : 'signed'}`,
+    `${values.need('out')}   ${environment} generation ${release.generation}, ${counted(bundle.objects.length, 'object')}, ${counted(Math.ceil(bytes / 1024), 'KiB', 'KiB')}, ${socket === undefined ? 'unsigned' : 'signed'}`,
   );
   out.line(`bundle ${digest}`);
   return 0;
 };
+
+/** Where the bundle goes. What is there already goes, so only a bundle may be there. */
+async function placeOf(context: CommandContext, values: Values): Promise<string> {
+  const given = values.need('out');
+  const folder = path.resolve(context.cwd, given);
+  const stranger = await strangerIn(folder);
+  if (stranger === null) return folder;
+  throw new UsageError(
+    `\`${given}\` holds \`${stranger}\`, which is of no bundle, and a bundle's folder holds nothing else: give \`--out\` a new folder`,
+  );
+}
+
+function notAfterGiven(values: Values): string {
+  const given = values.text('notAfter');
+  if (given === undefined) return new Date(systemClock.now() + day).toISOString();
+  if (!isInstant(given)) throw new UsageError(`\`--not-after\` takes a UTC time such as \`2026-11-22T10:00:00Z\`, not \`${given}\``);
+  return given;
+}
 
 function environmentGiven(compiled: Compiled, values: Values): string {
   const given = values.text('env');

@@ -46,6 +46,11 @@ export function objectPath(object: Pick<MeshObject, 'kind' | 'metadata'>): strin
   }
 }
 
+/** Whether a bundle may have a file or folder of that path. Other targets' folders join when there are some. */
+export function isBundlePath(path: string): boolean {
+  return /^(?:(?:release|sources|admission)\.json|(?:services|proxies)(?:\/[^/]+(?:\/[^/]+\.json)?)?)$/.test(path);
+}
+
 /** The files of a bundle, sorted by path. */
 export function bundleFiles(bundle: Bundle): ReadonlyMap<string, string> {
   const files = new Map<string, string>(byproductFiles(bundle));

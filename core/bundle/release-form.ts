@@ -98,5 +98,6 @@ function assertWaves(value: unknown): void {
 
 const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 const isDigestValue = (value: unknown): boolean => typeof value === 'string' && isDigest(value);
-const isInstant = (value: unknown): boolean =>
+/** Whether it is a UTC time as a release says it. */
+export const isInstant = (value: unknown): boolean =>
   typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/.test(value) && !Number.isNaN(Date.parse(value));

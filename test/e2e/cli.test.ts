@@ -384,6 +384,41 @@ describe('build, keys and verify', () => {
     }
     expect((await meshwright(['verify', 'signed'])).code).toBe(0);
   });
+  it('goes where nothing else is: what is no bundle is refused by name, and stays', async () => {
+    const cwd = path.join(folder, 'mine');
+    expect((await meshwright(['init', 'mine'])).code).toBe(0);
+    const before = await listFiles(cwd);
+    await fs.mkdir(path.join(cwd, 'linked'));
+    await fs.symlink(path.join(cwd, 'policies'), path.join(cwd, 'linked', 'services'));
+    for (const [out, stranger] of [
+      ['.', 'linked'],
+      ['policies', 'mesh.policy.ts'],
+      [folder, ''],
+      ['linked', 'services'],
+    ] as const) {
+      const said = await meshwright(['build', '--env', 'prod', '--out', out], { cwd });
+      expect(said).toMatchObject({ code: 2, stderr: expect.stringContaining(`\`${out}\` holds \`${stranger}`) });
+    }
+    expect(await listFiles(cwd)).toEqual(before);
+    // a bundle may be written over, also one that was written by half
+    for (let turn = 0; turn < 2; turn += 1) {
+      expect((await meshwright(['build', '--env', 'prod', '--out', 'b'], { cwd })).code).toBe(0);
+      await fs.rm(path.join(cwd, 'b', 'release.json'));
+      await fs.writeFile(path.join(cwd, 'b', 'proxies', 'shop', 'gone.json'), '{');
+    }
+    expect((await meshwright(['build', '--env', 'prod', '--out', 'b'], { cwd })).code).toBe(0);
+    expect(await listFiles(path.join(cwd, 'b', 'proxies'))).toEqual(['shop/shop-cart.json', 'shop/shop-web.json']);
+  });
+  it('what the machine refuses, and a time that is none, are one line', async () => {
+    const cwd = path.join(folder, 'mine');
+    const taken = await meshwright(['build', '--env', 'prod', '--out', 'package.json'], { cwd });
+    expect(taken).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^meshwright: `.*package\.json`: file already exists \(EEXIST\)\n$/m),
+    });
+    const time = await meshwright(['build', '--env', 'prod', '--not-after', 'tomorrow'], { cwd });
+    expect(time).toMatchObject({ code: 2, stderr: expect.stringMatching(/^meshwright: `--not-after` takes a UTC time .*\n$/) });
+  });
   it('accepts nothing that is not signed', async () => {
     expect((await meshwright(build('unsigned'))).code).toBe(0);
     const { code, document } = await json('verify', 'unsigned');
