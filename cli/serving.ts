@@ -19,13 +19,6 @@ export async function configGiven(values: Values): Promise<unknown> {
   return parsed;
 }
 
-/** A member of a config that has to be a text. */
-export function textIn(config: unknown, name: string): string {
-  const value: unknown = typeof config === 'object' && config !== null ? Reflect.get(config, name) : undefined;
-  if (typeof value !== 'string' || value === '') throw new UsageError(`the configuration file needs \`${name}\`, a text`);
-  return value;
-}
-
 /** Why a server cannot start is said in one line: a port that is taken and a folder that is held are no bugs. Bugs keep their stack. */
 export async function started<T>(starting: Promise<T>): Promise<T> {
   try {

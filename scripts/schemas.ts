@@ -102,5 +102,7 @@ export const schemas: readonly GeneratedSchema[] = [
   fromConfig('gitops/config.ts', 'GitopsConfig', 'gitops'),
   fromConfig('deploy/install/values.ts', 'InstallValues', 'install', 'deploy/install/values.schema.json'),
   fromConfig('webhook/config.ts', 'WebhookConfig', 'webhook'),
+  fromConfig('compiler/sign/server.ts', 'SignerConfig', 'signer'),
+  fromConfig('cli/up/config.ts', 'UpFile', 'up'),
   ...fromStored(),
 ];

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { UsageError, type Run } from '../command';
-import { configGiven, serveUntilStopped } from '../serving';
-import { decodeUpConfig } from '../up/config';
+import { decodeConfig } from '../config';
+import { serveUntilStopped } from '../serving';
+import { upConfigFrom, type UpFile } from '../up/config';
 import { launchMesh } from '../up/launch';
 
 const installed = join(__dirname, '..', '..', '..');
 
 /** `meshwright up`: a whole mesh on this machine, each part a process of its own. */
 export const run: Run = async (context, values) => {
-  const decoded = decodeUpConfig(await configGiven(values));
+  const decoded = upConfigFrom(await decodeConfig<UpFile>('up', values));
   if (typeof decoded === 'string') throw new UsageError(decoded);
   let stop = (): Promise<void> => Promise.resolve();
   const interrupted = (): void => void stop().then(() => process.exit(130));

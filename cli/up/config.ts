@@ -1,13 +1,14 @@
-/** What `meshwright up` is told: a JSON file. Paths are relative to it. */
-import type { Inventory } from '../../runtime-proxy/inventory';
+/** What `meshwright up` is told: a JSON file. */
+import { parseInventory, type InventoryFile } from '../../runtime-proxy/discovery/inventory-file';
 
-export interface UpConfig {
+/** The configuration file of a whole mesh on one machine, JSON. */
+export interface UpFile {
   /** State, keys, sockets and logs; made (0700). Keep it short: unix sockets live in it. */
   readonly dir: string;
   readonly trustDomain: string;
   readonly environment: string;
   /** What runs where. Copied to `<dir>/inventory.json`, which the control plane watches: edit that one while it runs. */
-  readonly inventory: Inventory;
+  readonly inventory: object;
   /** The policy repository, http or https. */
   readonly repositoryUrl: string;
   readonly branch?: string;
@@ -28,23 +29,16 @@ export interface UpConfig {
   readonly svidLifetimeMs?: number;
 }
 
-/** The configuration a file holds, or one line about what is wrong with it. */
-export function decodeUpConfig(value: unknown): UpConfig | string {
-  const field = (name: string): unknown => (typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined);
-  for (const name of ['dir', 'trustDomain', 'environment', 'repositoryUrl']) {
-    const text = field(name);
-    if (typeof text !== 'string' || text === '') return `the configuration file needs \`${name}\`, a text`;
-  }
-  const instances: unknown = Reflect.get(Object(field('inventory')), 'instances');
-  if (!Array.isArray(instances)) return 'the configuration file needs `inventory.instances`, a list';
-  const accounts = field('accounts');
-  if (typeof accounts !== 'object' || accounts === null)
-    return 'the configuration file needs `accounts`, from `<namespace>/<workload>` to `<namespace>/<service account>`';
-  for (const [at, instance] of instances.entries()) {
-    const { id, workload } = Object(instance) as { readonly id?: unknown; readonly workload?: unknown };
-    if (typeof id !== 'string' || typeof workload !== 'string')
-      return `\`inventory.instances[${at}]\` needs \`id\` and \`workload\`, texts`;
-    if (typeof Reflect.get(accounts, workload) !== 'string') return `\`accounts\` says nothing of \`${workload}\`, which \`${id}\` runs`;
-  }
-  return value as UpConfig; // the servers look at the rest of it, each at its own part
+/** The same, with its inventory read. */
+export interface UpConfig extends UpFile {
+  readonly inventory: InventoryFile;
+}
+
+/** The configuration that a file holds, or one line about what is wrong with it: an inventory that the control plane would not use is refused at once. */
+export function upConfigFrom(file: UpFile): UpConfig | string {
+  const { value: inventory, diagnostics } = parseInventory(JSON.stringify(file.inventory), 'inventory');
+  if (inventory === undefined) return diagnostics.map(({ code, message, help }) => `${code} ${message}; ${help}`).join('; ');
+  const homeless = inventory.instances.find(({ workload }) => !Object.hasOwn(file.accounts, workload));
+  if (homeless !== undefined) return `\`accounts\` says nothing of \`${homeless.workload}\`, which \`${homeless.id}\` runs`;
+  return { ...file, inventory };
 }

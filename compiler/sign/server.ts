@@ -15,6 +15,7 @@ import { publicHalf, readKeyRing, signingKey, type KeyRing } from './keys';
 import { maxBody, type SignerRefusal, type SignerState } from './protocol';
 import { createSigner, SignerRefused, type FloorStore } from './signer';
 
+/** The signer's configuration file, JSON. */
 export interface SignerConfig {
   /** JWK Set of private keys, mode 0600. Read at the start; a rotation needs a restart. */
   readonly keyFile: string;
@@ -22,7 +23,6 @@ export interface SignerConfig {
   readonly socketPath: string;
   /** Floors by environment; written before each signature of a release. */
   readonly stateFile: string;
-  readonly log?: Log;
 }
 export interface RunningSigner {
   readonly socketPath: string;
@@ -30,7 +30,7 @@ export interface RunningSigner {
 }
 
 /** Starts the signer. Resolves when it accepts requests; errors in the configuration come back as diagnostics. */
-export async function serveSigner(config: SignerConfig): Promise<Outcome<RunningSigner>> {
+export async function serveSigner(config: SignerConfig & { readonly log?: Log }): Promise<Outcome<RunningSigner>> {
   const ring = await readKeyRing(config.keyFile);
   if (!ring.value) return { diagnostics: ring.diagnostics };
   const refuse = (reason: string): Outcome<RunningSigner> => ({

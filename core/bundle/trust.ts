@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { sign } from '../diagnostics/sign';
 import type { Outcome } from '../diagnostics/diagnostic';
 import { canonicalJson } from '../lib/json';
+import { suggest } from '../lib/suggest';
 
 /** A public Ed25519 key (RFC 8037). `kid` is the key's RFC 7638 thumbprint with SHA-256, base64url. */
 export interface PublicJwk {
@@ -65,7 +66,10 @@ class Malformed extends Error {}
 function record(value: unknown, what: string, allowed?: readonly string[]): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Malformed(`${what} is not an object`);
   const extra = allowed && Object.keys(value).find((key) => !allowed.includes(key));
-  if (extra !== undefined) throw new Malformed(`${what} has an unknown member \`${extra}\``);
+  if (extra !== undefined) {
+    const near = suggest(extra, allowed ?? []);
+    throw new Malformed(`${what} has an unknown member \`${extra}\`${near === undefined ? '' : `: did you mean \`${near}\`?`}`);
+  }
   return { ...value };
 }
 

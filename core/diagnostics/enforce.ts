@@ -141,6 +141,25 @@ export const enforce = {
       `the virtual address ${address} of \`${port}\` is the one of \`${other}\` in the cluster, and is left out`,
     help: () => 'take it out of `virtual` in the inventory file',
   }),
+  unknownMember: defineDiagnostic<{
+    file: string;
+    member: string;
+    place: string;
+    places: number;
+    known: readonly string[];
+    near: string | null;
+  }>({
+    code: 'MW9045',
+    slug: 'unknown-member',
+    severity: 'error',
+    summary: 'The inventory file has a member that means nothing there; the last good file stays in force.',
+    message: ({ file, member, place, places }) =>
+      `\`${file}\` cannot be used: ${place} has an unknown member \`${member}\`${places === 1 ? '' : `, the first of ${places} places`}`,
+    help: ({ member, known, near }) =>
+      near === null
+        ? `take \`${member}\` out; known there are ${known.map((name) => `\`${name}\``).join(', ')}`
+        : `did you mean \`${near}\`?`,
+  }),
   podWithoutWorkload: defineDiagnostic<{ pod: string }>({
     code: 'MW9101',
     slug: 'pod-without-workload',

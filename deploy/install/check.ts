@@ -4,6 +4,7 @@ import type { Diagnostic, Outcome } from '../../core/diagnostics/diagnostic';
 import { install } from '../../core/diagnostics/install';
 import { parseTrust } from '../../core/bundle/trust';
 import { canonicalNetwork } from '../../core/lib/network';
+import { suggest } from '../../core/lib/suggest';
 import schema from './values.schema.json';
 import { defaultValues, type InstallValues } from './values';
 
@@ -15,7 +16,7 @@ let compiled: ValidateFunction<InstallValues> | undefined;
  */
 export function checkValues(given: unknown): Outcome<InstallValues> {
   const values: unknown = merged(defaultValues, given);
-  compiled ??= new Ajv({ allErrors: true, strict: false }).compile<InstallValues>(schema);
+  compiled ??= new Ajv({ allErrors: true, strict: false, verbose: true }).compile<InstallValues>(schema);
   if (!compiled(values)) {
     const problems = (compiled.errors ?? []).filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'oneOf').map(problemOf);
     return { diagnostics: unique(problems) };
@@ -45,11 +46,14 @@ function meaning(values: InstallValues): readonly Diagnostic[] {
   return found;
 }
 
-function problemOf({ instancePath, message = 'is wrong', params, keyword }: ErrorObject): Diagnostic {
+function problemOf({ instancePath, message = 'is wrong', params, keyword, parentSchema }: ErrorObject): Diagnostic {
   const extra: unknown = Reflect.get(params, 'additionalProperty');
   const field = instancePath.slice(1).replaceAll('/', '.');
-  if (keyword === 'additionalProperties' && typeof extra === 'string')
-    return install.values({ field: field === '' ? extra : `${field}.${extra}`, reason: 'is not known' });
+  if (keyword === 'additionalProperties' && typeof extra === 'string') {
+    const near = suggest(extra, Object.keys(Object(parentSchema?.['properties'])));
+    const reason = `is not known${near === undefined ? '' : `: did you mean \`${near}\`?`}`;
+    return install.values({ field: field === '' ? extra : `${field}.${extra}`, reason });
+  }
   const allowed: unknown = Reflect.get(params, 'allowedValues');
   return install.values({
     field: field === '' ? 'the values' : field,

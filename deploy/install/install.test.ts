@@ -68,7 +68,7 @@ describe('checkValues', () => {
     expect(value?.webhook).toEqual({ ...defaultValues.webhook, exemptNamespaces: ['kube-system'] });
   });
   it.each([
-    [{ environmnet: 'prod' }, 'MW7301 installation value `environmnet` is not known'],
+    [{ environmnet: 'prod' }, 'MW7301 installation value `environmnet` is not known: did you mean `environment`?'],
     [{ webhook: { failurePolicy: 'Open' } }, 'MW7301 installation value `webhook.failurePolicy` is none of Fail, Ignore'],
     [{ replicas: { ca: 1.5 } }, 'MW7301 installation value `replicas.ca` must be integer'],
     [{ deployers: [] }, 'MW7301 installation value `deployers` names nobody, so that no release could ever be let in'],

@@ -119,7 +119,7 @@ async function folderSources(
       // A restart while the file is broken or away, or nobody answers for a name, must not take every proxy out of the inventory: what was good is kept.
       const [keptFile, keptNames] = [path.join(stateDir, 'inventory.json'), path.join(stateDir, 'names.json')];
       const kept: Kept = {
-        file: parseInventory((await readTextIfThere(keptFile)) ?? '', keptFile).value ?? null,
+        file: parseInventory((await readTextIfThere(keptFile)) ?? '', keptFile, 'kept').value ?? null,
         names: readNames(await readTextIfThere(keptNames)),
       };
       const write = (file: string, value: unknown): Promise<void> =>

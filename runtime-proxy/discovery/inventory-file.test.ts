@@ -14,8 +14,8 @@ const one = {
 };
 const parse = (value: unknown) => parseInventory(typeof value === 'string' ? value : JSON.stringify(value), 'inventory.json');
 
-test('reads what the documented form says, and no more', () => {
-  expect(parse({ instances: [{ ...one, version: 'v1', zone: 'z', extra: 1 }] }).value).toEqual({
+test('reads what the documented form says', () => {
+  expect(parse({ instances: [{ ...one, version: 'v1', zone: 'z' }] }).value).toEqual({
     instances: [{ ...one, version: 'v1', zone: 'z' }],
   });
   expect(parse({ instances: [{ id: 'a', workload: 'shop/a' }] }).value).toEqual({
@@ -87,6 +87,65 @@ test.each([
   expect(made).toBeUndefined();
   expect(diagnostics).toMatchObject([{ code: 'MW9002', message: expect.stringContaining(why) }]);
 });
+describe('a member that means nothing', () => {
+  const said = (value: unknown): readonly string[] =>
+    parse(value).diagnostics.map(({ code, message, help }) => `${code} ${message}: ${help}`);
+  const [web, dns] = [one.inbound.web, { workload: 'shop/a', name: 'a.example', ports: { web: 80 } }];
+  test.each([
+    ['the file', { instnces: [one] }, 'instnces', 'did you mean `instances`?'],
+    [
+      '`instances[1]`',
+      {
+        instances: [
+          { ...one, id: 'b' },
+          { ...one, endpointonly: true },
+        ],
+      },
+      'endpointonly',
+      'did you mean `endpointOnly`?',
+    ],
+    ['`instances[0].inbound.web`', { instances: [{ ...one, inbound: { web: { ...web, prot: 1 } } }] }, 'prot', 'did you mean `port`?'],
+    [
+      '`instances[0].app.web`',
+      { instances: [{ ...one, app: { web: { ...web, tls: true } } }] },
+      'tls',
+      'take `tls` out; known there are `host`, `port`',
+    ],
+    ['`instances[0].capture`', { instances: [{ ...one, capture: { inbond: web } }] }, 'inbond', 'did you mean `inbound`?'],
+    ['`instances[0].eastWest`', { instances: [{ ...one, eastWest: { hots: '' } }] }, 'hots', 'did you mean `host`?'],
+    ['`virtual.shop/a.web[1]`', { instances: [], virtual: { 'shop/a.web': [web, { Port: 1 }] } }, 'Port', 'did you mean `port`?'],
+    ['`dns[0]`', { instances: [], dns: [{ ...dns, nam: 'a.example' }] }, 'nam', 'did you mean `name`?'],
+    // found out by the control plane of a cluster alone
+    ['`instances[0]`', { instances: [{ ...one, outboundAsPlaced: true }] }, 'outboundAsPlaced', expect.anything()],
+    ['the file', '{ "instances": [], "__proto__": {} }', '__proto__', expect.anything()],
+  ])('%s: %j', (place, value, member, help) => {
+    const { value: made, diagnostics } = parse(value);
+    expect(made).toBeUndefined();
+    expect(diagnostics).toMatchObject([
+      {
+        code: 'MW9045',
+        message: `\`inventory.json\` cannot be used: ${place} has an unknown member \`${member}\``,
+        help: expect.anything(),
+      },
+    ]);
+    if (typeof help === 'string') expect(diagnostics[0]?.help).toContain(help);
+  });
+  test('each of them is said, once for all places of its kind, and no endless list', () => {
+    const many = Array.from({ length: 3 }, (_, index) => ({ ...one, id: `a-${index}`, inbound: { [`p${index}`]: { ...web, prot: 1 } } }));
+    expect(said({ instances: many, dsn: [] })).toEqual([
+      'MW9045 `inventory.json` cannot be used: `instances[0].inbound.p0` has an unknown member `prot`, the first of 3 places: did you mean `port`?',
+      'MW9045 `inventory.json` cannot be used: the file has an unknown member `dsn`: did you mean `dns`?',
+    ]);
+    const wrong = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`${index}`.padEnd(200, 'x'), 1]));
+    expect(said({ instances: [{ ...one, ...wrong }] })).toHaveLength(20);
+    expect(said({ instances: [{ ...one, ...wrong }] })[0]?.length).toBeLessThan(600);
+  });
+  test('in a file that an earlier run kept takes nobody away: a later version may have written it', () => {
+    const text = JSON.stringify({ instances: [{ ...one, later: 1 }], later: 1 });
+    expect(parseInventory(text, 'kept.json', 'kept').value).toEqual({ instances: [one] });
+    expect(parseInventory(text, 'kept.json').value).toBeUndefined();
+  });
+});
 test('names by which more is found', () => {
   const dns = [
     { workload: 'shop/a', version: 'v2', network: 'west', region: 'r', weight: 2, name: 'a.example', ports: { web: 80 } },
@@ -118,12 +177,15 @@ test('a broken file is told once, and the last good one stays until a better com
     await fs.writeFile(file, '{"instances":');
     await watch.check();
     await watch.check();
+    await fs.writeFile(file, JSON.stringify({ instances: [{ ...one, inbond: {} }] }));
+    await watch.check();
+    await watch.check();
     expect(watch.current()).toEqual({ instances: [one] });
     await fs.writeFile(file, JSON.stringify({ instances: [] }));
     await watch.check();
     await fs.rm(file);
     await watch.check();
-    expect(seen).toEqual([{ instances: [one] }, 'MW9002', { instances: [] }, 'MW9002']);
+    expect(seen).toEqual([{ instances: [one] }, 'MW9002', 'MW9045', { instances: [] }, 'MW9002']);
     expect(watch.current()).toEqual({ instances: [] });
   } finally {
     watch.close();

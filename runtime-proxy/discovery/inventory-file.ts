@@ -12,6 +12,7 @@ import { isInstanceId, isWorkloadKey } from '../ca/spiffe';
 import type { Address, Capture, Health, Instance, Inventory, VirtualAddresses } from '../inventory';
 import { isDnsName } from './dns/message';
 import type { DnsSource } from './dns/source';
+import { membersOf, unknownMembers } from './members';
 import { booleanOf, DecodeError, fieldsOf, listOf, numberOf, optionalTextOf, recordOf, textOf, type Fields } from '../rpc/decode';
 
 const maxInstances = 100_000;
@@ -25,10 +26,42 @@ export interface InventoryFile extends Inventory {
   readonly dns?: readonly DnsSource[];
 }
 
-/** Decodes an inventory. Hosts are IP addresses: Envoy takes nothing else to listen on, and a name would be looked up behind everybody's back. */
-export function parseInventory(text: string, file: string): Outcome<InventoryFile> {
+const address = membersOf<Address>({ host: null, port: null });
+const near = { version: null, network: null, region: null, zone: null, subZone: null, weight: null, priority: null };
+// On Kubernetes alone: whoever writes a file places each port.
+const instance = membersOf<Omit<Instance, 'outboundAsPlaced'>>({
+  ...near,
+  id: null,
+  workload: null,
+  health: null,
+  app: { each: address },
+  inbound: { each: address },
+  outbound: address,
+  outboundPorts: { each: address },
+  capture: membersOf<Capture>({ inbound: address, outbound: address, outboundAlso: address }),
+  eastWest: address,
+  listeners: { each: address },
+  endpointOnly: null,
+  away: null,
+});
+const source = membersOf<DnsSource>({ ...near, workload: null, name: null, ports: null, srv: null });
+const inventoryFile = membersOf<InventoryFile>({
+  instances: { each: instance },
+  virtual: { each: { each: address } },
+  alsoOfMesh: null,
+  dns: { each: source },
+});
+
+/**
+ * Decodes an inventory. Hosts are IP addresses: Envoy takes nothing else to listen on, and a name would be looked up behind everybody's back. Every member
+ * that means nothing refuses it, but for one that we have `kept`: a later version may have written more into it, and without it nobody would be known.
+ */
+export function parseInventory(text: string, file: string, kept?: 'kept'): Outcome<InventoryFile> {
   try {
-    const fields = fieldsOf(JSON.parse(text), 'the inventory');
+    const parsed: unknown = JSON.parse(text);
+    const unknown = kept === undefined ? unknownMembers(parsed, inventoryFile, file) : [];
+    if (unknown.length > 0) return { diagnostics: unknown };
+    const fields = fieldsOf(parsed, 'the inventory');
     const instances = listOf(fields, 'instances', maxInstances).map(instanceFrom);
     const seen = new Set<string>();
     for (const { id } of instances) {

@@ -24,7 +24,9 @@ const servers = [
   { name: 'ca', verb: 'serve ca' },
   { name: 'gitops', verb: 'serve gitops' },
   { name: 'webhook', verb: 'serve webhook' },
+  { name: 'signer', verb: 'serve signer' },
   { name: 'agent', verb: 'agent' },
+  { name: 'up', verb: 'up' },
 ];
 
 async function documents(): Promise<ReadonlyMap<string, string>> {

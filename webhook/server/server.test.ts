@@ -356,6 +356,7 @@ describe('32: the trust root', () => {
       [good, 'everybody may write it', 0o666],
       [JSON.stringify({ environments: { prod: { keys: [{ ...key, d: 'x' }], generationFloor: 0 } } }), 'is a private key'],
       [JSON.stringify({ ...trust, more: 1 }), 'unknown member `more`'],
+      [JSON.stringify({ ...trust, enviroments: {} }), 'unknown member `enviroments`: did you mean `environments`?'],
       [JSON.stringify({ environments: { prod: { keys: [{ ...key, use: 'sig' }], generationFloor: 0 } } }), 'unknown member `use`'],
     ];
     for (const [text, why, mode] of wrong) {
