@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from '../../core/lib/json';
 import { type EnvoyLimits, overloadManager, resets } from './limits';
+import { nameResolver } from './names';
 
 /** How Envoy asks for its configuration: changes only, or each type as a whole. */
 export type XdsProtocol = 'delta' | 'state-of-the-world';
@@ -20,6 +21,8 @@ export interface BootstrapInput {
   readonly keysSocket: string;
   readonly xds: XdsProtocol;
   readonly limits: EnvoyLimits;
+  /** So many the machine has. */
+  readonly nameServers: number;
 }
 
 /** The emitted configuration gets its certificates from the cluster of this name. */
@@ -50,6 +53,7 @@ export function bootstrap(input: BootstrapInput): JsonObject {
     node: { id: input.instance, cluster: input.workload },
     admin: { address: { pipe: { path: input.adminSocket, mode: 0o600 } } },
     overloadManager: overloadManager(input.limits),
+    typedDnsResolverConfig: nameResolver(input.nameServers),
     // the agent changes it where a gateway's listener comes up
     layeredRuntime: {
       layers: [

@@ -1,4 +1,5 @@
 /** The agent of one proxy: its identity, its Envoy, and the truth about what that Envoy serves. */
+import * as dns from 'node:dns';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { controlPlanePrincipal, isInstanceId, isTrustDomain, isWorkloadKey } from '../ca/spiffe';
@@ -135,7 +136,7 @@ export async function runAgent(
   const limits = { ...(await defaultLimits()), ...config.limits };
   await writeFileAtomic(
     bootstrapFile,
-    `${JSON.stringify(bootstrap({ instance, workload, controlPlaneSocket: sockets.controlPlane, secretsSocket: sockets.secrets, adminSocket: sockets.admin, keysSocket: sockets.keys, xds: config.xds ?? 'delta', limits }), null, 2)}\n`,
+    `${JSON.stringify(bootstrap({ instance, workload, controlPlaneSocket: sockets.controlPlane, secretsSocket: sockets.secrets, adminSocket: sockets.admin, keysSocket: sockets.keys, xds: config.xds ?? 'delta', limits, nameServers: dns.getServers().length }), null, 2)}\n`,
     { mode: 0o600 },
   );
   let starts = (): number => 1;

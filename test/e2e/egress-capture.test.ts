@@ -11,8 +11,10 @@ import * as tls from 'node:tls';
 import { emitEnvoy } from '../../compiler/emit/envoy/index';
 import { lower } from '../../compiler/lower/index';
 import type { DeclarationValue } from '../../core/declarations/declaration';
+import type { MeshIr } from '../../core/ir/ir';
 import { workloadKey } from '../../core/mesh/ids';
 import { temporaryFolder } from '../../platform/files';
+import { readPidFile } from '../../platform/process';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import { obtainNft } from '../../platform/tools/nft';
 import type { Inventory } from '../../runtime-proxy/inventory';
@@ -93,6 +95,22 @@ async function listens(server: net.Server): Promise<number> {
 const from = (socket: net.Socket): string => (socket.remoteAddress ?? '').replace('::ffff:', '');
 const addressOf = (ttl: number): ZoneRecord => ({ type: 'A', ttl, address: space.host });
 
+/** What is declared. */
+let all: Readonly<Record<string, DeclarationValue | null>> = {};
+function meshOf(declared: typeof all): MeshIr {
+  const { value, diagnostics } = lower(evaluatedWith(declared), 'prod');
+  if (!value) throw new Error(JSON.stringify(diagnostics));
+  return value;
+}
+/** Sends it out, and answers its generation. */
+async function release(ir: MeshIr): Promise<number> {
+  const { services, proxies } = present(emitEnvoy(ir).value);
+  const run = new Set<string>(['bookinfo/productpage', 'platform/egress']);
+  const { status, json, signed } = await mesh.release([...services, ...proxies.filter(({ spec }) => run.has(spec.workload))]);
+  expect([status, json]).toMatchObject([202, {}]);
+  return signed.release.generation;
+}
+
 const reason = process.env['MESHWRIGHT_SKIP_NAMESPACES'];
 const cases = reason === undefined ? describe : describe.skip;
 if (reason !== undefined) process.stderr.write(`meshwright: egress with capture is not tested here: ${reason}\n`);
@@ -109,7 +127,7 @@ cases('hosts outside, for an application whose connections are captured', () => 
     const authority = await testAuthority('outside.test');
     await fs.mkdir(path.join(folder, 'bookinfo/partner'), { recursive: true });
     await fs.writeFile(path.join(folder, 'bookinfo/partner/ca.crt'), authority.trust);
-    await fs.writeFile(path.join(folder, 'resolv.conf'), `nameserver ${space.host}\noptions timeout:1 attempts:1\n`);
+    await fs.writeFile(path.join(folder, 'resolv.conf'), `nameserver ${space.host}\n`);
     dns = await serveDns(space.host, 53);
     const certificate = await authority.serving(['api.partner.example', 'vault.example', 'eu.any.example']);
     const secure = { key: certificate.key, cert: certificate.chain };
@@ -146,31 +164,26 @@ cases('hosts outside, for an application whose connections are captured', () => 
     };
     for (const name of ['plain.example', 'api.partner.example', 'vault.example', 'direct.example', 'eu.any.example'])
       dns.zone.set(name, [addressOf(1)]);
-    const outcome = lower(
-      evaluatedWith({
-        ...running,
-        ...egress,
-        'books/plain': external('plain', 'plain.example', 'http', ports.plain, true),
-        'books/partner': external('partner', 'api.partner.example', 'https', ports.secure, true),
-        'books/vault': external('vault', 'vault.example', 'tls', ports.vault, true),
-        'books/ledger': external('ledger', space.host, 'tcp', ports.ledger, true),
-        'books/direct': external('direct', 'direct.example', 'http', ports.plain, false),
-        'books/any': { ...external('any', '*.any.example', 'https', ports.secure, true), at: [`${space.host}/32`] } as DeclarationValue, // decoding: an external
-        'books/pageAny': allow('books/any'),
-        // its name is nobody's: what is never found must not hold up the rest
-        'books/lost': external('lost', 'lost.example', 'http', ports.plain, false),
-        'books/pagePlain': allow('books/plain', { requests: ['GET /x'] }),
-        'books/pagePartner': allow('books/partner'),
-        'books/pageVault': allow('books/vault'),
-        'books/pageLedger': allow('books/ledger'),
-        'books/pageDirect': allow('books/direct'),
-        'books/pageLost': allow('books/lost'),
-      }),
-      'prod',
-    );
-    if (!outcome.value) throw new Error(JSON.stringify(outcome.diagnostics));
-    const ir = outcome.value;
-    const emitted = present(emitEnvoy(ir).value);
+    all = {
+      ...running,
+      ...egress,
+      'books/plain': external('plain', 'plain.example', 'http', ports.plain, true),
+      'books/partner': external('partner', 'api.partner.example', 'https', ports.secure, true),
+      'books/vault': external('vault', 'vault.example', 'tls', ports.vault, true),
+      'books/ledger': external('ledger', space.host, 'tcp', ports.ledger, true),
+      'books/direct': external('direct', 'direct.example', 'http', ports.plain, false),
+      'books/any': { ...external('any', '*.any.example', 'https', ports.secure, true), at: [`${space.host}/32`] } as DeclarationValue, // decoding: an external
+      'books/pageAny': allow('books/any'),
+      // its name is nobody's: what is never found must not hold up the rest
+      'books/lost': external('lost', 'lost.example', 'http', ports.plain, false),
+      'books/pagePlain': allow('books/plain', { requests: ['GET /x'] }),
+      'books/pagePartner': allow('books/partner'),
+      'books/pageVault': allow('books/vault'),
+      'books/pageLedger': allow('books/ledger'),
+      'books/pageDirect': allow('books/direct'),
+      'books/pageLost': allow('books/lost'),
+    };
+    const ir = meshOf(all);
     mesh = await runMesh([], { host: space.host });
     const inventory: Inventory = {
       instances: [
@@ -221,12 +234,7 @@ cases('hosts outside, for an application whose connections are captured', () => 
       agent.stderr?.resume();
     }
     await mesh.until('both connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 2);
-    const { status, json } = await mesh.release(
-      [...emitted.services, ...emitted.proxies].filter(
-        (object) => object.kind !== 'ProxyConfig' || ['bookinfo/productpage', 'platform/egress'].includes(object.spec.workload),
-      ),
-    );
-    expect([status, json]).toMatchObject([202, {}]);
+    await release(ir);
     await mesh.until('converged, though one name is nowhere', (now) => now.state === 'converged');
   });
   afterAll(async () => {
@@ -309,10 +317,14 @@ cases('hosts outside, for an application whose connections are captured', () => 
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     }
-    async function becomes(status: number): Promise<Said> {
+    async function released(): Promise<void> {
+      const generation = await release(meshOf(all));
+      await mesh.until('converged', (now) => now.state === 'converged' && now.generation === generation);
+    }
+    async function becomes(status: number, host = 'direct.example'): Promise<Said> {
       const end = Date.now() + 60_000;
       for (;;) {
-        const said = await direct();
+        const said = await get(`${host}:${ports.plain}`, ports.plain);
         if (said.status === status || Date.now() > end) return said;
       }
     }
@@ -340,6 +352,28 @@ cases('hosts outside, for an application whose connections are captured', () => 
       for (const end = Date.now() + 60_000; said.status !== 200 && Date.now() < end;)
         said = await get(`lost.example:${ports.plain}`, ports.plain);
       expect(said).toMatchObject({ status: 200 });
+    });
+    test('a name that takes it long is waited for, though it was quick before', async () => {
+      dns.zone.set('late.example', [addressOf(60)]);
+      dns.late.set('late.example', 900);
+      all = { ...all, 'books/late': external('late', 'late.example', 'http', ports.plain, false), 'books/pageLate': allow('books/late') };
+      await released();
+      expect(await becomes(200, 'late.example')).toEqual({ status: 200, body: 'plain answers' });
+    });
+    test('one that says nothing holds nothing up for long: not a proxy that starts, nor a release with a host that is new', async () => {
+      const zone = [...dns.zone];
+      for (const [name] of zone) dns.zone.set(name, 'silence');
+      dns.zone.set('mute.example', 'silence');
+      const { pid } = present(await readPidFile(path.join(mesh.folder, 'page-1.run/envoy.pid')));
+      process.kill(pid, 'SIGKILL');
+      // its own proxy says so, which has no listener before
+      expect(await becomes(403, 'other.example')).toMatchObject({ status: 403 });
+      expect(await direct()).toMatchObject({ status: 503 });
+      all = { ...all, 'books/mute': external('mute', 'mute.example', 'tls', ports.vault, false), 'books/pageMute': allow('books/mute') };
+      await released();
+      expect(await opens(ports.vault, 'mute.example')).toEqual({ heard: '', end: 'closed' });
+      for (const [name, entry] of zone) dns.zone.set(name, entry);
+      expect(await becomes(200)).toEqual({ status: 200, body: 'plain answers' });
     });
   });
 });

@@ -19,6 +19,8 @@ export type ZoneEntry = readonly ZoneRecord[] | 'NXDOMAIN' | 'SERVFAIL' | 'silen
 export interface DnsServer {
   readonly address: string;
   readonly zone: Map<string, ZoneEntry>;
+  /** How long the answers about a name are kept back, in milliseconds. */
+  readonly late: Map<string, number>;
   /** How often each `<type> <name>` was asked for, by UDP. */
   readonly asked: Map<string, number>;
   readonly byTcp: Map<string, number>;
@@ -32,8 +34,15 @@ export async function serveDns(host = '127.0.0.1', wanted = 0): Promise<DnsServe
   const zone = new Map<string, ZoneEntry>();
   const asked = new Map<string, number>();
   const byTcp = new Map<string, number>();
-  const answerTo = (query: Buffer, counts: Map<string, number>, limit: number, send: (bytes: Buffer) => void): void => {
+  const late = new Map<string, number>();
+  const waiting = new Set<NodeJS.Timeout>();
+  const answerTo = (query: Buffer, counts: Map<string, number>, limit: number, sendNow: (bytes: Buffer) => void): void => {
     const { name, type, end } = question(query);
+    const send = (bytes: Buffer): void => {
+      const after = late.get(name.toLowerCase());
+      if (after === undefined) sendNow(bytes);
+      else waiting.add(setTimeout(() => sendNow(bytes), after));
+    };
     const key = `${Object.entries(numbers).find(([, number]) => number === type)?.[0] ?? type} ${name}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
     const entry = zone.get(name.toLowerCase()) ?? 'NXDOMAIN';
@@ -98,10 +107,11 @@ export async function serveDns(host = '127.0.0.1', wanted = 0): Promise<DnsServe
   udp.on('message', (query, from) => answerTo(query, asked, 512, (bytes) => udp.send(bytes, from.port, from.address)));
   return {
     address: `${host}:${port}`,
-    zone,
+    ...{ zone, late },
     asked,
     byTcp,
     async close() {
+      for (const timer of waiting) clearTimeout(timer);
       await Promise.all([
         new Promise<void>((resolve) => udp.close(() => resolve())),
         new Promise<void>((resolve) => void tcp.close(() => resolve())),
