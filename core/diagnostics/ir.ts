@@ -200,7 +200,9 @@ export const ir = {
     summary: 'a rule speaks of what the protocol of its port does not have',
     message: ({ dimension, port, protocol }) => `\`${dimension}\` on \`${port}\`, which speaks ${protocol}`,
     help: ({ dimension }) =>
-      `remove \`${dimension}\`: of a connection that is routed whole a proxy knows the caller and, in TLS, the server name`,
+      dimension === 'respondGrpc'
+        ? 'write `respond(503, ...)`, which a call of gRPC hears as `unavailable`'
+        : `remove \`${dimension}\`: of a connection that is routed whole a proxy knows the caller and, in TLS, the server name`,
   }),
   connectionAnswer: defineDiagnostic<{ port: string; what: string }>({
     code: 'MW3071',

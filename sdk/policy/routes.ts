@@ -133,6 +133,7 @@ const destinationOf =
   (value, at) => {
     const made = madeOf(value);
     if (made?.kind === 'action') {
+      if (made.to.kind === 'respondGrpc' && port.layer !== 'grpc') return grpcAnswerElsewhere(port, at);
       at.call.parts.push(freeze({ path: pathOf(at), stack: made.stack }));
       return made.to;
     }
@@ -157,6 +158,16 @@ const destinationOf =
     const weights = named(versionOf(port), share)(recordOf(value, at), at);
     return freeze({ kind: 'weights', weights });
   };
+const grpcAnswerElsewhere = (port: MadePort, at: Place): never =>
+  refuse(
+    at,
+    'MW2118',
+    `an answer in the words of gRPC where one for ${port.layer} is meant`,
+    port.layer === 'http'
+      ? 'write `respond(503, ...)`: a call of gRPC hears it as `unavailable`, 401 as `unauthenticated`, 403 as `permission-denied`, 404 as `unimplemented`'
+      : 'write a port, or a version: who makes a connection is not answered',
+  );
+
 const versionOf =
   (port: MadePort): Reader<string> =>
   (value, at) => {

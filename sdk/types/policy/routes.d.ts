@@ -115,8 +115,12 @@ export type GrpcStatus =
   | 'unavailable'
   | 'data-loss'
   | 'unauthenticated';
-/** What a call on a gRPC port is answered with, as `respond` is on an HTTP one. */
-export declare function respondGrpc(status: GrpcStatus, message?: string): Action;
+/** An answer in the words of gRPC: for gRPC ports. */
+export interface GrpcAnswer {
+  readonly [kind]: 'grpcAnswer';
+}
+/** What a call on a gRPC port is answered with, as `respond` is on an HTTP one; at a gateway, where both come in, `respond(503)` is heard as `unavailable`. */
+export declare function respondGrpc(status: GrpcStatus, message?: string): GrpcAnswer;
 /** Edits of what goes to one destination of a split, and of what comes back; headers come before those of the rule, a rewrite in place of its own. */
 export type DestinationEdits = AtLeastOne<{
   readonly rewrite?: RewriteSpec;
@@ -128,7 +132,7 @@ export declare function split(
 ): Action;
 /** A version, weights over versions, a canary; another service's port; an answer. */
 export type HttpDestination<V extends string> = Versioned<V> | HttpTarget | HttpVersion | Action;
-export type GrpcDestination<V extends string> = Versioned<V> | Target<'grpc'> | TargetVersion<'grpc'> | Action;
+export type GrpcDestination<V extends string> = Versioned<V> | Target<'grpc'> | TargetVersion<'grpc'> | Action | GrpcAnswer;
 export type TcpDestination<V extends string> = Versioned<V> | Target | TargetVersion | Action;
 
 /** At least one of the three. */

@@ -2,7 +2,7 @@
  * Mistakes, each refused by tsc; it reads as a file of team books. A directive alone would also hide a wrong error, so ../../mistakes.test.ts takes
  * the directives out and compares what tsc says with the words after `says:`.
  */
-import { anyone, canary, eastWestGateway, errorRate, external, gateway, githubActions, group, grpc, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, not, per, postgres, redirect, secret, service, split, tagged, tcp, tls, waive, workload, never } from 'meshwright/policy';
+import { anyone, canary, eastWestGateway, errorRate, external, gateway, githubActions, group, grpc, header, http, internet, issuer, jwks, kubernetesAccount, mostly, namespace, not, per, postgres, redirect, respondGrpc, secret, service, split, tagged, tcp, tls, waive, workload, never } from 'meshwright/policy';
 import { grpcs } from 'meshwright/policy';
 import { ask } from 'meshwright/testing';
 import { cart, mailer } from '#orders';
@@ -273,6 +273,12 @@ export const gw8 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAcco
 export const gw9 = edge.listeners.web.host('shop.acme.example').route({ otherwise: { to: { v1: 90, v2: 10 } } });
 // @ts-expect-error 208 TLS that is passed through, at a host whose requests are read | says: is not assignable to type 'HostDestination'
 export const gw10 = edge.listeners.web.host('shop.acme.example').route({ otherwise: { to: whole.listeners.pass.host('a.example') } });
+// @ts-expect-error 209 an answer in the words of gRPC at a host, where browsers come too | says: Type 'GrpcAnswer' is not assignable to type 'HostDestination'
+export const gw11 = edge.listeners.web.host('shop.acme.example').route({ otherwise: { to: respondGrpc('unavailable', 'in maintenance') } });
+// @ts-expect-error 210 an answer in the words of gRPC on a port of HTTP | says: Type 'GrpcAnswer' is not assignable to type 'HttpDestination
+export const gw12 = web.route({ otherwise: { to: respondGrpc('unavailable', 'in maintenance') } });
+// @ts-expect-error 211 an answer in the words of gRPC to a connection that goes on whole | says: Type 'GrpcAnswer' is not assignable to type
+export const gw13 = whole.listeners.queue.route({ otherwise: { to: respondGrpc('unavailable') } });
 
 // ── several networks ──
 // @ts-expect-error 180 a pattern of what a gateway between networks passes on | says: 'hosts' does not exist in type 'EastWestGatewaySpec'
