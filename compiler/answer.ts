@@ -209,7 +209,7 @@ function connectionListenerFor(
   to: unknown,
   port: PortKey | null,
 ): { readonly name: string; readonly sni: string | null } | null {
-  const sniOf = (host: string): string | null => (host === '*' ? null : host.toLowerCase().replace(/^\*\./, 'any.'));
+  const sniOf = (host: string): string | null => (host === '*' ? null : nameUnder(host.toLowerCase()));
   const [listener, host] = [member(to, 'listener'), member(to, 'host')];
   if (typeof listener === 'string') {
     const speaks = ir.gateways.find(({ key }) => key === gateway)?.listeners.find(({ name }) => name === listener)?.speaks.kind;
@@ -229,12 +229,14 @@ function hostFor(
   wanted: string | undefined,
 ): { readonly listener: string; readonly host: string } | null {
   const [listener, host] = [member(to, 'listener'), member(to, 'host')];
-  if (typeof listener === 'string' && typeof host === 'string') return { listener, host: host.toLowerCase() };
+  if (typeof listener === 'string' && typeof host === 'string') return { listener, host: nameUnder(host.toLowerCase()) };
   const port = portOf(ir, to);
   const tables = ir.hostRoutes.filter((table) => table.gateway === gateway && targetsOfRules(table.rules).includes(port));
   const table = tables.find((one) => one.host === wanted?.toLowerCase()) ?? tables[0];
-  return table ? { listener: table.listener, host: table.host.replace(/^\*\./, 'any.') } : null;
+  return table ? { listener: table.listener, host: nameUnder(table.host) } : null;
 }
+/** A name that a wildcard stands for. */
+const nameUnder = (host: string): string => (host === '*' ? 'any.invalid' : host.replace(/^\*\./, 'any.'));
 
 /** What a gateway's hosts lead to and its own identity is let into. Sorted. */
 function behind(ir: MeshIr, gateway: WorkloadKey): readonly PortKey[] {

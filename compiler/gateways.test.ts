@@ -27,6 +27,8 @@ export const edge = gateway(platform, 'edge', {
     },
     plain: { protocol: 'http', port: 8080, hosts: { 'shop.acme.example': 'books' } },
     open: { protocol: 'http', port: 80, hosts: { 'shop.acme.example': 'books' }, redirect: 'https' },
+    other: { port: 9443, hosts: { '*.alt.acme.example': 'books' }, certificate: secret('platform/edge-tls') },
+    'other-open': { protocol: 'http', port: 9080, hosts: { '*.alt.acme.example': 'books', 'a.alt.acme.example': 'books' }, redirect: 'https' },
     pass: { protocol: 'tls', port: 8443, hosts: { '*.db.acme.example': 'platform' } },
     queue: { protocol: 'tcp', port: 5432, team: 'platform' },
   },
@@ -66,6 +68,17 @@ test('a network is let on', () => {
   expect(ask({ from: outside, to: plain, request: 'GET /productpage' })).toBeAnsweredWith(403);
   expect(ask({ from: office, to: plain, request: 'GET /productpage' })).toBeAllowed();
 });
+test('what is sent on to https', () => {
+  const sent = ask({ from: outside, to: edge.listeners.open.host('shop.acme.example'), request: 'GET /productpage?u=1' });
+  expect(sent).toBeAnsweredWith(301);
+  expect(sent).toRedirectTo('https://shop.acme.example/productpage?u=1');
+  expect(ask({ from: outside, to: edge.listeners.open.host('shop.acme.example'), request: 'GET /a/../b' })).toBeRefusedWith(400);
+  expect(ask({ from: outside, to: edge.listeners.open.host('shop.acme.example'), headers: { host: 'evil.example' } })).toBeRefusedWith(404);
+  const otherOpen = edge.listeners['other-open'];
+  expect(ask({ from: outside, to: otherOpen.host('*.alt.acme.example') })).toRedirectTo('https://any.alt.acme.example:9443/');
+  expect(ask({ from: outside, to: otherOpen.host('b.alt.acme.example') })).toRedirectTo('https://b.alt.acme.example:9443/');
+  expect(ask({ from: outside, to: otherOpen.host('a.alt.acme.example') })).not.toRedirectTo('https://a.alt.acme.example/');
+});
 test('connections', () => {
   expect(ask({ from: outside, to: edge.listeners.pass.host('a.db.acme.example') })).toTakeRoute(vaultPass);
   expect(ask({ from: outside, to: edge.listeners.pass.host('b.db.acme.example') })).toBeDenied();
@@ -95,6 +108,7 @@ test('listeners of every kind, and a policy test of each', async () => {
   expect(value?.tests.map(({ name, ok, failures }) => [name, ok, failures])).toEqual([
     ['who shows no certificate gets no connection', true, []],
     ['a network is let on', true, []],
+    ['what is sent on to https', true, []],
     ['connections', true, []],
   ]);
 });

@@ -103,8 +103,6 @@ function listenerHandle(entry: number, owner: string, key: string, one: WireList
   }
   const served = keysOf(one.hosts ?? {});
   const atHost = verb(`${owner}.listeners.${key}.host`, ['name'], 1, (given) => {
-    if (one.redirect !== undefined)
-      return refuse(given.at(0), 'MW2121', `\`${key}\` redirects every request itself`, 'leave `redirect` out, and write routes');
     const asked = hostOrWildcard(given.take(0), given.at(0));
     const covered = served.some((one) => one === asked || one === '*' || (one.startsWith('*.') && asked.endsWith(one.slice(1))));
     if (!covered) return refuse(given.at(0), 'MW2121', `\`${asked}\` is no host of this listener`, suggest(asked, served, 'host'));
@@ -115,9 +113,18 @@ function listenerHandle(entry: number, owner: string, key: string, one: WireList
       [],
       atGateway,
     );
+    if (one.redirect !== undefined) return redirectedHost(host, key);
     return spoken === 'tls' ? make(connectionActs(host), host) : ownedPort(host);
   });
   return make({ host: atHost }, { kind: 'listener', ref: freeze(place) });
+}
+
+/** A host that has no routes but the one that nobody writes: there is nothing to do with it, and questions may be about it. */
+function redirectedHost(host: MadePort, listener: string): object {
+  const route = verb(`${host.owner}.route`, ['spec'], 1, (given) =>
+    refuse(given.at(0), 'MW2121', `\`${listener}\` redirects every request itself`, 'leave `redirect` out, and write routes'),
+  );
+  return make(hidden({ protocol: host.protocol, version: versionMethod(host) }, { route }), host);
 }
 
 const besideAddresses = {

@@ -4,7 +4,8 @@ import * as http2 from 'node:http2';
 import * as path from 'node:path';
 import * as tls from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
-import type { MeshRequest } from '../../core/semantics/decision';
+import { answerQuestion } from '../../compiler/answer';
+import type { Decision, MeshRequest } from '../../core/semantics/decision';
 import { runCommand } from '../../platform/process';
 import type { Address } from '../../runtime-proxy/inventory';
 import { askEnvoy, difference } from '../kit/ask-envoy';
@@ -12,7 +13,7 @@ import { edge, gatewayDeclarations } from '../kit/gateway-declarations';
 import { bothStream, bytes, echoes, grpcMethod, saysWhatItHeard, serveGrpc } from '../kit/grpc-server';
 import { appOf, type LayeredMesh, startLayers } from '../kit/layered-mesh';
 import { present } from '../kit/present';
-import { type RawAnswer, testApps } from '../kit/raw-http';
+import { type RawAnswer, sendRaw, testApps } from '../kit/raw-http';
 import { sendHttp2 } from '../kit/send-http2';
 
 let layers: LayeredMesh;
@@ -146,6 +147,34 @@ describe('a listener that redirects to https', () => {
       status: 301,
       headers: { location: 'https://any.books.example/' },
     });
+  });
+  test.each([
+    ['shop.example', 'GET /productpage?a=1', {}],
+    ['shop.example', 'POST /x', {}],
+    ['shop.example', 'GET /x', { host: 'shop.example:80' }],
+    ['shop.example', 'GET /a/../x', {}],
+    ['shop.example', 'GET /x', { host: 'evil.example' }],
+    ['a.books.example', 'GET /x', {}],
+    ['*.books.example', 'GET /x', {}],
+    ['*.books.example', 'GET /x', { host: 'a.books.example:8080' }],
+  ] as const)('policy tests are answered as clients are: %s %s %j', async (host, request, headers: MeshRequest['headers']) => {
+    const ref = 'platform/edge';
+    const asked = {
+      op: 'ask',
+      env: layers.ir.environment,
+      from: { outside: { through: { ref } } },
+      to: { ref, listener: 'open', host },
+      request,
+      headers,
+    };
+    const { decision }: { readonly decision: Decision } = JSON.parse(
+      answerQuestion(new Map([[layers.ir.environment, layers.ir]]), JSON.stringify(asked)),
+    );
+    const [method = '', path = ''] = request.split(' ');
+    const name = headers['host'] ?? host.replace('*', 'any');
+    const answer = await sendRaw(listener('open'), { method, path, host: name, headers: [] });
+    expect([answer.status, answer.headers['location']]).toEqual([decision.status, decision.answer?.headers['location']]);
+    expect(answer.status === 301).toBe(decision.outcome === 'allow');
   });
   test('is no open redirect: what it does not serve is 404, what is not canonical 400', async () => {
     expect((await both('open', 'evil.example', '/')).status).toBe(404);

@@ -86,9 +86,14 @@ export interface TlsListener<out H extends string> extends Scope {
   readonly [kind]: 'listener';
   host(name: HostUnder<H>): ConnectionHost<'tls'>;
 }
-/** What answers everything itself has no hosts to route. */
+/** A host whose requests are all sent on to https: there is nothing to route, and a policy test may ask where they are sent. */
+export type RedirectedHost = Target<'http', never, RequestLine>;
+export interface RedirectListener<out H extends string> extends Scope {
+  readonly [kind]: 'listener';
+  host(name: HostUnder<H>): RedirectedHost;
+}
 type ListenerOf<S extends ListenerSpec> = S extends { readonly redirect: 'https' }
-  ? Scope
+  ? RedirectListener<keyof S['hosts'] & string>
   : S extends TcpListenerSpec
     ? ConnectionHost<'tcp'>
     : S extends TlsListenerSpec

@@ -252,7 +252,7 @@ export const t37 = web.route({ otherwise: { to: 'v1', mirror: { to: 'v9', share:
 // @ts-expect-error 200 a listener without a certificate that does not say so | says: is not assignable to type 'ListenerSpec'
 export const gw1 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { web: { port: 443, hosts: { 'a.example': 'books' } } } });
 const redirecting = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { open: { protocol: 'http', port: 80, hosts: { 'a.example': 'books' }, redirect: 'https' } } });
-// @ts-expect-error 201 routes at a listener that answers everything itself | says: Property 'host' does not exist
+// @ts-expect-error 201 routes at a listener that answers everything itself | says: Property 'route' does not exist
 export const gw2 = redirecting.listeners.open.host('a.example').route({ otherwise: { to: productpage.ports.web } });
 // @ts-expect-error 202 plain HTTP with a certificate | says: Type 'Secret' is not assignable to type 'undefined'
 export const gw3 = gateway(namespace('x', { team: 'books' }), 'g', { serviceAccount: 'g', listeners: { open: { protocol: 'http', port: 80, hosts: { 'a.example': 'books' }, certificate: secret('x/y') } } });
