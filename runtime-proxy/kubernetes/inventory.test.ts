@@ -54,6 +54,30 @@ test('before a slice is written the Service says where a pod listens, and nobody
       .inventory.instances[0],
   ).not.toHaveProperty('away');
 });
+describe('a pod that two slices of one Service have', () => {
+  const placed = (port: number, ready: boolean): KubeObject => slice('reviews', port, [endpoint('reviews-1', { ready })]);
+  const both = (one: KubeObject, other: KubeObject, view: Partial<ClusterView>): readonly unknown[] =>
+    [
+      [one, other],
+      [other, one],
+    ].map((slices) => see({ slices, ...view }).inventory.instances[0]);
+  test.each([
+    [true, undefined],
+    [false, ['web']],
+  ])('is called if it is ready itself (%s), whichever comes last', (ready, away) => {
+    const pods = [pod('reviews-1', { status: { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] } })];
+    for (const instance of both(placed(9080, true), placed(9080, false), { pods })) expect(Object(instance).away).toEqual(away);
+  });
+  test.each([9080, 9081])('is called at the port that the Service has now (%s)', (targetPort) => {
+    const view = { pods: [pod('reviews-1')], services: [service('reviews', [{ ...web, targetPort }])] };
+    for (const instance of both(placed(9080, true), placed(9081, true), view))
+      expect(instance).toMatchObject({ inbound: { web: { host: '10.0.0.1', port: targetPort } } });
+  });
+  test('is the same whichever comes last, also where no Service says more', () => {
+    const [one, other] = both(placed(9080, true), placed(9081, true), { pods: [pod('reviews-1')] });
+    expect(one).toEqual(other);
+  });
+});
 test('annotations say where the application is, where it calls out, and what a gateway listens on', () => {
   const annotations = {
     'meshwright.dev/app-host': '::1',

@@ -29,6 +29,10 @@ interface Claim {
   readonly state: 'ready' | 'leaving' | 'away';
   /** Where the slice says that the endpoint is. */
   readonly zone?: string;
+  /** The number by the Service itself, where it selects the pod. */
+  readonly selected?: number;
+  /** Nobody but the Service's selector says it. */
+  readonly isSelectors?: true;
 }
 type Claims = Map<string, Claim[]>;
 
@@ -176,7 +180,10 @@ function addServices(
       }
       for (const pod of selected) {
         const target = typeof targetPort === 'string' ? pod.ports.get(targetPort) : (targetPort ?? number);
-        if (isPort(target)) claim(claims.get(pod.key), port, { service: metadata.name, number: target, state: 'away' });
+        if (isPort(target))
+          claim(pod, claims.get(pod.key), port, {
+            ...{ service: metadata.name, number: target, selected: target, state: 'away', isSelectors: true },
+          });
       }
     }
   }
@@ -226,15 +233,27 @@ function addSlices(slices: Iterable<KubeObject>, pods: ReadonlyMap<string, MeshP
       const leaving = pod.terminating || terminating === true;
       const state = leaving ? (serving === false ? 'away' : 'leaving') : ready === false ? 'away' : 'ready';
       for (const { name, port } of ports)
-        if (isPort(port)) claim(claims.get(pod.key), textIn(name), { service, number: port, state, ...(zone === '' ? {} : { zone }) });
+        if (isPort(port)) claim(pod, claims.get(pod.key), textIn(name), { service, number: port, state, ...(zone === '' ? {} : { zone }) });
     }
   }
 }
 
-/** What a slice says takes the place of what the Service's selector said. */
-function claim(claims: Claims | undefined, port: string, made: Claim): void {
+/**
+ * What a slice says takes the place of what the Service's selector said. A pod can be in several slices of one Service while they are rearranged, or while the
+ * Service gets another target port; then the number that the Service has now counts, and of two states the one that the pod has itself.
+ */
+function claim(pod: MeshPod, claims: Claims | undefined, port: string, said: Claim): void {
   if (!claims) return;
-  claims.set(port, [...(claims.get(port) ?? []).filter((one) => one.service !== made.service), made]);
+  const all = claims.get(port) ?? [];
+  const before = all.find(({ service }) => service === said.service);
+  const made = { ...said, ...(before?.selected === undefined ? {} : { selected: before.selected }) };
+  const stands = before && !before.isSelectors && order(pod, before) <= order(pod, made) ? before : made;
+  claims.set(port, [...all.filter((one) => one !== before), stands]);
+}
+/** Least is what counts; the same whichever comes first. */
+function order({ ready }: MeshPod, { number, state, selected, zone = '' }: Claim): string {
+  const states = ready ? ['ready', 'leaving', 'away'] : ['away', 'leaving', 'ready'];
+  return [number === selected ? 0 : 1, states.indexOf(state), String(number).padStart(5, '0'), zone].join(' ');
 }
 
 /** One claim for each port name: the one of the Service named like the workload, else of the first by name. */
