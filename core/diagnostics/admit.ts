@@ -227,6 +227,14 @@ export const admit = {
     message: ({ count, most }) => `it has ${count} images, and ${most} at most are looked at`,
     help: () => 'split it into several pods',
   }),
+  liveKind: defineDiagnostic<{ generation: number }>({
+    code: 'MW8014',
+    slug: 'deleted-kind-in-force',
+    severity: 'error',
+    summary: 'The definition of a kind of the mesh was to be deleted while a release is live; all objects of the kind would go with it.',
+    message: ({ generation }) => `release ${generation} is live, and with the kind everything of it would be deleted`,
+    help: () => 'uninstall the mesh first: its webhook configurations go before its kinds',
+  }),
 } as const;
 
 const list = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');

@@ -1,7 +1,7 @@
 /** The webhook configurations: what the API server asks about, and what it does when nobody answers. */
 import { meshNamespace } from '../../core/bundle/custom-resource';
 import { podLabels } from '../../core/mesh/pod';
-import { coverage, type Covered } from '../../webhook/admit/coverage';
+import { coverage, meshGroup, type Covered } from '../../webhook/admit/coverage';
 import { readKeys, readPrefix } from '../../webhook/admit/pods';
 import { injectPath, validatePath } from '../../webhook/paths';
 import { entryNames, installationName, ofCluster } from './names';
@@ -10,9 +10,7 @@ import type { InstallValues } from './values';
 
 /** The rules of one entry: what the webhook says that it decides about. */
 const rulesFor = (...by: readonly Covered['by'][]): readonly object[] =>
-  coverage
-    .filter((covered) => by.includes(covered.by))
-    .map(({ apiGroups, apiVersions, resources, operations }) => ({ apiGroups, apiVersions, resources, operations, scope: 'Namespaced' }));
+  coverage.filter((covered) => by.includes(covered.by)).map(({ by: _by, scope = 'Namespaced', ...rule }) => ({ ...rule, scope }));
 
 /** The namespaces whose workloads are reviewed: all but our own, where the webhook has to be able to start, and those that the cluster starts from. */
 const reviewed = (exempt: readonly string[]): readonly object[] => [
@@ -59,6 +57,14 @@ export function validatingConfiguration({ webhook }: InstallValues): KubernetesO
         namespaceSelector: { matchExpressions: reviewed(webhook.exemptNamespaces) },
         rules: rulesFor('workload'),
         matchConditions: [changed],
+      },
+      // A group is part of a definition's name and never changes, as a label would.
+      {
+        name: entryNames.guard,
+        ...common,
+        namespaceSelector: {},
+        rules: rulesFor('definition'),
+        matchConditions: [{ name: 'kinds-of-the-mesh', expression: `oldObject.spec.group == '${meshGroup}'` }],
       },
     ],
   };

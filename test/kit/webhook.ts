@@ -96,7 +96,7 @@ export const validatingConfiguration = (
       matchPolicy: 'Equivalent',
       admissionReviewVersions: ['v1'],
       timeoutSeconds: 5,
-      rules: coverage.map(({ by: _by, ...rule }: Covered) => ({ ...rule, scope: 'Namespaced' })),
+      rules: coverage.map(({ by: _by, ...rule }: Covered) => ({ scope: 'Namespaced', ...rule })),
     },
   ],
 });

@@ -147,7 +147,7 @@ const broken: readonly [string, () => Promise<unknown>, string, number][] = [
       const one = installed.find(({ kind }) => kind === 'ValidatingWebhookConfiguration');
       await apply([{ ...one, metadata: { name: 'older' } }]);
     },
-    'error MW7308, error MW7308, error MW7310',
+    'error MW7308, error MW7308, error MW7308, error MW7310',
     1,
   ],
   ['a webhook that fails open', patched(validating, entry('0/failurePolicy', 'Ignore')), 'warning MW7311', 0],
@@ -171,7 +171,17 @@ const broken: readonly [string, () => Promise<unknown>, string, number][] = [
     'warning MW7315',
     0,
   ],
-  ['a kind gone', () => kubectl(['delete', 'crd', 'proxyconfigs.meshwright.dev']), 'error MW7318', 1],
+  [
+    'a kind gone',
+    async () => {
+      // nobody answers here
+      await patched(validating, entry('2/failurePolicy', 'Ignore'))();
+      await kubectl(['delete', 'crd', 'proxyconfigs.meshwright.dev']);
+      await patched(validating, entry('2/failurePolicy', 'Fail'))();
+    },
+    'error MW7318',
+    1,
+  ],
   [
     'a way past the review',
     patched(validating, added('0/matchConditions', [{ name: 'x', expression: "request.userInfo.username != 'eve'" }])),

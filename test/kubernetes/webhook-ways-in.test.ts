@@ -135,6 +135,32 @@ test('a deletion of the whole collection takes neither the live release nor what
   ok(await server.kubectl(['-n', meshNamespace, 'get', 'release', 'prod']));
 });
 
+test('nor does the deletion of a kind, alone or with all others', async () => {
+  const kinds = ['serviceconfigs', 'proxyconfigs', 'admissionrules', 'releases'].map((plural) => `${plural}.meshwright.dev`);
+  for (const kind of kinds) denied(await server.kubectl(['delete', 'crd', kind, '--wait=false'], { kubeconfig: someone }), 'MW8014');
+  const all = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  denied(await server.kubectl(['delete', '--raw', all], { kubeconfig: someone }), 'MW8014');
+  const { stdout } = await server.kubectl([
+    'get',
+    'crd',
+    '-o',
+    'jsonpath={.items[*].metadata.name} {.items[*].metadata.deletionTimestamp}',
+  ]);
+  expect(stdout.trim().split(' ').toSorted()).toEqual(kinds.toSorted());
+});
+
+test('a kind of somebody else goes as ever', async () => {
+  const other = {
+    ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'others.example.com' } },
+    spec: {
+      ...{ group: 'example.com', scope: 'Namespaced', names: { plural: 'others', kind: 'Other' } },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+    },
+  };
+  ok(await send('create', other));
+  ok(await server.kubectl(['delete', 'crd', 'others.example.com', '--wait=false'], { kubeconfig: someone }));
+});
+
 test('what was deleted before it was released does not go once it is in force', async () => {
   const next = nextObjects();
   const added = next[next.length - 1];

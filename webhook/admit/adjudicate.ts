@@ -5,6 +5,7 @@ import { memberOf } from '../review/json';
 import { nameOf, type Review } from '../review/review';
 import type { AdmitContext } from './context';
 import { coveredBy, isMeshGroup } from './coverage';
+import { adjudicateDefinition } from './definitions';
 import { adjudicateObject } from './objects';
 import { adjudicateRelease } from './release';
 import { allow, deny, type Verdict } from './verdict';
@@ -25,6 +26,8 @@ export async function adjudicate(review: Review, context: AdmitContext): Promise
       return adjudicateObject(review, what, context);
     case 'release':
       return adjudicateRelease(review, what, context);
+    case 'definition':
+      return adjudicateDefinition(review, what, context);
     case 'workload':
       return adjudicateWorkload(review, what, context);
     default:

@@ -11,10 +11,12 @@ export interface Covered {
   readonly resources: readonly string[];
   readonly operations: readonly Operation[];
   /** What decides about it. */
-  readonly by: 'object' | 'release' | 'workload';
+  readonly by: 'object' | 'release' | 'definition' | 'workload';
+  /** Default `Namespaced`. */
+  readonly scope?: 'Cluster';
 }
 
-const meshGroup = 'meshwright.dev';
+export const meshGroup = 'meshwright.dev';
 export const coverage: readonly Covered[] = [
   {
     apiGroups: [meshGroup],
@@ -29,6 +31,14 @@ export const coverage: readonly Covered[] = [
     resources: [plurals.Release, `${plurals.Release}/status`],
     operations: ['CREATE', 'UPDATE', 'DELETE'],
     by: 'release',
+  },
+  {
+    apiGroups: ['apiextensions.k8s.io'],
+    apiVersions: ['v1'],
+    resources: ['customresourcedefinitions'],
+    operations: ['DELETE'],
+    by: 'definition',
+    scope: 'Cluster',
   },
   {
     apiGroups: [''],

@@ -335,6 +335,24 @@ describe('declared workloads', () => {
   });
 });
 
+describe('a workload behind a proxy', () => {
+  const place = { host: 'mesh.local', port: 1 };
+  const injection = { image: 'mesh:1', imagePullPolicy: 'Always', trustDomain: 'mesh.test', controlPlane: place, ca: place } as const;
+  const behind = declared({ injected: true });
+  const context: AdmitContext = { ...contextWith({ namespaces: ['shop'], workloads: [behind] }), injection };
+  const without = (labels: Readonly<Record<string, string>>) => pod({ labels: { 'meshwright.dev/inject': 'false', ...labels } });
+  const update = (before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>) =>
+    codes(without(after), context, { operation: 'UPDATE', oldObject: without(before) });
+  it('has it from the beginning, and nothing becomes one without it', async () => {
+    expect(await codes(without({ app: 'cart' }), context)).toEqual(['MW8107 spec.initContainers']);
+    expect(await update({ app: 'free' }, { app: 'cart' })).toEqual(['MW8107 spec.initContainers']);
+    expect(await update({ app: 'cart' }, { app: 'other', 'meshwright.dev/workload': 'cart' })).toEqual([]);
+  });
+  it('what runs since before policy said so keeps its labels', async () => {
+    expect(await update({ app: 'cart' }, { app: 'cart', version: 'v2' })).toEqual([]);
+  });
+});
+
 describe('modes', () => {
   const strict = rule({ by: [{ kind: 'user', name: 'nobody' }] });
   it('warn says it and lets in, audit notes it, deny refuses', async () => {

@@ -42,17 +42,19 @@ export function adjudicateWorkload(review: Review, what: string, context: AdmitC
   if (pod === null) return allow('workload');
   // Then there is nothing to judge again, and what waits for its end can end.
   if (old !== null && isSamePod(old, pod)) return allow('workload');
-  const sidecar = sidecarFindings(review, pod, context);
+  const sidecar = sidecarFindings(review, pod, old, context);
   if (sidecar.length > 0) return verdictOf('injection', what, sidecar);
   return byRules(state.rules, review, what, pod, old, context);
 }
 
 /** Whether a pod has the sidecar that it asks for, or that policy wants for its workload, as the injector writes it. */
-function sidecarFindings(review: Review, pod: PodFacts, { state, injection }: AdmitContext): readonly Finding[] {
+function sidecarFindings(review: Review, pod: PodFacts, old: PodFacts | null, { state, injection }: AdmitContext): readonly Finding[] {
   if (injection === null || review.kind.group !== '' || review.kind.kind !== 'Pod') return [];
   const name = workloadOf(pod.labels);
   const namespace = state.rules.kind === 'known' ? state.rules.index.namespace(review.namespace) : null;
-  const required = name !== null && (namespace?.workloads.get(name)?.injected ?? false);
+  // What runs as such a workload already was let in as it is.
+  const becomes = old === null || workloadOf(old.labels) !== name;
+  const required = name !== null && becomes && (namespace?.workloads.get(name)?.injected ?? false);
   const fault = checkInjected(
     review.object,
     { settings: injection, namespace: review.namespace, namespaceLabels: state.namespaceLabels.get(review.namespace) ?? null, required },

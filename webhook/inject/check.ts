@@ -9,7 +9,7 @@ import { isFault, userOf, type Fault } from './settings';
 import { isContainerOfOurs } from './template';
 
 export interface CheckContext extends InjectionContext {
-  /** Whether policy declares the pod's workload as injected: then the pod may not do without. */
+  /** Whether policy declares the pod's workload as injected: then the pod may not do without. Of an update: whether it is of such a workload from now on. */
   readonly required: boolean;
 }
 
@@ -21,7 +21,7 @@ export function checkInjected(value: unknown, context: CheckContext, old?: unkno
   if (untouched.includes(context.namespace)) return null;
   try {
     const pod = readPod(value);
-    return old === undefined ? checkMade(pod, context) : checkChanged(pod, readPod(old));
+    return old === undefined ? checkMade(pod, context) : checkChanged(pod, readPod(old), context);
   } catch (error) {
     if (error instanceof NotAPod) return { field: 'the object', diagnostic: says.notAPod({ reason: error.message }) };
     throw error;
@@ -32,8 +32,7 @@ function checkMade(pod: Pod, context: CheckContext): Fault | null {
   const asked = asksForSidecar(pod, context);
   if (typeof asked === 'object') return asked;
   if (!asked) {
-    const workload = `${context.namespace}/${workloadNameOf(pod.labels) ?? '?'}`;
-    return context.required ? { field: 'spec.initContainers', diagnostic: says.notInjected({ workload }) } : null;
+    return context.required ? notInjected(pod, context) : null;
   }
   const wanted = wantedFor(pod, context);
   if (isFault(wanted)) return wanted;
@@ -43,8 +42,14 @@ function checkMade(pod: Pod, context: CheckContext): Fault | null {
     : { field: place, diagnostic: says.altered({}) };
 }
 
+function notInjected(pod: Pod, { namespace }: CheckContext): Fault {
+  const workload = `${namespace}/${workloadNameOf(pod.labels) ?? '?'}`;
+  return { field: 'spec.initContainers', diagnostic: says.notInjected({ workload }) };
+}
+
 /** Of a running pod's sidecar only the image can be changed at all; a container that comes later may not mount what is the sidecar's. */
-function checkChanged(pod: Pod, old: Pod): Fault | null {
+function checkChanged(pod: Pod, old: Pod, context: CheckContext): Fault | null {
+  if (context.required && oursIn(pod).length === 0) return notInjected(pod, context);
   for (const container of oursIn(old)) {
     const now = oursIn(pod).find(({ name }) => name === container.name);
     const place = difference(container.fields, now?.fields, now?.path ?? container.path);

@@ -241,6 +241,11 @@ const broken: readonly [string, () => ClusterSnapshot, RegExp][] = [
     /^error MW7319 `\w+\.meshwright\.dev` is not reviewed: no entry/,
   ],
   [
+    'kinds that may be deleted unseen',
+    () => validating(2, (entry) => (record(list(entry['rules'])[0])['operations'] = ['UPDATE'])),
+    /^error MW7319 the deletion of the kinds, .*no entry/,
+  ],
+  [
     'an exemption by label',
     () => validating(0, (entry) => (entry['objectSelector'] = { matchLabels: { reviewed: 'yes' } })),
     /^error MW7319 .*leaves some out by a selector/,

@@ -99,6 +99,13 @@ function coverage(snapshot: ClusterSnapshot, ours: readonly Entry[]): readonly D
     else if (!covering.some(everything))
       found.push(install.notReviewed({ what, reason: `\`${covering[0]?.name ?? ''}\` leaves some out by a selector or a condition` }));
   }
+  if (!validating.some((entry) => covers(entry, 'apiextensions.k8s.io', 'customresourcedefinitions', 'DELETE')))
+    found.push(
+      install.notReviewed({
+        what: 'the deletion of the kinds, and of all objects with them,',
+        reason: `no entry of \`validatingwebhookconfiguration/${installationName}\` covers it`,
+      }),
+    );
   if (!validating.some((entry) => covers(entry, '', 'pods', 'CREATE') && covers(entry, 'apps', 'deployments', 'CREATE')))
     found.push(
       install.notReviewed({

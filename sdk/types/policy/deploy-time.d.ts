@@ -36,6 +36,7 @@ export interface VersionRange {
 }
 /** Of the workload itself: label `app.kubernetes.io/version` of its pods. */
 export interface VersionRule extends VersionRange {
+  /** What an update of one object may take back. Whoever deletes the object and makes it anew has no version before: `min` holds for that too. */
   readonly downgrade: 'deny' | 'warn';
 }
 /** Everything said must hold; several rules over one workload all hold. */
