@@ -4,7 +4,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { temporaryFolder } from '../platform/files';
 import { UsageError } from './command';
-import { started } from './serving';
+import { onStop, started } from './serving';
 
 describe('a server that cannot start', () => {
   test('says why in one line', async () => {
@@ -20,7 +20,30 @@ describe('a server that cannot start', () => {
   });
 });
 
-test('a server closes in order when nobody reads what it says any more', async () => {
+test('Ctrl-C in a terminal, which a supervisor hears too, closes in order; another Ctrl-C later ends at once', () => {
+  const exit = jest.spyOn(process, 'exit').mockImplementation(() => undefined as never);
+  const clock = jest.spyOn(performance, 'now').mockReturnValue(5_000);
+  const heard: string[] = [];
+  const before = ['SIGINT', 'SIGTERM'].map((name) => process.listenerCount(name));
+  const done = onStop((signal) => heard.push(signal));
+  try {
+    process.emit('SIGINT', 'SIGINT'); // the terminal's
+    process.emit('SIGINT', 'SIGINT'); // passed on by who started it
+    clock.mockReturnValue(60_000);
+    process.emit('SIGTERM', 'SIGTERM'); // the supervisor's
+    expect(exit).not.toHaveBeenCalled();
+    process.emit('SIGINT', 'SIGINT');
+    expect(exit).toHaveBeenCalledWith(2);
+    expect(heard).toEqual(['SIGINT']);
+  } finally {
+    done();
+    exit.mockRestore();
+    clock.mockRestore();
+  }
+  expect(['SIGINT', 'SIGTERM'].map((name) => process.listenerCount(name))).toEqual(before);
+});
+
+test('a server closes in order when its terminal, and then its supervisor, end it, and nobody reads what it says any more', async () => {
   const folder = await temporaryFolder('serving');
   try {
     const closed = path.join(folder, 'closed');
@@ -36,6 +59,8 @@ test('a server closes in order when nobody reads what it says any more', async (
     const child = spawn(process.execPath, ['-e', code, path.resolve(__dirname, '..', 'dist', 'cli', 'serving.js'), closed]);
     await once(child.stdout, 'data');
     child.stdout.destroy();
+    child.kill('SIGINT');
+    await once(child.stderr, 'data');
     child.stderr.destroy();
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);

@@ -30,10 +30,28 @@ export async function started<T>(starting: Promise<T>): Promise<T> {
   }
 }
 
+/** A Ctrl-C comes to every process of a terminal's group, and whoever started one passes it on: so soon after the first it is the same wish. */
+const sameWishMs = 1_000;
+
 /**
- * Serves until SIGTERM or SIGINT, then closes. Ready is one line on stdout: `{"ready":true,...}` with the addresses, which a supervisor reads.
- * A second signal ends at once.
+ * Tells of the first SIGTERM or SIGINT. What comes after it does not cut the end short, or what was started would be left behind: a supervisor asks
+ * a child that heard the terminal's signal already, and insists by SIGKILL. Only another Ctrl-C, later, ends at once. Answers how to listen no more.
  */
+export function onStop(stop: (signal: NodeJS.Signals) => void): () => void {
+  let first: number | null = null;
+  const heard = (signal: NodeJS.Signals): void => {
+    if (first === null) {
+      first = performance.now();
+      stop(signal);
+    } else if (signal === 'SIGINT' && performance.now() - first >= sameWishMs) process.exit(2);
+  };
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, heard);
+  return () => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.off(name, heard);
+  };
+}
+
+/** Serves until it is to stop, then closes. Ready is one line on stdout: `{"ready":true,...}` with the addresses, which a supervisor reads. */
 export async function serveUntilStopped(
   context: CommandContext,
   server: { close(): Promise<void> },
@@ -42,11 +60,10 @@ export async function serveUntilStopped(
   // Whoever read what we say may be gone when we are to end (a supervisor that was killed): that is no reason to end without closing.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const signal = await new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
+    onStop(resolve);
     // Last: whoever reads it may send a signal at once.
     process.stdout.write(`${JSON.stringify({ ready: true, ...ready })}\n`);
   });
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(2));
   context.out.note(JSON.stringify({ level: 'info', time: new Date(systemClock.now()).toISOString(), signal, msg: 'closing' })); // as the server's own log
   await server.close();
   return 0;

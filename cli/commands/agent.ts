@@ -2,7 +2,7 @@ import { runAgent, type AgentConfig } from '../../runtime-proxy/agent/main';
 import { agentConfigFrom } from '../../runtime-proxy/agent/kubernetes-config';
 import { UsageError, type Run } from '../command';
 import { decodeConfig } from '../config';
-import { serveUntilStopped, started } from '../serving';
+import { onStop, serveUntilStopped, started } from '../serving';
 
 function inPod(): AgentConfig {
   try {
@@ -15,11 +15,10 @@ function inPod(): AgentConfig {
 /** `meshwright agent`: one workload's identity and Envoy. Ends with 2 when Envoy cannot be kept running. */
 export const run: Run = async (context, values) => {
   const starting = new AbortController();
-  const stop = (): void => starting.abort();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, stop);
+  const ready = onStop(() => starting.abort());
   const config = values.flag('kubernetes') ? inPod() : await decodeConfig<AgentConfig>('agent', values);
   const agent = await started(runAgent(config, { signal: starting.signal }));
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.removeListener(name, stop);
+  ready();
   const served = serveUntilStopped(context, agent, { instance: agent.instance, adminUrl: agent.adminUrl, adminSocket: agent.adminSocket });
   const failed = agent.failed.then(async (why) => {
     context.out.note(`meshwright: ${why}`);
