@@ -369,6 +369,7 @@ export const verbs: readonly Verb[] = [
     name: 'up',
     summary: 'a whole mesh on this machine: control plane, CA, signer, GitOps loop and proxies',
     options: [config],
+    examples: ['meshwright up --config up.json'],
     load: () => import('./commands/up.js'),
   },
 ];

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { UsageError, type Run } from '../command';
 import { decodeConfig } from '../config';
-import { serveUntilStopped } from '../serving';
+import { onStop, serveUntilStopped, started } from '../serving';
 import { upConfigFrom, type UpFile } from '../up/config';
 import { launchMesh } from '../up/launch';
 
@@ -12,18 +12,19 @@ export const run: Run = async (context, values) => {
   const decoded = upConfigFrom(await decodeConfig<UpFile>('up', values));
   if (typeof decoded === 'string') throw new UsageError(decoded);
   let stop = (): Promise<void> => Promise.resolve();
-  const interrupted = (): void => void stop().then(() => process.exit(130));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
-  const mesh = await launchMesh(decoded, {
-    onBegin: (all) => (stop = all),
-    program: {
-      program: process.execPath,
-      arguments: ['--require', join(__dirname, '..', 'up', 'parent-guard.js'), join(installed, 'bin', 'meshwright.js')],
-    },
-    say: (line) => context.out.note(line),
-    onExit: (name, how) => context.out.note(`${name} ended: ${how}`),
-  });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupted);
+  const ready = onStop(() => void stop().then(() => process.exit(130)));
+  const mesh = await started(
+    launchMesh(decoded, {
+      onBegin: (all) => (stop = all),
+      program: {
+        program: process.execPath,
+        arguments: ['--require', join(__dirname, '..', 'up', 'parent-guard.js'), join(installed, 'bin', 'meshwright.js')],
+      },
+      say: (line) => context.out.note(line),
+      onExit: (name, how) => context.out.note(`${name} ended: ${how}`),
+    }),
+  );
+  ready();
   return serveUntilStopped(
     context,
     { close: () => mesh.stop() },
@@ -32,6 +33,8 @@ export const run: Run = async (context, values) => {
       admin: mesh.adminUrl,
       adminTokenFile: mesh.adminTokenFile,
       pushHook: mesh.hookUrl,
+      pushHookSecretFile: join(mesh.dir, 'webhook-secret'),
+      operatorTokenFile: mesh.operatorTokenFile,
       logs: join(mesh.dir, 'logs'),
     },
   );

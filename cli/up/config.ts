@@ -1,9 +1,9 @@
 /** What `meshwright up` is told: a JSON file. */
 import { parseInventory, type InventoryFile } from '../../runtime-proxy/discovery/inventory-file';
 
-/** The configuration file of a whole mesh on one machine, JSON. */
+/** The configuration file of a whole mesh on one machine, JSON. Paths are relative to the folder it is started in. */
 export interface UpFile {
-  /** State, keys, sockets and logs; made (0700). Keep it short: unix sockets live in it. */
+  /** State, keys, tokens, sockets and logs of one mesh; made (0700), and held while it runs. Keep it short: unix sockets live in it. */
   readonly dir: string;
   readonly trustDomain: string;
   readonly environment: string;

@@ -11,6 +11,8 @@ import { generateKeys } from '../../compiler/sign';
 import { controlPlaneIdentity } from '../../runtime-proxy/ca/main';
 import type { Instance } from '../../runtime-proxy/inventory';
 import type { UpConfig } from './config';
+import { readTextIfThere } from '../../platform/files';
+import { takeFolder } from '../../runtime-proxy/rpc/state-folder';
 import { freePorts } from '../../platform/ports';
 import { supervise, type Supervised, type Supervisor } from './supervisor';
 
@@ -52,12 +54,18 @@ const readyWithinMs = 60_000;
 export async function launchMesh(config: UpConfig, launching: Launching): Promise<RunningMesh> {
   const at = (...parts: string[]): string => join(config.dir, ...parts);
   await mkdir(at('agents'), { recursive: true, mode: 0o700 });
+  // Before anything is written: another mesh that runs on it would find its configuration, its inventory and its secrets changed.
+  const give = await takeFolder(config.dir, 'mesh');
   const supervisor = supervise(launching.program, at('logs'), launching.onExit);
-  launching.onBegin?.(() => supervisor.stop());
-  try {
-    return await launchInto(config, launching, supervisor, at);
-  } catch (error) {
+  const stop = async (): Promise<void> => {
     await supervisor.stop();
+    await give();
+  };
+  launching.onBegin?.(stop);
+  try {
+    return { ...(await launchInto(config, launching, supervisor, at)), stop };
+  } catch (error) {
+    await stop();
     throw error;
   }
 }
@@ -67,7 +75,7 @@ async function launchInto(
   { say }: Launching,
   supervisor: Supervisor,
   at: (...parts: string[]) => string,
-): Promise<RunningMesh> {
+): Promise<Omit<RunningMesh, 'stop'>> {
   const [caPort = 0, caAdminPort = 0, xdsPort = 0, adminPort = 0, freePort = 0] = await freePorts(5);
   const statusPort = config.statusPort ?? freePort;
   const trustFile = at('trust.json');
@@ -81,7 +89,6 @@ async function launchInto(
   const adminUrl = `http://${loopback}:${adminPort}`;
   const adminTokenFile = at('control-plane-token');
   const operatorTokenFile = at('operator-token');
-  const hookSecret = randomBytes(32).toString('base64url');
   const principal = (workload: string): string => {
     const account = config.accounts[workload];
     if (!account) throw new Error(`the inventory has \`${workload}\`, but no service account is given for it: add it to \`accounts\``);
@@ -98,8 +105,15 @@ async function launchInto(
   const keys = await generateKeys({ keyFile: at('keys.json'), trustFile }, [config.environment]);
   if (!keys.value) throw new Error(keys.diagnostics.map((one) => one.message).join('; '));
   await writeFile(inventoryFile, `${JSON.stringify(config.inventory, null, 2)}\n`, { mode: 0o600 });
-  await secret(at('webhook-secret'), hookSecret);
-  await secret(operatorTokenFile, randomBytes(32).toString('base64url'));
+  // Others were told of these two: they stay over a start anew.
+  const kept = async (file: string): Promise<string> => {
+    const there = (await readTextIfThere(file))?.trim();
+    const text = there === undefined || there === '' ? randomBytes(32).toString('base64url') : there;
+    await secret(file, text);
+    return text;
+  };
+  const hookSecret = await kept(at('webhook-secret'));
+  await kept(operatorTokenFile);
 
   // The CA first: everything else has its identity from it.
   await mkdir(at('ca'), { recursive: true, mode: 0o700 });
@@ -236,7 +250,6 @@ async function launchInto(
       supervisor.forget('gitops');
       await startLoop({ ...config, ...change });
     },
-    stop: () => supervisor.stop(),
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, writeFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import * as http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { launchMesh, type RunningMesh } from '../../cli/up/launch';
 import type { WorkloadKey } from '../../core/mesh/ids';
 import type { GitopsStatus } from '../../gitops/status/status';
 import { freePorts } from '../../platform/ports';
+import { runCommand } from '../../platform/process';
 import type { Instance } from '../../runtime-proxy/inventory';
 import { startRepository, type WorkingCopy } from '../kit/git-server';
 
@@ -150,6 +151,22 @@ test('a push is live, with a time for each leg', async () => {
   ]);
   expect(await ask()).toBe('v3');
   console.info(JSON.stringify(attempt?.legs));
+});
+
+test('a second mesh on the same folder is refused in one line, and changes nothing of the first', async () => {
+  const file = join(mesh.dir, 'second.json');
+  const other = { trustDomain: 'other.example', environment: 'dev', repositoryUrl: 'http://127.0.0.1:1/x.git' };
+  await writeFile(file, JSON.stringify({ dir: mesh.dir, ...other, accounts: {}, inventory: { instances: [] } }));
+  const written = async (): Promise<readonly string[]> =>
+    Promise.all(
+      ['ca.json', 'gitops.json', 'inventory.json', 'keys.json', 'operator-token', 'webhook-secret', 'trust.json'].map((name) =>
+        readFile(join(mesh.dir, name), 'utf8'),
+      ),
+    );
+  const before = await written();
+  const second = await runCommand(process.execPath, [join(root, 'bin', 'meshwright.js'), 'up', '--config', file], { timeoutMs: 60_000 });
+  expect(second).toMatchObject({ code: 2, stderr: `meshwright: a mesh runs on ${mesh.dir} already: pid ${process.pid}\n` });
+  expect(await written()).toEqual(before);
 });
 
 test('a commit of comments only makes no release and moves no proxy', async () => {
