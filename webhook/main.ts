@@ -134,6 +134,7 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
         told('rules', rules.kind === 'unknown' ? rules.reason : null),
         told('trust root', trust.problem()),
         { ...told('certificate', certificate.problem()), needed: certificate.decidesReadiness ?? false },
+        ...(certificate.aside ? [told('certificate in its Secret', certificate.aside())] : []),
         ...issuers.map(({ issuer, keys }) => told(`keys of ${issuer}`, keys.problem())),
         ...(options.checks?.() ?? []),
       ];

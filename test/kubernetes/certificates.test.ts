@@ -216,7 +216,7 @@ describe('certificates on a real API server', () => {
     3 * minute,
   );
 
-  test('a Secret that somebody else wrote is neither served nor overwritten, and the webhook is not ready until it is gone', async () => {
+  test('a Secret that somebody else wrote is neither served nor overwritten, and takes nobody out whom the API server trusts', async () => {
     await configure(1);
     const manager = await manage();
     const { port } = await serve(manager);
@@ -232,14 +232,16 @@ describe('certificates on a real API server', () => {
       { data: { 'tls.crt': encoded(foreign.certificate), 'tls.key': encoded(foreign.key) } },
       { type: 'merge' },
     );
-    await until(() => manager.problem() !== null);
-    expect(manager.problem()).toContain(
+    await until(() => manager.aside() !== null);
+    expect(manager.aside()).toContain(
       'Secret meshwright/webhook-certificates is not what this webhook wrote: its certificate is not of the authority',
     );
     expect(manager.current()).toEqual(before);
+    expect(await manager.trouble()).toBeNull();
+    expect(await shake(port, before.caBundle)).toHaveProperty('serial');
     await expect(manage()).rejects.toThrow('is not what this webhook wrote');
     await kube.remove(resources.secrets, secret);
-    await until(() => manager.problem() === null);
+    await until(() => manager.aside() === null);
     expect(manager.current()).toEqual(before);
   });
   test('not ready while what is served does not verify by what a configuration says', async () => {
@@ -360,10 +362,22 @@ describe('certificates on a real API server', () => {
       { data: { 'tls.crt': Buffer.from(foreign.certificate).toString('base64') } },
       { type: 'merge' },
     );
-    await until(async () => !(await fetch(`${webhook.adminUrl}/readyz`)).ok);
-    expect(await (await fetch(`${webhook.adminUrl}/readyz`)).text()).toContain(
-      '[-] certificate: Secret meshwright/webhook-certificates is not what',
+    const asked = async (): Promise<string> => {
+      const answer = await fetch(`${webhook.adminUrl}/readyz`);
+      return `${answer.status} ${await answer.text()}`;
+    };
+    await until(async () => (await asked()).includes('[-] certificate in its Secret: Secret meshwright/webhook-certificates is not what'));
+    await until(async () => /^200 [^]*\[\+\] certificate: good/.test(await asked()));
+    // Another bundle is another matter: by that one nobody can be reached.
+    await kube.patch(
+      resources.mutatingWebhooks,
+      { name: 'meshwright' },
+      [{ op: 'replace', path: '/webhooks/0/clientConfig/caBundle', value: Buffer.from(foreign.certificate).toString('base64') }],
+      { type: 'json' },
     );
+    await until(async () => /^503 [^]*\[-\] certificate: the API server would not take/.test(await asked()));
+    await kube.remove(resources.secrets, secret);
+    await until(async () => (await asked()).startsWith('200 '));
     expect(Object((await pod({}))['spec']).initContainers).toHaveLength(1);
   });
 });

@@ -33,6 +33,8 @@ export interface CertificateManager extends CertificateSource {
   trouble(): Promise<string | null>;
   /** The latest answer to that; not null before the first one. */
   problem(): string | null;
+  /** Why the Secret is not ours, while it is not. */
+  aside(): string | null;
 }
 
 const mostTries = 20;
@@ -68,13 +70,16 @@ export async function managedCertificates(options: ManagedOptions): Promise<Cert
     const configurations = await readConfigurations(kube, options);
     const kept = await readKept(kube, ref);
     seen = configurations;
+    const before = foreign;
     foreign = kept.kind === 'foreign' ? kept.reason : null;
+    if (foreign !== null && foreign !== before) log.error({ reason: foreign }, 'nothing is rotated: the Secret with the certificates');
+    // What is served goes on for as long as the API server takes it.
     if (kept.kind === 'foreign') return true;
     const facts: Facts = { now: clock.now(), dnsNames, lifetimes, isCarried: (certificate) => isCarriedBy(configurations, certificate) };
     // A Secret that was deleted is put back as it was: what it held is trusted and served.
-    const before = kept.kind === 'certificates' ? kept.certificates : held;
-    const certificates = before === null ? await found(facts) : await step(before, facts);
-    const isKept = kept.kind === 'certificates' && certificates === before;
+    const known = kept.kind === 'certificates' ? kept.certificates : held;
+    const certificates = known === null ? await found(facts) : await step(known, facts);
+    const isKept = kept.kind === 'certificates' && certificates === known;
     if (!isKept && !(await writeKept(kube, ref, kept.secret, certificates))) return false;
     // Only what is in the Secret is served: of two that were made at once, one is nobody's.
     adopt(certificates);
@@ -99,8 +104,7 @@ export async function managedCertificates(options: ManagedOptions): Promise<Cert
   }
   async function judgeNow(): Promise<string | null> {
     const before = readiness;
-    if (foreign !== null) readiness = { because: foreign, unheard: 0 };
-    else if (place === null) readiness = { because: 'the own listener is not up', unheard: 0 };
+    if (place === null) readiness = { because: 'the own listener is not up', unheard: 0 };
     else readiness = after(before, await shake(place));
     const { because } = readiness;
     if (because !== null && because !== before.because) log.warn({ reason: because }, 'not ready: the certificate');
@@ -140,6 +144,7 @@ export async function managedCertificates(options: ManagedOptions): Promise<Cert
     },
     trouble: judge,
     problem: () => readiness.because,
+    aside: () => foreign,
     close: () => stop.abort(),
   };
 }

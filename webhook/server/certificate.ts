@@ -16,6 +16,8 @@ export interface CertificateSource {
   onChange(listener: (pair: CertificatePair) => void): void;
   /** Why the newest cannot be served, or the API server would not take what is; null while all is well. */
   problem(): string | null;
+  /** What is wrong beside what is served, told only: one line, null while nothing is. */
+  aside?(): string | null;
   /** Whether the server is not ready while there is a problem. Default: it is told only. */
   readonly decidesReadiness?: boolean;
   /** Told where the server listens, for a source that asks it. */
