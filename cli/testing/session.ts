@@ -46,7 +46,8 @@ interface Good {
   readonly places: SourceMap;
 }
 interface FileResult {
-  readonly text: string;
+  /** What was run; null when that did not come to its end. */
+  readonly text: string | null;
   readonly report: TestReport;
 }
 
@@ -89,7 +90,7 @@ export function createSession(context: CommandContext, values: Values, keep = fa
           skipped: 0,
           fuel: 0,
         };
-        kept.set(file, { text: whole ? (tree.files.get(file) ?? '') : '', report: own });
+        kept.set(file, { text: whole ? (tree.files.get(file) ?? '') : null, report: own });
       }
       const [first] = changed;
       const holder = first === undefined ? undefined : kept.get(first);
