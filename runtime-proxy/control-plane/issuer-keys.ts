@@ -38,7 +38,8 @@ export interface IssuerKeysParts {
   readonly readTrust: (file: string) => Promise<string>;
   /** Of an earlier run. */
   readonly kept: ReadonlyMap<string, string>;
-  readonly keep: (keys: ReadonlyMap<string, string>) => void;
+  /** Writes them. Nobody is told of keys before it has resolved or rejected. */
+  readonly keep: (keys: ReadonlyMap<string, string>) => Promise<void>;
   readonly onChange: () => void;
   readonly clock: Clock;
   readonly log: Log;
@@ -54,20 +55,40 @@ export function followIssuerKeys({ settings, readTrust, kept, keep, onChange, cl
   const everyMs = (settings.everySeconds ?? 300) * 1_000;
   if (!(everyMs >= 1_000 && everyMs <= 86_400_000)) throw new Error('`issuerKeys.everySeconds` is a number from 1 to 86400');
   const keys = new Map<string, string>();
+  /** What was had last, of addresses too that no release names just now: one that is named again must not begin with what it had long ago. */
+  const last = new Map(kept);
+  let written = true;
   const states = new Map<string, KeysOfIssuer>();
   const followed = new Map<string, AbortController>();
 
-  const turn = async (url: string): Promise<string | null> => {
+  /**
+   * Keeps what was fetched. Before anybody is told: who is killed in between would bring back, to all who heard of it, the keys before. Where nothing can be written
+   * they are told all the same: keys that were taken back must go.
+   */
+  const note = async (url: string, jwks: string): Promise<void> => {
+    if (written && last.get(url) === jwks) return;
+    last.set(url, jwks);
+    for (const known of last.keys()) if (last.size > mostAddresses && !followed.has(known)) last.delete(known);
+    written = false;
+    try {
+      await keep(new Map(last));
+      written = true;
+    } catch (error) {
+      log.error({ err: error }, "cannot keep issuers' keys");
+    }
+  };
+  const turn = async (url: string, signal: AbortSignal): Promise<string | null> => {
     try {
       const authorities = settings.trustFile === undefined ? '' : (await readTrust(settings.trustFile)).trim();
       const ca = authorities === '' ? null : authorities;
       const read = fetchedKeys(await httpsDocument(url, { ca, mayReach, maxBytes: longestKeySet, timeoutMs }));
       if ('why' in read) throw new Error(read.why);
-      if (!followed.has(url)) return null;
+      if (signal.aborted) return null;
+      await note(url, read.jwks);
+      if (signal.aborted) return null;
       states.set(url, { url, hadAt: clock.now(), problem: null });
       if (keys.get(url) === read.jwks) return null;
       keys.set(url, read.jwks);
-      keep(new Map(keys));
       log.info({ url }, "have an issuer's keys");
       onChange();
       return null;
@@ -78,7 +99,7 @@ export function followIssuerKeys({ settings, readTrust, kept, keep, onChange, cl
   const follow = async (url: string, { signal }: AbortController): Promise<void> => {
     let retryMs = firstRetryMs;
     while (!signal.aborted) {
-      const problem = await turn(url);
+      const problem = await turn(url, signal);
       if (signal.aborted) return;
       if (problem !== null && states.get(url)?.problem !== problem)
         log.warn({ url, reason: problem, kept: keys.has(url) }, "cannot fetch an issuer's keys");
@@ -103,7 +124,7 @@ export function followIssuerKeys({ settings, readTrust, kept, keep, onChange, cl
         const stop = new AbortController();
         followed.set(url, stop);
         states.set(url, { url, hadAt: null, problem: 'they were not fetched yet' });
-        const before = kept.get(url);
+        const before = last.get(url);
         const read = before === undefined ? null : fetchedKeys(before);
         if (read && 'jwks' in read) keys.set(url, read.jwks);
         if (keys.has(url)) onChange();

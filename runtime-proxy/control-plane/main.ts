@@ -145,7 +145,7 @@ export async function serveControlPlane(
     settings: config.issuerKeys ?? {},
     readTrust: (file) => fs.readFile(file, 'utf8'),
     kept: await sources.issuerKeys.kept(),
-    keep: (keys) => void sources.issuerKeys.keep(keys).catch((error: unknown) => log.error({ err: error }, "cannot keep issuers' keys")),
+    keep: sources.issuerKeys.keep,
     onChange: () => wire.keysChanged(),
     ...{ clock: systemClock, log },
   });

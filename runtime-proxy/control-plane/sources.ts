@@ -113,7 +113,9 @@ async function folderSources(
     },
     issuerKeys: {
       kept: async () => readKeys(await readTextIfThere(keysFile)),
-      keep: (keys) => writeFileAtomic(keysFile, JSON.stringify(Object.fromEntries(keys)), { mode: 0o600 }),
+      keep: latestOnly((keys: ReadonlyMap<string, string>) =>
+        writeFileAtomic(keysFile, JSON.stringify(Object.fromEntries(keys)), { mode: 0o600 }),
+      ),
     },
     async drive(plane) {
       // A restart while the file is broken or away, or nobody answers for a name, must not take every proxy out of the inventory: what was good is kept.
