@@ -50,7 +50,10 @@ const idleMs = 2_000;
 const hurryMs = 15;
 const longestHurryMs = 250;
 const longestRetryMs = 5_000;
-const answerWithinMs = 5_000;
+/** How long a replica may take to answer. One to which thousands come at once answers later, and who leaves it then comes again and makes it later still. */
+const answerWithinMs = { first: 5_000, longest: 40_000 };
+/** A connection that lasted as long as this was one: the next one is not waited for. */
+const lastingMs = 5_000;
 /** As much as a replica may send to Envoy at once. */
 const longestMessage = 64 * 1024 * 1024;
 
@@ -60,11 +63,13 @@ export function report(
 ): Reporter {
   const stop = new AbortController();
   let current: Connection | null = null;
+  /** Has not been answered yet. */
+  let opening: Connection | null = null;
   let hurry = false;
   let wake: () => void = () => undefined;
   let rotated: () => void = () => undefined;
 
-  const open = (svid: Svid, address: string): Connection => {
+  const open = (svid: Svid, address: string, withinMs: number): Connection => {
     const client = new Client(address, clientCredentials(svid.trust, server, svid), {
       ...channelOptions,
       'grpc.max_receive_message_length': longestMessage,
@@ -75,7 +80,7 @@ export function report(
     let finish: () => void = () => undefined;
     const answered = new Promise<boolean>((resolve) => (settle = resolve));
     const ended = new Promise<void>((resolve) => (finish = resolve));
-    const late = setTimeout(() => connection.end(), answerWithinMs);
+    const late = setTimeout(() => connection.end(), withinMs);
     late.unref();
     const connection: Connection = {
       ...{ address, client, stream, answered, ended, last: '' },
@@ -112,6 +117,7 @@ export function report(
   const stayConnected = async (): Promise<void> => {
     let failures = 0;
     let failed: string | null = null;
+    let withinMs = answerWithinMs.first;
     while (!stop.signal.aborted) {
       const rotation = new Promise<void>((resolve) => (rotated = resolve));
       const addresses = await addressesOf(controlPlane).catch((error: unknown) => {
@@ -119,18 +125,22 @@ export function report(
         return [];
       });
       const address = choose(addresses, current?.address ?? null, failed);
-      const next = address === null ? null : open(holder.current(), address);
-      if (stop.signal.aborted) return next?.end();
-      if (next !== null && (await next.answered)) {
+      const begun = clock.monotonic();
+      if (stop.signal.aborted) return;
+      const next = (opening = address === null ? null : open(holder.current(), address, withinMs));
+      const answered = await next?.answered;
+      opening = null;
+      if (next !== null && answered && !next.isOver()) {
         const before: Connection | null = current;
         current = next;
-        failures = 0;
+        withinMs = answerWithinMs.first;
         onConnection(next.client);
         before?.end();
         wake();
         await Promise.race([next.ended, rotation]);
+        if (clock.monotonic() - begun >= lastingMs) failures = 0;
         if (!next.isOver()) continue;
-      }
+      } else if (clock.monotonic() - begun >= withinMs) withinMs = Math.min(2 * withinMs, answerWithinMs.longest);
       failed = address;
       failures += 1;
       const wait = Math.min(50 * 2 ** failures, longestRetryMs);
@@ -171,6 +181,7 @@ export function report(
     close() {
       stop.abort(new Error('closed'));
       stopRotation();
+      opening?.end();
       current?.end();
     },
   };

@@ -1,4 +1,4 @@
-/** A holder of an SVID: enrols with a token, renews at two thirds of its life by the SVID itself (a pod: by its token), and says so to who listens. */
+/** A holder of an SVID: enrols with a token, renews before two thirds of its life are over by the SVID itself (a pod: by its token), and says so to who listens. */
 import { Client, type MethodDefinition } from '@grpc/grpc-js';
 import { reasonOf } from '../../core/lib/reason';
 import type { Log } from '../../platform/log';
@@ -37,8 +37,11 @@ export interface Holder {
   close(): void;
 }
 
-const callMs = 10_000;
+/** How long the CA may take. One to which thousands come at once takes longer, and who leaves it then comes again and makes it longer still. */
+const callMs = { first: 10_000, longest: 60_000 };
 const longestRetryMs = 30_000;
+/** Who was given a certificate in the same second is not to come for the next one in the same second, nor to its control plane with it. */
+const spread = 0.1;
 
 /** Gets the first SVID, trying for ever with back-off (or until the signal), then keeps it fresh until closed. */
 export async function holdIdentity(
@@ -57,28 +60,29 @@ export async function holdIdentity(
     method: MethodDefinition<Request, CertificateAnswer>,
     own: KeyMaterial | null,
     request: (csr: string) => Request,
+    withinMs = callMs.first,
   ): Promise<Svid> => {
     const { key, csr } = await newKeyAndCsr();
     const client = new Client(config.address, clientCredentials(current?.trust ?? config.trust, ca, own), channelOptions);
     try {
       const obtained = clock.now();
-      const { chain, trust, notAfter } = await call(client, method, request(csr));
+      const { chain, trust, notAfter } = await call(client, method, request(csr), withinMs);
       return { key, chain, trust, notAfter, obtained };
     } finally {
       client.close();
     }
   };
-  const obtain = async (): Promise<void> => {
+  const obtain = async (withinMs?: number): Promise<void> => {
     const own = current !== null && current.notAfter > clock.now() ? current : null;
     const token = await config.token();
     // A pod proves itself anew each time, so that its certificates end with it; a join token is spent at the first.
-    if (own && (token === null || !isServiceAccountToken(token))) current = await ask(caMethods.renew, own, (csr) => ({ csr }));
+    if (own && (token === null || !isServiceAccountToken(token))) current = await ask(caMethods.renew, own, (csr) => ({ csr }), withinMs);
     else {
       if (token === null) {
         if (current !== null) giveUp('the certificate has lapsed and there is no join token: start again with another');
         throw new Error('there is no join token to enrol with');
       }
-      current = await ask(caMethods.enrol, null, (csr) => ({ csr, token }));
+      current = await ask(caMethods.enrol, null, (csr) => ({ csr, token }), withinMs);
     }
     const made = current;
     for (const listener of listeners) listener(made);
@@ -86,10 +90,11 @@ export async function holdIdentity(
   const insist = async (): Promise<void> => {
     for (let failures = 0; !ended.aborted; failures += 1) {
       try {
-        return await obtain();
+        return await obtain(Math.min(callMs.first * 2 ** failures, callMs.longest));
       } catch (error) {
         const left = current === null ? Infinity : Math.max(100, (current.notAfter - clock.now()) / 4);
-        const wait = Math.min(100 * 2 ** failures, longestRetryMs, left);
+        const longest = Math.min(100 * 2 ** failures, longestRetryMs, left);
+        const wait = longest / 2 + (longest / 2) * Math.random();
         log.warn({ reason: reasonOf(error), retryMs: Math.round(wait) }, 'no certificate from the CA');
         await clock.sleep(wait, { signal: ended, unref: true });
       }
@@ -100,7 +105,7 @@ export async function holdIdentity(
     while (!ended.aborted) {
       const held = current;
       if (held === null) return;
-      const due = held.obtained + ((held.notAfter - held.obtained) * 2) / 3;
+      const due = held.obtained + (held.notAfter - held.obtained) * (2 / 3) * (1 - spread * Math.random());
       await clock.sleep(Math.max(50, due - clock.now()), { signal: ended, unref: true });
       if (current === held) await insist();
     }
@@ -120,20 +125,25 @@ export async function holdIdentity(
       return () => void listeners.delete(listener);
     },
     serving: (name) => ask(caMethods.serving, current, (csr) => ({ csr, name })),
-    renew: obtain,
+    renew: () => obtain(),
     lapsed,
     close: () => stop.abort(new Error('closed')),
   };
 }
 
-function call<Request, Response>(client: Client, method: MethodDefinition<Request, Response>, request: Request): Promise<Response> {
+function call<Request, Response>(
+  client: Client,
+  method: MethodDefinition<Request, Response>,
+  request: Request,
+  withinMs: number,
+): Promise<Response> {
   return new Promise((resolve, reject) => {
     client.makeUnaryRequest(
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
       request,
-      { deadline: Date.now() + callMs },
+      { deadline: Date.now() + withinMs },
       (error, response) => {
         if (error) reject(new Error(error.details || error.message));
         else if (response === undefined) reject(new Error('the CA answered nothing'));
