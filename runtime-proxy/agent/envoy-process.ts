@@ -71,7 +71,9 @@ export async function runEnvoy(
         onLine(line);
       }
     });
-    if (started.pid !== undefined) await writePidFile(options.pidFile, started.pid);
+    // An Envoy that could not be noted is one to look after all the same: `strays` finds it for who comes next.
+    if (started.pid !== undefined)
+      await writePidFile(options.pidFile, started.pid).catch((error: unknown) => log.error({ err: error }, "cannot note Envoy's process"));
     const how = await ended;
     child = null;
     return how;

@@ -80,11 +80,24 @@ export interface RunningAgent {
 
 const longestSocketPath = 107;
 
-/** Starts the agent and its Envoy. Resolves once Envoy runs (not: once it is configured). */
-export async function runAgent(
-  config: AgentConfig,
-  options: { readonly log?: Log; readonly signal?: AbortSignal } = {},
-): Promise<RunningAgent> {
+interface AgentOptions {
+  readonly log?: Log;
+  readonly signal?: AbortSignal;
+}
+/** Starts the agent and its Envoy. Resolves once Envoy runs (not: once it is configured). Where it rejects nothing of it runs on. */
+export async function runAgent(config: AgentConfig, options: AgentOptions = {}): Promise<RunningAgent> {
+  const begun: (() => unknown)[] = [];
+  try {
+    return await start(config, options, begun);
+  } catch (error) {
+    // each for itself: what cannot be ended is no reason to leave the rest
+    for (const end of begun.reverse()) await Promise.resolve(end()).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** `begun` has how to end what was begun, in order. */
+async function start(config: AgentConfig, options: AgentOptions, begun: (() => unknown)[]): Promise<RunningAgent> {
   const log = (options.log ?? createLog('agent')).child({ instance: config.instance });
   const clock = systemClock;
   const tokenFile = assertConfig(config);
@@ -96,10 +109,12 @@ export async function runAgent(
   const other = await readPidFile(file('agent.pid'));
   if (other !== null && other.pid !== process.pid) throw new Error(`an agent runs in ${config.runDir} already: pid ${other.pid}`);
   await writePidFile(file('agent.pid'), process.pid);
+  begun.push(() => fs.rm(file('agent.pid'), { force: true }));
   const sockets = { secrets: file('sds.sock'), controlPlane: file('ads.sock'), admin: file('admin.sock'), keys: file('keys.sock') };
   for (const socket of Object.values(sockets)) {
     if (Buffer.byteLength(socket) > longestSocketPath) throw new Error(`${socket} is too long for a unix socket: choose a shorter runDir`);
     await fs.rm(socket, { force: true });
+    begun.push(() => fs.rm(socket, { force: true }));
   }
   const binary = config.envoy ?? (await obtainEnvoy());
   const holder = await holdIdentity(
@@ -114,13 +129,16 @@ export async function runAgent(
     },
     { clock, log, ...(options.signal ? { signal: options.signal } : {}) },
   );
+  begun.push(holder.close);
   if (config.joinTokenFile !== undefined) await fs.rm(config.joinTokenFile, { force: true });
   const secrets = await serveSecrets(
     sockets.secrets,
     { onWanted: (name) => provider.want(name), onRefused: (name, reason) => provider.refused(name, reason) },
     log,
   );
+  begun.push(secrets.close);
   const provider = provideSecrets({ folder: config.certificatesDir, holder, secrets }, { clock, log });
+  begun.push(provider.close);
   const showOwn = (): void => {
     const { key, chain, trust } = holder.current();
     secrets.set('trust', { kind: 'trust', roots: trust });
@@ -141,7 +159,9 @@ export async function runAgent(
   );
   let starts = (): number => 1;
   const keys = await serveKeys(sockets.keys, log);
+  begun.push(keys.close);
   const relay = await serveRelay(sockets.controlPlane, () => starts(), log);
+  begun.push(relay.close);
   const envoy = await runEnvoy(
     {
       binary,
@@ -153,6 +173,7 @@ export async function runAgent(
     },
     { clock, log, onLine: (line) => log.warn({ envoy: line }, 'envoy') },
   );
+  begun.push(() => envoy.stop(1_000));
   starts = envoy.starts;
   const admin = envoyAdmin(sockets.admin);
   const watch = watchEnvoy({
@@ -175,6 +196,7 @@ export async function runAgent(
     },
     { clock, log },
   );
+  begun.push(reporter.close);
   // Once it has had its control plane an Envoy serves on without it: a control plane that is away must not take every pod out of its services.
   let met = false;
   const ready = (): boolean => {
