@@ -1,5 +1,4 @@
 /** The control plane's admin routes: objects, release, status, roll-out, what a proxy has. */
-import type { ServerResponse } from 'node:http';
 import type { SignedRelease } from '../../core/bundle/objects';
 import { objectName } from '../../core/bundle/objects';
 import type { RolloutStatus } from '../../core/bundle/status';
@@ -13,6 +12,7 @@ import { refused, type AdminAnswer, type AdminRoute } from '../rpc/admin-http';
 import { DecodeError, fieldsOf, textOf } from '../rpc/decode';
 import type { LeaderAnswer, LeaderCall } from './peers-protocol';
 import type { Plane } from './plane';
+import { streamStatus, type StatusSource } from './status-stream';
 import { missingOf, stableExpected, verifiedObject } from './store';
 
 export interface AdminContext {
@@ -56,6 +56,15 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     return release !== undefined && [release.stable, release.candidate].some((set) => Object.values(set).includes(digest));
   };
   const ask = (call: LeaderCall): Promise<LeaderAnswer> => (context.elsewhere() ?? ((own) => answerHere(plane, own)))(call);
+  const source: StatusSource = {
+    look: async () => {
+      const { status, json } = await ask({ kind: 'status' });
+      return status === 200 ? json : undefined;
+    },
+    // another replica knows the proxies that are connected elsewhere
+    isElsewhere: () => context.elsewhere() !== null,
+    watch: context.watch,
+  };
   let putting: Promise<unknown> = Promise.resolve();
   const notHere = (): AdminAnswer => ({
     status: 409,
@@ -131,7 +140,8 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     {
       method: 'GET',
       path: '/v1/status',
-      answer: ({ query }) => (query.get('watch') === null ? ask({ kind: 'status' }) : { stream: (response) => watchStatus(response) }),
+      answer: ({ query }) =>
+        query.get('watch') === null ? ask({ kind: 'status' }) : { stream: (response) => streamStatus(response, source) },
     },
     {
       method: 'POST',
@@ -173,37 +183,6 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     const signed: SignedRelease = { release, digest, jws: textOf(fieldsOf(body, 'the release'), 'jws', 64 << 20) };
     await plane.begin(signed);
     return answer;
-  }
-
-  /** Server-sent events: the status now, then each new one; a comment every 15 s keeps the line open. */
-  function watchStatus(response: ServerResponse): void {
-    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' });
-    let last = '';
-    const send = (text: string): void => {
-      if (text === last) return;
-      last = text;
-      response.write(`event: status\ndata: ${text}\n\n`);
-    };
-    // Another replica's status is asked for now and then: it knows the proxies that are connected elsewhere.
-    const look = async (): Promise<void> => {
-      const { status, json } = await ask({ kind: 'status' });
-      if (status === 200) send(JSON.stringify(json));
-    };
-    void look();
-    const leave = context.watch((status) => {
-      if (context.elsewhere() === null) send(JSON.stringify(status));
-    });
-    const poll = setInterval(() => {
-      if (context.elsewhere() !== null) void look();
-    }, 500);
-    const beat = setInterval(() => response.write(': still here\n\n'), 15_000);
-    for (const timer of [poll, beat]) timer.unref();
-    response.on('close', () => {
-      clearInterval(beat);
-      clearInterval(poll);
-      leave();
-    });
-    response.on('error', () => undefined);
   }
 }
 
