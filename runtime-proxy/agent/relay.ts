@@ -15,6 +15,7 @@ import {
   ResourceSchema,
   type DiscoveryResponse,
 } from '../../core/wire/gen/envoy/service/discovery/v3/discovery_pb';
+import { reasonOf } from '../../core/lib/reason';
 import { typeUrl } from '../../core/wire/type-url';
 import type { Log } from '../../platform/log';
 import { protobufMethod } from '../rpc/protobuf-method';
@@ -78,6 +79,18 @@ export async function serveRelay(socket: string, starts: () => number, log: Log)
         up?.cancel();
         down.emit('error', { code: status.UNAVAILABLE, details: why });
       };
+      /** What cannot be read, from either side, ends the stream and nothing else. */
+      const guard =
+        (pass: (bytes: Buffer) => void) =>
+        (bytes: Buffer): void => {
+          if (over) return;
+          try {
+            pass(bytes);
+          } catch (error) {
+            log.error({ reason: reasonOf(error) }, 'a message between Envoy and the control plane cannot be read');
+            end('a message cannot be read');
+          }
+        };
       const stream: Stream = {
         begin(client) {
           if (up !== null || over) return;
@@ -86,19 +99,20 @@ export async function serveRelay(socket: string, starts: () => number, log: Log)
           metadata.set(vouchedHeader, '1');
           const opening: Up = client.makeBidiStreamRequest(path, asIs, asIs, metadata);
           up = opening;
-          opening.on('data', (bytes: Buffer) => {
-            if (over) return;
-            if (!down.write(sent(bytes))) opening.pause();
-          });
+          opening.on(
+            'data',
+            guard((bytes) => void (down.write(sent(bytes)) || opening.pause())),
+          );
           down.on('drain', () => opening.resume());
           opening.on('error', (error) => {
             if (!over) log.debug({ reason: error.message }, "Envoy's stream to the control plane ended");
             end('the control plane is away');
           });
           opening.on('end', () => end('the control plane ended the stream'));
-          down.on('data', (bytes: Buffer) => {
-            if (!over && !opening.write(passed(bytes))) down.pause();
-          });
+          down.on(
+            'data',
+            guard((bytes) => void (opening.write(passed(bytes)) || down.pause())),
+          );
           opening.on('drain', () => down.resume());
         },
         moveFrom(client) {
