@@ -18,6 +18,7 @@ import { peerOf, RpcRefusal } from '../rpc/server';
 import { deltaDialect, type AnyRequest, type Dialect } from './dialect';
 import type { IssuerKeys } from './issuer-keys';
 import type { Plane } from './plane';
+import { Proven } from './proven';
 import type { ProxyLink, SentResponse } from './proxy-link';
 import { typeUrls } from './resources';
 import { resourceTypes, type ResourceType } from './sequence';
@@ -44,15 +45,14 @@ export function addWire(
   now: () => number,
   events: WireEvents,
 ): { keysChanged(): void } {
-  /** Until when each instance has proved itself, on whichever stream: Envoy's own connection outlives the certificate it was made with. */
-  const proven = new Map<string, number>();
+  const proven = new Proven();
 
   /** Ends a stream when the caller's certificate lapses and no newer one was shown. */
   const untilLapse = (peer: PeerIdentity, end: (error: Partial<ServiceError>) => void): (() => void) => {
-    proven.set(peer.instance, Math.max(proven.get(peer.instance) ?? 0, peer.notAfter));
+    proven.note(peer.instance, peer.notAfter, now());
     let timer: NodeJS.Timeout;
     const arm = (): void => {
-      const left = (proven.get(peer.instance) ?? 0) - now();
+      const left = proven.until(peer.instance) - now();
       if (left <= 0) return end({ code: status.UNAUTHENTICATED, details: 'the certificate has lapsed' });
       timer = setTimeout(arm, Math.min(left, longestTimerMs));
       timer.unref();
