@@ -54,6 +54,7 @@ const alone: PlaneRole = { leads: () => true, remote: new RemoteProxies(), settl
 /** Whether policy has a proxy at this place, and it is this one. */
 const isMeant = ({ proxies }: ObjectSet, instance: Instance, who: Pick<Seen, 'workload' | 'principal'>): boolean =>
   instance.workload === who.workload && proxies.get(who.workload)?.config.spec.principal === who.principal;
+const saidDigest = ({ updatedAt: _updatedAt, ...said }: RolloutStatus): string => digestOfJson(said);
 const tickMs = 200;
 const writePauseMs = 1_000;
 /** So many resources are kept that nobody may want any more, before it is looked. */
@@ -78,6 +79,8 @@ export class Plane {
   #byId: ReadonlyMap<string, Instance> = new Map();
   readonly #leaving = new Leaving();
   #status: RolloutStatus;
+  /** Of everything in it but its time. */
+  #statusDigest: string;
   #running: Promise<void> | null = null;
   #dirty = false;
   #lastTurnMs = 0;
@@ -100,6 +103,7 @@ export class Plane {
     readonly role: PlaneRole = alone,
   ) {
     this.#status = emptyStatus(environment, now());
+    this.#statusDigest = saidDigest(this.#status);
     this.#timer = setInterval(() => this.#tick(), tickMs);
     this.#timer.unref();
   }
@@ -266,9 +270,10 @@ export class Plane {
     this.#inForce = inForce;
     if (this.#inventory === null)
       return this.#publish(live, this.#observe(live), 'the inventory cannot be read: proxies keep what they have; repair it');
-    this.#decide(live);
+    const seen = this.#observe(live);
+    this.#decide(live, seen);
     this.#callable.settle();
-    const assigned = assign(planOf(live.signed), live.progress, this.#observe(live));
+    const assigned = assign(planOf(live.signed), live.progress, seen);
     for (const entry of this.#entries.values()) {
       entry.sets = assigned.get(entry.instance) ?? bothStable;
       this.#aim(entry, live);
@@ -278,12 +283,12 @@ export class Plane {
   }
 
   /** Moves the roll-out on: what is decided is written, and counts from the turn after that; nobody hears of it before. */
-  #decide(live: Live): void {
+  #decide(live: Live, seen: readonly Observation[]): void {
     if (!this.role.leads() || this.#writing !== null || this.now() < this.#writeAgainAt) return;
     const plan = planOf(live.signed);
     let { progress } = live;
     for (;;) {
-      const next = advance(plan, progress, this.#observe({ ...live, progress }), this.now());
+      const next = advance(plan, progress, seen, this.now());
       if (next === progress) break;
       progress = next;
     }
@@ -436,10 +441,9 @@ export class Plane {
     });
     const made = statusOf(this.environment, live, known, this.now());
     const next = message === undefined ? made : { ...made, message };
-    const { updatedAt: _old, ...before } = this.#status;
-    const { updatedAt: _new, ...after } = next;
-    if (digestOfJson(before) === digestOfJson(after)) return;
-    this.#status = next;
+    const digest = saidDigest(next);
+    if (digest === this.#statusDigest) return;
+    [this.#status, this.#statusDigest] = [next, digest];
     this.events.onStatus(next);
   }
 

@@ -60,9 +60,11 @@ export class ProxyLink {
   lastError: string | null = null;
   /** It came with configuration of an earlier connection. */
   broughtSome = false;
-  #state: ProxyState = freshState;
-  #target: Target | null = null;
-  #report: AgentReport | null = null;
+  #ownState: ProxyState = freshState;
+  #ownTarget: Target | null = null;
+  #ownReport: AgentReport | null = null;
+  /** Asked in every turn about every proxy: as it was found, until something of the three changes. */
+  #phases: { [part in Part]?: ProxyPhase } = {};
   #lastEvent: number;
   /** Types of which it has something of an earlier connection, and could not say what: its agent can. */
   readonly #unknown = new Set<ResourceType>();
@@ -82,6 +84,28 @@ export class ProxyLink {
     this.#lastEvent = now();
   }
 
+  get #state(): ProxyState {
+    return this.#ownState;
+  }
+  set #state(state: ProxyState) {
+    this.#ownState = state;
+    this.#phases = {};
+  }
+  get #target(): Target | null {
+    return this.#ownTarget;
+  }
+  set #target(target: Target | null) {
+    this.#ownTarget = target;
+    this.#phases = {};
+  }
+  get #report(): AgentReport | null {
+    return this.#ownReport;
+  }
+  set #report(report: AgentReport | null) {
+    this.#ownReport = report;
+    this.#phases = {};
+  }
+
   get target(): Target | null {
     return this.#target;
   }
@@ -96,6 +120,7 @@ export class ProxyLink {
     if (changed) {
       this.#refused.clear();
       this.#rejectedNames.clear();
+      this.#phases = {};
       this.#lastEvent = this.now();
     }
     this.push();
@@ -149,6 +174,7 @@ export class ProxyLink {
       this.lastError = error;
       this.#refused.add(fingerprint({ type, added: inFlight.added, removed: inFlight.removed }));
       for (const name of [...inFlight.added.keys(), ...inFlight.removed]) this.#rejectedNames.add(`${type}/${name}`);
+      this.#phases = {};
       return true;
     }
     this.push();
@@ -185,6 +211,9 @@ export class ProxyLink {
 
   /** How far a part came. */
   phase(part: Part): ProxyPhase {
+    return (this.#phases[part] ??= this.#findPhase(part));
+  }
+  #findPhase(part: Part): ProxyPhase {
     const target = this.#target;
     if (target === null) return 'none';
     for (const type of resourceTypes)
