@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import { hostPort } from '../../core/lib/host-port';
 import type { RolloutStatus } from '../../core/bundle/status';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
+import { enforce } from '../../core/diagnostics/enforce';
 import { systemClock } from '../../platform/clock';
 import { readTextIfThere } from '../../platform/files';
 import { createLog, type Log } from '../../platform/log';
@@ -60,6 +61,9 @@ export interface RunningControlPlane {
   close(): Promise<void>;
 }
 
+/** What a pod or an inventory says wrong is not among them: many may write those, and it is about nobody else. */
+const notServed: readonly string[] = [enforce.stateDamaged.code, enforce.resourceNotBelieved.code];
+
 /** Starts the control plane. Rejects with one line when it cannot. */
 export async function serveControlPlane(
   config: ControlPlaneConfig,
@@ -91,7 +95,10 @@ export async function serveControlPlane(
       help: "How long ago an issuer's keys were had, by their address; -1: never since the start.",
       labels: ['url'],
     }),
-    damaged: metrics.gauge({ name: 'meshwright_control_plane_damaged_state', help: 'Files of the state that are not served.' }),
+    damaged: metrics.gauge({
+      name: 'meshwright_control_plane_damaged_state',
+      help: 'Files of the state, and objects of the Kubernetes API, that are not served.',
+    }),
   };
   const watchers = new Set<(status: RolloutStatus) => void>();
   const onStatus = (status: RolloutStatus): void => {
@@ -106,8 +113,8 @@ export async function serveControlPlane(
   };
   const say = (diagnostic: Diagnostic): void => {
     if (diagnostic.severity === 'info') return log.debug({ code: diagnostic.code }, diagnostic.message);
-    counters.damaged.inc();
-    log.error({ code: diagnostic.code }, diagnostic.message);
+    if (notServed.includes(diagnostic.code)) counters.damaged.inc();
+    log[diagnostic.severity === 'warning' ? 'warn' : 'error']({ code: diagnostic.code }, diagnostic.message);
   };
   const tokenFile = config.tokenFile ?? config.joinTokenFile;
   if (tokenFile === undefined)

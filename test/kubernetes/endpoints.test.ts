@@ -65,11 +65,11 @@ async function versions(): Promise<{ readonly endpoints: unknown; readonly rest:
   return { endpoints: of('endpoints'), rest: ['listeners', 'routes', 'clusters'].map(of) };
 }
 /** A pod of which only the address matters: it is called, and nobody is there. */
-async function createPod(index: number): Promise<void> {
+async function createPod(index: number, annotations: Readonly<Record<string, string>> = {}): Promise<void> {
   const name = `many-${index}`;
   const object = {
     ...{ apiVersion: 'v1', kind: 'Pod' },
-    metadata: { name, namespace: 'shop', labels: { app: 'reviews', version: 'v1' } },
+    metadata: { name, namespace: 'shop', labels: { app: 'reviews', version: 'v1' }, annotations },
     spec: {
       nodeName: 'node-1',
       serviceAccountName: 'reviews',
@@ -86,7 +86,7 @@ test('an EDS version moves, and nothing is compiled or released', async () => {
   await untilHosts(1);
   const [before, release] = [await versions(), await mesh.status()];
   const indices = Array.from({ length: 250 }, (_, index) => index);
-  for (let from = 0; from < indices.length; from += 25) await Promise.all(indices.slice(from, from + 25).map(createPod));
+  for (let from = 0; from < indices.length; from += 25) await Promise.all(indices.slice(from, from + 25).map((index) => createPod(index)));
   await untilHosts(251);
   const grown = await versions();
   expect(grown.endpoints).not.toEqual(before.endpoints);
@@ -99,6 +99,18 @@ test('an EDS version moves, and nothing is compiled or released', async () => {
   const { observedGeneration, converged } = await mesh.status();
   expect([observedGeneration, converged]).toEqual([release.observedGeneration, release.converged]);
   expect((await versions()).endpoints).not.toEqual(grown.endpoints);
+});
+
+test('what a pod says wrong of itself is about that pod alone: no state is damaged by it', async () => {
+  const admin = envoyAdmin(present(mesh.agents.get(page.name)).adminSocket);
+  const before = (await admin.activity()).hosts[reviewsWeb] ?? 0;
+  await createPod(900, { 'meshwright.dev/app-host': '10.0.0.9' });
+  await createPod(901);
+  await untilHosts(before + 1);
+  const metrics = await (await fetch(`${controlPlane.adminUrl}/metrics`)).text();
+  expect(metrics).toMatch(/^meshwright_control_plane_damaged_state 0$/m);
+  await mesh.server.kubectl(['-n', 'shop', 'delete', 'pod', 'many-900', 'many-901', '--grace-period=0', '--force']);
+  await untilHosts(before);
 });
 
 test('machines outside of the cluster come by file, beside its pods', async () => {
