@@ -37,7 +37,7 @@ export interface WebhookConfig {
   readonly namespaceControllers?: readonly string[];
   /** What sidecars are made of; without it `/inject` answers nothing and no pod is asked for one. */
   readonly injection?: InjectionSettings;
-  /** Further images of the mesh itself, to the letter: rules about a workload's images are not about these. */
+  /** Images that rules about a workload's images are not about, to the letter. Those of the sidecar, in its place, never are. */
   readonly meshImages?: readonly string[];
   /** Name of the webhook configurations that the API server calls this by; to say whether a failure denies. Default `meshwright`. */
   readonly configurationName?: string;

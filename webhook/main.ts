@@ -96,7 +96,7 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
       controlPlaneUser: config.controlPlaneUser ?? defaults.controlPlaneUser,
       namespaceControllers: config.namespaceControllers ?? defaults.namespaceControllers,
       injection: config.injection ?? null,
-      meshImages: new Set([...(config.meshImages ?? []), ...(config.injection === undefined ? [] : [config.injection.image])]),
+      meshImages: new Set(config.meshImages ?? []),
     };
     const context = (): AdmitContext => ({ ...fixed, trust: trusted(), state: state.snapshot(), now: clock.now() });
     const parts = { context, metrics, log };

@@ -101,7 +101,10 @@ beforeAll(async () => {
   const { value } = emitEnvoy(bookinfo());
   objects = [...(value?.services ?? []), ...(value?.proxies ?? []), rules()];
   await prepared(server, ['bookinfo', 'platform']);
-  const files = await webhookFiles(dir, { environments: { prod: { keys: [signer.jwk], generationFloor: 0 } } }, server.kubeconfig);
+  const place = { host: 'control-plane.meshwright.svc', port: 15010 };
+  const files = await webhookFiles(dir, { environments: { prod: { keys: [signer.jwk], generationFloor: 0 } } }, server.kubeconfig, {
+    injection: { image: 'meshwright:0.1.0', imagePullPolicy: 'Always', trustDomain: 'shop.example', controlPlane: place, ca: place },
+  });
   webhook = await installed(server, files);
   // As it is installed, conditions included; only the address is another.
   const configuration = JSON.parse(JSON.stringify(validatingConfiguration(defaultValues)));
@@ -192,6 +195,15 @@ test('notes of others on pods are not deployments', async () => {
   );
   const own = await server.kubeconfigFor('system:serviceaccount:bookinfo:bookinfo-reviews', ['system:masters']);
   ok(await patch(['-n', 'bookinfo', 'pod', 'reviews'], { metadata: { labels: { role: 'master' } } }, own));
+});
+
+test('the image of the mesh is no way round a rule about images', async () => {
+  const { spec, ...rest } = JSON.parse(JSON.stringify(pod('own')));
+  const command = ['node', '-e', '0'];
+  const own = { name: 'app', image: 'meshwright:0.1.0', command };
+  denied(await send('create', { ...rest, spec: { ...spec, containers: [own] } }, books), 'MW8021');
+  const named = { ...own, name: 'meshwright-proxy' };
+  denied(await send('create', { ...rest, spec: { ...spec, initContainers: [named] } }, books), 'MW8021');
 });
 
 test('the image of a volume is an image', async () => {

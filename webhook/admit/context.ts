@@ -66,6 +66,6 @@ export interface AdmitContext {
   readonly namespaceControllers: readonly string[];
   /** What the installation decides about sidecars; null: pods get none. */
   readonly injection: InjectionSettings | null;
-  /** Images of the mesh's own containers, written as the injector writes them: no workload rule is about them. */
+  /** Images that no workload rule is about, to the letter, beside those of the sidecar in its place. */
   readonly meshImages: ReadonlySet<string>;
 }

@@ -1,6 +1,8 @@
 import type { DeclaredWorkload, DeployRule } from '../../core/bundle/admission-rules';
 import { principalOf, workloadKey, type RuleId } from '../../core/mesh/ids';
 import { contextWith, reviewOf, testContext, testState } from '../../test/kit/admit';
+import { applyPatch } from '../../test/kit/json-patch';
+import { inject } from '../inject/inject';
 import type { Review } from '../review/review';
 import { adjudicate } from './adjudicate';
 import type { AdmitContext } from './context';
@@ -347,6 +349,48 @@ describe('a workload behind a proxy', () => {
     expect(await codes(without({ app: 'cart' }), context)).toEqual(['MW8107 spec.initContainers']);
     expect(await update({ app: 'free' }, { app: 'cart' })).toEqual(['MW8107 spec.initContainers']);
     expect(await update({ app: 'cart' }, { app: 'other', 'meshwright.dev/workload': 'cart' })).toEqual([]);
+  });
+  describe('whose rule wants images from elsewhere', () => {
+    const strict: AdmitContext = {
+      ...contextWith({
+        namespaces: ['shop'],
+        workloads: [behind],
+        deploys: [rule({ images: { from: ['ghcr.io/acme/'], digest: 'required' } })],
+      }),
+      injection,
+    };
+    const own = { name: 'app', image: pinned('cart') };
+    const asking = (spec: object) => pod({ labels: { app: 'cart', 'meshwright.dev/inject': 'true' }, spec });
+    const injected = (): Record<string, unknown> => {
+      const made = inject(asking({}), { settings: injection, namespace: 'shop', namespaceLabels: {} });
+      if (made.kind !== 'patch') throw new Error(made.kind);
+      return Object(applyPatch(asking({}), made.patch));
+    };
+    it('has its sidecar, also of an earlier image', async () => {
+      expect(await codes(injected(), strict)).toEqual([]);
+      const later: AdmitContext = { ...strict, injection: { ...injection, image: 'mesh:2' } };
+      const relabelled = { ...injected(), metadata: Object(pod({ labels: { app: 'cart', version: 'v2' } })['metadata']) };
+      expect(await codes(relabelled, later, { operation: 'UPDATE', oldObject: Object(injected()) })).toEqual([]);
+    });
+    it('runs the image of the mesh nowhere else', async () => {
+      const mine = { name: 'mine', image: 'mesh:1', command: ['node', '-e', '0'] };
+      const wanted = ['MW8021', 'MW8022'];
+      const of = async (object: Record<string, unknown>) => (await codes(object, strict)).map((one) => one.slice(0, 6));
+      expect(await codes({ ...templated('Deployment', { spec: { containers: [mine] } }) }, strict, {}, 'deployments')).toHaveLength(2);
+      const free = {
+        ...strict,
+        ...contextWith({ deploys: [rule({ images: { from: ['ghcr.io/acme/'], digest: 'required' } })] }),
+        injection,
+      };
+      const named = pod({
+        labels: { app: 'cart', 'meshwright.dev/inject': 'false' },
+        spec: { containers: [own], initContainers: [{ ...mine, name: 'meshwright-proxy' }] },
+      });
+      expect((await codes(named, free)).map((one) => one.slice(0, 6))).toEqual(wanted);
+      const beside = injected();
+      Object(beside['spec']).containers.push(mine);
+      expect(await of(beside)).toEqual(wanted);
+    });
   });
   it('what runs since before policy said so keeps its labels', async () => {
     expect(await update({ app: 'cart' }, { app: 'cart', version: 'v2' })).toEqual([]);

@@ -2,7 +2,7 @@
 import { admit } from '../../core/diagnostics/admit';
 import type { RuleMode } from '../../core/bundle/admission-rules';
 import { podLabels } from '../../core/mesh/pod';
-import { checkInjected } from '../inject/check';
+import { checkInjected, sidecarImages } from '../inject/check';
 import { isFields, memberOf } from '../review/json';
 import type { Review } from '../review/review';
 import type { AdmitContext, RulesInForce } from './context';
@@ -96,7 +96,7 @@ function workloadFindings(
   const rules = new Set(namespace.whole);
   for (const name of names) if (name !== null) for (const rule of namespace.byWorkload.get(name) ?? []) rules.add(rule);
   const found: Finding[] = [];
-  const images = namesOf(pod, context.meshImages);
+  const images = namesOf(pod, context.meshImages, sidecarPlaces(review, context));
   for (const rule of rules) {
     const note = (field: string, diagnostic: Finding['diagnostic'], mode: RuleMode = rule.mode): void =>
       void found.push({ mode, field, diagnostic });
@@ -113,8 +113,17 @@ type Note = (field: string, diagnostic: Finding['diagnostic'], mode?: RuleMode) 
 
 type NamedImage = PodFacts['images'][number] & { readonly parsed: ParsedImage };
 /** The images that rules are about, read once for all of them. */
-const namesOf = (pod: PodFacts, meshImages: ReadonlySet<string>): readonly NamedImage[] =>
-  pod.images.filter(({ image }) => !meshImages.has(image)).map((one) => ({ ...one, parsed: parseImage(one.image) }));
+const namesOf = (pod: PodFacts, meshImages: ReadonlySet<string>, sidecar: readonly string[]): readonly NamedImage[] =>
+  pod.images
+    .filter(({ field, image }) => !meshImages.has(image) && !sidecar.includes(field))
+    .map((one) => ({ ...one, parsed: parseImage(one.image) }));
+
+/** By place, not by image: whoever names the mesh's image for a container of his own runs what he likes in it. */
+function sidecarPlaces({ kind, object, namespace, operation }: Review, { injection, state }: AdmitContext): readonly string[] {
+  if (injection === null || kind.group !== '' || kind.kind !== 'Pod') return [];
+  const namespaceLabels = state.namespaceLabels.get(namespace) ?? null;
+  return sidecarImages(object, { settings: injection, namespace, namespaceLabels }, operation === 'UPDATE');
+}
 
 function imageFindings(rule: CompiledDeployRule, named: readonly NamedImage[], noteAny: Note): void {
   const { images } = rule;

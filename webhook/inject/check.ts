@@ -28,6 +28,21 @@ export function checkInjected(value: unknown, context: CheckContext, old?: unkno
   }
 }
 
+/**
+ * Where the images of a pod's sidecar stand, as `checkInjected` has found them good: no rule of its workload is about those. Of what has the sidecar's names
+ * in a pod that is made and asks for none, nothing was looked at.
+ */
+export function sidecarImages(value: unknown, context: InjectionContext, isUpdate: boolean): readonly string[] {
+  if (untouched.includes(context.namespace)) return [];
+  try {
+    const pod = readPod(value);
+    return isUpdate || asksForSidecar(pod, context) === true ? oursIn(pod).map(({ path }) => `${path}.image`) : [];
+  } catch (error) {
+    if (error instanceof NotAPod) return [];
+    throw error;
+  }
+}
+
 function checkMade(pod: Pod, context: CheckContext): Fault | null {
   const asked = asksForSidecar(pod, context);
   if (typeof asked === 'object') return asked;
