@@ -2,7 +2,7 @@ import type { DeclarationValue } from '../../core/declarations/declaration';
 import { proxyNameOf } from '../../core/ir/proxy-name';
 import type { MeshIr } from '../../core/ir/ir';
 import { lower } from '../lower';
-import { allow, evaluatedWith, named, route, service, wayOut } from '../../test/kit/declarations';
+import { allow, egress, evaluatedWith, named, route, service, wayOut } from '../../test/kit/declarations';
 import { generateMesh } from '../../test/kit/mesh-generator';
 import { planSteps } from './order';
 
@@ -131,16 +131,60 @@ test.each(['https', 'tls'])(
     const direct: More = { ...wayOut, 'books/stripe': stripe, 'books/charge': allow('books/stripe', [named('books/productpage')]) };
     const through: More = { ...direct, 'books/stripe': { ...stripe, through: { ref: 'platform/edge' } } };
     expect(parts(direct, through)).toEqual([['inbound platform/edge'], ['outbound bookinfo/sa-productpage']]);
-    expect(parts(through, direct)).toEqual([['outbound bookinfo/sa-productpage'], ['inbound platform/edge']]);
+    expect(parts(through, direct)).toEqual([['outbound bookinfo/sa-productpage'], ['outbound platform/edge']]);
     // a host that comes or goes is known at the gateway as long as at its callers
     const twoHosts: More = {
       ...through,
       'books/stripe': { ...stripe, hosts: [...stripe.hosts, 'eu.stripe.example'], through: { ref: 'platform/edge' } },
     };
     expect(parts(through, twoHosts)).toEqual([['inbound platform/edge'], ['outbound bookinfo/sa-productpage']]);
-    expect(parts(twoHosts, through)).toEqual([['outbound bookinfo/sa-productpage'], ['inbound platform/edge']]);
+    expect(parts(twoHosts, through)).toEqual([['outbound bookinfo/sa-productpage'], ['outbound platform/edge']]);
     // what is let in at a gateway is ordered as at any destination
     const more: More = { ...through, 'books/alsoDetails': allow('books/stripe', [named('books/details')]) };
     expect(parts(through, more)).toEqual([['inbound platform/edge'], ['outbound bookinfo/sa-details']]);
   },
 );
+
+describe('a gateway on the way out gains with its inbound part and loses with its outbound one', () => {
+  const outside = (name: string, hosts: readonly string[], gateway = 'platform/edge'): More => ({
+    [`books/${name}`]: {
+      ...{ kind: 'external', name, team: 'books', hosts, ports: { web: { protocol: 'https', number: 443 } } },
+      through: { ref: gateway },
+    },
+    [`books/calls-${name}`]: allow(`books/${name}`, [named('books/productpage')]),
+  });
+  const twice = [['inbound platform/edge'], ['outbound bookinfo/sa-productpage'], ['outbound platform/edge']];
+  test.each<[string, More, More]>([
+    [
+      'a host moves',
+      { ...outside('a', ['x.example', 'y.example']), ...outside('b', ['z.example']) },
+      { ...outside('a', ['y.example']), ...outside('b', ['x.example', 'z.example']) },
+    ],
+    [
+      'two hosts change places',
+      { ...outside('a', ['x.example']), ...outside('b', ['y.example']) },
+      { ...outside('a', ['y.example']), ...outside('b', ['x.example']) },
+    ],
+    ['what stands outside gets another name', outside('a', ['x.example']), outside('b', ['x.example'])],
+    [
+      'a name is taken out of a wildcard',
+      outside('a', ['*.w.example']),
+      { ...outside('a', ['*.w.example']), ...outside('b', ['y.w.example']) },
+    ],
+    ['a name comes back under it', { ...outside('a', ['*.w.example']), ...outside('b', ['y.w.example']) }, outside('a', ['*.w.example'])],
+  ])('%s', (_, before, after) => {
+    expect(parts({ ...wayOut, ...before }, { ...wayOut, ...after })).toEqual(twice);
+  });
+  test('hosts that change gateways', () => {
+    const gateways: More = { ...wayOut, ...egress };
+    const [one, other] = [
+      { ...outside('a', ['x.example']), ...outside('b', ['y.example'], 'platform/egress') },
+      { ...outside('a', ['x.example'], 'platform/egress'), ...outside('b', ['y.example']) },
+    ];
+    expect(parts({ ...gateways, ...one }, { ...gateways, ...other })).toEqual([
+      ['inbound platform/edge', 'inbound platform/egress'],
+      ['outbound bookinfo/sa-productpage'],
+      ['outbound platform/edge', 'outbound platform/egress'],
+    ]);
+  });
+});

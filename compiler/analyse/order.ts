@@ -15,7 +15,7 @@ import { serviceOfPort } from '../../core/mesh/ids';
 import type { PortKey, Principal, WorkloadKey } from '../../core/mesh/ids';
 import { compareCalls, portsWithOtherAccess } from '../../core/semantics/compare';
 import type { Comparison } from '../../core/semantics/compare';
-import { exportEdges, type Edge } from './order-across';
+import { gatewayEdges, type Edge } from './order-across';
 import { decideInbound } from '../../core/semantics/inbound';
 import type { Decision } from '../../core/semantics/decision';
 
@@ -30,17 +30,18 @@ export function planSteps(
   const edges = new Map<string, Edge>();
   // Where the same requests are let in as before, either side of a change is served: no demand can come from there.
   const opened = portsWithOtherAccess(before, after);
-  const across = exportEdges(before, after, proxyNameOf);
+  const across = gatewayEdges(before, after, proxyNameOf);
   if (opened.size === 0 && across.length === 0) return { value: [], diagnostics: [] };
   const diagnostics = identityChanges(before, after);
+  const add = (edge: Edge): void => {
+    const key = `${edge.first} ${edge.then}`;
+    const known = edges.get(key);
+    if (!known || (edge.hard && !known.hard)) edges.set(key, edge);
+  };
   for (const comparison of compareCalls(before, after, opened)) {
-    for (const edge of edgesOf(before, after, comparison, opened, proxyNameOf)) {
-      const key = `${edge.first} ${edge.then}`;
-      const known = edges.get(key);
-      if (!known || (edge.hard && !known.hard)) edges.set(key, edge);
-    }
+    for (const edge of edgesOf(before, after, comparison, opened, proxyNameOf)) add(edge);
   }
-  for (const edge of across) if (!edges.has(`${edge.first} ${edge.then}`)) edges.set(`${edge.first} ${edge.then}`, edge);
+  for (const edge of across) add(edge);
   const hard = [...edges.values()].filter((edge) => edge.hard);
   const cycle = findCycle(hard);
   if (cycle) {
@@ -89,27 +90,23 @@ function* edgesOf(
   const callerIr = has(after, caller) ? after : before;
   const outbound = `outbound ${proxyNameOf(callerIr, caller)}`;
   const inbound = (ir: MeshIr, door: WorkloadKey): Node => `inbound ${proxyNameOf(ir, door)}`;
-  const stays = (port: PortKey): boolean => doorOf(before, port) === doorOf(after, port);
+  // by which gateway a host outside is called is said by order-across.ts
+  const stays = (port: PortKey, ir: MeshIr): boolean =>
+    serviceOf(ir, serviceOfPort(port))?.outside !== undefined || doorOf(before, port) === doorOf(after, port);
   const legal = comparison.before?.outcome === 'allow' && comparison.after?.outcome === 'allow' && was.size > 0 && is.size > 0;
-  /** Hosts that a gateway on the way out has on that side only: it is to know them as long as callers do. */
-  const alone = (port: PortKey, ir: MeshIr, other: MeshIr): boolean => {
-    const known = serviceOf(other, serviceOfPort(port))?.outside?.hosts ?? [];
-    const { outside } = serviceOf(ir, serviceOfPort(port)) ?? {};
-    return outside?.through !== undefined && outside.through !== null && outside.hosts.some((host) => !known.includes(host));
-  };
   for (const port of is) {
     const door = doorOf(after, port);
     if (door === null) continue;
-    const opens = !stays(port) || (opened.has(port) && !lets(before, comparison.after, caller, port));
-    if (!opens && !alone(port, after, before)) continue;
-    yield { first: inbound(after, door), then: outbound, hard: legal && opens, why: `${port} lets ${caller} in with ${probe.text}` };
+    const opens = !stays(port, after) || (opened.has(port) && !lets(before, comparison.after, caller, port));
+    if (!opens) continue;
+    yield { first: inbound(after, door), then: outbound, hard: legal, why: `${port} lets ${caller} in with ${probe.text}` };
   }
   for (const port of was) {
     const door = doorOf(before, port);
     if (door === null) continue;
-    const shuts = !stays(port) || (opened.has(port) && !lets(after, comparison.before, caller, port));
-    if (!shuts && !alone(port, before, after)) continue;
-    yield { first: outbound, then: inbound(before, door), hard: legal && shuts, why: `${port} shuts out ${caller} with ${probe.text}` };
+    const shuts = !stays(port, before) || (opened.has(port) && !lets(after, comparison.before, caller, port));
+    if (!shuts) continue;
+    yield { first: outbound, then: inbound(before, door), hard: legal, why: `${port} shuts out ${caller} with ${probe.text}` };
   }
 }
 

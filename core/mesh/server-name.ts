@@ -9,3 +9,6 @@ export function serverNameOf(port: PortKey, version: string | null): string {
   const name = `${nameOfPort(port)}.${nameOf(service)}.${namespaceOf(service)}`;
   return version === null ? name : `${version.toLowerCase()}.${name}`;
 }
+
+/** The route that answers 421 where a connection does not serve a host, and the virtual host of all that a connection does not serve. */
+export const misdirectedName = 'meshwright.misdirected';

@@ -21,7 +21,7 @@ import { RouteConfigurationSchema } from '../../core/wire/gen/envoy/config/route
 import { wireRegistry } from '../../core/wire/registry';
 import { typeUrl } from '../../core/wire/type-url';
 import { reasonOf } from '../../core/lib/reason';
-import { bindInbound, bindOutbound, type BoundProxy, type BoundResource } from '../bind/bind';
+import { bindInbound, bindOutbound, joinParts, type BoundProxy, type BoundResource } from '../bind/bind';
 import { callsRanges } from '../bind/ranges';
 import { keyAddressesOf } from './key-addresses';
 import { type KnownAddresses, noAddresses } from './known-addresses';
@@ -164,6 +164,7 @@ export class ResourceMaker {
         return service ?? [];
       });
       bound = bindOutbound(found.config, services, instance, into, virtual, ofMesh);
+      if (isWayOut(found.config)) bound = joinParts(bindInbound(found.config, instance, into), bound);
     }
     if (into.length > 0) return nothing;
     const encodeAll = (type: ResourceType, resources: readonly BoundResource[]): EncodedByName => {
@@ -235,6 +236,9 @@ function callsByRange(set: ObjectSet, { workload }: Instance): boolean {
 
 /** A gateway between networks: both its parts are the whole of it (target.ts). Nobody else holds what is passed on to (`reviews.web+across`). */
 const passesOn = ({ spec }: ProxyConfig): boolean => spec.outbound.services.some((name) => name.endsWith('+across'));
+
+/** A gateway on the way out, the only one that others in the mesh call: what it has for them is in both its parts (target.ts). */
+const isWayOut = ({ spec }: ProxyConfig): boolean => spec.outbound.catchAll === null && spec.inbound.listeners.length > 0;
 
 /** Whether an Envoy's version lies in a range: `min` included, `below` not. */
 export function inRange(version: string, { min, below }: EnvoyRange): boolean {

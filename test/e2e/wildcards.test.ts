@@ -8,13 +8,17 @@ import * as http2 from 'node:http2';
 import * as https from 'node:https';
 import * as path from 'node:path';
 import * as tls from 'node:tls';
+import { planSteps } from '../../compiler/analyse/order';
 import { emitEnvoy } from '../../compiler/emit/envoy/index';
 import { lower } from '../../compiler/lower/index';
 import type { DeclarationValue } from '../../core/declarations/declaration';
+import type { MeshIr } from '../../core/ir/ir';
+import { proxyNameOf } from '../../core/ir/proxy-name';
 import { portKey, type Principal, workloadKey } from '../../core/mesh/ids';
 import { decide } from '../../core/semantics/decide';
 import { temporaryFolder } from '../../platform/files';
 import type { Svid } from '../../runtime-proxy/ca/client';
+import { constantArrival } from '../kit/constant-arrival';
 import { egress, evaluatedWith, named, running, service } from '../kit/declarations';
 import { type DnsServer, serveDns, type ZoneRecord } from '../kit/dns-server';
 import { envoyWithNames } from '../kit/envoy-with-names';
@@ -66,7 +70,8 @@ let folder = '';
 let number = 0;
 /** Of a server that speaks gRPC. */
 let rpcs = 0;
-let ir: NonNullable<ReturnType<typeof lower>['value']>;
+let declared: Readonly<Record<string, DeclarationValue | null>> = {};
+let ir: MeshIr;
 /** Connections to the address that no name may lead to. */
 let strayed = 0;
 /** What the server that fails once has been asked, by host. */
@@ -113,47 +118,42 @@ beforeAll(async () => {
   // the first address decides nothing: what fails there is tried at the next
   for (const domain of ['wild', 'far']) names.zone.set(`mixed.${domain}.example`, a(beside, '10.0.0.7', here));
   for (const [index, address] of Object.values(within).entries()) names.zone.set(`n${index}.open.example`, a(address));
-  const outcome = lower(
-    evaluatedWith({
-      ...running,
-      ...egress,
-      'books/details': service('books/bookinfo', 'details'),
-      'books/wild': external('wild', ['*.wild.example'], number, { at: [`${here}/32`] }),
-      'books/pageReads': call('books/wild', { requests: ['GET /v1/{rest...}'] }),
-      'books/pageWritesDocs': call('books/wild', { requests: ['POST /v1/{rest...}'], hosts: ['docs.wild.example'] }),
-      'books/wildRoutes': {
-        kind: 'route',
-        on: { ref: 'books/wild', port: 'api' },
-        rules: [
-          {
-            when: { request: ['GET /v1/copied'] },
-            to: { kind: 'target', to: { ref: 'books/wild', port: 'api' } },
-            mirror: [{ to: { ref: 'books/wild', port: 'api' }, share: '100%' }],
-          },
-        ],
-        otherwise: { to: { kind: 'target', to: { ref: 'books/wild', port: 'api' } }, retry: { atMost: 2, perTry: '5s', on: ['5xx'] } },
-      } as DeclarationValue,
-      // named closer, by others: page may not call them
-      'books/special': external('special', ['special.wild.example', 'special.far.example'], number),
-      'books/deep': external('deep', ['*.deep.wild.example'], number, { at: [`${here}/32`] }),
-      'books/detailsCallsSpecial': call('books/special', { from: [named('books/details')] } as Partial<Access>),
-      'books/open': external('open', ['*.open.example'], number),
-      'books/pageCallsOpen': call('books/open'),
-      'books/many': external('many', ['*.many.example'], number, { at: [`${here}/32`] }),
-      'books/pageCallsMany': call('books/many'),
-      'books/rpc': external('rpc', ['*.rpc.example'], rpcs, {
-        ports: { api: { protocol: 'grpcs', number: rpcs } },
-        at: [`${here}/32`],
-      }),
-      'books/pageCalls': call('books/rpc', { requests: ['t.v1.Echo/Say'] }),
-      'books/far': external('far', ['*.far.example'], number, { at: ['10.9.0.0/16'], through: { ref: 'platform/egress' } }),
-      'books/pageReadsFar': call('books/far', { requests: ['GET /v1/{rest...}'] }),
+  declared = {
+    ...running,
+    ...egress,
+    'books/details': service('books/bookinfo', 'details'),
+    'books/wild': external('wild', ['*.wild.example'], number, { at: [`${here}/32`] }),
+    'books/pageReads': call('books/wild', { requests: ['GET /v1/{rest...}'] }),
+    'books/pageWritesDocs': call('books/wild', { requests: ['POST /v1/{rest...}'], hosts: ['docs.wild.example'] }),
+    'books/wildRoutes': {
+      kind: 'route',
+      on: { ref: 'books/wild', port: 'api' },
+      rules: [
+        {
+          when: { request: ['GET /v1/copied'] },
+          to: { kind: 'target', to: { ref: 'books/wild', port: 'api' } },
+          mirror: [{ to: { ref: 'books/wild', port: 'api' }, share: '100%' }],
+        },
+      ],
+      otherwise: { to: { kind: 'target', to: { ref: 'books/wild', port: 'api' } }, retry: { atMost: 2, perTry: '5s', on: ['5xx'] } },
+    } as DeclarationValue,
+    // named closer, by others: page may not call them
+    'books/special': external('special', ['special.wild.example', 'special.far.example'], number),
+    'books/deep': external('deep', ['*.deep.wild.example'], number, { at: [`${here}/32`] }),
+    'books/detailsCallsSpecial': call('books/special', { from: [named('books/details')] } as Partial<Access>),
+    'books/open': external('open', ['*.open.example'], number),
+    'books/pageCallsOpen': call('books/open'),
+    'books/many': external('many', ['*.many.example'], number, { at: [`${here}/32`] }),
+    'books/pageCallsMany': call('books/many'),
+    'books/rpc': external('rpc', ['*.rpc.example'], rpcs, {
+      ports: { api: { protocol: 'grpcs', number: rpcs } },
+      at: [`${here}/32`],
     }),
-    'prod',
-  );
-  if (!outcome.value) throw new Error(JSON.stringify(outcome.diagnostics));
-  // no policy says this of a gateway: its machine is the one of all here
-  ir = ledTo(outcome.value, 'outside/far', here);
+    'books/pageCalls': call('books/rpc', { requests: ['t.v1.Echo/Say'] }),
+    'books/far': external('far', ['*.far.example'], number, { at: ['10.9.0.0/16'], through: { ref: 'platform/egress' } }),
+    'books/pageReadsFar': call('books/far', { requests: ['GET /v1/{rest...}'] }),
+  };
+  ir = meshOf(declared);
   const emitted = present(emitEnvoy(ir).value);
   mesh = await runMesh(
     [
@@ -182,8 +182,21 @@ beforeEach(() => {
   strayed = 0;
 });
 
+/** No policy says of a gateway that it is led to loopback: its machine is the one of all here. */
+function meshOf(all: typeof declared): MeshIr {
+  const { value, diagnostics } = lower(evaluatedWith(all), 'prod');
+  if (!value) throw new Error(JSON.stringify(diagnostics));
+  return ledTo(value, 'outside/far', here);
+}
+/** Sends it out in the order that it needs, and waits until it is in force. */
+async function changed(before: MeshIr, after: MeshIr): Promise<void> {
+  const { services, proxies } = present(emitEnvoy(after).value);
+  const { status, signed } = await mesh.release([...services, ...proxies], { steps: present(planSteps(before, after, proxyNameOf).value) });
+  expect(status).toBe(202);
+  await mesh.until('converged', (now) => now.state === 'converged' && now.generation === signed.release.generation);
+}
 /** A mesh in which the names of one wildcard lead to that address alone. */
-const ledTo = (mesh: typeof ir, key: string, address: string): typeof ir => ({
+const ledTo = (mesh: MeshIr, key: string, address: string): MeshIr => ({
   ...mesh,
   services: mesh.services.map((one) =>
     one.key === key && one.outside ? { ...one, outside: { ...one.outside, at: [`${address}/32`] } } : one,
@@ -376,12 +389,39 @@ test('names without end fill the place that there is for those of one wildcard, 
   expect(await asks('page', 'wild', `docs.wild.example:${number}`)).toMatchObject({ status: 200, defined: letIn });
 });
 
+test('no request fails while a name is taken out of a wildcard behind the gateway, and comes back', async () => {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
+  const bad: string[] = [];
+  let sent = 0;
+  const arrivals = constantArrival(100, async (index) => {
+    sent = index;
+    const answer = await mesh.call(ids.page, `docs.far.example:${number}`, `/v1/${index}`, { agent }).catch(String);
+    if (typeof answer === 'string' || answer.status !== 200) bad.push(`${index}: ${typeof answer === 'string' ? answer : answer.status}`);
+  });
+  const goOn = async (): Promise<void> => {
+    for (const end = sent + 40; sent < end;) await new Promise((resolve) => setTimeout(resolve, 10));
+  };
+  try {
+    const named = meshOf({
+      ...declared,
+      'books/near': external('near', ['docs.far.example'], number, { through: { ref: 'platform/egress' } }),
+      'books/pageReadsNear': call('books/near', { requests: ['GET /v1/{rest...}'] }),
+    });
+    await goOn();
+    await changed(ir, named);
+    await goOn();
+    await changed(named, ir);
+    await goOn();
+  } finally {
+    await arrivals.stop();
+    agent.destroy();
+  }
+  expect(bad).toEqual([]);
+});
+
 test('networks that are taken away hold for nobody any more, those that are added for all', async () => {
   expect(await asks('page', 'wild', `docs.wild.example:${number}`)).toMatchObject({ status: 200 });
-  const { services, proxies } = present(emitEnvoy(ledTo(ir, 'outside/wild', beside)).value);
-  const { status, signed } = await mesh.release([...services, ...proxies]);
-  expect(status).toBe(202);
-  await mesh.until('converged', (now) => now.state === 'converged' && now.generation === signed.release.generation);
+  await changed(ir, ledTo(ir, 'outside/wild', beside));
   expect(await asks('page', 'wild', `docs.wild.example:${number}`)).toMatchObject({ status: 503, defined: letIn });
   expect(world.seen).toHaveLength(1);
   expect(await asks('page', 'wild', `strayed.wild.example:${number}`)).toMatchObject({ status: 200, body: 'from within' });

@@ -6,6 +6,7 @@ import type { Diagnostic } from '../../../../core/diagnostics/diagnostic';
 import type { Gateway, GatewayListener, HostRoutes } from '../../../../core/ir/ir';
 import { assertNever } from '../../../../core/lib/brand';
 import { clientCertificateHeader, clientHeaders, clientSchemeHeader, clientSubjectHeader } from '../../../../core/mesh/client-headers';
+import { misdirectedName } from '../../../../core/mesh/server-name';
 import { servedAs } from '../../../../core/semantics/address';
 import { hostCovers } from '../../../../core/semantics/match';
 import { routesSpeakOfUsers } from '../../../../core/semantics/user';
@@ -240,7 +241,7 @@ const answer = (name: string, status: number, body: string): Route => ({
   action: { case: 'directResponse', value: { status, body: { specifier: { case: 'inlineString', value: body } } } },
 });
 /** What is asked of another host than this connection is for. */
-export const notServed: Route = answer('meshwright.misdirected', 421, 'meshwright: this connection does not serve that host\n');
+export const notServed: Route = answer(misdirectedName, 421, 'meshwright: this connection does not serve that host\n');
 /** In plain HTTP no connection is for one host, so none is misdirected. */
 const unknownHost: VirtualHost = {
   name: 'meshwright.unknown-host',
@@ -253,5 +254,5 @@ const unknownHost: VirtualHost = {
  */
 function misdirected(host: string, all: readonly string[]): readonly VirtualHost[] {
   const domains = [...(host === '*' ? [] : ['*']), ...narrowerHosts(all, host)];
-  return domains.length === 0 ? [] : [{ name: 'meshwright.misdirected', domains, routes: [notServed] }];
+  return domains.length === 0 ? [] : [{ name: misdirectedName, domains, routes: [notServed] }];
 }

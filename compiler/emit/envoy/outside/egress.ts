@@ -6,6 +6,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AccessRule, Outside } from '../../../../core/ir/ir';
 import { isHttp } from '../../../../core/ir/layers';
 import type { WorkloadKey } from '../../../../core/mesh/ids';
+import { misdirectedName } from '../../../../core/mesh/server-name';
 import { hostsOfPort, isWildcard, namedCloser } from '../../../../core/semantics/address';
 import type { FilterChainSchema } from '../../../../core/wire/gen/envoy/config/listener/v3/listener_components_pb';
 import { accessPerRoute } from '../access/access';
@@ -149,7 +150,7 @@ function routesTo(index: IrIndex, { facts, outside }: Passing): RouteConfigurati
     virtualHosts: [
       ...outside.hosts.map(host),
       ...elsewhere,
-      { name: 'meshwright.misdirected', domains: ['*'], typedPerFilterConfig: access, routes: [notServed] },
+      { name: misdirectedName, domains: ['*'], typedPerFilterConfig: access, routes: [notServed] },
     ],
     internalOnlyHeaders: strippedHeaders,
     // who called is nobody's business outside, and the calling proxy's address says nothing
