@@ -1,4 +1,5 @@
 /** From what the caller named (a folder, a commit, nothing) to sources and compiled work. */
+import { realpath } from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Diagnostic, Outcome } from '../core/diagnostics/diagnostic';
 import { internal } from '../core/diagnostics/internal';
@@ -74,8 +75,9 @@ export async function sourcesOfCommit(
   given: string | undefined,
 ): Promise<Sources & { readonly oid: string }> {
   const { expandRevision } = await import('./revision.js');
-  const found = await expandRevision(context.cwd, revision);
-  if (found === null) throw new UsageError(await whyNoRevision(context, revision));
+  const place = await placeOf(context, given);
+  const found = await expandRevision(place, revision);
+  if (found === null) throw new UsageError(await whyNoRevision(place, revision));
   const below = await folderInRepository(context, given, found.top);
   const { readCommit } = await import('../compiler/source/index.js');
   const read = await readCommit({ gitdir: found.gitdir, oid: found.oid, dir: below });
@@ -86,15 +88,20 @@ export async function sourcesOfCommit(
 async function folderInRepository(context: CommandContext, given: string | undefined, top: string): Promise<string> {
   const folder = await policyFolder(context, given);
   if (given === undefined && (folder === null || !(await isThere(path.join(folder, 'mesh.policy.ts'))))) return 'policies';
-  return path
-    .relative(top, folder ?? path.resolve(context.cwd, given ?? '.'))
-    .split(path.sep)
-    .join('/');
+  const named = folder === null ? path.resolve(context.cwd, given ?? '.') : await realpath(folder);
+  return path.relative(top, named).split(path.sep).join('/');
 }
 
-async function whyNoRevision(context: CommandContext, revision: string): Promise<string> {
+/** Where a commit is looked for: in the folder that was named, or, if only commits have it, in the nearest above it. */
+async function placeOf(context: CommandContext, given: string | undefined): Promise<string> {
+  let folder = path.resolve(context.cwd, given ?? '.');
+  while (!(await isThere(folder)) && path.dirname(folder) !== folder) folder = path.dirname(folder);
+  return realpath(folder);
+}
+
+async function whyNoRevision(place: string, revision: string): Promise<string> {
   const { repositoryAbove } = await import('./revision.js');
-  return (await repositoryAbove(context.cwd)) === null
+  return (await repositoryAbove(place)) === null
     ? `\`${revision}\` is no folder, and there is no Git repository here that could have such a commit: \`git init\` and commit first`
     : `\`${revision}\` is neither a folder nor a commit of the repository here`;
 }

@@ -16,8 +16,9 @@ export async function expandRevision(cwd: string, revision: string): Promise<Rev
   const back = revision.endsWith('^') ? 1 : Number(steps);
   try {
     const top = await git.findRoot({ fs, filepath: cwd });
-    const gitdir = gitdirOf(top);
-    let oid = await git.resolveRef({ fs, gitdir, ref: name }).catch(() => git.expandOid({ fs, gitdir, oid: name }));
+    const { own, gitdir } = gitdirsOf(top);
+    const ref = name === 'HEAD' ? headIn(own) : name;
+    let oid = await git.resolveRef({ fs, gitdir, ref }).catch(() => git.expandOid({ fs, gitdir, oid: ref }));
     for (let step = 0; step < back; step += 1) {
       const parent: string | undefined = (await git.readCommit({ fs, gitdir, oid })).commit.parent[0];
       if (parent === undefined) return null;
@@ -39,12 +40,20 @@ export async function repositoryAbove(cwd: string): Promise<string | null> {
   }
 }
 
-/** A work tree added by `git worktree` has a file that names the folder; its objects are in the common one. */
-function gitdirOf(top: string): string {
+/** Where a work tree has its own HEAD, and where everything else lies. One added by `git worktree` has a file that names the first; its objects and branches are in the common folder. */
+function gitdirsOf(top: string): { readonly own: string; readonly gitdir: string } {
   const dot = path.join(top, '.git');
-  if (fs.statSync(dot).isDirectory()) return dot;
+  if (fs.statSync(dot).isDirectory()) return { own: dot, gitdir: dot };
   const named = /^gitdir: (.*)$/m.exec(fs.readFileSync(dot, 'utf8'))?.[1] ?? dot;
   const own = path.resolve(top, named);
   const common = path.join(own, 'commondir');
-  return fs.existsSync(common) ? path.resolve(own, fs.readFileSync(common, 'utf8').trim()) : own;
+  return { own, gitdir: fs.existsSync(common) ? path.resolve(own, fs.readFileSync(common, 'utf8').trim()) : own };
+}
+
+/** The branch that is checked out, or the commit where none is. */
+function headIn(own: string): string {
+  return fs
+    .readFileSync(path.join(own, 'HEAD'), 'utf8')
+    .trim()
+    .replace(/^ref: /, '');
 }
