@@ -69,14 +69,21 @@ export async function foundRoot(trustDomain: string, now: () => number): Promise
 
 /** The authority of a root that is kept somewhere. `place` names it where it is refused: the root of another trust domain, or a key that is not the certificate's. */
 export async function authorityOf(material: RootMaterial, trustDomain: string, now: () => number, place: string): Promise<Authority> {
-  const keys = await importKeys(material.key);
-  const root = new x509.X509Certificate(material.certificate);
-  const { subjectAltName, publicKey } = new NodeCertificate(material.certificate);
+  const { keys, root, subjectAltName, publicKey } = await parsedRoot(material, place);
   if (subjectAltName !== `URI:spiffe://${trustDomain}`) throw new Error(`${place} is the root of another trust domain than ${trustDomain}`);
   const own = Buffer.from(await webcrypto.subtle.exportKey('spki', keys.publicKey));
   if (!own.equals(publicKey.export({ type: 'spki', format: 'der' })))
     throw new Error(`${place} is not the certificate of the key beside it`);
   return authority(root, keys, trustDomain, now);
+}
+
+async function parsedRoot({ key, certificate }: RootMaterial, place: string) {
+  try {
+    const { subjectAltName, publicKey } = new NodeCertificate(certificate);
+    return { keys: await importKeys(key), root: new x509.X509Certificate(certificate), subjectAltName, publicKey };
+  } catch (error) {
+    throw new Error(`${place} or the key beside it is damaged: put both back as they were, from a copy`, { cause: error });
+  }
 }
 
 async function newRootKey(): Promise<string> {

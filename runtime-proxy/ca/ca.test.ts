@@ -44,6 +44,16 @@ describe('the authority', () => {
     await fs.chmod(path.join(folder, 'root.key'), 0o644);
     await expect(openAuthority(folder, 'mesh.test', Date.now)).rejects.toThrow('chmod 600');
   });
+  test('a root that is damaged is told by its name', async () => {
+    await openAuthority(folder, 'mesh.test', Date.now);
+    for (const name of ['root.crt', 'root.key']) {
+      const file = path.join(folder, name);
+      const whole = await fs.readFile(file);
+      await fs.writeFile(file, whole.subarray(0, whole.length / 2), { mode: 0o600 });
+      await expect(openAuthority(folder, 'mesh.test', Date.now)).rejects.toThrow(/root\.crt or the key beside it is damaged/);
+      await fs.writeFile(file, whole, { mode: 0o600 });
+    }
+  });
   test('a CSR that is not signed by its own key is refused', async () => {
     const authority = await openAuthority(folder, 'mesh.test', Date.now);
     const { csr } = await newKeyAndCsr();
