@@ -37,7 +37,7 @@ export function findPort(ir: MeshIr, text: string): ServicePort {
     ];
   };
   const named = ports.filter((one) => names(one).includes(text));
-  const matches = named.length > 0 ? named : ports.filter(({ port, service }) => isAddressed(ir, service, port, null, text));
+  const matches = named.length > 0 ? named : ports.filter(({ port, service }) => isAddressed(ir, service, port, null, text.toLowerCase()));
   return only(matches, ({ port }) => port.key, text, 'service port', ports.flatMap(names)).port;
 }
 

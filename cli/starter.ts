@@ -1,6 +1,8 @@
 /** What `meshwright init` writes: the smallest mesh that has an owner, a rule, a route and a test. A test checks, tests and builds it. */
 export function starter(): ReadonlyMap<string, string> {
   return new Map([
+    // `git add .` takes neither private keys nor what is made anew
+    ['.gitignore', '/.meshwright/\n/bundle/\nkeys.json\n'],
     [
       'package.json',
       `${JSON.stringify({ name: 'mesh', private: true, type: 'module', imports: { '#*': './policies/*/public.ts' } }, null, 2)}\n`,

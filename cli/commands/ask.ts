@@ -67,6 +67,13 @@ function readsRequests(ir: MeshIr, { gateway, listener }: Outside): boolean {
 }
 type Outside = Extract<MeshRequest['from'], { readonly kind: 'outside' }>;
 
+/** RFC 9110 section 9.1: a token. */
+function methodOf(values: Values, unsaid: string): string {
+  const method = values.text('method') ?? unsaid;
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(method)) throw new UsageError(`\`--method\` takes a word such as \`GET\`, not \`${method}\``);
+  return method.toUpperCase();
+}
+
 function answer(ir: MeshIr, values: Values): Answer {
   const { key } = findWorkload(ir, values.need('from'));
   if (ir.networks?.gateways.some((one) => one.key === key)) return crossing(ir, key, values);
@@ -171,12 +178,12 @@ function requestOf(ir: MeshIr, values: Values): MeshRequest {
   const to = values.text('to');
   if (to !== undefined) {
     const port = findPort(ir, to);
-    const method = (values.text('method') ?? (port.layer === 'grpc' ? 'POST' : 'GET')).toUpperCase();
+    const method = methodOf(values, port.layer === 'grpc' ? 'POST' : 'GET');
     const own = port.layer === 'grpc' && method === 'POST' ? { 'content-type': 'application/grpc' } : {};
     const host = isHostOutside(ir, port, to.toLowerCase()) ? { host: to } : {};
     return { ...said, method, headers: { ...own, ...host, ...headers }, from: { kind: 'workload', workload: from.key }, to: port.key };
   }
-  const common = { ...said, method: (values.text('method') ?? 'GET').toUpperCase() };
+  const common = { ...said, method: methodOf(values, 'GET') };
   const gateway = ir.gateways.find((one) => one.key === from.key);
   if (!gateway) throw new UsageError(`\`--to\` is missing: ${from.key} is no gateway, so it has to address a port`);
   const named = values.text('listener');

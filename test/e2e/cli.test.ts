@@ -101,6 +101,13 @@ describe('ask', () => {
     expect(document.answers.prod.decision.because).toEqual(rule === null ? [] : [rule]);
     if (rule !== null) expect(document.answers.prod.places[rule]).toMatch(/access\.policy\.ts:\d+:\d+$/);
   });
+  it('takes no method that is none', async () => {
+    for (const method of ['', 'G T', 'GET\n'])
+      expect(await meshwright(['ask', policies, '--from', 'productpage', '--to', 'reviews:9080', '--method', method])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('`--method` takes a word such as `GET`'),
+      });
+  });
   it('answers for the second hop alone', async () => {
     const { document } = await ask('--from', 'productpage', '--to', 'ratings:9080', '--path', '/ratings/7', '--inbound');
     expect(document.answers.prod.decision).toMatchObject({ outcome: 'deny', stage: 'inbound', status: 403 });
@@ -146,6 +153,8 @@ describe('ask', () => {
         "import { external, https } from 'meshwright/policy';",
         "import { productpage } from './services.policy';",
         "export const docs = external('docs', { team: 'books', hosts: ['*.docs.example'], at: ['10.20.0.0/16'], ports: { api: https(443) } });",
+        "export const named = external('named', { team: 'books', hosts: ['named.docs.example'], ports: { api: https(443) } });",
+        "export const pageReadsNamed = named.ports.api.allow({ from: productpage, requests: ['GET /v1/{rest...}'] });",
         "export const pageReadsDocs = docs.ports.api.allow({ from: productpage, requests: ['GET /v1/{rest...}'], hosts: ['eu.docs.example'] });",
       ].join('\n'),
     );
@@ -155,6 +164,7 @@ describe('ask', () => {
     };
     expect(await decided('eu.docs.example:443')).toMatchObject({ outcome: 'allow', because: ['books/pageReadsDocs'] });
     expect(await decided('us.docs.example')).toMatchObject({ outcome: 'deny', status: 403 });
+    expect(await decided('NAMED.docs.example')).toMatchObject({ outcome: 'allow', because: ['books/pageReadsNamed'] });
     expect(await meshwright(['ask', own, '--from', 'productpage', '--to', 'docs.example:443'])).toMatchObject({ code: 2 });
   });
   it('names the near miss', async () => {
@@ -279,6 +289,16 @@ describe('init', () => {
     expect((await meshwright(['test'], { cwd })).code).toBe(0);
     expect((await meshwright(['build', '--env', 'prod'], { cwd })).code).toBe(0);
     expect(await meshwright(['init', 'fresh'])).toMatchObject({ code: 2, stderr: expect.stringContaining('writes over nothing') });
+    // what must not be committed is not, and a repository that is there keeps its own list
+    expect((await meshwright(['keys', 'generate', '--env', 'prod'], { cwd })).code).toBe(0);
+    expect(await runCommand('git', ['init', '--quiet'], { cwd, timeoutMs: 30_000 })).toMatchObject({ code: 0 });
+    const seen = await runCommand('git', ['status', '--short', '--untracked-files=all'], { cwd, timeoutMs: 30_000 });
+    expect(seen.stdout).toContain('?? trust.json');
+    expect(seen.stdout).not.toMatch(/keys\.json|bundle/);
+    await fs.mkdir(path.join(folder, 'before'));
+    await fs.writeFile(path.join(folder, 'before', '.gitignore'), 'mine\n');
+    expect((await meshwright(['init', 'before'])).code).toBe(0);
+    expect(await fs.readFile(path.join(folder, 'before', '.gitignore'), 'utf8')).toBe('mine\n');
   });
 });
 
@@ -294,6 +314,10 @@ describe('a commit', () => {
     await git('init', '--quiet');
     await git('add', '.');
     await git('commit', '--quiet', '--message', 'mesh');
+    const elsewhere = path.join(folder, 'elsewhere');
+    await fs.mkdir(elsewhere);
+    expect(await runCommand('git', ['init', '--quiet'], { cwd: elsewhere, timeoutMs: 30_000 })).toMatchObject({ code: 0 });
+    await fs.symlink(repository, path.join(folder, 'linked'));
     const digests = new Set<string>();
     for (const [index, [cwd, ...given]] of [
       ['mesh'],
@@ -301,6 +325,10 @@ describe('a commit', () => {
       ['.', 'mesh'],
       ['.', 'mesh/policies'],
       ['mesh/policies/books', '../..'],
+      // from another repository, by whatever name, and from none
+      ['../elsewhere', '../repository/mesh'],
+      ['../elsewhere', '../linked/mesh'],
+      ['..', path.join(repository, 'mesh', 'policies')],
     ].entries()) {
       const when = ['--as-of', '2026-11-22', '--not-after', '2030-01-01T00:00:00Z'];
       const built = await meshwright(
@@ -311,6 +339,17 @@ describe('a commit', () => {
       digests.add(JSON.parse(built.stdout).digest);
     }
     expect(digests.size).toBe(1);
+
+    // a work tree of its own has its own HEAD, and the branches of all
+    const tree = path.join(folder, 'tree');
+    await git('worktree', 'add', '--quiet', '-b', 'other', tree);
+    const file = path.join(tree, 'mesh', 'policies', 'books', 'traffic.policy.ts');
+    await fs.writeFile(file, `${await fs.readFile(file, 'utf8')}// changed\n`);
+    await git('-C', tree, 'commit', '--quiet', '--all', '--message', 'in the tree');
+    const log = await runCommand('git', ['log', '-2', '--format=%H'], { cwd: tree, timeoutMs: 30_000 });
+    const [head = '', before = ''] = log.stdout.split('\n').map((oid) => oid.slice(0, 12));
+    const compared = await meshwright(['diff', 'HEAD', 'HEAD~1', 'mesh', '--json'], { cwd: tree });
+    expect(JSON.parse(compared.stdout)).toMatchObject({ before: `${head}:mesh/policies`, after: `${before}:mesh/policies` });
   });
 });
 
