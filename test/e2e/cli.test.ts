@@ -430,7 +430,7 @@ describe('build, keys and verify', () => {
     await fs.mkdir(path.join(cwd, 'linked'));
     await fs.symlink(path.join(cwd, 'policies'), path.join(cwd, 'linked', 'services'));
     for (const [out, stranger] of [
-      ['.', 'linked'],
+      ['.', '.gitignore'],
       ['policies', 'mesh.policy.ts'],
       [folder, ''],
       ['linked', 'services'],
