@@ -17,6 +17,7 @@ import { locationOf } from './redirect';
 import { destinationsFor, issuedCookie } from './sticky';
 import { triesOf } from './timing';
 import { claimsAfter, isRefused, routesSpeakOfUsers } from './user';
+import { allTakeUpgrade, upgradeOf } from './upgrade';
 import { stricter, stricterLimits } from './variant';
 
 /** Routes of a port or of a gateway's host. */
@@ -70,6 +71,9 @@ export function follow(
   const route = { rule: rule.id, index };
   const outermost = cors ? [varyEdits, originEdits(cors, view)] : [];
   const { action } = rule;
+  const asked = upgradeOf(view.headers);
+  if (asked !== null && !(action.kind === 'forward' && allTakeUpgrade(ir, action.to, view.headers)))
+    return { ...nothing, outcome: 'deny', stage: 'route', status: 403, route, says: `${rule.id} lets no upgrade to \`${asked}\` through` };
   switch (action.kind) {
     case 'respond': {
       const headers = edited({}, [action.responseHeaders, ...outermost]);

@@ -3,6 +3,7 @@ import type { HeaderEdits, PathTemplate, RequestClass, Rewrite, RouteAction, Wei
 import type { ForwardedRequest } from './decision';
 import { pathWithoutQuery } from './canonical';
 import type { RequestView } from './match';
+import { upgradeOf } from './upgrade';
 
 type Headers = ForwardedRequest['headers'];
 
@@ -21,7 +22,8 @@ export function forwardedRequest(rewrite: Rewrite | null, cls: RequestClass | nu
   // a cookie header without a cookie does not come over HTTP/2, which proxies speak with each other (RFC 9113 section 8.2.3; RFC 6265 section 4.2.1)
   const headers = cookie ? { ...others, cookie } : others;
   return {
-    method: view.method,
+    // on HTTP/2 between proxies it is an extended CONNECT, which says no other method, and at its end a GET (RFC 8441 section 4; RFC 6455 section 4.1)
+    method: upgradeOf(view.headers) === null ? view.method : 'GET',
     path: rewrite?.path ? rewrittenPath(rewrite.path, cls, view.path) : view.path,
     host: rewrite?.host ?? host ?? view.host,
     headers,

@@ -5,6 +5,7 @@ import { isCanonicalPath } from './canonical';
 import { hostWithoutPort, matchesClass, matchesHeader } from './match';
 import type { RequestView } from './match';
 import { portOf } from './nouns';
+import { takesUpgrade } from './upgrade';
 import { accessSpeaksOfUsers, type Claims, isRefused, matchesUser } from './user';
 
 /** A request as it arrives at a destination's proxy. */
@@ -33,6 +34,7 @@ export function decideInbound(ir: MeshIr, request: InboundRequest): InboundDecis
   const own = ir.access.filter((rule) => rule.port === port.key);
   const { method, path, headers, claims } = request;
   if (accessSpeaksOfUsers(own, 'enforce') && isRefused(ir.issuers, claims)) return { access: 'deny', because: [], status: 401 };
+  if (!takesUpgrade(port, headers)) return { access: 'deny', because: [], status: 403 };
   const view: RequestView = { method, path, headers, host: hostWithoutPort(request.host), claims };
   const matching = own.filter((rule) => rule.mode === 'enforce' && matchesAccess(rule, request.principal, view));
   const because = (action: AccessRule['action']): readonly RuleId[] =>

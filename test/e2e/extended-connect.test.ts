@@ -2,6 +2,7 @@
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
 import * as path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeclarationValue } from '../../core/declarations/declaration';
 import { allow, named, service, workload } from '../kit/declarations';
 import { appOf, key, type LayeredMesh, startLayers } from '../kit/layered-mesh';
@@ -10,7 +11,20 @@ import { present } from '../kit/present';
 const declarations: { [id: string]: DeclarationValue } = {
   'books/app': workload('books/bookinfo', 'app'),
   'books/chat': service('books/bookinfo', 'chat', { ports: { web: { protocol: 'websocket', number: 8080, maxAge: '3s' } } }),
-  'books/chatUse': allow('books/chat', [named('books/app')], { requests: ['GET /talk'] }),
+  'books/chatUse': allow('books/chat', [named('books/app')], { requests: ['GET /talk', 'GET /copied'] }),
+  'books/chatRoute': {
+    ...{ kind: 'route', on: { ref: 'books/chat', port: 'web' } },
+    rules: [
+      {
+        when: { request: ['GET /copied'] },
+        ...{
+          to: { kind: 'target', to: { ref: 'books/chat', port: 'web' } },
+          mirror: [{ to: { ref: 'books/plain', port: 'web' }, share: '100%' }],
+        },
+      },
+    ],
+    otherwise: { to: { kind: 'target', to: { ref: 'books/chat', port: 'web' } } },
+  },
   'books/plain': service('books/bookinfo', 'plain', { ports: { web: { protocol: 'http', number: 8081 } } }),
   'books/plainUse': allow('books/plain', [named('books/app')]),
 };
@@ -21,7 +35,11 @@ beforeAll(async () => {
   layers = await startLayers(declarations, async (mesh) => {
     for (const name of ['chat', 'plain']) {
       const at = appOf(mesh, name);
-      const server = http.createServer((request, response) => (arrived.push(request), response.end('plain')));
+      const server = http.createServer((request, response) => {
+        arrived.push(request);
+        // its answer waits for the rest of it
+        request.resume().on('end', () => response.end('plain'));
+      });
       server.on('upgrade', (request) => arrived.push(request));
       const script = path.join(__dirname, '..', 'kit', 'clients', 'websocket-server.cjs');
       const { attach }: { attach(server: http.Server): void } = jest.requireActual(script);
@@ -89,6 +107,10 @@ function open(authority: string, where: string, over: http2.OutgoingHttpHeaders 
   });
 }
 
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await sleep(5);
+}
+
 test('messages go both ways, and the socket ends with its age', async () => {
   const socket = await open('chat.bookinfo:8080', '/talk');
   expect(socket.status).toBe(200);
@@ -118,6 +140,29 @@ test('a plain request on the port has no key, and an upgrade over HTTP/1.1 keeps
     ['websocket', own],
   ]);
 }, 30_000);
+test('one that a port does not take ends nothing else there, were it a copy', async () => {
+  const { host, port } = present(layers.mesh.instanceOf(key('app')).outbound);
+  arrived.length = 0;
+  // a request that has begun, on the connection that a copy goes by
+  const held = http.request({ host, port, method: 'POST', path: '/held', headers: { host: 'plain.bookinfo:8081' }, agent: false });
+  const answered = new Promise<number>((resolve, reject) => {
+    held.on('response', (response) => (response.resume(), resolve(response.statusCode ?? 0)));
+    held.on('error', reject);
+  });
+  held.write('begun');
+  await until(() => arrived.some(({ url }) => url === '/held'));
+  const socket = await open('chat.bookinfo:8080', '/copied');
+  expect([socket.status, await socket.say('one')]).toEqual([200, 'echo one']);
+  // the copy has come to its end, whichever
+  await until(async () => {
+    const numbers = await layers.client.admin('/stats?filter=plain.web.upstream_rq');
+    return /upstream_rq_total: 2$/m.test(numbers) && !/upstream_rq_active: 2$/m.test(numbers);
+  });
+  held.end();
+  expect(await answered).toBe(200);
+  socket.close();
+  expect(arrived.filter(({ headers }) => headers.host === 'plain.bookinfo:8081')).toHaveLength(1);
+}, 60_000);
 test.each([
   ['a path that no rule lets in', 'chat.bookinfo:8080', '/other', {}, 403],
   ['a path that is not canonical', 'chat.bookinfo:8080', '/x/../talk', {}, 400],

@@ -23,8 +23,6 @@ interface Parts {
   readonly side: 'inbound' | 'outbound' | 'gateway';
   readonly routes: string;
   readonly urls: UrlDialect;
-  /** Whether some port behind it takes WebSockets. */
-  readonly upgrades: boolean;
   readonly filters: InHttpSlots;
   readonly localReply: MessageInitShape<typeof LocalReplyConfigSchema>;
   readonly accessLog: readonly MessageInitShape<typeof AccessLogSchema>[];
@@ -77,8 +75,9 @@ export function connectionManager(parts: Parts): ConnectionManager {
       maxConcurrentStreams: 100,
       initialStreamWindowSize: 65_536,
       initialConnectionWindowSize: 1_048_576,
-      // RFC 8441: an upgrade over HTTP/2; whether it is let through is the route's to say
-      ...(parts.upgrades ? { allowConnect: true } : {}),
+      // RFC 8441: an upgrade over HTTP/2. Whether it is let through is the route's to say; without this one that nobody takes, were it a copy, would end the
+      // connection, and with it what others have there (ADR 0200)
+      allowConnect: true,
     },
     requestHeadersTimeout: seconds(10),
     streamIdleTimeout: seconds(300),

@@ -25,7 +25,7 @@ import type { IrIndex, PortFacts } from './index-of';
 import { setHeader } from './routes/header-edits';
 import { inboundReplies } from './local-reply';
 import { appCluster, inboundListener } from './names';
-import { type Ages, sockets } from './routes/routes';
+import { type Ages, sockets } from './routes/upgrades';
 import { meshServer } from './tls';
 import { authentication, authenticationPerRoute } from './access/users';
 
@@ -111,7 +111,6 @@ export function requestFilters(index: IrIndex, { port }: PortFacts): Filters {
         side: 'inbound',
         routes: name,
         urls: port.urls,
-        upgrades: port.maxAgeMs !== null,
         filters: { ...baseAccess, ...authentication(index.ir.issuers) },
         localReply: inboundReplies(port.key, index.ir.issuers.length > 0),
         accessLog: accessLogs(name, port.key),

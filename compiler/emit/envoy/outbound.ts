@@ -36,7 +36,6 @@ export function outboundListenerOf(caller: WorkloadKey, issuers: readonly Issuer
               side: 'outbound',
               routes: outboundListener,
               urls: 'rfc3986',
-              upgrades: true,
               filters: { cors: noCors, fault: noFault, ...authentication(issuers) },
               localReply: outboundReplies(caller, issuers.length > 0),
               accessLog: accessLogs(outboundListener, null),

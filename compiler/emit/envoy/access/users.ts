@@ -95,15 +95,20 @@ export function userMatchers(issuers: readonly Issuer[], user: UserMatch | null)
   if (user === null) return [];
   const issuer = issuers.find(({ url }) => url === user.issuer);
   if (!issuer) throw new Error(`internal: no issuer ${user.issuer} in the IR`);
-  const matcher = (name: string, value: Value): Matcher => ({
-    filter: found,
-    path: [issuer.name, name].map((key) => ({ segment: { case: 'key' as const, value: key } })),
-    value,
-  });
   const ordered = user.claims.map((claim) => ({ ...claim, values: sortedUnique(claim.values) }));
-  const claims = sortedBy(ordered, canonicalJson).map((claim) => matcher(claim.name, valueOf(claim)));
-  return [matcher('iss', exact(issuer.url)), ...claims];
+  const claims = sortedBy(ordered, canonicalJson).map((one) => claim(issuer.name, one.name, valueOf(one)));
+  return [issuedBy(issuer.name, issuer.url), ...claims];
 }
+/** Nobody's token has been read, or there is none. */
+export const withoutUser = (issuers: readonly Issuer[]): readonly Matcher[] =>
+  sortedBy(issuers, ({ name }) => name).map(({ name, url }) => ({ ...issuedBy(name, url), invert: true }));
+const issuedBy = (name: string, url: string): Matcher => claim(name, 'iss', exact(url));
+const claim = (issuer: string, name: string, value: Value): Matcher => ({
+  filter: found,
+  path: [issuer, name].map((key) => ({ segment: { case: 'key' as const, value: key } })),
+  value,
+});
+
 function valueOf({ kind, values }: ClaimMatch): Value {
   const someOne = oneOf(values.map(exact));
   switch (kind) {

@@ -146,7 +146,6 @@ function requestFilters(index: IrIndex, listener: GatewayListener, host: string 
         side: 'gateway',
         routes: withSource(gatewayRoutes(listener.name, host), from),
         urls: 'rfc3986',
-        upgrades: true,
         filters: { cors: noCors, fault: noFault, ...authentication(issuers) },
         localReply: gatewayReplies(issuers.length > 0),
         accessLog: accessLogs(gatewayListener(listener.name), null, listener.speaks.kind === 'https' && listener.speaks.clients !== null),

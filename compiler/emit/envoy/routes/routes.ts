@@ -30,7 +30,6 @@ import { stricter } from '../../../../core/semantics/variant';
 import {
   RedirectAction_RedirectResponseCode,
   type RedirectActionSchema,
-  type RouteActionSchema,
   type RouteMatchSchema,
   type RouteSchema,
 } from '../../../../core/wire/gen/envoy/config/route/v3/route_components_pb';
@@ -56,6 +55,7 @@ import { clusterName } from '../names';
 import { hashPolicy } from '../resilience';
 import { pathRewrite, plainPath } from './rewrite';
 import { type HeaderMatcher, retryFields, triesByMethod } from './tries';
+import { type Ages, asksForUpgrade, beforeUsers, noUpgrade, openByUser, opensSockets, socketAgeMs, sockets } from './upgrades';
 import { oneToken, userMatchers } from '../access/users';
 
 export type Route = MessageInitShape<typeof RouteSchema>;
@@ -94,11 +94,22 @@ export function routesOf(
   variant: Variant,
   diagnostics: Diagnostic[],
 ): Route[] {
-  return rules.flatMap((rule) => {
+  const late = openByUser(index, rules);
+  const each = rules.flatMap((rule) => {
     refuse(rule, variant, diagnostics);
-    return matchesOf(index, rule).flatMap(([request, match]) => routesFor(index, rule, request, match, variant, cors));
+    return matchesOf(index, rule).flatMap(([request, match]) => [
+      ...(late && !opensSockets(index, rule) ? [noUpgrade(rule.id, match(asksForUpgrade))] : []),
+      ...routesFor(index, rule, request, match, variant, cors),
+    ]);
   });
+  if (!late) return each;
+  const clusters = rules.flatMap(({ action }) => (action.kind === 'forward' ? action.to.map((target) => clusterOf(variant, target)) : []));
+  return [beforeUsers(index.ir.issuers, clusters.sort()[0] ?? ''), ...each];
 }
+const clusterOf = ({ clusters }: Variant, { port, version }: { readonly port: PortKey; readonly version: string | null }): string => {
+  const name = clusterName(port, version);
+  return clusters.get(name) ?? name;
+};
 
 /** The routes of one rule for one of its request classes: those of the cookies that the mesh gave out before, then the one that gives them out. */
 function routesFor(
@@ -273,26 +284,17 @@ function layerFields(index: IrIndex, to: readonly WeightedTarget[], timeoutMs: n
   const ports = to.flatMap((target) => index.ports.get(target.port)?.port ?? []);
   if (ports.some((port) => port.layer === 'grpc'))
     return { maxStreamDuration: { maxStreamDuration: ms(timeoutMs), grpcTimeoutHeaderMax: ms(timeoutMs) } };
-  const ages = ports.flatMap((port) => port.maxAgeMs ?? []);
-  return ages.length === 0 || ages.length < ports.length ? {} : sockets(Math.min(...ages));
+  const ageMs = socketAgeMs(index, to);
+  return ageMs === null ? {} : sockets(ageMs);
 }
-export type Ages = Pick<MessageInitShape<typeof RouteActionSchema>, 'upgradeConfigs' | 'maxStreamDuration'>;
-export const sockets = (maxAgeMs: number): Ages => ({
-  upgradeConfigs: [{ upgradeType: 'websocket' }],
-  maxStreamDuration: { maxStreamDuration: ms(maxAgeMs) },
-});
 
 function forward(index: IrIndex, action: Forward, request: RequestClass | null, variant: Variant, tries: Tries | null): RouteActionInit {
   const { timeoutMs, idleMs } = stricter(action, variant.needs);
   const { sticky, rewrite, mirrors } = action;
   const isSplit = action.to.length > 1;
-  const clusterOf = ({ port, version }: { readonly port: PortKey; readonly version: string | null }): string => {
-    const name = clusterName(port, version);
-    return variant.clusters.get(name) ?? name;
-  };
   const issued = sticky?.kind === 'issued' && isSplit ? sticky : null;
   const clusters = inHashOrder(action.to).map((target) => ({
-    name: clusterOf(target),
+    name: clusterOf(variant, target),
     weight: target.weight,
     ...requestEdits(target.requestHeaders),
     ...responseEdits(
@@ -317,7 +319,7 @@ function forward(index: IrIndex, action: Forward, request: RequestClass | null, 
     ...(rewrite?.host ? { hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: rewrite.host } } : {}),
     // under its own name: the destination reads what the first one reads
     requestMirrorPolicies: inTotalOrder(mirrors).map((mirror) => ({
-      cluster: clusterOf(mirror),
+      cluster: clusterOf(variant, mirror),
       runtimeFraction: { defaultValue: share(mirror.percent) },
       disableShadowHostSuffixAppend: true,
     })),
