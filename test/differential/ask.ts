@@ -3,13 +3,14 @@ import * as tls from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MeshIr } from '../../core/ir/ir';
 import { nameOf, nameOfPort, namespaceOf, type PortKey, serviceOfPort } from '../../core/mesh/ids';
+import { exampleHost } from '../../core/semantics/address';
 import type { MeshConnection, OutsideConnection } from '../../core/semantics/decide-connection';
 import type { Decision } from '../../core/semantics/decision';
 import type { Address } from '../../runtime-proxy/inventory';
 import { dial, type DialOptions, type ProxyHeader, proxyHeader } from '../kit/dial';
 import { type ClientWire, shownBy } from '../kit/mesh-generator-clients';
 import { ownAddresses } from '../kit/mesh-generator-gateway';
-import type { OutsideConnectionQuestion, Question, RequestQuestion } from '../kit/mesh-generator-requests';
+import { type OutsideConnectionQuestion, type Question, type RequestQuestion, vainUpgrades } from '../kit/mesh-generator-requests';
 import { type RawAnswer, type RawRequest, sendRaw } from '../kit/raw-http';
 import { sendHttp2 } from '../kit/send-http2';
 import type { Arrival } from '../kit/echo-application';
@@ -46,6 +47,7 @@ export async function ask(world: World, ir: MeshIr, question: Question, { mirror
   const name = `q${(questions += 1)}`;
   const { request, wire } = question;
   const { from } = request;
+  const { upgrade } = request.headers;
   const instance = world.instanceOf(from.kind === 'outside' ? from.gateway : from.workload);
   const address = from.kind === 'outside' ? instance.listeners?.[from.listener] : instance.outbound;
   if (!address) throw new Error(`${instance.id} cannot be reached for this question`);
@@ -53,7 +55,8 @@ export async function ask(world: World, ir: MeshIr, question: Question, { mirror
     method: request.method,
     path: request.path,
     host: hostOf(ir, question),
-    headers: [...linesOf(question), ['x-case', name]],
+    headers: [...linesOf(question), ...(wire.vain ? vainUpgrades[wire.vain] : []), ['x-case', name]],
+    ...(upgrade === undefined ? {} : { upgrade }),
     ...(wire.body === null ? {} : { body: wire.body }),
   };
   const options = from.kind === 'outside' ? comingFrom(world, ir, from, wire, from.host.replace(/:\d*$/, '')) : {};
@@ -65,7 +68,8 @@ export async function ask(world: World, ir: MeshIr, question: Question, { mirror
   const tookMs = performance.now() - begun;
   const copies = mirrors.filter(({ access, share }) => access === 'allow' && share === 100).length;
   const reached = typeof answer === 'string' || answer.headers['x-app'] === undefined ? 0 : 1;
-  if (copies > 0) await until(() => world.arrivals(name).length >= copies + reached, 5_000);
+  // a copy of an upgrade ends with it, so one that is not there by now need not come
+  if (copies > 0 && upgrade === undefined) await until(() => world.arrivals(name).length >= copies + reached, 5_000);
   const arrivals = world.arrivals(name);
   world.forget(name);
   return { kind: 'request', answer, arrivals, tookMs };
@@ -109,7 +113,7 @@ function hostOf(ir: MeshIr, { request: { from, to, headers } }: RequestQuestion)
   if (to === null) throw new Error('a request from a workload addresses a port');
   const key = serviceOfPort(to);
   const outside = ir.services.find((service) => service.key === key)?.outside;
-  if (outside) return `${outside.hosts[0]}:${numberOf(ir, to)}`;
+  if (outside) return `${exampleHost(outside)}:${numberOf(ir, to)}`;
   return `${nameOf(key)}.${namespaceOf(key)}:${numberOf(ir, to)}`;
 }
 function numberOf(ir: MeshIr, port: PortKey): number {
@@ -121,7 +125,7 @@ function numberOf(ir: MeshIr, port: PortKey): number {
 /** Header lines: a value with a comma is sent as several lines where the question says so, and cookies as crumbs (RFC 9113 section 8.2.3). */
 function linesOf({ request, wire }: RequestQuestion): RawRequest['headers'] {
   return Object.entries(request.headers)
-    .filter(([name]) => name !== 'host')
+    .filter(([name]) => name !== 'host' && name !== 'upgrade')
     .flatMap(([name, value]): (readonly [string, string])[] => {
       if (name === 'cookie' && wire.http === '2') return value.split('; ').map((crumb) => [name, crumb]);
       return wire.repeated.includes(name) ? value.split(',').map((one) => [name, one]) : [[name, value]];

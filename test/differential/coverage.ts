@@ -166,10 +166,8 @@ export const coverage: CoverageOf<MeshIr> = {
     versions: yes,
     versionLabel: yes,
     outside: {
-      hosts: 'names that lead to the servers of the run, and an address',
-      at: not(
-        'it is of wildcards, whose names say themselves at what number a server is; test/e2e/wildcards holds them against the definition',
-      ),
+      hosts: 'names that lead to the servers of the run, an address, wildcards in each other and beside what is named closer',
+      at: 'of wildcards that a caller dials itself; through a gateway: test/e2e/wildcards',
       addresses: not('nothing is captured here, so no connection is for an address; test/e2e/egress-ranges has it'),
       trust: yes,
       through: 'the gateway that has listeners too',
@@ -180,7 +178,7 @@ export const coverage: CoverageOf<MeshIr> = {
       protocol: yes,
       layer: { http: yes, grpc: yes, tls: yes, tcp: yes },
       number: yes,
-      maxAgeMs: not('a WebSocket upgrade is not asked for'),
+      maxAgeMs: 'of `websocket` ports, whose upgrades are asked for; the value is in golden files, no WebSocket here is old',
       brokers: not('they are connections; test/e2e has them'),
       proxyProtocol: not('an application of the differential reads requests; test/e2e/proxy-protocol has it'),
       requests: not('a contract is held against rules, not against requests'),

@@ -7,12 +7,15 @@ import type { Decision, DestinationDecision, ForwardedRequest } from '../../core
 import { edited } from '../../core/semantics/forwarded';
 import { decideInbound } from '../../core/semantics/inbound';
 import { workloadOf } from '../../core/semantics/nouns';
+import { upgradeOf } from '../../core/semantics/upgrade';
 import { grpcStatusOf } from '../../core/mesh/grpc-status';
-import type { PortKey, WorkloadKey } from '../../core/mesh/ids';
+import { type PortKey, serviceOfPort, type WorkloadKey } from '../../core/mesh/ids';
+import { hostWithoutPort } from '../../core/semantics/match';
 import { takenOff } from '../kit/ask-envoy';
 import { applicationHeaders, type Arrival } from '../kit/echo-application';
 import { claimsOf } from '../kit/mesh-generator-users';
 import { shownBy } from '../kit/mesh-generator-clients';
+import { isWild, lostNames } from '../kit/mesh-generator-outside';
 import {
   type ConnectionQuestion,
   isGrpc,
@@ -79,8 +82,11 @@ function differenceInExchange(
     return differenceInAnswer(question, decision, answer);
   if (destinations.length === 0) {
     if (arrivals[0]) return `${seen}, though ${whoIs(world, arrivals[0])} had it`;
+    if (mayBeForbiddenFirst(question, decision) && answer.status === 403) return null;
     return says(question, answer, decision.status) ? differenceInAnswer(question, decision, answer) : seen;
   }
+  // what is for a name that leads nowhere, or to somebody else, is let out all the same: whoever dials finds that out
+  if (isLost(question) && decision.outcome === 'allow') return arrivals.length === 0 && says(question, answer, 503) ? null : seen;
   const mirrored = differenceInCopies(world, ir, question, decision, copies);
   if (mirrored !== null) return mirrored;
   if (!main) {
@@ -93,8 +99,9 @@ function differenceInExchange(
       seen,
     );
   }
-  if (answer.status !== 200) return seen;
-  if (question.request.method !== 'HEAD' && answer.body !== 'application') return `the body ${JSON.stringify(answer.body.slice(0, 120))}`;
+  if (answer.status !== (isUpgrade(question) && question.wire.http === '1.1' ? 101 : 200)) return seen;
+  const hasBody = isUpgrade(question) || question.request.method !== 'HEAD';
+  if (hasBody && answer.body.trimEnd() !== 'application') return `the body ${JSON.stringify(answer.body.slice(0, 120))}`;
   const took = destinations.filter((one) => one.access === 'allow' && isAt(world, one, main));
   return firstOr(
     took.map(
@@ -109,6 +116,14 @@ function differenceInExchange(
 /** A Host that is none: HTTP/2 has a word of its own for a request that is malformed (RFC 9113 section 8.1.1). */
 const mayBeReset = ({ request: { headers }, wire }: RequestQuestion, { stage }: Decision): boolean =>
   stage === 'canonical' && wire.http === '2' && headers['host'] !== undefined && !isHost(headers['host']);
+
+const lost: readonly string[] = Object.values(lostNames);
+const isLost = ({ request: { headers, to } }: RequestQuestion): boolean =>
+  to !== null && isWild(serviceOfPort(to)) && lost.includes(hostWithoutPort(headers['host'] ?? ''));
+const isUpgrade = ({ request: { headers } }: RequestQuestion): boolean => upgradeOf(headers) !== null;
+/** An upgrade that its rule does not let through is refused before anything else is looked at (core/semantics/README.md, 46). */
+const mayBeForbiddenFirst = (question: RequestQuestion, { outcome, status }: Decision): boolean =>
+  isUpgrade(question) && outcome === 'deny' && status !== null;
 
 /** What a destination that refuses a request answers it, as it comes there. */
 function statusOf(ir: MeshIr, { request: { from } }: RequestQuestion, port: PortKey, came: ForwardedRequest): number | null {
@@ -141,7 +156,7 @@ function differenceInAnswer(question: RequestQuestion, { answer: said }: Decisio
 }
 
 /** Headers that any server says. `whole`: these and no others may be there. */
-const ofServers = /^(date|connection|content-length|transfer-encoding|keep-alive|vary)$/;
+const ofServers = /^(date|connection|content-length|transfer-encoding|keep-alive|upgrade|vary)$/;
 function differenceInHeaders(expected: RawAnswer['headers'], answer: RawAnswer, whole: boolean): string | null {
   const plain = (value: string | undefined): string => (value ?? '(nothing)').replaceAll(/, ?/g, ',');
   for (const [name, value] of Object.entries(expected))
@@ -174,19 +189,25 @@ function differenceInCopies(
     left.splice(index, 1);
   }
   const [lacking] = left.filter(({ share }) => share === 100);
-  return lacking ? `${lostCopy} ${lacking.port}` : null;
+  // that of an upgrade ends with what it is a copy of, be it on its way
+  return lacking && !isUpgrade(question) ? `${lostCopy} ${lacking.port}` : null;
 }
 
 /** What an application of the mesh hears of the client beside its request: by which scheme it came, and what its certificate says. */
 function told(world: World, ir: MeshIr, { request: { from }, wire }: RequestQuestion, { port, request }: Told): ForwardedRequest {
   if (ir.services.some(({ outside, ports }) => outside && ports.some(({ key }) => key === port))) return request;
-  if (from.kind === 'workload') return { ...request, headers: { ...request.headers, [scheme]: 'https' } };
+  // what an application's HTTP/1.1 asks for, and over HTTP/2 nobody says (core/semantics/README.md, 45)
+  const keyed = {
+    ...(request.headers['upgrade'] === undefined ? {} : { 'sec-websocket-key': 'bWVzaHdyaWdodC1oMi13cw==' }),
+    ...request.headers,
+  };
+  if (from.kind === 'workload') return { ...request, headers: { ...keyed, [scheme]: 'https' } };
   const { speaks } = listenerOf(gatewayOf(ir, from.gateway), from.listener);
   const shown = speaks.kind === 'https' && speaks.clients && from.certificate ? world.certificateOf(shownBy(wire, from.certificate)) : null;
   return {
     ...request,
     headers: {
-      ...request.headers,
+      ...keyed,
       [scheme]: speaks.kind === 'http' ? 'http' : 'https',
       ...(shown ? { [clientCertificateHeader]: shown.fingerprint, [clientSubjectHeader]: shown.subject } : {}),
     },
@@ -207,11 +228,12 @@ function isAt(
   arrival: Pick<Arrival, 'instance' | 'port'>,
 ): boolean {
   const at = world.standsFor(arrival);
+  if (at.port === null) return isWild(serviceOfPort(port));
   return at.port === port && (version === null || version === at.version);
 }
 function whoIs(world: World, arrival: Arrival): string {
   const { port, version } = world.standsFor(arrival);
-  return version === null ? port : `${port} ${version}`;
+  return port === null ? arrival.host : version === null ? port : `${port} ${version}`;
 }
 
 /** Headers that proxies say of a connection or a request, and no client to an application; what is left of a gRPC call's time among them. */

@@ -80,6 +80,12 @@ test('generated meshes are answered as the definition says', async () => {
     'by network inbound allow',
     'authentication deny closed',
     'route deny closed',
+    'upgrade inbound allow',
+    'upgrade inbound deny',
+    'upgrade outbound deny',
+    'upgrade route deny',
+    'outside by a wildcard or closer inbound allow',
+    'outside by a wildcard or closer outbound deny',
   ];
   expect(ways.filter((way) => ![...outcomes.keys()].some((kind) => kind.startsWith(way)))).toEqual([]);
 }, 3_600_000);

@@ -7,18 +7,21 @@ import * as tls from 'node:tls';
 import type { EmittedEnvoy } from '../../compiler/emit/envoy';
 import type { Json, JsonObject } from '../../core/lib/json';
 import { isIpAddress } from '../../core/mesh/ip-address';
-import { testAuthority } from '../kit/certificates';
+import { testAuthority, type TestAuthority } from '../kit/certificates';
+import { type DnsServer, serveDns } from '../kit/dns-server';
 import { type Arrival, echoApplication, lineApplication } from '../kit/echo-application';
-import { outsideTrust, strangers } from '../kit/mesh-generator-outside';
+import { lostNames, outsideTrust, servedNames, strangers, wildDomain, wildNumber } from '../kit/mesh-generator-outside';
 
 export interface Outside {
   /** What was emitted, with the servers of this run where policies say the numbers of ports outside. */
   found(emitted: EmittedEnvoy): EmittedEnvoy;
-  close(): void;
+  /** The name server that knows where all hosts are: `host:port`. */
+  readonly names: string;
+  close(): Promise<void>;
 }
 
 /** `folder`: where agents look for the authorities that verify the servers. */
-export async function serveOutside(folder: string, note: (arrival: Arrival) => void): Promise<Outside> {
+export async function serveOutside(folder: string, loopback: string, note: (arrival: Arrival) => void): Promise<Outside> {
   const authority = await testAuthority('outside.example');
   await fs.mkdir(path.join(folder, outsideTrust), { recursive: true });
   await fs.writeFile(path.join(folder, outsideTrust, 'ca.crt'), authority.trust);
@@ -26,12 +29,12 @@ export async function serveOutside(folder: string, note: (arrival: Arrival) => v
   const sockets = new Set<net.Socket>();
   /** By `host:number` as policies have them. */
   const listening = new Map<string, number>();
-  const listen = async (server: net.Server): Promise<number> => {
+  const listen = async (server: net.Server, host = '127.0.0.1', number = 0): Promise<number> => {
     server.on('connection', (socket: net.Socket) => {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
     });
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(number, host, resolve));
     servers.push(server);
     return (server.address() as AddressInfo).port; // decoding: it listens by TCP
   };
@@ -56,6 +59,7 @@ export async function serveOutside(folder: string, note: (arrival: Arrival) => v
       for (const host of hosts) listening.set(`${host}:${number}`, actual);
     }
   }
+  const names = await serveWild(authority, listen, loopback, note);
   const found = (value: Json): Json => {
     if (Array.isArray(value)) return value.map(found);
     if (typeof value !== 'object' || value === null) return value;
@@ -68,10 +72,39 @@ export async function serveOutside(folder: string, note: (arrival: Arrival) => v
   const all = <T extends object>(objects: readonly T[]): readonly T[] =>
     objects.map((one) => found(one as unknown as Json) as unknown as T); // JSON stays what it was
   return {
+    names: names.address,
     found: ({ services, proxies }) => ({ services: all(services), proxies: all(proxies) }),
-    close() {
+    async close() {
       for (const socket of sockets) socket.destroy();
       for (const server of servers) server.close();
+      await names.close();
     },
   };
 }
+
+/** One server for all names under the domain of wildcards, and who says where these names and all others lead. */
+async function serveWild(
+  authority: TestAuthority,
+  listen: (server: net.Server, host: string, number: number) => Promise<number>,
+  loopback: string,
+  note: (arrival: Arrival) => void,
+): Promise<DnsServer> {
+  const application = echoApplication({ instance: wildDomain, port: 'secure' }, note);
+  const { key, chain } = await authority.serving([...servedNames, lostNames.strayed]);
+  for (const host of [loopback, astray])
+    await listen(
+      tls
+        .createServer({ key, cert: chain, ALPNProtocols: ['http/1.1'] }, (socket) => void application.emit('connection', socket))
+        .on('tlsClientError', () => undefined),
+      host,
+      wildNumber,
+    );
+  const names = await serveDns(loopback);
+  const leads = (name: string, address: string): void => void names.zone.set(name, [{ type: 'A', ttl: 60, address }]);
+  for (const name of [...servedNames, lostNames.forged]) leads(name, loopback);
+  leads(lostNames.strayed, astray);
+  for (const host of strangers.flatMap(({ hosts }) => hosts)) if (!isIpAddress(host)) leads(host, '127.0.0.1');
+  return names;
+}
+/** In none of the networks that the names may lead to, and this process' own as far as it can be. */
+const astray = `127.${128 + ((process.pid >> 16) % 64)}.${(process.pid >> 8) & 0xff}.${process.pid & 0xff || 1}`;

@@ -1,9 +1,11 @@
 /** A run: meshes from seeds, questions to each, what differs made small. */
 import type { EmittedEnvoy } from '../../compiler/emit/envoy';
 import type { MeshIr } from '../../core/ir/ir';
-import type { PortKey } from '../../core/mesh/ids';
+import { type PortKey, serviceOfPort } from '../../core/mesh/ids';
 import type { Decision } from '../../core/semantics/decision';
+import { upgradeOf } from '../../core/semantics/upgrade';
 import { generateDeclarations, generateQuestions } from '../kit/mesh-generator';
+import { isWild } from '../kit/mesh-generator-outside';
 import type { Question } from '../kit/mesh-generator-requests';
 import { ask } from './ask';
 import { expectedOf, type Case } from './cases';
@@ -96,7 +98,9 @@ function kindOf(ir: MeshIr, question: Question, { stage, outcome, status, route 
   return [
     ...(isConnection ? ['connection'] : []),
     ...(question.kind === 'connection-from-outside' ? ['at the gateway'] : []),
+    ...(question.kind === 'request' && upgradeOf(question.request.headers) !== null ? ['upgrade'] : []),
     ...(isOutside(to) ? ['outside'] : []),
+    ...(to !== null && isWild(serviceOfPort(to)) ? ['by a wildcard or closer'] : []),
     ...((taken?.match?.sources ?? []).length > 0 ? ['by network'] : []),
     stage,
     outcome,

@@ -10,11 +10,11 @@ import type { Declaration } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
 import { portKey, principalOf, workloadKey, type PortKey } from '../../core/mesh/ids';
 import { temporaryFolder } from '../../platform/files';
-import { obtainEnvoy } from '../../platform/tools/envoy';
 import type { Instance } from '../../runtime-proxy/inventory';
 import { testAuthority } from '../kit/certificates';
+import { envoyWithNames } from '../kit/envoy-with-names';
 import { type Arrival, echoApplication, lineApplication } from '../kit/echo-application';
-import { strangers } from '../kit/mesh-generator-outside';
+import { strangers, wildDomain } from '../kit/mesh-generator-outside';
 import { callers, placeOf } from '../kit/mesh-generator';
 import { gateway } from '../kit/mesh-generator-gateway';
 import { type ClientCertificate, clientCertificates } from './clients';
@@ -69,8 +69,8 @@ export interface World {
   /** Puts declarations in force everywhere. Throws with a sentence when they cannot be lowered, emitted or rolled out. */
   put(declarations: readonly Declaration[], change?: (emitted: EmittedEnvoy) => EmittedEnvoy): Promise<MeshIr>;
   instanceOf(workload: string): Instance;
-  /** Which service port and version an instance's port stands for. */
-  standsFor(arrival: Pick<Arrival, 'instance' | 'port'>): { readonly port: PortKey; readonly version: string | null };
+  /** Which service port and version an instance's port stands for; null: any of a wildcard outside, or of what is named closer. */
+  standsFor(arrival: Pick<Arrival, 'instance' | 'port'>): { readonly port: PortKey | null; readonly version: string | null };
   /** What came to applications under the name of a question. */
   arrivals(question: string): readonly Arrival[];
   forget(question: string): void;
@@ -92,7 +92,7 @@ export async function startWorld(): Promise<World> {
   };
   // what an application presents to its own callers is no business of the mesh
   const own = await (await testAuthority('applications.example')).serving(['*.tls.example']);
-  const outside = await serveOutside(folder, note);
+  const outside = await serveOutside(folder, ownLoopback, note);
   const clients = await clientCertificates(folder);
   const mesh = await runMesh(specs, {
     application: ({ id, workload }, port) => {
@@ -108,7 +108,7 @@ export async function startWorld(): Promise<World> {
       },
     },
     // nobody reads ten thousand lines of access logs, and no connection outlives its listener here
-    agent: { envoy: await quietEnvoy(folder), listenerDrainSeconds: 0, certificatesDir: folder },
+    agent: { envoy: await quietEnvoy(folder, outside.names), listenerDrainSeconds: 0, certificatesDir: folder },
     loopback: ownLoopback,
   });
   await Promise.all(specs.map(({ id }) => mesh.startAgent(id)));
@@ -121,6 +121,8 @@ export async function startWorld(): Promise<World> {
       return found;
     },
     standsFor({ instance, port }) {
+      // whose a name under its wildcards is, each mesh says for itself
+      if (instance === wildDomain) return { port: null, version: null };
       const stranger = strangers.find(({ key }) => key === instance);
       if (stranger) return { port: portKey(stranger.key, port), version: null };
       const place = places.get(instance);
@@ -137,7 +139,7 @@ export async function startWorld(): Promise<World> {
     },
     async close() {
       await mesh.stop();
-      outside.close();
+      await outside.close();
       await fs.rm(folder, { recursive: true, force: true });
     },
   };
@@ -165,8 +167,8 @@ async function put(
   return lowered.value;
 }
 
-async function quietEnvoy(folder: string): Promise<string> {
-  const script = path.join(folder, 'envoy');
-  await fs.writeFile(script, `#!/bin/sh\nexec '${await obtainEnvoy()}' "$@" >/dev/null\n`, { mode: 0o700 });
+async function quietEnvoy(folder: string, names: string): Promise<string> {
+  const script = path.join(folder, 'quiet-envoy');
+  await fs.writeFile(script, `#!/bin/sh\nexec '${await envoyWithNames(folder, names)}' "$@" >/dev/null\n`, { mode: 0o700 });
   return script;
 }

@@ -1,4 +1,7 @@
-/** An application for many protocols on one port: HTTP/1.1 and HTTP/2 without TLS. It answers with the request as it came, and keeps it for the test. */
+/**
+ * An application for many protocols on one port: HTTP/1.1 and HTTP/2 without TLS. It answers with the request as it came, and keeps it for the test. Whatever
+ * else it is asked for it speaks too: to a line it answers with one.
+ */
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
 import * as net from 'node:net';
@@ -29,31 +32,41 @@ export function echoApplication(
 ): net.Server {
   type Request = http.IncomingMessage | http2.Http2ServerRequest;
   type Response = http.ServerResponse | http2.Http2ServerResponse;
+  const note = (request: Request, body: string): void => {
+    const headers: (readonly [string, string])[] = [];
+    for (let index = 0; index < request.rawHeaders.length; index += 2)
+      headers.push([(request.rawHeaders[index] ?? '').toLowerCase(), request.rawHeaders[index + 1] ?? '']);
+    const valueOf = (name: string): string => headers.find(([known]) => known === name)?.[1] ?? '';
+    onArrival({
+      question: valueOf('x-case'),
+      ...place,
+      http: request.httpVersion,
+      method: request.method ?? '',
+      path: request.url ?? '',
+      host: valueOf(':authority') || valueOf('host'),
+      headers: headers.filter(([name]) => !name.startsWith(':') && name !== 'host' && name !== 'x-case'),
+      body,
+    });
+  };
   const answer = (request: Request, response: Response): void => {
     const chunks: Buffer[] = [];
     request.on('error', () => undefined);
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const headers: (readonly [string, string])[] = [];
-      for (let index = 0; index < request.rawHeaders.length; index += 2)
-        headers.push([(request.rawHeaders[index] ?? '').toLowerCase(), request.rawHeaders[index + 1] ?? '']);
-      const valueOf = (name: string): string => headers.find(([known]) => known === name)?.[1] ?? '';
-      onArrival({
-        question: valueOf('x-case'),
-        ...place,
-        http: request.httpVersion,
-        method: request.method ?? '',
-        path: request.url ?? '',
-        host: valueOf(':authority') || valueOf('host'),
-        headers: headers.filter(([name]) => !name.startsWith(':') && name !== 'host' && name !== 'x-case'),
-        body: Buffer.concat(chunks).toString('latin1'),
-      });
+      note(request, Buffer.concat(chunks).toString('latin1'));
       response.setHeader('x-app', `${place.instance}/${place.port}`);
       for (const [name, value] of Object.entries(applicationHeaders)) response.setHeader(name, value);
       response.end('application');
     });
   };
   const one = http.createServer({ keepAliveTimeout: 120_000, requestTimeout: 0 }, answer);
+  one.on('upgrade', (request, socket) => {
+    note(request, '');
+    const headers = { ...applicationHeaders, 'x-app': `${place.instance}/${place.port}`, upgrade: request.headers.upgrade ?? '' };
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n${lines.join('')}\r\n`);
+    socket.on('data', () => socket.end('application\n'));
+  });
   const two = http2.createServer(answer);
   const sockets = new Set<net.Socket>();
   const server = net.createServer((socket) => {

@@ -12,7 +12,33 @@ export interface Stranger {
   /** By name: the protocol and the number. */
   readonly ports: { readonly [name: string]: readonly [protocol: string, number: number] };
   readonly through: string | null;
+  /** Where names under its wildcards may lead. */
+  readonly at?: readonly string[];
 }
+/** The domain of hosts that are somebody's by wildcards, in each other and beside what is named closer. All are one server's, at the number that requests say. */
+export const wildDomain = 'wild.example';
+/** Of this process or another on this machine: whoever serves names there has an address of its own. */
+const wildNetworks = ['127.64.0.0/10'];
+export const wildNumber = 8443;
+/** Names under it that somebody serves. */
+export const servedNames = ['any', 'docs', 'files', 'a.b', 'special', 'deep', 'any.deep', 'x.deep'].map((name) => `${name}.${wildDomain}`);
+/** Names under it that nobody gets to: whose server proves another name, which lead to an address that is in none of the networks, or to none. */
+export const lostNames = {
+  forged: `forged.${wildDomain}`,
+  strayed: `strayed.${wildDomain}`,
+  nobodys: `nobodys.deep.${wildDomain}`,
+} as const;
+/** What a request may say that is for one of them, or nearly. */
+export const wildHosts: readonly string[] = [
+  ...[...servedNames, ...servedNames, ...Object.values(lostNames)].map((name) => `${name}:${wildNumber}`),
+  `DOCS.${wildDomain}:${wildNumber}`,
+  `docs.${wildDomain}`,
+  `docs.${wildDomain}:443`,
+  `docs.${wildDomain}.:${wildNumber}`,
+  `${wildDomain}:${wildNumber}`,
+  `deep.${wildDomain}:${wildNumber}`,
+  `not${wildDomain}:${wildNumber}`,
+];
 /** The secret with the authorities of their certificates. */
 export const outsideTrust = 'one/outside';
 export const strangers: readonly Stranger[] = [
@@ -38,6 +64,16 @@ export const strangers: readonly Stranger[] = [
     ports: { raw: ['tcp', 5432] },
   },
 ];
+/** Called each with a wildcard or closer, by whoever may. */
+const wild: readonly Stranger[] = [
+  { name: 'wild', hosts: [`*.${wildDomain}`], at: wildNetworks },
+  { name: 'deep', hosts: [`*.deep.${wildDomain}`], at: wildNetworks },
+  { name: 'closer', hosts: [`special.${wildDomain}`, `x.deep.${wildDomain}`] },
+].map((one) => ({
+  ...one,
+  ...{ key: workloadKey(outsideNamespace, one.name), ports: { secure: ['https', wildNumber] }, through: null },
+}));
+export const isWild = (key: string): boolean => wild.some((one) => one.key === key);
 /** What a proxy speaks to them. */
 const spoken: { readonly [protocol: string]: string } = { grpc: 'grpc', grpcs: 'grpc', tls: 'tls', tcp: 'tcp' };
 
@@ -49,17 +85,19 @@ export function addStrangers(
   users: readonly string[],
 ): readonly Port[] {
   let count = 0;
-  return strangers.flatMap(({ name, hosts, ports: known, through }) => {
+  return [...strangers, ...wild].flatMap(({ name, hosts, ports: known, through, at }) => {
     if (random.chance(50)) return [];
     const service = `t/${name}`;
     const ports = random.some(Object.entries(known), 1, 3).map(([port, [protocol, number]]): Port => ({
-      ...{ service, port, number, hosts, versions: [], plain: true },
+      // rules speak of hosts by whole names
+      ...{ service, port, number, hosts: hosts.flatMap(namesUnder), versions: [], plain: true },
       protocol: spoken[protocol] ?? 'http',
     }));
     add(service, {
       ...{ kind: 'external', name, team: 't', hosts, trust: outsideTrust },
       ports: Object.fromEntries(ports.map(({ port, number }) => [port, { protocol: known[port]?.[0] ?? '', number }])),
       ...(through === null ? {} : { through: { ref: through } }),
+      ...(at ? { at } : {}),
     });
     for (const port of ports) {
       const to = { ref: service, port: port.port };
@@ -74,3 +112,5 @@ export function addStrangers(
     return ports;
   });
 }
+const namesUnder = (host: string): readonly string[] =>
+  host.startsWith('*') ? servedNames.filter((name) => name.endsWith(host.slice(1))) : [host];

@@ -6,10 +6,13 @@ import type { PortKey, WorkloadKey } from '../../core/mesh/ids';
 import { nameOf, namespaceOf, serviceOfPort } from '../../core/mesh/ids';
 import { isConnection, isHttp } from '../../core/ir/layers';
 import { hostsOfPort } from '../../core/semantics/address';
+import { hostEntry, hostWithoutPort } from '../../core/semantics/match';
 import type { MeshConnection, OutsideConnection } from '../../core/semantics/decide-connection';
 import type { MeshRequest } from '../../core/semantics/decision';
 import { cookieValue } from '../../core/semantics/sticky';
+import { upgradeOf } from '../../core/semantics/upgrade';
 import { outsideConnectionOf, clientOf, type ClientWire, clientWire, wholeListeners } from './mesh-generator-clients';
+import { isWild, wildHosts } from './mesh-generator-outside';
 import { authorization, claimsOf } from './mesh-generator-users';
 import type { Random } from './random';
 import { seeded } from './random';
@@ -36,7 +39,19 @@ export interface Wire extends ClientWire {
   readonly repeated: readonly string[];
   /** Bytes as latin1; null: no body. */
   readonly body: string | null;
+  /** An upgrade that is asked for in vain: what is said of it means nothing (RFC 9110 section 7.8), and goes no further than the next proxy. */
+  readonly vain?: keyof typeof vainUpgrades;
 }
+/** Without the connection's word for it, without a protocol, and to HTTP/2 in the clear, which nobody here speaks so (RFC 9113 section 3.1). */
+export const vainUpgrades = {
+  'no option': [['upgrade', 'websocket']],
+  'no protocol': [['connection', 'upgrade']],
+  'HTTP/2': [
+    ['connection', 'Upgrade, HTTP2-Settings'],
+    ['upgrade', 'h2c'],
+    ['http2-settings', 'AAMAAABkAAQAAP__'],
+  ],
+} as const;
 export const plainWire: Wire = { http: '1.1', repeated: [], body: null };
 
 const texts = ['jason', 'jas', 'x', 'true', '1'];
@@ -73,17 +88,23 @@ export function generateQuestions(ir: MeshIr, seed: number, n: number): Question
       return { kind: 'connection-from-outside', connection, wire: clientWire(random, connection, listenerOf(ir, connection)) };
     }
     if (connected.length > 0 && random.chance(20)) return { kind: 'connection', connection: connectionOf(ir, random, connected) };
+    const upgrade = upgradeOf(plain.headers);
+    // an extended CONNECT says no other method (RFC 8441 section 4)
+    const canBeHttp2 = upgrade === null || plain.method === 'GET';
     // what does not begin with `/` is no path to HTTP/2 (RFC 9113 section 8.3.1): such a stream is reset before anybody reads it
-    const http = isGrpc(plain) || (random.chance(20) && plain.path.startsWith('/')) ? '2' : '1.1';
-    const body = ['POST', 'PUT', 'DELETE'].includes(plain.method) && random.chance(50) ? random.pick(bodies) : null;
+    const http = isGrpc(plain) || (random.chance(20) && canBeHttp2 && plain.path.startsWith('/')) ? '2' : '1.1';
+    const hasBody = upgrade === null && ['POST', 'PUT', 'DELETE'].includes(plain.method) && random.chance(50);
+    const body = hasBody ? random.pick(bodies) : null;
+    const vain = upgrade === null && http === '1.1' && random.chance(4) ? { vain: random.pick(vainNames) } : {};
     const headers = Object.fromEntries(Object.entries(plain.headers).map(([name, value]) => [name, strange(random, name, value, http)]));
     const repeated = Object.entries(headers).flatMap(([name, value]) =>
       canBeLines(name, http) && value.includes(',') && !routed.has(name) ? [name] : [],
     );
     const client = plain.from.kind === 'outside' ? clientWire(random, plain.from, listenerOf(ir, plain.from)) : {};
-    return { kind: 'request', request: { ...plain, headers }, wire: { http, repeated, body, ...client } };
+    return { kind: 'request', request: { ...plain, headers }, wire: { http, repeated, body, ...client, ...vain } };
   });
 }
+const vainNames = Object.keys(vainUpgrades) as (keyof typeof vainUpgrades)[]; // the keys of a literal type
 /** Node's HTTP/2 client takes one `authorization` alone. */
 const canBeLines = (name: string, http: Wire['http']): boolean =>
   name !== 'host' && name !== 'cookie' && !(http === '2' && name === 'authorization');
@@ -114,10 +135,19 @@ const askedNames = [
   null,
 ];
 
+const plainNames = [
+  'host',
+  'content-type',
+  'te',
+  'origin',
+  'access-control-request-method',
+  'authorization',
+  'upgrade',
+  'sec-websocket-key',
+];
 /** Now and then another value: several in one, bytes beyond ASCII, nothing, a long one (cookies are crumbs, of which a proxy takes a hundred). Node's HTTP/2 client sends none of the strange bytes. */
 function strange(random: Random, name: string, value: string, http: Wire['http']): string {
-  if (['host', 'content-type', 'te', 'origin', 'access-control-request-method', 'authorization'].includes(name) || !random.chance(12))
-    return value;
+  if (plainNames.includes(name) || !random.chance(12)) return value;
   const plain = [`${value},${value}`, `${value},x`, `x,${value}`, '', value.repeat(name === 'cookie' ? 2 : 200)];
   return random.pick(
     http === '2' || name === 'cookie' ? plain : [...plain, `${value}\u00e9`, `a\u00ffc`, `\u00c3\u00a9${value}`, `${value}\t${value}`],
@@ -133,18 +163,46 @@ function fromWorkload(ir: MeshIr, random: Random): MeshRequest {
   const table = ir.routes.find(({ port }) => port === to) ?? { cors: null, rules: [] };
   const plain = aimed(ir, random, [to, ...targets(table.rules)], table);
   const grpc = random.chance(layerOf(ir, to) === 'grpc' ? 85 : 5) && plain.path.startsWith('/');
-  const request = grpc ? { ...plain, ...(random.chance(90) ? { method: 'POST' } : {}), headers: { ...plain.headers, ...ofGrpc } } : plain;
-  const host = random.chance(25) ? random.pick(spellings(ir, to, namespaceOf(caller.key))) : undefined;
+  const request = grpc
+    ? { ...plain, ...(random.chance(90) ? { method: 'POST' } : {}), headers: { ...plain.headers, ...ofGrpc } }
+    : upgrading(ir, random, [to, ...targets(table.rules)], plain);
+  const under = isWild(serviceOfPort(to));
+  const host = random.chance(under ? 85 : 25) ? random.pick(under ? wildHosts : spellings(ir, to, namespaceOf(caller.key))) : undefined;
   return {
     from: { kind: 'workload', workload: caller.key },
-    to,
+    to: under && host !== undefined ? ownerOf(ir, host, to) : to,
     ...request,
     headers: { ...request.headers, ...(host === undefined ? {} : { host }) },
   };
 }
 
+/** Whose a host under some wildcard is in this mesh: a name that says another number, or nobody's, is a question about the port that was meant. */
+function ownerOf(ir: MeshIr, host: string, meant: PortKey): PortKey {
+  const named = hostEntry(
+    ir.services.flatMap(({ outside }) => outside?.hosts ?? []),
+    hostWithoutPort(host),
+  );
+  const owner = named === undefined ? undefined : ir.services.find(({ outside }) => outside?.hosts.includes(named));
+  return owner?.ports.find(({ number }) => host.endsWith(`:${number}`))?.key ?? meant;
+}
+
 /** Whoever says this is answered in statuses of gRPC, on a port of HTTP and at a gateway too. */
 const ofGrpc = { 'content-type': 'application/grpc', te: 'trailers' };
+
+/** The request, or one that asks for another protocol: mostly where some port on its way takes WebSockets. */
+function upgrading(ir: MeshIr, random: Random, ports: readonly PortKey[], plain: Aimed): Aimed {
+  const some = ir.services.flatMap((service) => service.ports).some(({ key, maxAgeMs }) => maxAgeMs !== null && ports.includes(key));
+  if (plain.method === 'OPTIONS' || !random.chance(some ? 45 : 2)) return plain;
+  return {
+    ...plain,
+    ...(random.chance(80) ? { method: 'GET' } : {}),
+    headers: {
+      ...plain.headers,
+      upgrade: random.pick(['websocket', 'websocket', 'websocket', 'websocket', 'websocket', 'WebSocket', 'mqtt', 'websocket, mqtt']),
+      ...(random.chance(70) ? { 'sec-websocket-key': 'c2l4dGVlbiBieXRlcyA6KQ==' } : {}),
+    },
+  };
+}
 
 const layerOf = (ir: MeshIr, port: PortKey): string | undefined =>
   ir.services.flatMap((service) => service.ports).find(({ key }) => key === port)?.layer;
@@ -173,7 +231,10 @@ function fromOutside(ir: MeshIr, random: Random): MeshRequest {
   const host = random.chance(8)
     ? random.pick(['idle.acme.example', 'nobody.example', 'acme.example'])
     : table.host.replace('*', random.pick(['x', 'x.y']));
-  const request = aimed(ir, random, targets(table.rules), table);
+  const ports = targets(table.rules);
+  const plain = aimed(ir, random, ports, table);
+  const grpc = plain.path.startsWith('/') && random.chance(10);
+  const request = grpc ? plain : upgrading(ir, random, ports, plain);
   const header = random.chance(20)
     ? random.pick([
         `${host}:8443`,
@@ -200,7 +261,7 @@ function fromOutside(ir: MeshIr, random: Random): MeshRequest {
       ...request.headers,
       ...forged,
       ...(header === undefined ? {} : { host: header }),
-      ...(request.path.startsWith('/') && random.chance(10) ? ofGrpc : {}),
+      ...(grpc ? ofGrpc : {}),
     },
   };
 }

@@ -1,6 +1,9 @@
 import { canonicalJson } from '../../core/lib/json';
+import { serviceOfPort } from '../../core/mesh/ids';
 import { decide } from '../../core/semantics/decide';
+import { upgradeOf } from '../../core/semantics/upgrade';
 import { generateMesh, generateRequests } from './mesh-generator';
+import { isWild } from './mesh-generator-outside';
 import { generatePolicies } from './policy-generator';
 
 test('equal seeds make equal meshes and requests', () => {
@@ -19,7 +22,11 @@ test('200 meshes lower, and their requests meet every outcome and stage', () => 
     for (const request of generateRequests(ir, seed, 25)) {
       const decision = decide(ir, request);
       const key = `${decision.stage} ${decision.outcome} ${decision.status}`;
-      seen.set(key, (seen.get(key) ?? 0) + 1);
+      const about = [
+        ...(upgradeOf(request.headers) === null ? [] : [`upgrade ${key}`]),
+        ...(request.to !== null && isWild(serviceOfPort(request.to)) ? [`under a wildcard ${key}`] : []),
+      ];
+      for (const one of [key, ...about]) seen.set(one, (seen.get(one) ?? 0) + 1);
     }
   }
   for (const key of [
@@ -31,6 +38,12 @@ test('200 meshes lower, and their requests meet every outcome and stage', () => 
     'inbound allow null',
     'inbound deny 403',
     'inbound mixed null',
+    'upgrade route deny 403',
+    'upgrade outbound deny 403',
+    'upgrade inbound deny 403',
+    'upgrade inbound allow null',
+    'under a wildcard outbound deny 403',
+    'under a wildcard inbound allow null',
   ]) {
     expect([key, (seen.get(key) ?? 0) > 10]).toEqual([key, true]);
   }

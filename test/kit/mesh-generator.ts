@@ -33,8 +33,8 @@ export function placeOf(index: number): Place {
     versions: [['v1', 'v2'], ['v1'], []][index % 3] ?? [],
     ports:
       [
-        { web: 'http', admin: 'http', raw: 'tcp' },
-        { web: 'http', admin: 'http', rpc: 'grpc', sni: 'tls' },
+        { web: 'http', admin: 'http', raw: 'tcp', chat: 'websocket' },
+        { web: 'http', admin: 'http', rpc: 'grpc', sni: 'tls', chat: 'websocket' },
         { web: 'http', rpc: 'grpc', raw: 'tcp', sni: 'tls' },
       ][index % 3] ?? {},
   };
@@ -145,7 +145,8 @@ function addService(random: Random, add: (id: string, value: DeclarationValue) =
     .map(([port, protocol], at): Port => ({
       service: id,
       port,
-      protocol,
+      // to rules it is HTTP, and its requests may go where those go
+      protocol: protocol === 'websocket' ? 'http' : protocol,
       number: 9080 + at,
       versions,
       plain: protocol !== 'http' || random.chance(70),
@@ -162,8 +163,9 @@ function addService(random: Random, add: (id: string, value: DeclarationValue) =
       ports.map((port) => [
         port.port,
         {
-          protocol: port.protocol,
+          protocol: place.ports[port.port] ?? '',
           number: port.number,
+          ...(place.ports[port.port] === 'websocket' && random.chance(50) ? { maxAge: '60s' } : {}),
           ...(port.protocol === 'http'
             ? { urls: port.plain ? ('rfc3986' as const) : random.pick(['servlet', 'case-insensitive'] as const) }
             : {}),

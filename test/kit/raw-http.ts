@@ -17,7 +17,11 @@ export interface RawRequest {
   /** As lines: a name may come again. Bytes as latin1. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body?: string;
+  /** The protocol that the connection is asked to be upgraded to. Where it is, `said` is said, and the body of the answer is the line that comes back. */
+  readonly upgrade?: string;
 }
+/** What is said in another protocol than HTTP. */
+export const said = 'hello\n';
 
 /** Sends one HTTP/1.1 request with its path untouched and reads the answer to the end. */
 export async function sendRaw(
@@ -29,9 +33,15 @@ export async function sendRaw(
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     socket.setTimeout(options.timeoutMs ?? 10_000, () => socket.destroy(new Error(`no answer to ${request.method} ${request.path}`)));
+    let isUpgraded = false;
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
-      if (isWhole(Buffer.concat(chunks).toString('latin1'), request.method)) socket.destroy(); // Envoy lingers before it closes
+      const text = Buffer.concat(chunks).toString('latin1');
+      if (request.upgrade !== undefined && !isUpgraded && parse(text)?.status === 101) {
+        isUpgraded = true;
+        socket.write(said);
+      }
+      if (isUpgraded ? text.endsWith('\n') && !text.endsWith('\r\n') : isWhole(text, request.method)) socket.destroy(); // Envoy lingers before it closes
     });
     socket.once('error', reject);
     socket.once('close', () => {
@@ -45,7 +55,7 @@ export async function sendRaw(
       `host: ${request.host}`,
       ...headers.map(([name, value]) => `${name}: ${value}`),
       ...(request.body === undefined ? [] : [`content-length: ${request.body.length}`]),
-      'connection: close',
+      ...(request.upgrade === undefined ? ['connection: close'] : ['connection: keep-alive, Upgrade', `upgrade: ${request.upgrade}`]),
       '',
     ];
     socket.write(Buffer.from(`${lines.join('\r\n')}\r\n${request.body ?? ''}`, 'latin1'));

@@ -177,8 +177,10 @@ describe('the objects of a mesh fit together', () => {
         expect([name, clusters.get(name) ?? bytes]).toEqual([name, bytes]); // one name, one meaning
         clusters.set(name, bytes);
       }
-      // but what is found by a name of somebody else's
-      const told = service.spec.clusters.filter(({ loadAssignment }) => loadAssignment === undefined);
+      // but what is found by a name of somebody else's, or by the name that a request says
+      const told = service.spec.clusters.filter(
+        ({ loadAssignment, clusterType }) => loadAssignment === undefined && clusterType === undefined,
+      );
       expect(service.spec.endpoints.map((selector) => selector.cluster)).toEqual(names(told));
       const routedTo = new Set(
         [service.spec.virtualHost, [...(service.spec.listeners ?? [])]].flatMap((part) => [...strings(part, 'cluster'), ...weighted(part)]),
