@@ -149,9 +149,9 @@ export const analyse = {
     severity: 'error',
     summary: 'a change rolls out in an order that refuses no request that is legal before and after',
     message: ({ opening, closing }) =>
-      `no order of proxies serves every request on the way: ${[...opening, ...closing].slice(0, 4).join('; ')}`,
+      `no order of proxies serves every request on the way: ${opening.concat(closing).slice(0, 4).join('; ')}`,
     help: ({ opening, closing }) =>
-      `split it into two commits: first what opens (${opening[0] ?? 'the new access'}), then what closes (${closing[0] ?? 'the old access'})`,
+      `split it into two commits: first what opens (${opening.slice(0, 1).join() || 'the new access'}), then what closes (${closing.slice(0, 1).join() || 'the old access'})`,
   }),
   identityChanges: defineDiagnostic<{ workload: string; before: string; after: string; ports: readonly string[] }>({
     code: 'MW4061',
