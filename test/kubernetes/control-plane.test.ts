@@ -144,8 +144,11 @@ describe('two replicas', () => {
   };
   /** How many proxies a replica says are connected: asked of the one that leads, it knows all. */
   const connected = async (identity: string): Promise<number> => {
-    const { json } = await ask(identity, 'GET', '/v1/status').catch(() => ({ json: { proxies: [] } }));
-    return (json as RolloutStatus).proxies.filter((proxy) => proxy.connected && proxy.parts.inbound.phase === 'active').length;
+    // where nobody leads yet that is the answer, and no status
+    const { status, json } = await ask(identity, 'GET', '/v1/status').catch(() => ({ status: 0, json: null }));
+    return (status === 200 ? (json as RolloutStatus).proxies : []).filter(
+      (proxy) => proxy.connected && proxy.parts.inbound.phase === 'active',
+    ).length;
   };
   const eventually = async (what: string, holds: () => Promise<boolean>, limitMs = 60_000): Promise<void> => {
     for (const end = Date.now() + limitMs; Date.now() < end;) {
