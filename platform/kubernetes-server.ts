@@ -39,7 +39,7 @@ export interface KubernetesServer {
   stop(): Promise<void>;
 }
 
-const readyWithinMs = 90_000;
+const readyWithinMs = 180_000;
 
 /** Starts the server and waits until it answers. Rejects with one line; nothing is left running. */
 export async function startKubernetes(options: KubernetesServerOptions): Promise<KubernetesServer> {

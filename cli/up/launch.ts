@@ -48,7 +48,7 @@ export interface Launching {
 }
 
 const loopback = '127.0.0.1';
-const readyWithinMs = 60_000;
+const readyWithinMs = 180_000;
 
 /** Starts everything and waits until the servers are ready; proxies and the first release come by themselves. Rejects with one line, everything stopped. */
 export async function launchMesh(config: UpConfig, launching: Launching): Promise<RunningMesh> {

@@ -120,7 +120,7 @@ export async function setUp(
 }
 
 async function listening(tail: () => string): Promise<void> {
-  for (let turn = 0; turn < 400; turn += 1) {
+  for (let turn = 0; turn < 2_400; turn += 1) {
     if (tail().includes('"listening"')) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
