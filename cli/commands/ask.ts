@@ -279,7 +279,8 @@ function print({ out }: CommandContext, compiled: Compiled, sources: Sources, an
       for (const line of reachText(decision.destinations)) out.line(`       reached   ${line}`);
       for (const line of ir ? acrossText(ir, decision.destinations) : []) out.line(`       across    ${line}`);
     }
-    if (decision.outcome === 'deny' && decision.stage !== 'canonical' && decision.stage !== 'route' && ir)
+    // no rule would change what has no form, no routes or no name
+    if (decision.outcome === 'deny' && decision.stage !== 'canonical' && decision.stage !== 'route' && decision.status !== 503 && ir)
       for (const line of nearestAllows(ir, one.request, compiled, sources)) out.line(`       ${line}`);
   }
 }

@@ -2,6 +2,7 @@ import type { Gateway, GatewayListener, HostConnections, HostRoutes, MeshIr, Out
 import { isHttp } from '../ir/layers';
 import { sortedUnique } from '../lib/order';
 import { nameOf, namespaceOf, type PortKey } from '../mesh/ids';
+import { isAskable } from './canonical';
 import { hostCovers, hostEntry, hostWithoutPort } from './match';
 
 /**
@@ -97,6 +98,13 @@ export function isHostOutside(ir: MeshIr, port: ServicePort, text: string): bool
 
 /** `*.example.com`. */
 export const isWildcard = (host: string): boolean => host.startsWith('*.');
+
+/** What a request to a port of hosts outside asks of name servers in vain, by its form alone: a text under a wildcard that is no name. null: it is one, or nobody is asked. */
+export function unaskable({ outside }: Service, host: string): string | null {
+  const name = hostWithoutPort(host);
+  const entry = hostEntry(outside?.hosts ?? [], name);
+  return entry !== undefined && isWildcard(entry) && !isAskable(name) ? name : null;
+}
 
 /** What of other hosts outside lies under the wildcards of this one, exact names and longer wildcards: requests to those are not its own. Sorted. */
 export function namedCloser(services: readonly Service[], { key, outside }: Service): readonly string[] {

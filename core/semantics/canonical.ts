@@ -62,6 +62,12 @@ export const hostPattern = '(?:[A-Za-z0-9_-]+(?:\\.[A-Za-z0-9_-]+)*\\.?|\\[[0-9A
 const compiledHost = new RegExp(`^(?:${hostPattern})$`);
 export const isHost = (host: string): boolean => !host.includes('\n') && compiledHost.test(host);
 
+/** What a proxy reads as the Host of a request at all, be it of nobody (RFC 3986 section 3.2): any other is refused before it is looked at. */
+export const isAuthority = (host: string): boolean => /^[A-Za-z0-9._~!$&'()*+,;=:@%[\]-]*$/.test(host);
+
+/** A name that name servers are asked for (RFC 1035 section 2.3.4): labels of 1 to 63 characters. Envoy's resolver asks for 255 characters, of which servers know 253, and for `_`, for `*` and for a `-` at an end. */
+export const isAskable = (name: string): boolean => name.length <= 255 && /^[a-z0-9_*-]{1,63}(?:\.[a-z0-9_*-]{1,63})*$/.test(name);
+
 export function pathWithoutQuery(path: string): string {
   const query = path.indexOf('?');
   return query < 0 ? path : path.slice(0, query);

@@ -9,7 +9,7 @@ import { clientHeaders } from '../mesh/client-headers';
 import type { WorkloadKey } from '../mesh/ids';
 import { nameOf, namespaceOf } from '../mesh/ids';
 import { exampleHost, hostRoutesFor, isAddressed, isServed, listenerOf } from './address';
-import { isCanonicalPath, isHost } from './canonical';
+import { isAuthority, isCanonicalPath, isHost } from './canonical';
 import type { Decision, MeshRequest } from './decision';
 import { nothing, follow } from './follow';
 import { decideInbound } from './inbound';
@@ -29,6 +29,7 @@ function decideWithin(ir: MeshIr, request: MeshRequest, from: WorkloadKey): Deci
   const { service, port } = portOf(ir, request.to);
   const named = service.outside ? exampleHost(service.outside) : `${nameOf(service.key)}.${namespaceOf(service.key)}`;
   const host = request.headers['host'] ?? `${named}:${port.number}`;
+  if (!isAuthority(host)) return refused('canonical', 400, `\`${host}\` is no host`);
   if (!isCanonicalPath(request.path, 'rfc3986')) return refused('canonical', 400, `the path \`${request.path}\` is not in canonical form`);
   const pair = `${caller.key} may not call ${nameOf(service.key)}:${port.number}`;
   const addressed = isAddressed(ir, service, port, namespaceOf(caller.key), host.toLowerCase());

@@ -90,7 +90,7 @@ export interface Decision {
   readonly outcome: 'allow' | 'deny' | 'mixed';
   readonly stage: 'canonical' | 'cors' | 'authentication' | 'outbound' | 'route' | 'fault' | 'inbound';
   /**
-   * The status the mesh itself answers with (400 not canonical, 401 a token that is not valid, 403 denied, 404 no such host, 421 host not served here, that of a direct response, a
+   * The status the mesh itself answers with (400 not canonical, 401 a token that is not valid, 403 denied, 404 no such host, 421 host not served here, 503 a host that is no name, that of a direct response, a
    * redirect, a preflight request or a fault that hits every request); null when the application answers.
    */
   readonly status: number | null;

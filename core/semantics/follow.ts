@@ -1,9 +1,10 @@
 /** The first hop: the rule that matches, what it makes of the request, and what each of its destinations says to that. */
 import { assertNever } from '../lib/brand';
 import type { PortKey } from '../mesh/ids';
-import type { Abort, Cors, HeaderEdits, MeshIr, Mirror, Need, RouteAction, RouteRule, WeightedTarget, Workload } from '../ir/ir';
+import type { Abort, Cors, HeaderEdits, MeshIr, Mirror, Need, RouteAction, RouteRule, Service, WeightedTarget, Workload } from '../ir/ir';
 import { grpcStatusText } from '../mesh/grpc-status';
 import { abortText } from './abort';
+import { unaskable } from './address';
 import { inWordsOf, speaksGrpc } from './answer';
 import { originEdits, preflightAnswer, varyEdits } from './cors';
 import type { Decision, DestinationDecision, ForwardedRequest, MeshAnswer, MirrorDecision } from './decision';
@@ -132,7 +133,9 @@ function abortAnswer(action: Forward, { kind, status }: Abort, view: FirstHop, o
   if (kind === 'http') return inWordsOf(view, { status, headers, body: null });
   return inWordsOf(view, { status: 200, headers: speaksGrpc(view) ? { ...headers, 'grpc-status': String(status) } : headers, body: null });
 }
-type Arrival = DestinationDecision & { readonly status: InboundDecision['status'] };
+/** What is said where a request is sent to; 503: by nobody, since it gets nowhere. */
+type Heard = Omit<InboundDecision, 'status'> & { readonly status: InboundDecision['status'] | 503 };
+type Arrival = DestinationDecision & Pick<Heard, 'status'>;
 
 function forward(
   ir: MeshIr,
@@ -145,8 +148,11 @@ function forward(
   outermost: readonly HeaderEdits[],
   here: InboundDecision | null,
 ): Decision {
-  const arriving = (to: Pick<Mirror, 'port'>, request: ForwardedRequest, edits: readonly HeaderEdits[]): InboundDecision =>
-    here ?? decideInbound(ir, { ...request, claims: claimsAfter(view.claims, edits), principal: caller.principal, port: to.port });
+  const arriving = (to: Pick<Mirror, 'port'>, request: ForwardedRequest, edits: readonly HeaderEdits[]): Heard => {
+    const said =
+      here ?? decideInbound(ir, { ...request, claims: claimsAfter(view.claims, edits), principal: caller.principal, port: to.port });
+    return isSentInVain(portOf(ir, to.port).service, request, said) ? { access: 'deny', because: [], status: 503 } : said;
+  };
   const { sticky, targets } = destinationsFor(action, view);
   const arrivals = targets.map((target: WeightedTarget): Arrival => {
     // a destination's own edits come before those of the rule (Envoy: the most specific first)
@@ -181,6 +187,12 @@ function forward(
     idleMs,
     retry: triesOf(retry, view.method),
   };
+}
+
+/** Whether nobody is dialled for what may be called: its Host is no name to look up. One with a user in it is not told to a gateway either, which would judge. */
+function isSentInVain(service: Service, { host }: ForwardedRequest, { access }: InboundDecision): boolean {
+  if (unaskable(service, host) === null) return false;
+  return access === 'allow' || ((service.outside?.through ?? null) !== null && host.includes('@'));
 }
 
 /** How a port's endpoints are reached, with the request as it is sent to them in hand. */
@@ -220,6 +232,10 @@ export function combined(caller: Workload, arrivals: readonly Arrival[]): Decisi
       status: 401,
       says: `the token of the request is not valid for ${names(denied)}`,
     };
+  if (denied.every((arrival) => arrival.status === 503)) {
+    const hosts = [...new Set(denied.map(({ request }) => `\`${request.host}\``))].join(', ');
+    return { ...common, outcome: 'deny', stage: 'outbound', status: 503, says: `${hosts} is no name that a name server is asked for` };
+  }
   const says =
     because.length > 0
       ? `${because.join(', ')} denies ${caller.key} at ${names(denied)}`

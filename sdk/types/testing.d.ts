@@ -85,7 +85,7 @@ export interface AnswerMatchers {
   toBeDenied(): void;
   /** Denied by a `deny`. What no rule allows is denied by no rule: `toBeDenied`. */
   toBeDeniedBy(rule: Scope): void;
-  /** Denied, and the caller sees this status: 400 not canonical, 403, 404 no such host, 421 host not served here. */
+  /** Denied, and the caller sees this status: 400 not canonical, 403, 404 no such host, 421 host not served here, 503 a host under a wildcard that is no name. */
   toBeRefusedWith(status: number): void;
   /** A route rule answers by itself (`respond`, `redirect`, `respondGrpc`) with this status, of HTTP or of gRPC, and with this text where one is given. */
   toBeAnsweredWith(status: number | GrpcStatus, text?: string): void;
