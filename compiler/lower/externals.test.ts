@@ -162,15 +162,46 @@ test('a gateway on the way is a destination: it reads headers and users, and wat
   expect(diagnostics).toEqual([]);
   expect(present(value).services.find(({ key }) => key === 'outside/stripe')?.outside?.through).toBe('platform/egress');
 });
-test.each(['169.254.169.254', 'fe80::1'])('what is of a link is not called through a gateway, where it is another machine: %s', (host) => {
-  const metadata: Partial<External> = { hosts: [host], ports: { api: { protocol: 'tcp', number: 80 } } };
-  const codes = (more: Parameters<typeof lowered>[0], way: Partial<External>) =>
-    lowered({ ...more, 'books/stripe': external({ ...metadata, ...way }), 'books/charge': allow({ requests: 'any' }) }).diagnostics.map(
-      ({ code }) => code,
-    );
-  expect(codes({ 'platform/egress': egress }, { through: { ref: 'platform/egress' } })).toEqual(['MW3029']);
-  // each machine asks its own
-  expect(codes({}, {})).toEqual([]);
+const again = 'it is an IPv4 address in another spelling';
+const way = "from the gateway that is the gateway's own, its machine's keys among it";
+// of each: why it is none, and why it is none through a gateway, where what is of a machine is another machine's
+test.each<readonly [string, string | null, string | null]>([
+  ['10.0.0.5', null, null],
+  ['2001:db8::ff', null, null],
+  ['127.9.9.9', 'it is the machine itself, whichever asks', 'it is the machine itself, whichever asks'],
+  ['0.0.0.0', 'it is no address of a machine', 'it is no address of a machine'],
+  ['224.0.0.1', 'it is of many machines', 'it is of many machines'],
+  ['255.255.255.255', "it is nobody's", "it is nobody's"],
+  ['ff02::1', 'it is of many machines', 'it is of many machines'],
+  ['fec0::1', "it is nobody's", "it is nobody's"],
+  ...['::', '::1', '::5', '::7f00:1'].map((address) => {
+    const why = 'it is the machine itself, none, or an IPv4 address in another spelling';
+    return [address, why, why] as const;
+  }),
+  ['::ffff:7f00:1', again, again],
+  ['::ffff:a00:5', again, again],
+  [
+    '64:ff9b::7f00:1',
+    'it is the machine itself, whichever asks, in another spelling',
+    'it is the machine itself, whichever asks, in another spelling',
+  ],
+  ['169.254.169.254', null, `it is of the link, where clouds hand out credentials: ${way}`],
+  ['fe80::1', null, `it is of the link: ${way}`],
+  ['100.100.100.200', null, `a cloud hands out credentials there: ${way}`],
+  ['168.63.129.16', null, `a cloud speaks to its machines there: ${way}`],
+  ['fd00:ec2::254', null, `a cloud hands out credentials there: ${way}`],
+])('an address as a host, or why it is none: %s', (host, direct, byGateway) => {
+  const ports = { api: { protocol: 'tcp', number: 80 } } as const;
+  const said = (more: Parameters<typeof lowered>[0], some: Partial<External>): readonly string[] =>
+    lowered({
+      ...more,
+      'books/stripe': external({ hosts: [host], ports, ...some }),
+      'books/charge': allow({ requests: 'any' }),
+    }).diagnostics.map(({ code, message }) => `${code} ${message}`);
+  const refusal = (why: string | null): readonly string[] =>
+    why === null ? [] : [expect.stringMatching(new RegExp(`^MW3029 .*: ${why}$`))];
+  expect(said({}, {})).toEqual(refusal(direct));
+  expect(said({ 'platform/egress': egress }, { through: { ref: 'platform/egress' } })).toEqual(refusal(byGateway));
 });
 test.each([
   ['ledger.orders', ['MW3107']],

@@ -5,7 +5,8 @@ import type { AccessRule, ConnectionRoutes, HostRoutes, Layer, MeshIr, Outside, 
 import { builtInResilience } from '../../core/ir/resilience';
 import { sortedUnique } from '../../core/lib/order';
 import { outsideNamespace, portKey, type PortKey, type RuleId, workloadKey, type WorkloadKey } from '../../core/mesh/ids';
-import { faultOfAddress, isIpAddress, isLinkLocal } from '../../core/mesh/ip-address';
+import { isIpAddress, isMapped } from '../../core/mesh/ip-address';
+import { reservedAt } from '../../core/mesh/reserved-networks';
 import { hostsOfPort, isWildcard } from '../../core/semantics/address';
 import { hostCovers } from '../../core/semantics/match';
 import { type Context, type Declared, hasPlatformRole, type Place } from './context';
@@ -177,19 +178,21 @@ function checkOutsideHost(
   at: Place,
 ): void {
   if (isIpAddress(host)) {
-    const why = byAddress ? faultOfAddress(host) : 'an address has no name to ask for: it is taken where all ports are TCP';
+    const why = byAddress ? faultOfAddress(host, through) : 'an address has no name to ask for: it is taken where all ports are TCP';
     if (why !== null) context.report(messages.badHost, { host, why }, at);
-    else if (through && isLinkLocal(host))
-      context.report(
-        messages.badHost,
-        { host, why: "it is of the link: from the gateway it is the gateway's own, its machine's keys among it" },
-        at,
-      );
     return;
   }
   if (host.startsWith('*') ? !checkWildcard(context, host, within, at) : !checkHost(context, host, false, at)) return;
   const why = faultOfName(host);
   if (why !== null) context.report(messages.badHost, { host, why }, at);
+}
+/** Why an address is no host outside; null when it may be one. */
+function faultOfAddress(address: string, through: boolean): string | null {
+  if (isMapped(address)) return 'it is an IPv4 address in another spelling';
+  const reserved = reservedAt(address);
+  if (reserved === undefined) return null;
+  if (reserved.kind === 'nowhere') return reserved.what;
+  return through ? `${reserved.what}: from the gateway that is the gateway's own, its machine's keys among it` : null;
 }
 function faultOfName(host: string): string | null {
   if (!host.includes('.')) return 'it has no dot, and a name of one word means something else in each place';

@@ -4,7 +4,7 @@ import { outside as words } from '../../core/diagnostics/outside';
 import type { Service } from '../../core/ir/ir';
 import { addressIn, canonicalNetwork, isWithinNetwork, networkOf, networksAround } from '../../core/lib/network';
 import { sortedUnique } from '../../core/lib/order';
-import { reservedNetworks } from '../../core/mesh/reserved-networks';
+import { reservedAround, reservedNetworks } from '../../core/mesh/reserved-networks';
 import { networksHeld, rangesOf } from '../../core/semantics/ranges';
 import { type Context, type Declared, hasPlatformRole, type Place } from './context';
 
@@ -33,7 +33,7 @@ function lowerRange(context: Context, team: string, range: string, at: Place): s
     context.report(words.badRange, { range, why: fault }, at);
     return null;
   }
-  const within = reservedNetworks.find(({ network }) => canonical !== null && isWithinNetwork(canonical, network));
+  const within = canonical === null ? undefined : reservedAround(canonical);
   if (within?.kind === 'nowhere') context.report(words.badRange, { range, why: within.what }, at);
   else if (within && !hasPlatformRole(team)) context.report(words.rangeOfMachine, { range, why: within.what, team }, at);
   return canonical;

@@ -8,18 +8,8 @@ export function isIpAddress(text: string): boolean {
   return v4.test(text) || isIpv6(text);
 }
 
-/** Why an address stands for no one machine that others reach; null when it may. */
-export function faultOfAddress(address: string): string | null {
-  const first = Number(address.split('.')[0]);
-  if (address === '::1' || (v4.test(address) && first === 127)) return 'it is the machine itself, whichever asks';
-  if (/^::(?:ffff:)?[0-9a-f]{1,4}:[0-9a-f]{1,4}$/.test(address)) return 'it is an IPv4 address in another spelling';
-  if (address === '::' || (v4.test(address) && first === 0)) return 'it is no address of a machine';
-  if (address.startsWith('ff') || (v4.test(address) && first >= 224)) return 'it is of many machines';
-  return null;
-}
-
-/** Whether each machine finds another there, or what is kept for it alone: of a link (RFC 3927, RFC 4291) are the metadata services of clouds. */
-export const isLinkLocal = (address: string): boolean => /^(?:169\.254\.|fe[89ab][0-9a-f]:)/.test(address);
+/** Whether an address in that form is one of IPv4 as it comes where IPv6 is spoken (RFC 4291 section 2.5.5.2), which is written as IPv4. */
+export const isMapped = (address: string): boolean => /^::ffff:[0-9a-f]{1,4}:[0-9a-f]{1,4}$/.test(address);
 
 function isIpv6(text: string): boolean {
   const parts = text.split('::');

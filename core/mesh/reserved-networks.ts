@@ -1,8 +1,8 @@
 /**
- * Networks that no range of addresses outside takes in by the way (RFC 6890, RFC 4291): what each machine finds on itself, on its link, or of the cloud that
- * it runs in. A range that lies in one of the second kind is written for it, and is for a platform to write.
+ * Networks that are nowhere outside, or another for each machine (RFC 6890, RFC 4291): what it finds on itself, on its link, or of the cloud that it runs in. No
+ * range of addresses takes them in by the way, no host is in one of the first kind, and none in any through a gateway, whose own they would be.
  */
-import { canonicalNetwork } from '../lib/network';
+import { canonicalNetwork, isInNetwork, isWithinNetwork } from '../lib/network';
 
 interface ReservedNetwork {
   /** Canonical. */
@@ -23,7 +23,7 @@ const v4: readonly Written[] = [
   ['168.63.129.16/32', 'machine', 'a cloud speaks to its machines there'],
 ];
 const v6: readonly Written[] = [
-  ['::/96', 'nowhere', 'it is the machine itself, or an IPv4 address in another spelling'],
+  ['::/96', 'nowhere', 'it is the machine itself, none, or an IPv4 address in another spelling'],
   ['ff00::/8', 'nowhere', 'it is of many machines'],
   ['fe80::/10', 'machine', 'it is of the link'],
   ['fec0::/10', 'nowhere', "it is nobody's"],
@@ -48,3 +48,10 @@ export const reservedNetworks: readonly ReservedNetwork[] = [...v4, ...v6, ...v4
   if (canonical === null) throw new Error(`internal: ${network} is no network`);
   return { network: canonical, kind, what };
 });
+
+/** What an address is kept for; undefined where nothing is. */
+export const reservedAt = (address: string): ReservedNetwork | undefined =>
+  reservedNetworks.find(({ network }) => isInNetwork(address, network));
+/** What all of a network is kept for. */
+export const reservedAround = (narrow: string): ReservedNetwork | undefined =>
+  reservedNetworks.find(({ network }) => isWithinNetwork(narrow, network));

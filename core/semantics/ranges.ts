@@ -1,9 +1,9 @@
 /** Ranges of addresses outside the mesh: what stands at an address and a number. The narrowest does, and what it does not let in no wider one does. */
 import type { MeshIr, Service, ServicePort } from '../ir/ir';
-import { isInNetwork, networkOf, networksAround } from '../lib/network';
+import { networkOf, networksAround } from '../lib/network';
 import { sortedUnique } from '../lib/order';
 import type { PortKey } from '../mesh/ids';
-import { reservedNetworks } from '../mesh/reserved-networks';
+import { reservedAt, reservedNetworks } from '../mesh/reserved-networks';
 
 /** A network at a number of a port; `port` null: nobody's, whatever is around it. */
 interface Standing {
@@ -99,5 +99,5 @@ export function faultOfDialled(ir: MeshIr, service: Service, port: ServicePort, 
 }
 /** What is kept at an address, in words; `none is declared there` where nothing is. */
 export function reservedAs(address: string): string {
-  return reservedNetworks.find(({ network }) => isInNetwork(address, network))?.what ?? 'no `external` is at that address and number';
+  return reservedAt(address)?.what ?? 'no `external` is at that address and number';
 }
