@@ -4,7 +4,7 @@ const sentence = /^([0-9]+|\?)\. /;
 export const sentencesOf = (definition: string): readonly string[] => definition.split('\n').filter((line) => sentence.test(line));
 export const numberOf = (line: string): number => Number(sentence.exec(line)?.[1]);
 
-/** `core/semantics/README.md, 39`; in the tables of the features the cell in which numbers stand alone, or after a link. */
+/** `core/semantics/README.md, 40`; in the tables of the features the cell in which numbers stand alone, or after a link. */
 const inText = /(core\/semantics(?:\/README\.md\)?)?,? )([0-9]+(?:, [0-9]+)*)/g;
 const inTable = /(\| (?:\[semantics\]\([^)]*\) )?)([0-9]+(?:, [0-9]+)*)(?= \|)/;
 const features = 'docs/reference/features.md';

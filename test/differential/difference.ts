@@ -121,7 +121,7 @@ const lost: readonly string[] = Object.values(lostNames);
 const isLost = ({ request: { headers, to } }: RequestQuestion): boolean =>
   to !== null && isWild(serviceOfPort(to)) && lost.includes(hostWithoutPort(headers['host'] ?? ''));
 const isUpgrade = ({ request: { headers } }: RequestQuestion): boolean => upgradeOf(headers) !== null;
-/** An upgrade that its rule does not let through is refused before anything else is looked at (core/semantics/README.md, 46). */
+/** An upgrade that its rule does not let through is refused before anything else is looked at (core/semantics/README.md, 47). */
 const mayBeForbiddenFirst = (question: RequestQuestion, { outcome, status }: Decision): boolean =>
   isUpgrade(question) && outcome === 'deny' && status !== null;
 
@@ -196,7 +196,7 @@ function differenceInCopies(
 /** What an application of the mesh hears of the client beside its request: by which scheme it came, and what its certificate says. */
 function told(world: World, ir: MeshIr, { request: { from }, wire }: RequestQuestion, { port, request }: Told): ForwardedRequest {
   if (ir.services.some(({ outside, ports }) => outside && ports.some(({ key }) => key === port))) return request;
-  // what an application's HTTP/1.1 asks for, and over HTTP/2 nobody says (core/semantics/README.md, 45)
+  // what an application's HTTP/1.1 asks for, and over HTTP/2 nobody says (core/semantics/README.md, 46)
   const keyed = {
     ...(request.headers['upgrade'] === undefined ? {} : { 'sec-websocket-key': 'bWVzaHdyaWdodC1oMi13cw==' }),
     ...request.headers,

@@ -6,7 +6,9 @@ import { passageFor, passagesOf } from '../../core/semantics/networks';
 import { service } from '../kit/declarations';
 import { eventually } from '../kit/layered-mesh';
 import { principal } from '../kit/between-networks';
+import { present } from '../kit/present';
 import { seeded } from '../kit/random';
+import { request } from '../kit/running-mesh';
 import { startTwoNetworks, type Attempt, type TwoNetworks } from '../kit/two-networks';
 
 jest.setTimeout(300_000);
@@ -56,6 +58,29 @@ describe('what is exported is reached', () => {
     expect(gone.status).toBe(503);
     await two.place();
   });
+});
+
+test('of a connection that reads nothing the gateway holds no more than 32 KiB and what it reads at once', async () => {
+  const stats = async (): Promise<(what: RegExp) => number> => {
+    const { body } = await request({ socketPath: present(two.mesh.agents.get('crossing')).adminSocket, path: '/stats' });
+    return (what) =>
+      body
+        .split('\n')
+        .filter((line) => what.test(line))
+        .reduce((sum, line) => sum + Number(line.replace(/^.*: /, '')), 0);
+  };
+  const buffered = /^tcp\..*downstream_cx_tx_bytes_buffered/;
+  const end = await two.stall({ serverName: 'web.reviews.bookinfo', as: app });
+  try {
+    // once the client's machine takes no more, the gateway has to stop reading what the destination sends
+    const stopped = (of: (what: RegExp) => number): boolean =>
+      of(/upstream_flow_control_paused_reading_total/) > of(/upstream_flow_control_resumed_reading_total/) && of(buffered) > 0;
+    const held = await eventually(stats, stopped, 60_000);
+    expect([stopped(held), held(buffered)]).toEqual([true, expect.any(Number)]);
+    expect(held(buffered)).toBeLessThan(256 << 10);
+  } finally {
+    end();
+  }
 });
 
 describe('the identity is proved to the destination, not to the gateway', () => {

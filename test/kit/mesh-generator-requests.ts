@@ -72,7 +72,7 @@ export function withClaims(ir: MeshIr, { claims: _before, ...request }: MeshRequ
 /** `n` questions: the same requests with the ways that they go over the wire, of a choice of its own; some are about connections, where there are ports for them. */
 export function generateQuestions(ir: MeshIr, seed: number, n: number): Question[] {
   const random = seeded(seed ^ 0x317e);
-  // of a repeated header Envoy's router also takes one value alone (core/semantics/README.md, 38), so those that routes read are sent whole
+  // of a repeated header Envoy's router also takes one value alone (core/semantics/README.md, 39), so those that routes read are sent whole
   const tables = [...ir.routes, ...ir.hostRoutes].flatMap(({ rules }) => rules);
   const routed = new Set(
     tables.flatMap(({ match, action }) => [

@@ -113,7 +113,7 @@ function sign(by: string, kid: string, claims: JsonObject): string {
   return `${text}.${crypto.sign(null, Buffer.from(text), privateKey(by)).toString('base64url')}`;
 }
 
-/** What the definition is told of a token: core/semantics/README.md, 49, 50, read by other code than the proxies have. */
+/** What the definition is told of a token: core/semantics/README.md, 50, 51, read by other code than the proxies have. */
 export function claimsOf(known: readonly Issuer[], header: string | undefined): { readonly claims?: Claims } {
   if (header === undefined || !header.startsWith('Bearer ')) return {};
   const [head = '', body = '', signature = '', ...more] = header.slice('Bearer '.length).split('.');

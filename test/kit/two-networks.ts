@@ -32,6 +32,8 @@ export interface TwoNetworks {
   dial(): Promise<string>;
   /** What comes of a connection from anywhere to the gateway. */
   attempt(asked: Attempt): Promise<Attempted>;
+  /** A connection to the gateway that asks for much and reads nothing of it; ended by what comes back. */
+  stall(asked: Attempt): Promise<() => void>;
   stop(): Promise<void>;
 }
 /** `as`: the identity of the certificate that is shown; absent: none is. `foreign`: an authority that the mesh does not know says so. */
@@ -118,6 +120,7 @@ export async function startTwoNetworks(more: { readonly [id: string]: Declaratio
     },
     dial: () => heard(present(instanceOf('app').outboundPorts?.['bookinfo/db.web'])),
     attempt: async (asked) => attempted(gateway, asked, await pair(asked)),
+    stall: async (asked) => stalled(gateway, asked, await pair(asked)),
     stop: () => mesh.stop(),
   };
 }
@@ -128,8 +131,10 @@ export function objectsOf(ir: MeshIr): readonly MeshObject[] {
   return [...value.services, ...value.proxies];
 }
 
+/** What is answered with more than all buffers on the way hold. */
+const much = '/reviews/much';
 function says(id: string): net.Server {
-  const server = http.createServer((asked, response) => response.end(`${id} ${asked.url}`));
+  const server = http.createServer((asked, response) => response.end(asked.url === much ? Buffer.alloc(64 << 20) : `${id} ${asked.url}`));
   server.keepAliveTimeout = 60_000;
   return server;
 }
@@ -149,28 +154,37 @@ function heard({ host, port }: Address): Promise<string> {
   });
 }
 
+type Pair = { readonly key: string; readonly cert: string } | null;
+/** A connection that says its request as soon as it may. */
+function speaking({ host, port }: Address, asked: Attempt, pair: Pair): tls.TLSSocket {
+  const socket = tls.connect({
+    host,
+    port,
+    rejectUnauthorized: false,
+    ALPNProtocols: ['http/1.1'],
+    minVersion: 'TLSv1.3',
+    ...(asked.serverName === null ? {} : { servername: asked.serverName }),
+    ...pair,
+  });
+  socket.on('secureConnect', () =>
+    socket.write(`GET ${asked.path ?? '/reviews/7'} HTTP/1.1\r\nhost: reviews.bookinfo\r\nconnection: close\r\n\r\n`),
+  );
+  return socket;
+}
+async function stalled(where: Address, asked: Attempt, pair: Pair): Promise<() => void> {
+  const socket = speaking(where, { ...asked, path: much }, pair);
+  await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
+  socket.on('error', () => undefined); // whoever ends it
+  return () => socket.destroy();
+}
+
 /** TLS 1.3 lets a client speak before the server has looked at its certificate: only an answer shows that it was let in. */
-function attempted(
-  { host, port }: Address,
-  asked: Attempt,
-  pair: { readonly key: string; readonly cert: string } | null,
-): Promise<Attempted> {
+function attempted(where: Address, asked: Attempt, pair: Pair): Promise<Attempted> {
   return new Promise((resolve) => {
     let server: string | null = null;
     let text = '';
-    const socket = tls.connect({
-      host,
-      port,
-      rejectUnauthorized: false,
-      ALPNProtocols: ['http/1.1'],
-      minVersion: 'TLSv1.3',
-      ...(asked.serverName === null ? {} : { servername: asked.serverName }),
-      ...pair,
-    });
-    socket.on('secureConnect', () => {
-      server = socket.getPeerCertificate().subjectaltname ?? '';
-      socket.write(`GET ${asked.path ?? '/reviews/7'} HTTP/1.1\r\nhost: reviews.bookinfo\r\nconnection: close\r\n\r\n`);
-    });
+    const socket = speaking(where, asked, pair);
+    socket.on('secureConnect', () => (server = socket.getPeerCertificate().subjectaltname ?? ''));
     socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
     socket.on('error', () => undefined);
     socket.on('close', () => {

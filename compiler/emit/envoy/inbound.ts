@@ -57,7 +57,9 @@ function otherSpellings(name: string): readonly string[] {
 }
 
 /** Of what one connection may have in flight. */
-export const bufferLimitBytes = 1_048_576;
+const bufferLimitBytes = 1_048_576;
+/** The same where anybody may open connections, and read nothing from them (Envoy: "Configuring Envoy as an edge proxy"). */
+export const edgeBufferLimitBytes = 32_768;
 /** A handshake that is not made by then ends: nothing else would end it. */
 export const handshakeTimeout = { transportSocketConnectTimeout: seconds(10) } as const;
 

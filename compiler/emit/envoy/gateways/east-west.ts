@@ -14,7 +14,7 @@ import { connectionLog } from '../access-log';
 import { jsonOf, ms, pack, seconds } from '../any';
 import { boundAddress, type Cluster } from '../clusters';
 import { networkFilters } from '../filter-order';
-import { type Listener, socket, tlsInspector } from '../inbound';
+import { edgeBufferLimitBytes, type Listener, socket, tlsInspector } from '../inbound';
 import type { IrIndex, PortFacts } from '../index-of';
 import { acrossCluster, acrossConfigName, eastWestListener, gatewayListener } from '../names';
 import { supportedEnvoy } from '../version';
@@ -44,6 +44,8 @@ export function eastWestListenerOf(index: IrIndex, gateway: EastWestGateway): Li
       }),
     })),
     ...socket,
+    // who dials has proved nothing here: only the destination asks
+    perConnectionBufferLimitBytes: edgeBufferLimitBytes,
   };
 }
 
@@ -76,6 +78,7 @@ export function acrossConfigOf({ service, port }: PortFacts): ServiceConfig {
     },
     ignoreHealthOnHostRemoval: true,
     connectTimeout: ms(connections.connectTimeoutMs),
+    perConnectionBufferLimitBytes: edgeBufferLimitBytes,
     // limits are of one caller's proxy, and this is none: Envoy's own would be one for all callers together
     circuitBreakers: { thresholds: [{ maxConnections: 4_294_967_295, maxPendingRequests: 4_294_967_295 }] },
   });

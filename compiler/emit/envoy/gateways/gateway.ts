@@ -21,7 +21,7 @@ import { noFault } from '../routes/fault';
 import { connectionManager } from '../connection-manager';
 import { tcpProxy } from '../connections';
 import { listenerFilters, networkFilters } from '../filter-order';
-import { handshakeTimeout, type Listener, type RouteConfiguration, socket, strippedHeaders } from '../inbound';
+import { edgeBufferLimitBytes, handshakeTimeout, type Listener, type RouteConfiguration, socket, strippedHeaders } from '../inbound';
 import type { IrIndex } from '../index-of';
 import { setHeader } from '../routes/header-edits';
 import { gatewayReplies } from '../local-reply';
@@ -31,9 +31,6 @@ import { asTheOwner, type Route, routesOf } from '../routes/routes';
 import { prefixRanges, replacedWith, type SourceClass, sourceClasses } from './sources';
 import { edgeServer } from '../tls';
 import { authentication, authenticationPerRoute } from '../access/users';
-
-/** Anybody may open connections here, and read nothing from them (Envoy: "Configuring Envoy as an edge proxy"). */
-const edgeBufferLimitBytes = 32_768;
 
 /** Every host that a listener serves or somebody routes there, sorted. */
 function hostsOf(index: IrIndex, gateway: Gateway, listener: GatewayListener): readonly string[] {
