@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { freePorts } from '../../platform/ports';
+import { obtainEnvoy } from '../../platform/tools/envoy';
 import { signalGroup } from '../../platform/process';
 import type { Instance } from '../../runtime-proxy/inventory';
 import type { HerdMembers } from './herd-members';
@@ -46,6 +47,7 @@ export async function startHerd(groups: readonly HerdGroup[]): Promise<Herd> {
     return { id, workload, principal: starPrincipal(workload), ports: [] };
   });
   const mesh = await runMesh([], { external: true });
+  const envoy = await obtainEnvoy();
   const ports = await freePorts(specs.length, '127.0.0.1');
   await mesh.writeInventory({
     instances: [
@@ -81,6 +83,7 @@ export async function startHerd(groups: readonly HerdGroup[]): Promise<Herd> {
       ca,
       joinTokenFile,
       runDir: path.join(mesh.folder, `run-${id}`),
+      envoy,
       drainMs: 0,
     };
   };
