@@ -9,7 +9,7 @@ import { UsageError, type CommandContext, type Run } from '../command';
 import { printFindings } from '../bundles';
 import { formatText, summary, toJson } from '../findings';
 import { counted } from '../output';
-import { compileSources, dayGiven, policyFolder, sourcesOf, sourcesOfCommit } from '../policies';
+import { compileSources, dayGiven, policyFolder, type Sources, sourcesOf, sourcesOfCommit } from '../policies';
 import { previousOf } from '../previous';
 import type { Values } from '../values';
 
@@ -39,7 +39,7 @@ export const run: Run = async (context, values) => {
     environment,
     previous,
     ...(previous ? { inForce: previous.inForce } : {}),
-    commit: committed?.oid ?? (await headOf((await policyFolder(context, values.text('dir'))) ?? context.cwd)),
+    commit: committed?.oid ?? (await commitOf(context, values, sources)),
     repository: values.text('repository') ?? 'local',
     asOf: dayGiven(values),
     notAfter,
@@ -103,8 +103,14 @@ function environmentGiven(compiled: Compiled, values: Values): string {
   return first;
 }
 
-/** The commit that is checked out, or zeros where there is no repository: a bundle of a working tree names no commit that holds it. */
-async function headOf(folder: string): Promise<string> {
+/** The commit that has exactly these policies, which is HEAD; all zeros where there is none, and it is said that there is none. */
+async function commitOf(context: CommandContext, values: Values, sources: Sources): Promise<string> {
+  const folder = (await policyFolder(context, values.text('dir'))) ?? context.cwd;
   const { expandRevision } = await import('../revision.js');
-  return (await expandRevision(folder, 'HEAD'))?.oid ?? '0'.repeat(40);
+  if ((await expandRevision(folder, 'HEAD')) !== null) {
+    const head = await sourcesOfCommit(context, 'HEAD', values.text('dir'));
+    if (head.tree !== undefined && head.tree.digest === sources.tree?.digest) return head.oid;
+  }
+  context.out.note('meshwright: no commit has these policies as they are: the release names none; `--commit` builds one');
+  return '0'.repeat(40);
 }

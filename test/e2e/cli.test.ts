@@ -338,7 +338,18 @@ describe('a commit', () => {
       expect([cwd, given, built.code]).toEqual([cwd, given, 0]);
       digests.add(JSON.parse(built.stdout).digest);
     }
+    // what is checked out is that commit, as long as nothing is changed
+    const out = path.join(folder, 'checked-out');
+    const unchanged = ['build', '--env', 'prod', '--as-of', '2026-11-22', '--not-after', '2030-01-01T00:00:00Z', '--out', out, '--json'];
+    const cwd = path.join(repository, 'mesh');
+    digests.add(JSON.parse((await meshwright(unchanged, { cwd })).stdout).digest);
     expect(digests.size).toBe(1);
+    const touched = path.join(cwd, 'policies', 'books', 'traffic.policy.ts');
+    const committed = await fs.readFile(touched, 'utf8');
+    await fs.writeFile(touched, `${committed}// not committed\n`);
+    expect(await meshwright(unchanged, { cwd })).toMatchObject({ code: 0, stderr: expect.stringContaining('no commit has these policies') });
+    expect(await fs.readFile(path.join(out, 'release.json'), 'utf8')).toMatch(/"commit": *"0{40}"/);
+    await fs.writeFile(touched, committed);
 
     // a work tree of its own has its own HEAD, and the branches of all
     const tree = path.join(folder, 'tree');
