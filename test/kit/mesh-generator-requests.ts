@@ -89,8 +89,8 @@ export function generateQuestions(ir: MeshIr, seed: number, n: number): Question
     }
     if (connected.length > 0 && random.chance(20)) return { kind: 'connection', connection: connectionOf(ir, random, connected) };
     const upgrade = upgradeOf(plain.headers);
-    // an extended CONNECT says no other method (RFC 8441 section 4)
-    const canBeHttp2 = upgrade === null || plain.method === 'GET';
+    // an extended CONNECT says no other method (RFC 8441 section 4); who asks a gateway that makes no connection would wait for its settings
+    const canBeHttp2 = upgrade === null || (plain.method === 'GET' && plain.from.kind === 'workload');
     // what does not begin with `/` is no path to HTTP/2 (RFC 9113 section 8.3.1): such a stream is reset before anybody reads it
     const http = isGrpc(plain) || (random.chance(20) && canBeHttp2 && plain.path.startsWith('/')) ? '2' : '1.1';
     const hasBody = upgrade === null && ['POST', 'PUT', 'DELETE'].includes(plain.method) && random.chance(50);
