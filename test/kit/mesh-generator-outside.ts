@@ -1,6 +1,7 @@
 /** Hosts outside the mesh of generated meshes: called by the caller's own proxy, or through the gateway. Their names and addresses lead to this machine. */
 import type { CallerRef, DeclarationValue } from '../../core/declarations/declaration';
 import { outsideNamespace, workloadKey, type WorkloadKey } from '../../core/mesh/ids';
+import { userOf } from './mesh-generator-users';
 import { accessRule, type Port, routeRules } from './mesh-generator-rules';
 import type { Random } from './random';
 
@@ -86,7 +87,7 @@ export function addStrangers(
 ): readonly Port[] {
   let count = 0;
   return [...strangers, ...wild].flatMap(({ name, hosts, ports: known, through, at }) => {
-    if (random.chance(50)) return [];
+    if (random.chance(at ? 60 : 50)) return [];
     const service = `t/${name}`;
     const ports = random.some(Object.entries(known), 1, 3).map(([port, [protocol, number]]): Port => ({
       // rules speak of hosts by whole names
@@ -103,6 +104,11 @@ export function addStrangers(
       const to = { ref: service, port: port.port };
       if (random.chance(50))
         add(`t/leave${count++}`, { kind: 'access', action: 'allow', port: to, from: everyone.slice(1), requests: 'any' });
+      if (through !== null && users.length > 0 && random.chance(60))
+        add(`t/outUser${count++}`, {
+          ...{ kind: 'access', action: 'allow', port: to, from: everyone.slice(1), requests: 'any' },
+          user: userOf(random, users),
+        });
       for (let more = 1 + random.below(3); more > 0; more--)
         add(`t/out${count++}`, accessRule(random, port, everyone.slice(1), through === null ? [] : users));
       // requests go to the host that they address
