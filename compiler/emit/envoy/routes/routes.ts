@@ -144,7 +144,7 @@ function routesFor(
       return triesByMethod(retry, request === null || request.method === '*' ? null : request.method).flatMap(({ matcher, tries }) => {
         const method = matcher ? [matcher] : [];
         const to = (forwarded: Forward): Pick<Route, 'action'> => ({
-          action: { case: 'route', value: forward(index, forwarded, request, variant, tries) },
+          action: { case: 'route', value: forward(index, { ...forwarded, opens: opensSockets(index, rule) }, request, variant, tries) },
         });
         const alone = (target: WeightedTarget, edits: Pick<WeightedTarget, 'responseHeaders'> = target): Forward => ({
           ...action,
@@ -276,19 +276,21 @@ const redirectCode = {
 
 type RouteActionInit = Extract<NonNullable<Route['action']>, { case: 'route' }>['value'];
 type Forward = Extract<RouteAction, { kind: 'forward' }>;
+/** What one route sends, to some or all destinations of its rule; `opens`: whether the rule opens WebSockets, which is about all of them. */
+type Sent = Forward & { readonly opens: boolean };
 /**
  * A gRPC call lives no longer than its route's timeout, a stream too, and a caller's own deadline (`grpc-timeout`) may be shorter. A WebSocket lives no
  * longer than its port's maximum age; only there an upgrade is let through.
  */
-function layerFields(index: IrIndex, to: readonly WeightedTarget[], timeoutMs: number): Ages {
+function layerFields(index: IrIndex, { to, opens }: Sent, timeoutMs: number): Ages {
   const ports = to.flatMap((target) => index.ports.get(target.port)?.port ?? []);
   if (ports.some((port) => port.layer === 'grpc'))
     return { maxStreamDuration: { maxStreamDuration: ms(timeoutMs), grpcTimeoutHeaderMax: ms(timeoutMs) } };
-  const ageMs = socketAgeMs(index, to);
+  const ageMs = opens ? socketAgeMs(index, to) : null;
   return ageMs === null ? {} : sockets(ageMs);
 }
 
-function forward(index: IrIndex, action: Forward, request: RequestClass | null, variant: Variant, tries: Tries | null): RouteActionInit {
+function forward(index: IrIndex, action: Sent, request: RequestClass | null, variant: Variant, tries: Tries | null): RouteActionInit {
   const { timeoutMs, idleMs } = stricter(action, variant.needs);
   const { sticky, rewrite, mirrors } = action;
   const isSplit = action.to.length > 1;
@@ -313,7 +315,7 @@ function forward(index: IrIndex, action: Forward, request: RequestClass | null, 
         },
     ...hashing(index, action.to, hashed, variant.scheme),
     timeout: ms(timeoutMs),
-    ...layerFields(index, action.to, timeoutMs),
+    ...layerFields(index, action, timeoutMs),
     ...(idleMs === builtInIdleMs ? {} : { idleTimeout: ms(idleMs) }),
     ...(rewrite?.path ? { regexRewrite: pathRewrite(rewrite.path, request) } : {}),
     ...(rewrite?.host ? { hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: rewrite.host } } : {}),
