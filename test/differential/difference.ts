@@ -9,7 +9,7 @@ import { decideInbound } from '../../core/semantics/inbound';
 import { workloadOf } from '../../core/semantics/nouns';
 import { upgradeOf } from '../../core/semantics/upgrade';
 import { grpcStatusOf } from '../../core/mesh/grpc-status';
-import { type PortKey, serviceOfPort, type WorkloadKey } from '../../core/mesh/ids';
+import { namespaceOf, outsideNamespace, type PortKey, serviceOfPort, type WorkloadKey } from '../../core/mesh/ids';
 import { hostWithoutPort } from '../../core/semantics/match';
 import { takenOff } from '../kit/ask-envoy';
 import { applicationHeaders, type Arrival } from '../kit/echo-application';
@@ -106,7 +106,7 @@ function differenceInExchange(
   return firstOr(
     took.map(
       (one) =>
-        differenceInRequest(question, told(world, ir, question, one), main) ??
+        differenceInRequest(question, one, told(world, ir, question, one), main) ??
         differenceInHeaders(edited({ ...applicationHeaders, 'x-app': nameOf(main) }, one.responseHeaders), answer, true),
     ),
     seen,
@@ -179,11 +179,11 @@ function differenceInCopies(
   const left = mirrors.filter(({ access, share }) => access === 'allow' && share > 0);
   for (const copy of copies) {
     const index = left.findIndex(
-      (mirror) => isAt(world, mirror, copy) && differenceInRequest(question, told(world, ir, question, mirror), copy) === null,
+      (mirror) => isAt(world, mirror, copy) && differenceInRequest(question, mirror, told(world, ir, question, mirror), copy) === null,
     );
     if (index < 0) {
       const [near] = left.filter((mirror) => isAt(world, mirror, copy));
-      const why = near ? differenceInRequest(question, told(world, ir, question, near), copy) : null;
+      const why = near ? differenceInRequest(question, near, told(world, ir, question, near), copy) : null;
       return `a copy came to ${whoIs(world, copy)}${why === null ? '' : `: ${why}`}`;
     }
     left.splice(index, 1);
@@ -243,7 +243,12 @@ const ofProxies = /^(x-forwarded-(proto|for|client-cert)|x-request-id|content-le
 const saidByGateways = /^(x-forwarded-proto|x-meshwright-client-(certificate|subject))$/;
 
 /** How the request that came differs from the one that was meant to; null when it does not. */
-function differenceInRequest({ wire }: RequestQuestion, meant: ForwardedRequest, arrival: Arrival): string | null {
+function differenceInRequest(
+  { wire }: RequestQuestion,
+  { port }: Pick<DestinationDecision, 'port'>,
+  meant: ForwardedRequest,
+  arrival: Arrival,
+): string | null {
   const same = (what: string, sent: string, came: string): string[] =>
     sent === came ? [] : [`${what} ${JSON.stringify(sent)} came as ${JSON.stringify(came)}`];
   const came = new Map<string, string>();
@@ -251,6 +256,8 @@ function differenceInRequest({ wire }: RequestQuestion, meant: ForwardedRequest,
     const before = came.get(name);
     came.set(name, before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ','}${value}`);
   }
+  // what is called in HTTP/1.1 may get it (core/semantics/README.md, 63)
+  if (namespaceOf(serviceOfPort(port)) === outsideNamespace && came.get('cookie') === '') came.delete('cookie');
   const sent = new Map(Object.entries(meant.headers).filter(([name]) => saidByGateways.test(name) || !takenOff.test(name)));
   const found = [
     ...same('the method', meant.method, arrival.method),
