@@ -347,7 +347,10 @@ describe('a commit', () => {
     const touched = path.join(cwd, 'policies', 'books', 'traffic.policy.ts');
     const committed = await fs.readFile(touched, 'utf8');
     await fs.writeFile(touched, `${committed}// not committed\n`);
-    expect(await meshwright(unchanged, { cwd })).toMatchObject({ code: 0, stderr: expect.stringContaining('no commit has these policies') });
+    expect(await meshwright(unchanged, { cwd })).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('no commit has these policies'),
+    });
     expect(await fs.readFile(path.join(out, 'release.json'), 'utf8')).toMatch(/"commit": *"0{40}"/);
     await fs.writeFile(touched, committed);
 
