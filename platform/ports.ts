@@ -38,8 +38,8 @@ async function ephemeralFrom(): Promise<number> {
 }
 
 /**
- * Reserves a port, which nobody needs to listen at yet: false when another process has it reserved. A reservation is a name in Linux's abstract socket namespace: one process has it, it ends with that process
- * at the latest, leaves no file, and belongs to the same network namespace as the port.
+ * Reserves a port, which nobody needs to listen at yet: false when another process has it reserved. A reservation is a name in Linux's abstract socket
+ * namespace: one process has it, it ends with that process at the latest, leaves no file, and belongs to the same network namespace as the port.
  */
 export function reservePort(port: number): Promise<boolean> {
   if (process.platform !== 'linux') return Promise.resolve(true);

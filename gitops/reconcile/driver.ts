@@ -1,4 +1,5 @@
 import type { Clock } from '../../platform/clock';
+import { jittered } from '../../platform/jitter';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import type { Loop, RollbackRequest, TurnResult } from './loop';
 import type { Trigger } from './state';
@@ -115,7 +116,7 @@ export class Driver {
 
   private backoff(): number {
     const { first, longest } = this.options.backoffMs;
-    return Math.min(longest, first * 2 ** (this.failures - 1)) * (0.5 + this.options.random() / 2);
+    return jittered(Math.min(longest, first * 2 ** (this.failures - 1)), this.options.random);
   }
 
   private pollPause(): number {

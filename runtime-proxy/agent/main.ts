@@ -91,7 +91,10 @@ export async function runAgent(config: AgentConfig, options: AgentOptions = {}):
     return await start(config, options, begun);
   } catch (error) {
     // each for itself: what cannot be ended is no reason to leave the rest
-    for (const end of begun.reverse()) await Promise.resolve(end()).catch(() => undefined);
+    for (const end of begun.reverse())
+      await Promise.resolve()
+        .then(end)
+        .catch(() => undefined); // the error that is thrown is the first one
     throw error;
   }
 }

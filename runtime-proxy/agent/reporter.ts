@@ -10,6 +10,7 @@ import { canonicalJson } from '../../core/lib/json';
 import type { Principal } from '../../core/mesh/ids';
 import { reasonOf } from '../../core/lib/reason';
 import type { Clock } from '../../platform/clock';
+import { jittered } from '../../platform/jitter';
 import type { Log } from '../../platform/log';
 import type { Holder, Svid } from '../ca/client';
 import { channelOptions, clientCredentials } from '../rpc/credentials';
@@ -143,9 +144,9 @@ export function report(
       } else if (clock.monotonic() - begun >= withinMs) withinMs = Math.min(2 * withinMs, answerWithinMs.longest);
       failed = address;
       failures += 1;
-      const wait = Math.min(50 * 2 ** failures, longestRetryMs);
-      // Many agents lose the same replica at once: they do not come back at once.
-      await clock.sleep(wait / 2 + (wait / 2) * Math.random(), { signal: stop.signal, unref: true }).catch(() => undefined);
+      await clock
+        .sleep(jittered(Math.min(50 * 2 ** failures, longestRetryMs)), { signal: stop.signal, unref: true })
+        .catch(() => undefined);
     }
   };
   const tell = async (): Promise<void> => {

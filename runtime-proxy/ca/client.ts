@@ -1,6 +1,7 @@
 /** A holder of an SVID: enrols with a token, renews before two thirds of its life are over by the SVID itself (a pod: by its token), and says so to who listens. */
 import { Client, type MethodDefinition } from '@grpc/grpc-js';
 import { reasonOf } from '../../core/lib/reason';
+import { jittered } from '../../platform/jitter';
 import type { Log } from '../../platform/log';
 import type { Clock } from '../../platform/clock';
 import { channelOptions, clientCredentials, type KeyMaterial } from '../rpc/credentials';
@@ -93,8 +94,7 @@ export async function holdIdentity(
         return await obtain(Math.min(callMs.first * 2 ** failures, callMs.longest));
       } catch (error) {
         const left = current === null ? Infinity : Math.max(100, (current.notAfter - clock.now()) / 4);
-        const longest = Math.min(100 * 2 ** failures, longestRetryMs, left);
-        const wait = longest / 2 + (longest / 2) * Math.random();
+        const wait = jittered(Math.min(100 * 2 ** failures, longestRetryMs, left));
         log.warn({ reason: reasonOf(error), retryMs: Math.round(wait) }, 'no certificate from the CA');
         await clock.sleep(wait, { signal: ended, unref: true });
       }
