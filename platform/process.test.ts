@@ -75,6 +75,18 @@ describe('processes', () => {
     await gone;
     expect(await fs.readdir(folder)).toEqual([]);
   });
+  it('gives up on an orphan that no signal ends, and keeps its pid file', async () => {
+    const child = spawnGroup('sleep', ['600'], { stdio: 'ignore' });
+    const file = path.join(folder, 'pid');
+    await writePidFile(file, child.pid ?? 0);
+    const sent: string[] = [];
+    const deaf = { graceMs: 1, killMs: 1, signal: (_pid: number, name: string) => void sent.push(name) };
+    await expect(endOrphan(file, deaf)).rejects.toThrow(
+      `process ${child.pid}, which ${file} names, cannot be ended: end it and start again`,
+    );
+    expect(sent).toEqual(['SIGTERM', 'SIGKILL']);
+    expect(await endOrphan(file)).toBe(true);
+  });
   it('says that a process that has ended has no start time', async () => {
     const child = spawn(process.execPath, ['-e', '']);
     await new Promise((resolve) => child.once('exit', resolve));

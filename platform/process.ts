@@ -163,25 +163,45 @@ export async function readPidFile(file: string): Promise<ProcessRecord | null> {
   return (await startTimeOf(pid)) === started ? { pid, started } : null;
 }
 
-/** Ends the orphan that a pid file names (its group, SIGTERM then SIGKILL) and removes the file. True when there was one. Another process that got the pid since is left alone. */
-export async function endOrphan(file: string, options: { readonly graceMs?: number } = {}): Promise<boolean> {
+export interface EndOptions {
+  /** How long it has after SIGTERM; 3 s. */
+  readonly graceMs?: number;
+  /** How long it has after SIGKILL: what is stuck in the kernel takes time, what is somebody else's never ends; 30 s. */
+  readonly killMs?: number;
+  readonly signal?: (pid: number, name: NodeJS.Signals) => void;
+}
+
+/**
+ * Ends the orphan that a pid file names (its group, SIGTERM then SIGKILL) and removes the file. True when there was one. Another process that got the
+ * pid since is left alone. Throws, and leaves the file, when it does not end.
+ */
+export async function endOrphan(file: string, options: EndOptions = {}): Promise<boolean> {
+  const { graceMs = 3_000, killMs = 30_000, signal = signalGroupOrOne } = options;
   const record = await readPidFile(file);
   if (record) {
-    const same = async (): Promise<boolean> => (await startTimeOf(record.pid)) === record.started;
-    const signal = (name: NodeJS.Signals): void => {
-      if (signalGroup(record.pid, name)) return;
-      try {
-        process.kill(record.pid, name);
-      } catch {
-        // gone between the look and the signal
+    const gone = async (withinMs: number): Promise<boolean> => {
+      const until = performance.now() + withinMs;
+      for (;;) {
+        if ((await startTimeOf(record.pid)) !== record.started) return true;
+        if (performance.now() >= until) return false;
+        await new Promise((resolve) => setTimeout(resolve, 20));
       }
     };
-    signal('SIGTERM');
-    const until = performance.now() + (options.graceMs ?? 3_000);
-    while ((await same()) && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 20));
-    if (await same()) signal('SIGKILL');
-    while (await same()) await new Promise((resolve) => setTimeout(resolve, 10));
+    signal(record.pid, 'SIGTERM');
+    if (!(await gone(graceMs))) {
+      signal(record.pid, 'SIGKILL');
+      if (!(await gone(killMs))) throw new Error(`process ${record.pid}, which ${file} names, cannot be ended: end it and start again`);
+    }
   }
   await fs.rm(file, { force: true });
   return record !== null;
+}
+
+function signalGroupOrOne(pid: number, name: NodeJS.Signals): void {
+  if (signalGroup(pid, name)) return;
+  try {
+    process.kill(pid, name);
+  } catch {
+    // gone between the look and the signal, or somebody else's
+  }
 }

@@ -1,6 +1,6 @@
 /** The certificate authority's keys and what it issues. ECDSA P-256 by WebCrypto; the issuing key never leaves this module. */
 import 'reflect-metadata';
-import { X509Certificate as NodeCertificate, webcrypto } from 'node:crypto';
+import { createHash, X509Certificate as NodeCertificate, webcrypto } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as x509 from '@peculiar/x509';
@@ -32,8 +32,13 @@ export class CsrRefused extends Error {
   override readonly name = 'CsrRefused';
 }
 
+/** A private key and a CSR that it signed, both PEM. */
+export interface KeyAndCsr {
+  readonly key: string;
+  readonly csr: string;
+}
 /** A fresh P-256 key and a CSR for it. The subject says nothing: the CA chooses the names. */
-export async function newKeyAndCsr(): Promise<{ readonly key: string; readonly csr: string }> {
+export async function newKeyAndCsr(): Promise<KeyAndCsr> {
   const keys = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify']);
   const request = await x509.Pkcs10CertificateRequestGenerator.create({ name: 'CN=request', keys, signingAlgorithm: ecdsa }, crypto);
   return { key: pem('PRIVATE KEY', await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)), csr: request.toString('pem') };
@@ -174,6 +179,13 @@ export const caIdentity = (trustDomain: string): Identity => ({
   workload: 'meshwright/ca' as Identity['workload'],
   instance: 'ca',
 });
+
+/** The SHA-256 of the public key that a CSR is of and signed by, 64 hexadecimal digits. Refuses what `issueSvid` would refuse. */
+export async function fingerprintOf(csr: string): Promise<string> {
+  return createHash('sha256')
+    .update(Buffer.from((await keyOfCsr(csr)).rawData))
+    .digest('hex');
+}
 
 async function keyOfCsr(csr: string): Promise<x509.PublicKey> {
   let request: x509.Pkcs10CertificateRequest;

@@ -1,5 +1,7 @@
 import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import * as net from 'node:net';
 import { Client } from '@grpc/grpc-js';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -24,6 +26,28 @@ beforeEach(async () => {
   folder = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-ca-'));
 });
 afterEach(() => fs.rm(folder, { recursive: true, force: true }));
+
+/** In front of a CA: cuts, once, the connection over which the answer would come to who spent a token. */
+async function losing(address: string): Promise<{ readonly address: string; lost(): number; close(): Promise<unknown> }> {
+  let lost = 0;
+  const spent = (): boolean => readFileSync(path.join(folder, 'tokens.json'), 'utf8').includes('"spentBy":"');
+  const server = net.createServer((client) => {
+    const there = net.connect(Number(address.split(':')[1]), '127.0.0.1');
+    const cut = (): void => void (client.destroy(), there.destroy());
+    for (const socket of [client, there]) socket.on('error', cut).on('close', cut);
+    client.pipe(there);
+    there.on('data', (bytes) => {
+      // a use is on disk before the certificate is made, so an answer comes when this is so
+      if (lost > 0 || !spent()) return void client.write(bytes);
+      lost += 1;
+      cut();
+    });
+  });
+  const { port } = await new Promise<net.AddressInfo>((resolve) =>
+    server.listen(0, '127.0.0.1', () => resolve(server.address() as net.AddressInfo)),
+  );
+  return { address: `127.0.0.1:${port}`, lost: () => lost, close: () => new Promise((resolve) => server.close(resolve)) };
+}
 
 describe('the authority', () => {
   test('an SVID carries exactly the identity that was asked for, whatever the CSR says', async () => {
@@ -78,6 +102,7 @@ describe('the authority', () => {
 });
 
 describe('join tokens', () => {
+  const key = (index: number): string => String(index).padStart(64, '0');
   const memory = () => {
     let text: string | null = null;
     return { read: async () => text, write: async (next: string) => void (text = next), peek: () => text };
@@ -87,18 +112,37 @@ describe('join tokens', () => {
     const store = await openTokens(file, () => 0);
     const { token } = await store.mint(identity, 1000);
     expect(file.peek()).not.toContain(token);
-    const uses = await Promise.all(Array.from({ length: 8 }, () => store.redeem(token)));
+    const uses = await Promise.all(Array.from({ length: 8 }, (_, index) => store.redeem(token, key(index))));
     expect(uses.filter((use) => use !== null)).toEqual([identity]);
-    expect(await (await openTokens(file, () => 0)).redeem(token)).toBeNull();
+    expect(await (await openTokens(file, () => 0)).redeem(token, key(8))).toBeNull();
+  });
+  test('the key that spent a token has it until it expires, after a restart too, and no other key has', async () => {
+    let now = 0;
+    const file = memory();
+    const store = await openTokens(file, () => now);
+    const { token } = await store.mint(identity, 1000);
+    expect(await store.redeem(token, key(1))).toEqual(identity);
+    for (const opened of [store, await openTokens(file, () => now)]) {
+      expect(await opened.redeem(token, key(1))).toEqual(identity);
+      expect(await opened.redeem(token, key(2))).toBeNull();
+    }
+    now = 1000;
+    expect(await store.redeem(token, key(1))).toBeNull();
+  });
+  test('a file of tokens that says nothing of keys is read as it was meant', async () => {
+    const file = memory();
+    const { token } = await (await openTokens(file, () => 0)).mint(identity, 1000);
+    await file.write((file.peek() ?? '').replace(',"spentBy":null', ''));
+    expect(await (await openTokens(file, () => 0)).redeem(token, key(1))).toEqual(identity);
   });
   test('a token outlives a restart and not its time', async () => {
     let now = 0;
     const file = memory();
     const { token } = await (await openTokens(file, () => now)).mint(identity, 1000);
     const later = (await (await openTokens(file, () => now)).mint(identity, 1000)).token;
-    expect(await (await openTokens(file, () => now)).redeem(token)).toEqual(identity);
+    expect(await (await openTokens(file, () => now)).redeem(token, key(1))).toEqual(identity);
     now = 1000;
-    expect(await (await openTokens(file, () => now)).redeem(later)).toBeNull();
+    expect(await (await openTokens(file, () => now)).redeem(later, key(1))).toBeNull();
   });
   test('a damaged file is refused rather than forgotten', async () => {
     await expect(openTokens({ read: async () => '{"tokens":[{"hash":"x"}]}', write: async () => undefined }, () => 0)).rejects.toThrow(
@@ -146,6 +190,29 @@ describe('the server', () => {
     expect(identityOf(new X509Certificate(second.chain).raw)).toMatchObject(identity);
     await expect(enrol(text, AbortSignal.timeout(300))).rejects.toThrow();
   });
+  test('who loses the answer to its enrolment comes again with its key and is enrolled; a request that is none spends no token', async () => {
+    await start();
+    const [text, roots] = [await token(), await fs.readFile(ca.trustFile, 'utf8')];
+    const lossy = await losing(ca.address);
+    const asked = { trustDomain: 'mesh.test', address: lossy.address, trust: roots, token: async () => text };
+    const client = new Client(ca.address, clientCredentials(roots, caPrincipal('mesh.test'), null), channelOptions);
+    try {
+      const { path: name, requestSerialize, responseDeserialize } = caMethods.enrol;
+      const said = await new Promise((resolve) =>
+        client.makeUnaryRequest(name, requestSerialize, responseDeserialize, { csr: 'none', token: text }, (error) =>
+          resolve(error?.details),
+        ),
+      );
+      expect(said).toContain('not PEM of PKCS#10');
+      holder = await holdIdentity(asked, { clock: systemClock, log: silentLog });
+      expect(lossy.lost()).toBe(1);
+      expect(identityOf(new X509Certificate(holder.current().chain).raw)).toMatchObject(identity);
+      await expect(enrol(text, AbortSignal.timeout(300))).rejects.toThrow();
+    } finally {
+      client.close();
+      await lossy.close();
+    }
+  }, 60_000);
   test('a certificate that has lapsed renews nothing, on a connection older than that either', async () => {
     await start({ svidLifetimeMs: 3000 });
     holder = await enrol(await token());

@@ -5,7 +5,7 @@ import { jittered } from '../../platform/jitter';
 import type { Log } from '../../platform/log';
 import type { Clock } from '../../platform/clock';
 import { channelOptions, clientCredentials, type KeyMaterial } from '../rpc/credentials';
-import { newKeyAndCsr } from './authority';
+import { newKeyAndCsr, type KeyAndCsr } from './authority';
 import { caMethods, isServiceAccountToken, type CertificateAnswer } from './protocol';
 import { caPrincipal } from './spiffe';
 
@@ -55,6 +55,8 @@ export async function holdIdentity(
   const listeners = new Set<(svid: Svid) => void>();
   let giveUp: (why: string) => void = () => undefined;
   const lapsed = new Promise<string>((resolve) => (giveUp = resolve));
+  /** The key of an enrolment by join token that was not answered: the CA may have spent the token for it, and gives nobody else anything. */
+  let unanswered: KeyAndCsr | null = null;
   let current: Svid | null = config.kept && config.kept.notAfter > clock.now() ? config.kept : null;
 
   const ask = async <Request>(
@@ -62,8 +64,9 @@ export async function holdIdentity(
     own: KeyMaterial | null,
     request: (csr: string) => Request,
     withinMs = callMs.first,
+    made?: KeyAndCsr,
   ): Promise<Svid> => {
-    const { key, csr } = await newKeyAndCsr();
+    const { key, csr } = made ?? (await newKeyAndCsr());
     const client = new Client(config.address, clientCredentials(current?.trust ?? config.trust, ca, own), channelOptions);
     try {
       const obtained = clock.now();
@@ -83,7 +86,9 @@ export async function holdIdentity(
         if (current !== null) giveUp('the certificate has lapsed and there is no join token: start again with another');
         throw new Error('there is no join token to enrol with');
       }
-      current = await ask(caMethods.enrol, null, (csr) => ({ csr, token }), withinMs);
+      if (!isServiceAccountToken(token)) unanswered ??= await newKeyAndCsr();
+      current = await ask(caMethods.enrol, null, (csr) => ({ csr, token }), withinMs, unanswered ?? undefined);
+      unanswered = null;
     }
     const made = current;
     for (const listener of listeners) listener(made);

@@ -14,7 +14,7 @@ import { serverCredentials } from '../rpc/credentials';
 import { DecodeError, fieldsOf, optionalNumberOf } from '../rpc/decode';
 import { bind, createServer, RpcRefusal, stopServer, unary } from '../rpc/server';
 import { takeFolder } from '../rpc/state-folder';
-import { caIdentity, CsrRefused, newKeyAndCsr, openAuthority, type Authority, type Issued } from './authority';
+import { caIdentity, CsrRefused, fingerprintOf, newKeyAndCsr, openAuthority, type Authority, type Issued } from './authority';
 import { podIdentities, TokenRefused, type PodIdentities } from './pods';
 import { caMethods, isServiceAccountToken, type CertificateAnswer } from './protocol';
 import { guardRoot } from './root-guard';
@@ -99,16 +99,19 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
   const refusals = metrics.counter({ name: 'meshwright_ca_refusals_total', help: 'Requests refused.', labels: ['kind'] });
   const svidLifetimeMs = config.svidLifetimeMs ?? hour;
 
-  const answer = async (kind: string, make: Promise<Issued>): Promise<CertificateAnswer> => {
+  const refusing = async <T>(kind: string, made: Promise<T>): Promise<T> => {
     try {
-      const { chain, notAfter } = await make;
-      issued.inc({ kind });
-      return { chain, notAfter, trust: authority.trust };
+      return await made;
     } catch (error) {
       refusals.inc({ kind });
       if (error instanceof CsrRefused) throw new RpcRefusal(status.INVALID_ARGUMENT, error.message);
       throw error;
     }
+  };
+  const answer = async (kind: string, make: Promise<Issued>): Promise<CertificateAnswer> => {
+    const { chain, notAfter } = await refusing(kind, make);
+    issued.inc({ kind });
+    return { chain, notAfter, trust: authority.trust };
   };
   const refuse = (kind: string, code: status, message: string): never => {
     refusals.inc({ kind });
@@ -133,7 +136,8 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
   const server = createServer();
   server.addService(caMethods, {
     enrol: unary<{ csr: string; token: string }, CertificateAnswer>(async ({ csr, token }) => {
-      const identity = pods !== null && isServiceAccountToken(token) ? await identityOfPod(pods, token) : await tokens.redeem(token);
+      const ofPod = pods !== null && isServiceAccountToken(token);
+      const identity = ofPod ? await identityOfPod(pods, token) : await tokens.redeem(token, await refusing('enrol', fingerprintOf(csr)));
       if (identity === null)
         return refuse('enrol', status.PERMISSION_DENIED, 'the join token is unknown, spent or expired: ask for another');
       log.info({ instance: identity.instance, principal: identity.principal }, 'enrolled');

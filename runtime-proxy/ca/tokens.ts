@@ -1,4 +1,7 @@
-/** Join tokens: one identity, one use, short. Only their SHA-256 is kept, and a use is on disk before the certificate is made. */
+/**
+ * Join tokens: one identity, one use, short. Only their SHA-256 is kept, and a use is on disk before the certificate is made. A use is by a key: whoever
+ * lost the answer asks with the same key again, until the token expires, and nobody else gets anything for it.
+ */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { reasonOf } from '../../core/lib/reason';
 import { DecodeError, fieldsOf, listOf, numberOf, textOf } from '../rpc/decode';
@@ -9,12 +12,14 @@ interface Kept {
   readonly identity: Identity;
   /** Milliseconds since the epoch. */
   readonly expires: number;
+  /** The key that spent it, as its fingerprint; null while it is open. */
+  readonly spentBy: string | null;
 }
 export interface TokenStore {
   /** A token for one identity, valid for `ttlMs`. The text exists only in the answer. */
   mint(identity: Identity, ttlMs: number): Promise<{ readonly token: string; readonly expires: number }>;
-  /** Spends a token. null when it is unknown, spent or expired; the caller says no more than that. */
-  redeem(token: string): Promise<Identity | null>;
+  /** Spends a token for the key of that fingerprint (64 hexadecimal digits). null when it is unknown, expired, or spent by another key; the caller says no more than that. */
+  redeem(token: string, key: string): Promise<Identity | null>;
 }
 /** Where the hashes are kept. `write` returns when they are durable. */
 export interface TokenFile {
@@ -47,19 +52,21 @@ export async function openTokens(file: TokenFile, now: () => number): Promise<To
       await change(() => {
         const live = kept.filter((one) => one.expires > now());
         if (live.length >= maxTokens) throw new Error('too many join tokens are open');
-        return [[...live, { hash: hashOf(token).toString('hex'), identity, expires }], null] as const;
+        return [[...live, { hash: hashOf(token).toString('hex'), identity, expires, spentBy: null }], null] as const;
       });
       return { token, expires };
     },
-    redeem: (token) =>
+    redeem: (token, key) =>
       change(() => {
         const hash = hashOf(token);
         // Every entry is compared, in constant time: neither time nor order tells a guesser anything.
         let found: Kept | null = null;
         for (const one of kept) if (timingSafeEqual(Buffer.from(one.hash, 'hex'), hash)) found = one;
         if (found === null) return [kept, null] as const;
-        const spent = found;
-        return [kept.filter((one) => one !== spent), spent.expires > now() ? spent.identity : null] as const;
+        const { spentBy, expires, identity } = found;
+        if (expires <= now()) return [kept.filter((one) => one !== found), null] as const;
+        if (spentBy !== null) return [kept, spentBy === key ? identity : null] as const;
+        return [kept.map((one) => (one === found ? { ...one, spentBy: key } : one)), identity] as const;
       }),
   };
 }
@@ -71,8 +78,15 @@ function decode(text: string): readonly Kept[] {
     return listOf(fieldsOf(JSON.parse(text), 'the token file'), 'tokens', maxTokens).map((entry) => {
       const fields = fieldsOf(entry, 'a token');
       const hash = textOf(fields, 'hash');
-      if (!/^[0-9a-f]{64}$/.test(hash)) throw new DecodeError('`hash` must be 64 hexadecimal digits');
-      return { hash, identity: identityFrom(fields['identity']), expires: numberOf(fields, 'expires', 0, Number.MAX_SAFE_INTEGER) };
+      const spentBy = fields['spentBy'] === undefined || fields['spentBy'] === null ? null : textOf(fields, 'spentBy');
+      for (const [name, text] of Object.entries({ hash, spentBy }))
+        if (text !== null && !/^[0-9a-f]{64}$/.test(text)) throw new DecodeError(`\`${name}\` must be 64 hexadecimal digits`);
+      return {
+        hash,
+        identity: identityFrom(fields['identity']),
+        expires: numberOf(fields, 'expires', 0, Number.MAX_SAFE_INTEGER),
+        spentBy,
+      };
     });
   } catch (error) {
     throw new Error(`the token file is damaged: ${reasonOf(error)}`, { cause: error });
