@@ -36,10 +36,15 @@ export interface AdminServer {
 
 const maxBodyBytes = 16 * 1024 * 1024;
 
-/** The token in a file (0600), made when there is none. */
+/** The token in a file (0600), made when there is none. Throws for a text that no header can carry: nobody could ever show it. */
 export async function adminToken(file: string): Promise<string> {
   const there = (await readTextIfThere(file))?.trim();
-  if (there !== undefined && there !== '') return there;
+  if (there !== undefined && there !== '') {
+    if (/^[\x21-\x7e]{1,4096}$/.test(there)) return there;
+    throw new Error(
+      `${file} holds no token (one line of up to 4,096 visible ASCII characters): put it back, or remove it and start again for a new one`,
+    );
+  }
   const token = `mwa_${randomBytes(32).toString('base64url')}`;
   await writeFileAtomic(file, `${token}\n`, { mode: 0o600 });
   return token;
