@@ -101,7 +101,7 @@ function superviseOne(
       },
       (error: unknown) => {
         keep(Buffer.from(`${spec.name}: ${reasonOf(error)}\n`));
-        onExit(spec.name, 'could not be prepared');
+        onExit(spec.name, `could not be prepared: ${reasonOf(error)}`);
         again(startedAt);
       },
     );
