@@ -62,9 +62,7 @@ export async function ask(world: World, ir: MeshIr, question: Question, { mirror
   const options = from.kind === 'outside' ? comingFrom(world, ir, from, wire, from.host.replace(/:\d*$/, '')) : {};
   const send = wire.http === '2' ? sendHttp2 : sendRaw;
   const begun = performance.now();
-  const answer = await send(address, raw, { ...options, timeoutMs: 30_000 }).catch((error: unknown) =>
-    error instanceof Error ? error.message : String(error),
-  );
+  const answer = await send(address, raw, options).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
   const tookMs = performance.now() - begun;
   const copies = mirrors.filter(({ access, share }) => access === 'allow' && share === 100).length;
   const reached = typeof answer === 'string' || answer.headers['x-app'] === undefined ? 0 : 1;

@@ -33,11 +33,12 @@ afterAll(async () => {
 
 const ask = async (name: string): Promise<number> =>
   (
-    await sendRaw(
-      present(layers.mesh.instanceOf(key('productpage')).outbound),
-      { method: 'GET', path: `/reviews/${name}`, host: 'reviews.bookinfo:9080', headers: {} },
-      { timeoutMs: 30_000 },
-    )
+    await sendRaw(present(layers.mesh.instanceOf(key('productpage')).outbound), {
+      method: 'GET',
+      path: `/reviews/${name}`,
+      host: 'reviews.bookinfo:9080',
+      headers: {},
+    })
   ).status;
 
 test('one request is served, one waits in the queue, and the rest is answered 503 at once', async () => {

@@ -88,11 +88,11 @@ export const guardOf = (mesh: WholeMesh, service: string, name = 'web', version:
   present(mesh.instanceOf(key(service), version).inbound[name]);
 
 /** Asks until it is so; the last answer when time is up. */
-export async function eventually<T>(ask: () => Promise<T> | T, holds: (value: T) => boolean, limitMs = 15_000): Promise<T> {
-  const end = Date.now() + limitMs;
+export async function eventually<T>(ask: () => Promise<T> | T, holds: (value: T) => boolean, limitMs = 60_000): Promise<T> {
+  const end = performance.now() + limitMs;
   for (;;) {
     const value = await ask();
-    if (holds(value) || Date.now() > end) return value;
+    if (holds(value) || performance.now() > end) return value;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

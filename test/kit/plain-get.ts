@@ -2,7 +2,7 @@
 import * as http from 'node:http';
 
 /** A limit against hanging, not a measurement. */
-const noAnswerMs = 10_000;
+const noAnswerMs = 60_000;
 
 /** Rejects when nobody answers. */
 export function plainGet(url: string): Promise<{ readonly status: number; readonly text: string }> {

@@ -23,16 +23,19 @@ export interface RawRequest {
 /** What is said in another protocol than HTTP. */
 export const said = 'hello\n';
 
+/** A limit against hanging, not a measurement. */
+export const noAnswerMs = 60_000;
+
 /** Sends one HTTP/1.1 request with its path untouched and reads the answer to the end. */
 export async function sendRaw(
   to: Address,
   request: Omit<RawRequest, 'headers'> & { readonly headers: { readonly [name: string]: string } | RawRequest['headers'] },
-  options: DialOptions & { readonly timeoutMs?: number } = {},
+  options: DialOptions = {},
 ): Promise<RawAnswer> {
   const socket = await dial(to, options);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    socket.setTimeout(options.timeoutMs ?? 10_000, () => socket.destroy(new Error(`no answer to ${request.method} ${request.path}`)));
+    socket.setTimeout(noAnswerMs, () => socket.destroy(new Error(`no answer to ${request.method} ${request.path}`)));
     let isUpgraded = false;
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);

@@ -12,7 +12,7 @@ type Forward = Extract<RouteAction, { kind: 'forward' }>;
 const forward = (to: readonly WeightedTarget[], over: Partial<Forward> = {}): Forward => ({
   ...plainForward,
   to,
-  timeoutMs: 2_000,
+  timeoutMs: 60_000,
   retry: null,
   ...over,
 });
@@ -73,7 +73,7 @@ const rules = (ir: MeshIr): readonly (readonly [request: string, action: RouteAc
       }),
     ],
     ['GET /sampled', forward([version('v1', 50), version('v2', 50)], { mirrors: [{ port: web('reviews'), version: 'v3', percent: 25 }] })],
-    ['GET /delayed', forward([version('v1')], { timeoutMs: 250, fault: { delay: { ms: 400, percent: 100 }, abort: null } })],
+    ['GET /delayed', forward([version('v1')], { timeoutMs: 2_000, fault: { delay: { ms: 2_500, percent: 100 }, abort: null } })],
     [
       'GET /aborted',
       forward([{ ...version('v1'), responseHeaders: { ...noEdits, set: [header('x-from', 'v1')] } }], {

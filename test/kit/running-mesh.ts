@@ -235,9 +235,9 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
       return { ...answer, signed };
     },
     async until(what, holds, limitMs = 60_000) {
-      const end = Date.now() + limitMs;
+      const end = performance.now() + limitMs;
       let status: RolloutStatus | null = null;
-      while (Date.now() < end) {
+      while (performance.now() < end) {
         status = await mesh.status().catch(() => null);
         if (status && holds(status)) return status;
         await new Promise((resolve) => setTimeout(resolve, 10));
@@ -302,16 +302,16 @@ function saysWho(spec: WorkloadSpec): net.Server {
   return server;
 }
 
-/** One HTTP request; rejects when there is no answer within 20 s, a limit against hanging. */
+/** One HTTP request; rejects when there is no answer within a minute, a limit against hanging. */
 export function request(options: http.RequestOptions): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const call = http.request({ timeout: 20_000, ...options }, (response) => {
+    const call = http.request({ timeout: 60_000, ...options }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }));
     });
-    call.on('timeout', () => call.destroy(new Error('no answer within 20 s')));
+    call.on('timeout', () => call.destroy(new Error('no answer within a minute')));
     call.on('error', reject);
     call.end();
   });

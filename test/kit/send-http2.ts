@@ -2,16 +2,12 @@
 import * as http2 from 'node:http2';
 import type { Address } from '../../runtime-proxy/inventory';
 import { dial, type DialOptions } from './dial';
-import { type RawAnswer, type RawRequest, said } from './raw-http';
+import { noAnswerMs, type RawAnswer, type RawRequest, said } from './raw-http';
 
 /** What is said of a stream that ended before an answer began. */
 export const wasReset = 'the stream was reset';
 
-export async function sendHttp2(
-  to: Address,
-  request: RawRequest,
-  options: DialOptions & { readonly timeoutMs?: number } = {},
-): Promise<RawAnswer> {
+export async function sendHttp2(to: Address, request: RawRequest, options: DialOptions = {}): Promise<RawAnswer> {
   const socket = await dial(to, { ...options, alpn: ['h2'] });
   return new Promise((resolve, reject) => {
     const scheme = options.sni === undefined ? 'http' : 'https';
@@ -20,7 +16,7 @@ export async function sendHttp2(
       session.destroy();
       reject(error);
     };
-    session.setTimeout(options.timeoutMs ?? 10_000, () => fail(new Error(`no answer to ${request.method} ${request.path}`)));
+    session.setTimeout(noAnswerMs, () => fail(new Error(`no answer to ${request.method} ${request.path}`)));
     session.on('error', fail);
     const headers: http2.OutgoingHttpHeaders = {
       ...(request.upgrade === undefined
