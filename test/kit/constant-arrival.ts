@@ -36,6 +36,8 @@ export function constantArrival(
         void one.then(() => underWay.delete(one));
       }
       await new Promise((resolve) => setTimeout(resolve, 1));
+      // what came meanwhile is read first: whoever stood still for a while would ask again on connections that were closed long ago
+      await new Promise((resolve) => setImmediate(resolve));
     }
     await Promise.all(underWay);
     if (failure !== null) throw failure.error;

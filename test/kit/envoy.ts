@@ -77,6 +77,7 @@ export async function startEnvoy(
       out
         .join('')
         .split('\n')
+        .slice(0, -1) // what has no end yet is not a line
         .filter((line) => line.startsWith('{'))
         .map((line): { readonly [field: string]: unknown } => JSON.parse(line)),
     said: () => err.join(''),

@@ -9,7 +9,7 @@ import * as net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { emitEnvoy } from '../../compiler/emit/envoy';
 import type { MeshIr, Need, RouteAction } from '../../core/ir/ir';
-import { builtInResilience, type Resilience } from '../../core/ir/resilience';
+import type { Resilience } from '../../core/ir/resilience';
 import { freePorts } from '../../platform/ports';
 import { bindInbound, bindOutbound, type BoundProxy } from '../../runtime-proxy/bind/bind';
 import { loadAssignment } from '../../runtime-proxy/bind/endpoints';
@@ -81,7 +81,7 @@ export function resilienceIr({ protocol = 'http', resilience, action, need }: Se
         ...port,
         protocol,
         layer: protocol,
-        resilience: { ...builtInResilience, ...resilience },
+        resilience: { ...port.resilience, ...resilience },
       })),
     })),
     routes: base.routes.map((table) => ({
@@ -163,8 +163,8 @@ export async function resilienceMesh(setting: Setting = {}): Promise<ResilienceM
     },
     flags: () => client.accessLog().map((line) => String(line['flags'] ?? '')),
     until: async (what, holds) => {
-      for (const end = Date.now() + 20_000; Date.now() < end; await sleep(10)) if (await holds()) return;
-      throw new Error(`not so after 20 s: ${what}`);
+      for (const end = Date.now() + 60_000; Date.now() < end; await sleep(10)) if (await holds()) return;
+      throw new Error(`not so after 60 s: ${what}`);
     },
     stop,
   };

@@ -15,6 +15,8 @@ export interface RoutedLoadPlan {
   readonly proxy: { readonly host: string; readonly port: number };
   readonly freshEvery: number;
   readonly connections: number;
+  /** See `constantArrival`; absent: any number. */
+  readonly mostUnderWay?: number;
 }
 export interface RoutedLoadReport {
   readonly sent: number;
@@ -61,7 +63,7 @@ export function routedLoad(plan: RoutedLoadPlan): RoutedLoad {
       sent += 1;
       if (alone) fresh += 1;
       const call = http.request(
-        { host: proxy.host, port: proxy.port, path, headers: { host }, agent: alone ? false : kept, timeout: 20_000 },
+        { host: proxy.host, port: proxy.port, path, headers: { host }, agent: alone ? false : kept, timeout: 60_000 },
         (response) => {
           let body = '';
           response.setEncoding('utf8');
@@ -79,11 +81,11 @@ export function routedLoad(plan: RoutedLoadPlan): RoutedLoad {
           });
         },
       );
-      call.on('timeout', () => call.destroy(new Error('no answer within 20 s')));
+      call.on('timeout', () => call.destroy(new Error('no answer within 60 s')));
       call.on('error', (error) => fail(error.message));
       call.end();
     });
-  const arrivals = constantArrival(plan.perSecond, ask);
+  const arrivals = constantArrival(plan.perSecond, ask, { mostUnderWay: plan.mostUnderWay ?? Number.POSITIVE_INFINITY });
   return {
     set: (truth) => right.set(truth),
     sent: () => sent,

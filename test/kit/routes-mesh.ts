@@ -2,7 +2,7 @@
 import type { AccessRule, MeshIr, RouteRule, RouteTable, Service } from '../../core/ir/ir';
 import { anyMatch, plainForward, plainTarget } from '../../core/ir/plain';
 import { portKey, principalOf, type RuleId, workloadKey } from '../../core/mesh/ids';
-import { pagePrincipal, reviewsPrincipal, reviewsWeb, smallMesh } from './small-mesh';
+import { pagePrincipal, patientMs, reviewsPrincipal, reviewsWeb, smallMesh } from './small-mesh';
 import type { WorkloadSpec } from './running-mesh';
 
 /** `rules`: that many route rules of `shop/reviews`. `services`: that many services, the route of each to `shop/reviews`. */
@@ -12,7 +12,7 @@ const id = (text: string): RuleId => text as RuleId; // a fixture's own ids
 const to = (version: string): RouteRule['action'] => ({
   ...plainForward,
   to: [{ ...plainTarget, port: reviewsWeb, version }],
-  timeoutMs: 15_000,
+  timeoutMs: patientMs,
   retry: null,
 });
 

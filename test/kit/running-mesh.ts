@@ -8,7 +8,7 @@ import type { RolloutStatus } from '../../core/bundle/status';
 import { formatTrust } from '../../core/bundle/trust';
 import { hostPort } from '../../core/lib/host-port';
 import type { WorkloadKey } from '../../core/mesh/ids';
-import { temporaryFolder } from '../../platform/files';
+import { temporaryFolder, writeFileAtomic } from '../../platform/files';
 import { silentLog, type Log } from '../../platform/log';
 import { freePorts } from '../../platform/ports';
 import { obtainEnvoy } from '../../platform/tools/envoy';
@@ -132,7 +132,7 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
     });
   }
   const inventory: Inventory = { instances };
-  const writeInventory = (next: Inventory): Promise<void> => fs.writeFile(file('inventory.json'), JSON.stringify(next));
+  const writeInventory = (next: Inventory): Promise<void> => writeFileAtomic(file('inventory.json'), JSON.stringify(next));
   await writeInventory(inventory);
   const signer: TestSigner = await newTestSigner();
   await fs.writeFile(file('signing.json'), formatTrust({ environments: { [environment]: { keys: [signer.jwk], generationFloor: 0 } } }));

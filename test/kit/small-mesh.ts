@@ -3,7 +3,7 @@ import { emitEnvoy } from '../../compiler/emit/envoy/index';
 import type { MeshObject } from '../../core/bundle/objects';
 import type { AccessRule, MeshIr, RouteTable } from '../../core/ir/ir';
 import { plainForward, plainTarget } from '../../core/ir/plain';
-import { builtInResilience } from '../../core/ir/resilience';
+import { builtInResilience, noLimits } from '../../core/ir/resilience';
 import { portKey, principalOf, workloadKey, type PortKey, type RuleId } from '../../core/mesh/ids';
 
 const id = (text: string): RuleId => text as RuleId;
@@ -13,6 +13,9 @@ export const reviewsWeb: PortKey = portKey(reviews, 'web');
 export const pagePrincipal = principalOf('mesh.test', 'shop', 'page');
 export const reviewsPrincipal = principalOf('mesh.test', 'shop', 'reviews');
 
+/** A busy machine's time: what a mesh waits for where no test says how long. */
+export const patientMs = 60_000;
+
 export interface SmallMesh {
   /** Whether `page` may call `reviews`; default true. */
   readonly allowed?: boolean;
@@ -21,7 +24,7 @@ export interface SmallMesh {
   readonly split?: { readonly [version: string]: number };
 }
 
-export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMesh = {}): MeshIr {
+export function smallMesh({ allowed = true, timeoutMs = patientMs, split }: SmallMesh = {}): MeshIr {
   const access: AccessRule[] = [
     {
       id: id('shop/pageReads'),
@@ -113,7 +116,7 @@ export function smallMesh({ allowed = true, timeoutMs = 2_000, split }: SmallMes
             brokers: [],
             urls: 'rfc3986',
             mtls: 'strict',
-            resilience: builtInResilience,
+            resilience: { ...builtInResilience, connections: { ...noLimits, connectTimeoutMs: patientMs } },
           },
         ],
       },
@@ -196,7 +199,7 @@ export function meshWithGateway(): MeshIr {
           {
             id: id('shop/edgeRoutes.otherwise'),
             match: null,
-            action: { ...plainForward, to: [{ ...plainTarget, port: reviewsWeb }], timeoutMs: 2_000, retry: null },
+            action: { ...plainForward, to: [{ ...plainTarget, port: reviewsWeb }], timeoutMs: patientMs, retry: null },
           },
         ],
       },

@@ -23,7 +23,9 @@ export interface TrafficOptions {
 /** Inside: `page-1` calls reviews. Outside: somebody calls shop.example at `edge-1`. */
 export function traffic(mesh: RunningMesh, { perSecond, ask, isGood, trust }: TrafficOptions): Traffic {
   const bad: string[] = [];
-  const [inside, outside] = [new http.Agent({ keepAlive: true, maxSockets: 4 }), new https.Agent({ keepAlive: true, maxSockets: 4 })];
+  // each in its turn: one that is left alone while a listener drains hears of it too late
+  const keeping = { keepAlive: true, maxSockets: 4, scheduling: 'fifo' } as const;
+  const [inside, outside] = [new http.Agent(keeping), new https.Agent(keeping)];
   const instance = (id: string) => mesh.inventory.instances.find((one) => one.id === id);
   const page: Address = present(instance('page-1')?.outbound);
   const edge: Address = present(instance('edge-1')?.listeners?.['https']);
@@ -42,13 +44,13 @@ export function traffic(mesh: RunningMesh, { perSecond, ask, isGood, trust }: Tr
         response.on('end', () => (isGood(response.statusCode, body) ? resolve() : fail(`${response.statusCode} ${body.trim()}`)));
       };
       const [host, agent] = fromPage ? ['reviews.shop', kept ? inside : false] : ['shop.example', kept ? outside : false];
-      const options = { ...(fromPage ? page : edge), path, headers: { ...headers, host }, timeout: 20_000, agent };
+      const options = { ...(fromPage ? page : edge), path, headers: { ...headers, host }, timeout: 60_000, agent };
       const call = fromPage ? http.get(options, take) : https.get({ ...options, servername: host, ca: trust }, take);
       call.on('timeout', () => call.destroy(new Error('no answer')));
       call.on('error', (error) => fail(error.message));
     });
   let count = 0;
-  const arrivals = constantArrival(perSecond, (index) => ((count = index), send(index)));
+  const arrivals = constantArrival(perSecond, (index) => ((count = index), send(index)), { mostUnderWay: 64 });
   return {
     async sent(more) {
       const until = count + more;

@@ -26,7 +26,7 @@ import { trustDomain, type RunningMesh } from './running-mesh';
 
 export interface XdsStream<Request extends DescMessage, Response extends DescMessage> {
   send(request: MessageInitShape<Request>): void;
-  /** The next response that nobody has taken yet. Rejects when the stream ends first, or nothing comes for 10 s. */
+  /** The next response that nobody has taken yet. Rejects when the stream ends first, or nothing comes for 60 s. */
   next(): Promise<MessageShape<Response>>;
   /** Responses that came so far. */
   count(): number;
@@ -119,12 +119,12 @@ function follow<Request extends DescMessage, Response extends DescMessage>(
   return {
     send: (request) => void (full = !stream.write(create(schema, request))),
     async next() {
-      const end = Date.now() + 10_000;
+      const end = Date.now() + 60_000;
       for (;;) {
         const first = come.shift();
         if (first !== undefined) return first;
         if (over !== null) throw new Error(`the stream ended: ${over.code} ${over.details}`);
-        if (Date.now() > end) throw new Error('nothing came for 10 s');
+        if (Date.now() > end) throw new Error('nothing came for 60 s');
         await new Promise<void>((resolve) => {
           wake = resolve;
           setTimeout(resolve, 100).unref();
