@@ -29,8 +29,7 @@ const open: RequestClass = {
   ],
   text: 'GET /open/{rest...}',
 };
-/** A request is lost, not late: on a busy machine two seconds are not much. */
-const base: MeshIr = JSON.parse(JSON.stringify(meshWithGateway()).replaceAll('"timeoutMs":2000', '"timeoutMs":15000'));
+const base: MeshIr = meshWithGateway();
 const withIssuer = (ir: MeshIr, ...keys: readonly jose.JWK[]): MeshIr => {
   const issuer: Issuer = {
     ...{ id: ruleId('platform/acme'), name: 'acme', url: iss, audiences: ['shop'] },

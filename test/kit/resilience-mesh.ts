@@ -163,7 +163,7 @@ export async function resilienceMesh(setting: Setting = {}): Promise<ResilienceM
     },
     flags: () => client.accessLog().map((line) => String(line['flags'] ?? '')),
     until: async (what, holds) => {
-      for (const end = Date.now() + 60_000; Date.now() < end; await sleep(10)) if (await holds()) return;
+      for (const end = performance.now() + 60_000; performance.now() < end; await sleep(10)) if (await holds()) return;
       throw new Error(`not so after 60 s: ${what}`);
     },
     stop,
