@@ -17,7 +17,7 @@ export interface Connection {
   send(host: string, path: string, method?: string): Promise<Reply>;
   close(): void;
 }
-const limitMs = 10_000;
+const limitMs = 60_000;
 
 /** One keep-alive connection (a pool of one), plain or with mutual TLS. */
 export function connect(

@@ -109,7 +109,7 @@ export function createStage(parts: {
         execFile(
           process.execPath,
           [join(root, 'bin', 'meshwright.js'), ...args],
-          { timeout: 60_000, maxBuffer: 16 << 20 },
+          { timeout: 180_000, maxBuffer: 16 << 20 },
           (error, out, err) => {
             const code = error && typeof error.code === 'number' ? error.code : error ? 2 : 0;
             resolve({ code, out, err });

@@ -12,7 +12,7 @@ import { obtainPulumi } from '../../platform/tools/pulumi';
 import { startAdminApi, type AdminApi } from '../kit/admin-api';
 
 const root = path.resolve(__dirname, '..', '..');
-jest.setTimeout(120_000);
+jest.setTimeout(900_000);
 let folder: string;
 let api: AdminApi;
 beforeAll(async () => {
@@ -34,7 +34,7 @@ const build = async (out: string, ...more: readonly string[]): Promise<{ readonl
   const { code, stderr } = await runCommand(
     process.execPath,
     [path.join(root, 'bin', 'meshwright.js'), 'build', 'policies', '--env', 'prod', '--out', path.join(folder, out), ...more],
-    { cwd: path.join(folder, 'mesh'), env: { ...process.env, XDG_CACHE_HOME: path.join(folder, 'cache') }, timeoutMs: 60_000 },
+    { cwd: path.join(folder, 'mesh'), env: { ...process.env, XDG_CACHE_HOME: path.join(folder, 'cache') }, timeoutMs: 300_000 },
   );
   if (code !== 0) throw new Error(stderr);
   const { release } = JSON.parse(await fs.readFile(path.join(folder, out, 'release.json'), 'utf8')) as { release: Release };
@@ -80,7 +80,7 @@ test('a rollback to a bundle gives access to the callee first, and begins with t
       {
         cwd: path.join(folder, 'mesh'),
         env: { ...process.env, XDG_CACHE_HOME: path.join(folder, 'cache'), MESHWRIGHT_PULUMI: pulumi },
-        timeoutMs: 100_000,
+        timeoutMs: 300_000,
       },
     );
     if (code !== 0) throw new Error(`${stderr}${stdout}`);

@@ -3,6 +3,7 @@
  * answers listens in the clear, and is reached over mTLS only. Real namespaces, real rules, real Envoys; skipped only where `whyNoNamespaces` says why.
  */
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import * as path from 'node:path';
@@ -14,12 +15,13 @@ import { obtainEnvoy } from '../../platform/tools/envoy';
 import { obtainNft } from '../../platform/tools/nft';
 import type { Address, Inventory } from '../../runtime-proxy/inventory';
 import { bookinfo, key, web } from '../kit/bookinfo-ir';
+import { eventually } from '../kit/layered-mesh';
 import { openNamespaces, whyNoNamespaces, type Namespaces } from '../kit/namespaces';
 import { present } from '../kit/present';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 import { objectsOf } from '../kit/small-mesh';
 
-jest.setTimeout(180_000);
+jest.setTimeout(600_000);
 const meshwright = [process.execPath, path.join(__dirname, '../../bin/meshwright.js')];
 /** The group that proxies run as. */
 const proxies = 15_021;
@@ -104,21 +106,21 @@ const application = `
 `;
 /** One request; the answer or what became of the connection, in one line of JSON. */
 const ask = `
-  const [address, port, host, path] = process.argv.slice(1);
-  const call = require('node:http').get({ host: address, port: Number(port), path, headers: { host }, timeout: 2000, agent: false }, (response) => {
+  const [address, port, host, path, limit] = process.argv.slice(1);
+  const call = require('node:http').get({ host: address, port: Number(port), path, headers: { host }, timeout: Number(limit), agent: false }, (response) => {
     let body = ''; response.on('data', (d) => body += d); response.on('end', () => console.log(JSON.stringify({ status: response.statusCode, body })));
   });
   call.on('timeout', () => call.destroy(new Error('ETIMEDOUT')));
   call.on('error', (error) => console.log(JSON.stringify({ error: error.code ?? error.message })));
 `;
-/** Connects, listens for two seconds at most, and says what it heard and how it ended. */
+/** Connects, listens, and says what it heard and how it ended. */
 const hear = `
-  const [address, port] = process.argv.slice(1);
+  const [address, port, limit] = process.argv.slice(1);
   let heard = '';
   const socket = require('node:net').connect(Number(port), address);
   const done = (end) => { console.log(JSON.stringify({ heard, end })); process.exit(0); };
   socket.on('data', (d) => { heard += d; if (heard.endsWith('\\n')) done('heard'); });
-  socket.on('error', (error) => done(error.code)); socket.on('end', () => done('closed')); socket.setTimeout(2000, () => done('silence'));
+  socket.on('error', (error) => done(error.code)); socket.on('end', () => done('closed')); socket.setTimeout(Number(limit ?? 60000), () => done('silence'));
 `;
 interface Said {
   readonly status?: number;
@@ -132,8 +134,17 @@ async function script(name: string, text: string, args: readonly (string | numbe
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout);
 }
-const get = (from: string, address: string, host: string, where = '/reviews/7', port = 9080, options = {}): Promise<Said> =>
-  script(from, ask, [address, port, host, where], options);
+const get = (
+  from: string,
+  address: string,
+  host: string,
+  where = '/reviews/7',
+  port = 9080,
+  options = {},
+  limitMs = 60_000,
+): Promise<Said> => script(from, ask, [address, port, host, where, limitMs], options);
+/** For what never comes. */
+const shortMs = 2_000;
 
 /** `a` calls by both families and is called by IPv4, `b` has IPv4 alone. */
 const inventory = (): Inventory => inventoryAt(space.addressOf, '0.0.0.0', { host: '127.0.0.1', port: 15_005 });
@@ -190,7 +201,8 @@ cases('connections captured in network namespaces', () => {
       ['a', 'page-1', 'productpage'],
       ['b', 'reviews-1', 'reviews'],
     ] as const) {
-      space.start(name, [process.execPath, '-e', application]);
+      const listens = space.start(name, [process.execPath, '-e', application]);
+      await once(present(listens.stdout), 'data');
       const file = (what: string): string => path.join(mesh.folder, `${id}.${what}`);
       await fs.writeFile(file('join'), await mesh.mint({ instance: id, workload: `bookinfo/${workload}`, principal: account(workload) }), {
         mode: 0o600,
@@ -265,7 +277,7 @@ cases('connections captured in network namespaces', () => {
       expect(await script('a', hear, [virtual.reviews, 7001])).toEqual(refused);
       expect(await script('a', hear, [space.addressOf('b'), 7000])).toEqual(refused);
       // a handshake is waited for there, and the server says nothing before it
-      const bypass = await script('c', hear, [space.addressOf('b'), 7000]);
+      const bypass = await script('c', hear, [space.addressOf('b'), 7000, shortMs]);
       expect([bypass.heard, bypass.end]).toEqual(['', expect.stringMatching(/closed|ECONNRESET|silence/)]);
     });
   });
@@ -307,8 +319,8 @@ cases('connections captured in network namespaces', () => {
       await route('add', '127.0.0.1', 'via', space.addressOf('a'));
       const ways = await route('get', '127.0.0.1');
       expect(ways.stdout).toContain(`via ${space.addressOf('a')}`);
-      expect(await get('d', '127.0.0.1', 'reviews.bookinfo:9080')).toEqual({ error: 'ETIMEDOUT' });
-      expect(await get('d', virtual.page, 'reviews.bookinfo:9080')).toEqual({ error: 'ETIMEDOUT' });
+      for (const address of ['127.0.0.1', virtual.page])
+        expect(await get('d', address, 'reviews.bookinfo:9080', '/reviews/7', 9080, {}, shortMs)).toEqual({ error: 'ETIMEDOUT' });
     });
     test('an application that would take the ports of its proxy finds them taken', async () => {
       const take = (port: number, host: string) =>
@@ -402,10 +414,11 @@ cases('connections captured in network namespaces', () => {
     const v6 = inventoryAt((name) => at[name] ?? '', '::', { host: '::1', port: 15_005 });
     const dialled = 'fd00:96::10';
     await mesh.writeInventory({ ...v6, virtual: { [portKey(key('reviews'), 'feed')]: [{ host: dialled, port: 7000 }] } });
-    const end = Date.now() + 20_000;
-    let said = await get('a', dialled, 'reviews.bookinfo:9080');
-    while (said.status !== 200 && Date.now() < end) said = await get('a', dialled, 'reviews.bookinfo:9080');
-    expect(JSON.parse(said.body ?? '{}')).toMatchObject({ caller: expect.stringContaining(`URI=${account('productpage')}`) });
+    const answer = await eventually(
+      () => get('a', dialled, 'reviews.bookinfo:9080'),
+      ({ status }) => status === 200,
+    );
+    expect(JSON.parse(answer.body ?? '{}')).toMatchObject({ caller: expect.stringContaining(`URI=${account('productpage')}`) });
     expect(await script('a', hear, [dialled, 7000])).toEqual({ heard: '220 hello\r\n', end: 'heard' });
     // the other side is called at its IPv6 address; this one calls by either family
     expect((await get('a', virtual.reviews, 'reviews.bookinfo:9080')).status).toBe(200);
@@ -432,18 +445,16 @@ cases('connections captured in network namespaces', () => {
 
 /** Waits until a proxy's log has a line. */
 async function logged(name: string, line: RegExp): Promise<void> {
-  const end = Date.now() + 10_000;
-  while (!line.test(said.get(name) ?? '')) {
-    if (Date.now() > end) throw new Error(`no line ${String(line)} in\n${(said.get(name) ?? '').slice(-2_000)}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const log = await eventually(
+    () => said.get(name) ?? '',
+    (text) => line.test(text),
+  );
+  if (!line.test(log)) throw new Error(`no line ${String(line)} in\n${log.slice(-2_000)}`);
 }
 
 /** An Envoy outlives its agent; here it is to be gone too. */
 async function killEnvoy(id: string): Promise<void> {
-  const { pid } = present(await readPidFile(path.join(mesh.folder, `${id}.run`, 'envoy.pid')));
-  process.kill(pid, 'SIGKILL');
-  const end = Date.now() + 10_000;
-  while ((await readPidFile(path.join(mesh.folder, `${id}.run`, 'envoy.pid'))) !== null && Date.now() < end)
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  const noted = () => readPidFile(path.join(mesh.folder, `${id}.run`, 'envoy.pid'));
+  process.kill(present(await noted()).pid, 'SIGKILL');
+  expect(await eventually(noted, (there) => there === null)).toBeNull();
 }

@@ -3,13 +3,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { listFiles, temporaryFolder } from '../../platform/files';
+import { gitEnvironment } from '../../platform/git';
 import { runCommand, stopGroup } from '../../platform/process';
 
 const root = path.resolve(__dirname, '..', '..');
 const program = path.join(root, 'bin', 'meshwright.js');
 const policies = path.join(root, 'policies');
 
-jest.setTimeout(120_000);
+jest.setTimeout(900_000);
 let folder: string;
 beforeAll(async () => (folder = await temporaryFolder('cli-test')));
 afterAll(() => fs.rm(folder, { recursive: true, force: true }));
@@ -22,7 +23,9 @@ const environment = (more: Readonly<Record<string, string>> = {}): NodeJS.Proces
   ...more,
 });
 const meshwright = (args: readonly string[], options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {}) =>
-  runCommand(process.execPath, [program, ...args], { cwd: options.cwd ?? folder, env: environment(options.env), timeoutMs: 60_000 });
+  runCommand(process.execPath, [program, ...args], { cwd: options.cwd ?? folder, env: environment(options.env), timeoutMs: 300_000 });
+/** Whatever this user's own configuration says. */
+const git = (cwd: string, ...args: readonly string[]) => runCommand('git', args, { cwd, env: gitEnvironment(), timeoutMs: 300_000 });
 const json = async (...args: readonly string[]): Promise<{ code: number | null; document: ReturnType<typeof JSON.parse> }> => {
   const { code, stdout } = await meshwright([...args, '--json']);
   return { code, document: JSON.parse(stdout) };
@@ -291,8 +294,8 @@ describe('init', () => {
     expect(await meshwright(['init', 'fresh'])).toMatchObject({ code: 2, stderr: expect.stringContaining('writes over nothing') });
     // what must not be committed is not, and a repository that is there keeps its own list
     expect((await meshwright(['keys', 'generate', '--env', 'prod'], { cwd })).code).toBe(0);
-    expect(await runCommand('git', ['init', '--quiet'], { cwd, timeoutMs: 30_000 })).toMatchObject({ code: 0 });
-    const seen = await runCommand('git', ['status', '--short', '--untracked-files=all'], { cwd, timeoutMs: 30_000 });
+    expect(await git(cwd, 'init', '--quiet')).toMatchObject({ code: 0 });
+    const seen = await git(cwd, 'status', '--short', '--untracked-files=all');
     expect(seen.stdout).toContain('?? trust.json');
     expect(seen.stdout).not.toMatch(/keys\.json|bundle/);
     await fs.mkdir(path.join(folder, 'before'));
@@ -307,16 +310,13 @@ describe('a commit', () => {
     const repository = path.join(folder, 'repository');
     await fs.cp(policies, path.join(repository, 'mesh', 'policies'), { recursive: true });
     await fs.writeFile(path.join(repository, 'mesh', 'package.json'), '{"imports":{"#*":"./policies/*/public.ts"}}');
-    const git = async (...args: readonly string[]): Promise<void> => {
-      const identity = ['-c', 'user.name=a', '-c', 'user.email=a@example.com', '-c', 'commit.gpgsign=false'];
-      expect(await runCommand('git', [...identity, ...args], { cwd: repository, timeoutMs: 30_000 })).toMatchObject({ code: 0 });
-    };
-    await git('init', '--quiet');
-    await git('add', '.');
-    await git('commit', '--quiet', '--message', 'mesh');
+    const done = async (...args: readonly string[]): Promise<void> => expect(await git(repository, ...args)).toMatchObject({ code: 0 });
+    await done('init', '--quiet');
+    await done('add', '.');
+    await done('commit', '--quiet', '--message', 'mesh');
     const elsewhere = path.join(folder, 'elsewhere');
     await fs.mkdir(elsewhere);
-    expect(await runCommand('git', ['init', '--quiet'], { cwd: elsewhere, timeoutMs: 30_000 })).toMatchObject({ code: 0 });
+    expect(await git(elsewhere, 'init', '--quiet')).toMatchObject({ code: 0 });
     await fs.symlink(repository, path.join(folder, 'linked'));
     const digests = new Set<string>();
     for (const [index, [cwd, ...given]] of [
@@ -356,11 +356,11 @@ describe('a commit', () => {
 
     // a work tree of its own has its own HEAD, and the branches of all
     const tree = path.join(folder, 'tree');
-    await git('worktree', 'add', '--quiet', '-b', 'other', tree);
+    await done('worktree', 'add', '--quiet', '-b', 'other', tree);
     const file = path.join(tree, 'mesh', 'policies', 'books', 'traffic.policy.ts');
     await fs.writeFile(file, `${await fs.readFile(file, 'utf8')}// changed\n`);
-    await git('-C', tree, 'commit', '--quiet', '--all', '--message', 'in the tree');
-    const log = await runCommand('git', ['log', '-2', '--format=%H'], { cwd: tree, timeoutMs: 30_000 });
+    await done('-C', tree, 'commit', '--quiet', '--all', '--message', 'in the tree');
+    const log = await git(tree, 'log', '-2', '--format=%H');
     const [head = '', before = ''] = log.stdout.split('\n').map((oid) => oid.slice(0, 12));
     const compared = await meshwright(['diff', 'HEAD', 'HEAD~1', 'mesh', '--json'], { cwd: tree });
     expect(JSON.parse(compared.stdout)).toMatchObject({ before: `${head}:mesh/policies`, after: `${before}:mesh/policies` });
@@ -400,7 +400,8 @@ describe('build, keys and verify', () => {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const ready = await new Promise<string>((resolve, reject) => {
-      signer.stdout?.once('data', (data) => resolve(String(data)));
+      let said = '';
+      signer.stdout?.on('data', (data) => ((said += String(data)).includes('\n') ? resolve(said.slice(0, said.indexOf('\n'))) : undefined));
       signer.once('exit', () => reject(new Error('the signer ended')));
     });
     expect(JSON.parse(ready)).toMatchObject({ ready: true });

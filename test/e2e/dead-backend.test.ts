@@ -76,8 +76,8 @@ test.each([
   ['the application does not listen', 'silent'],
   ['the application ends the connection in the middle of the call', 'cut'],
   ['there is no instance of it', 'nowhere'],
-])('%s: UNAVAILABLE, as a status of gRPC', (_what, name) => says(name), 30_000);
+])('%s: UNAVAILABLE, as a status of gRPC', (_what, name) => says(name), 120_000);
 test('its proxy is dead: UNAVAILABLE, as a status of gRPC', async () => {
   await layers.server.stop();
   await says('gone');
-}, 30_000);
+}, 120_000);

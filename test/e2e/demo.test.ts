@@ -11,10 +11,10 @@ test('the whole path, told from a) to g), and nothing is left running', async ()
   expect(document.ok).toBe(true);
   expect(code).toBe(0);
   expect(await leftOf(pid)).toEqual([]);
-}, 600_000);
+}, 900_000);
 
 test('Ctrl-C in the middle leaves nothing', async () => {
   const { code, pid } = await interruptedDemo(['--no-pulumi', '--steps', 'a'], 'agents are starting');
   expect(code).toBe(130);
   expect(await leftOf(pid)).toEqual([]);
-}, 120_000);
+}, 300_000);

@@ -4,6 +4,7 @@ import { envoyAdmin } from '../../runtime-proxy/agent/envoy-admin';
 import { serveControlPlane, type RunningControlPlane } from '../../runtime-proxy/control-plane/main';
 import type { Instance } from '../../runtime-proxy/inventory';
 import { serveDns, type DnsServer } from '../kit/dns-server';
+import { eventually } from '../kit/layered-mesh';
 import { present } from '../kit/present';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 import { objectsOf, pagePrincipal, reviews, reviewsPrincipal, reviewsWeb, smallMesh } from '../kit/small-mesh';
@@ -13,12 +14,12 @@ jest.mock('../../compiler/emit/envoy', () => {
   const real = jest.requireActual<typeof import('../../compiler/emit/envoy')>('../../compiler/emit/envoy');
   return { ...real, emitEnvoy: (...given: Parameters<typeof real.emitEnvoy>) => ((compiled += 1), real.emitEnvoy(...given)) };
 });
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let mesh: RunningMesh;
 let dns: DnsServer;
 let controlPlane: RunningControlPlane;
-const settings = () => ({ servers: [dns.address], minTtlMs: 50, maxTtlMs: 1_000, timeoutMs: 500 });
+const settings = () => ({ servers: [dns.address], minTtlMs: 50, maxTtlMs: 1_000, timeoutMs: 30_000 });
 const start = async (): Promise<void> => {
   controlPlane = await serveControlPlane({ ...mesh.controlPlaneConfig, dns: settings() }, { log: silentLog });
 };
@@ -49,12 +50,9 @@ async function hosts(): Promise<number> {
   return byCluster[reviewsWeb] ?? 0;
 }
 async function untilHosts(wanted: number): Promise<void> {
-  const end = Date.now() + 20_000;
-  for (let seen = -1; seen !== wanted;) {
-    if (Date.now() > end) throw new Error(`Envoy has ${seen} hosts, not ${wanted}`);
-    seen = await hosts();
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  // on a busy machine Envoy's admin may be asked in vain
+  const look = (): Promise<number> => hosts().catch(() => -1);
+  expect(await eventually(look, (seen) => seen === wanted)).toBe(wanted);
 }
 type Versions = { readonly [type: string]: readonly { readonly name: string; readonly version: string }[] };
 /** Name and version of all that the control plane has for a proxy. */
@@ -126,13 +124,13 @@ test('by name: what the name servers say moves endpoints; what they cannot say d
   dns.zone.set(name, 'SERVFAIL');
   const asked = (): number => dns.asked.get(`A ${name}`) ?? 0;
   for (const from = asked(); asked() < from + 3;) await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(await hosts()).toBe(4);
+  await untilHosts(4);
   expect(await still()).toEqual(before);
   await controlPlane.close();
   await start();
   await mesh.until('both are back', ({ proxies }) => proxies.filter(({ connected }) => connected).length === 2);
   for (const from = asked(); asked() < from + 2;) await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(await hosts()).toBe(4);
+  await untilHosts(4);
   dns.zone.set(name, 'NXDOMAIN');
   await untilHosts(1);
   expect(compiled).toBe(1);

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { eventually } from './layered-mesh';
 
 const root = join(__dirname, '..', '..');
 
@@ -47,8 +48,13 @@ async function run(args: readonly string[], interruptAfter?: string): Promise<En
   return { code, pid: child.pid ?? 0, out, err, interrupted };
 }
 
-/** Processes that carry the mark of a demo and still run. */
-export async function leftOf(pid: number): Promise<readonly string[]> {
+/** Processes that carry the mark of a demo and still run; what is about to end has a minute for it. */
+export const leftOf = (pid: number): Promise<readonly string[]> =>
+  eventually(
+    () => marked(pid),
+    (left) => left.length === 0,
+  );
+async function marked(pid: number): Promise<readonly string[]> {
   const found: string[] = [];
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue;

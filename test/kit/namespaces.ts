@@ -44,13 +44,13 @@ export async function whyNoNamespaces(): Promise<string | null> {
   }
 }
 
-/** Makes one namespace for each name, at 10.203.<own>.2 and on; the host is .1, and their way to everywhere. */
+/** Makes one namespace for each name, at .2 and on of a network that no process near this one has; the host is .1, and their way to everywhere. */
 export async function openNamespaces(names: readonly string[]): Promise<Namespaces> {
-  const own = process.pid % 250;
+  const own = `10.${200 + (Math.floor(process.pid / 256) % 32)}.${process.pid % 256}`;
   const bridge = `mwb${process.pid}`;
-  const host = `10.203.${own}.1`;
+  const host = `${own}.1`;
   const full = (name: string): string => `mw${process.pid}-${name}`;
-  const addresses = new Map(names.map((name, index) => [name, `10.203.${own}.${index + 2}`]));
+  const addresses = new Map(names.map((name, index) => [name, `${own}.${index + 2}`]));
   const addressOf = (name: string): string => {
     const address = addresses.get(name);
     if (address === undefined) throw new Error(`no namespace ${name}`);
@@ -99,7 +99,7 @@ export async function openNamespaces(names: readonly string[]): Promise<Namespac
   return {
     host,
     addressOf,
-    run: (name, command, options = {}) => runCommand('ip', inside(name, command, options), { timeoutMs: options.timeoutMs ?? 20_000 }),
+    run: (name, command, options = {}) => runCommand('ip', inside(name, command, options), { timeoutMs: options.timeoutMs ?? 180_000 }),
     start(name, command, options = {}) {
       const child = spawnGroup('ip', inside(name, command, options), { stdio: ['ignore', 'pipe', 'pipe'] });
       children.push(child);
@@ -111,7 +111,7 @@ export async function openNamespaces(names: readonly string[]): Promise<Namespac
 
 /** null, or what it said. */
 async function ip(...args: readonly string[]): Promise<string | null> {
-  const { code, stderr } = await runCommand('ip', args, { timeoutMs: 20_000 });
+  const { code, stderr } = await runCommand('ip', args, { timeoutMs: 60_000 });
   return code === 0 ? null : stderr.trim();
 }
 async function must(...args: readonly string[]): Promise<void> {

@@ -72,7 +72,7 @@ export async function revokesAccess(stage: Stage, step: Step): Promise<void> {
 
 /** The access log is written when a request is over, a moment after its answer. */
 async function newestDenial(stage: Stage): Promise<Readonly<Record<string, unknown>> | undefined> {
-  for (let turn = 0; turn < 300; turn += 1) {
+  for (let turn = 0; turn < 1_200; turn += 1) {
     const found = (await stage.accessLog('ratings-1')).filter((line) => Number(line['status']) === 403).at(-1);
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -28,7 +28,7 @@ export async function returnsToStable(stage: Stage, step: Step): Promise<void> {
 
   step.say('the loop starts anew with validation switched off, for this step only');
   await stage.mesh.restartLoop({ envoyValidate: false });
-  const versions = Object.keys(await versionsSeen(stage, 30)).sort();
+  const versions = Object.keys(await versionsSeen(stage, 40)).sort();
   const forced = await stage.pushed('anybody with a name made of letters sees v2, forced', tooLarge);
   const status = await stage.rollout();
   step.check(
@@ -48,7 +48,7 @@ export async function returnsToStable(stage: Stage, step: Step): Promise<void> {
       .map((proxy) => `${proxy.instance} ${proxy.parts.outbound.set}/${proxy.parts.outbound.phase}`)
       .join(', '),
   );
-  const now = Object.keys(await versionsSeen(stage, 30)).sort();
+  const now = Object.keys(await versionsSeen(stage, 40)).sort();
   step.check(
     'traffic flows as before',
     JSON.stringify(now) === JSON.stringify(versions),
@@ -60,7 +60,7 @@ export async function returnsToStable(stage: Stage, step: Step): Promise<void> {
 }
 
 async function waitFor(holds: () => Promise<boolean>): Promise<boolean> {
-  for (let turn = 0; turn < 200; turn += 1) {
+  for (let turn = 0; turn < 1_200; turn += 1) {
     if (await holds().catch(() => false)) return true;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
