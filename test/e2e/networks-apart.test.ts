@@ -12,7 +12,7 @@ import { openNamespaces, whyNoNamespaces, type Namespaces } from '../kit/namespa
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 import { objectsOf } from '../kit/two-networks';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 const meshwright = [process.execPath, path.join(__dirname, '../../bin/meshwright.js')];
 const machines = { app: 'bookinfo/app', gate: 'platform/crossing', back: 'bookinfo/reviews' } as const;
 const accounts = { app: principal('sa-app'), gate: principal('crossing', 'platform'), back: principal('sa-reviews') };
@@ -23,14 +23,14 @@ const application = `require('node:http').createServer((request, response) => re
 /** One request, or what became of the connection: one line. */
 const ask = `
   const [address, port, host, path] = process.argv.slice(1);
-  const call = require('node:http').get({ host: address, port: Number(port), path, headers: { host }, timeout: 4000, agent: false }, (response) => {
+  const call = require('node:http').get({ host: address, port: Number(port), path, headers: { host }, timeout: 60000, agent: false }, (response) => {
     let body = ''; response.on('data', (d) => body += d); response.on('end', () => console.log(response.statusCode + ' ' + body));
   });
   call.on('timeout', () => call.destroy(new Error('no answer')));
   call.on('error', (error) => console.log(error.code ?? error.message));
 `;
 const get = async (from: keyof typeof machines, address: string, port: number, host: string, where: string): Promise<string> => {
-  const { stdout } = await space.run(from, [process.execPath, '-e', ask, address, String(port), host, where]);
+  const { stdout } = await space.run(from, [process.execPath, '-e', ask, address, String(port), host, where], { timeoutMs: 90_000 });
   return stdout.trim();
 };
 const call = (host = 'reviews.bookinfo:9080', where = '/reviews/7'): Promise<string> => get('app', '127.0.0.1', 15_001, host, where);
@@ -102,7 +102,6 @@ cases('networks with nothing between but a gateway', () => {
       await eventually(
         () => call(),
         (said) => said.startsWith('200'),
-        30_000,
       ),
     ).toBe('200 back /reviews/7');
   });

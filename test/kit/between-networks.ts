@@ -7,6 +7,9 @@ export const domain = 'acme.example';
 export const principal = (account: string, namespace = 'bookinfo'): Principal => principalOf(domain, namespace, account);
 const twoPorts = { web: { protocol: 'http', number: 9080 }, admin: { protocol: 'http', number: 9090 } };
 
+/** A busy machine's time: what is slow is not lost. */
+export const patient = { connectTimeout: '60s' };
+
 /** `reviews` is exported by its port `web` and not by `admin`; `stock` is not; `db` speaks no HTTP, and is. */
 export const declarations: { readonly [id: string]: DeclarationValue } = {
   'books/app': workload('books/bookinfo', 'app'),
@@ -14,13 +17,18 @@ export const declarations: { readonly [id: string]: DeclarationValue } = {
   'books/reviews': service('books/bookinfo', 'reviews', {
     ports: twoPorts,
     versions: ['v1', 'v2'],
-    settings: { locality: { prefer: 'network' }, eject: { consecutive5xx: 5, for: '1s', atMost: '100%' }, panicBelow: '0%' },
+    settings: {
+      connections: patient,
+      locality: { prefer: 'network' },
+      eject: { consecutive5xx: 5, for: '1s', atMost: '100%' },
+      panicBelow: '0%',
+    },
   }),
   'books/reviewsRoutes': {
     kind: 'route',
     on: { ref: 'books/reviews', port: 'web' },
-    rules: [{ when: { headers: { version: { kind: 'exact', value: 'v2' } } }, to: { kind: 'version', version: 'v2' } }],
-    otherwise: { to: { kind: 'target', to: { ref: 'books/reviews', port: 'web' } }, timeout: '5s' },
+    rules: [{ when: { headers: { version: { kind: 'exact', value: 'v2' } } }, to: { kind: 'version', version: 'v2' }, timeout: '60s' }],
+    otherwise: { to: { kind: 'target', to: { ref: 'books/reviews', port: 'web' } }, timeout: '60s' },
   },
   'books/pageReadsReviews': allow('books/reviews', [named('books/app')], { requests: ['GET /reviews/{id}'] }),
   'books/appAdmin': allow('books/reviews', [named('books/app')], { port: { ref: 'books/reviews', port: 'admin' } }),

@@ -36,7 +36,7 @@ const every = (listener: string, host: string, ref: string): DeclarationValue =>
     { when: { request: ['GET /old/{rest...}'] }, to: { kind: 'redirect', path: '/new/{rest...}' } },
     { when: { request: ['GET /up'] }, to: { kind: 'redirect', scheme: 'https', status: 308 } },
   ],
-  otherwise: { to: to(ref), timeout: '10s' },
+  otherwise: { to: to(ref), timeout: '60s' },
 });
 export const gatewayDeclarations: { [id: string]: DeclarationValue | null } = {
   'books/shop': null,
