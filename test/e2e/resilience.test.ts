@@ -1,10 +1,11 @@
 /** Words of time and retries, limits and balancing, each seen at real applications behind real Envoys. Counted and ordered, never timed. */
 import type { Retry } from '../../core/ir/ir';
-import { type Balance, noLimits } from '../../core/ir/resilience';
+import { type Balance, type Connections, noLimits as builtIn } from '../../core/ir/resilience';
 import { present } from '../kit/present';
 import { fails, resilienceMesh, says, type ResilienceMesh, type Setting } from '../kit/resilience-mesh';
+import { patientMs } from '../kit/small-mesh';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 let mesh: ResilienceMesh | null = null;
 const start = async (setting: Setting): Promise<ResilienceMesh> => (mesh = await resilienceMesh(setting));
 afterEach(async () => {
@@ -12,10 +13,12 @@ afterEach(async () => {
   mesh = null;
 });
 
+/** What is slow to connect on a busy machine is not lost. */
+const noLimits: Connections = { ...builtIn, connectTimeoutMs: patientMs };
 type RetryOn = '5xx' | 'gateway-error' | 'retriable-4xx' | 'connect-failure' | 'reset' | 'reset-before-request' | 'refused-stream';
 const retry = (over: Partial<Retry>): Retry => ({
   atMost: 2,
-  perTryMs: 10_000,
+  perTryMs: patientMs,
   on: ['5xx'],
   budgetPercent: 100,
   backOff: { baseMs: 1, maxMs: 10 },
@@ -63,26 +66,22 @@ describe('retries', () => {
     for (let i = 0; i < 8; i += 1) expect(await call('/x', { method: 'POST' })).toMatchObject({ status: 200, body: 'b' });
     expect(endpoint('b').seen).toHaveLength(8);
   });
-  test.each<readonly [string, Balance, { readonly headers?: { readonly [name: string]: string } }]>([
-    ['by chance', { kind: 'random' }, {}],
-    ['by a key', { kind: 'hash', by: { kind: 'header', name: 'x-user' }, table: { kind: 'maglev' } }, { headers: { 'x-user': 'jason' } }],
-    [
-      'by a key on a ring',
-      { kind: 'hash', by: { kind: 'header', name: 'x-user' }, table: { kind: 'ring', atLeast: 1024 } },
-      { headers: { 'x-user': 'jason' } },
-    ],
-  ])('a repeated try goes to an endpoint that was not tried: %s', async (_, balance, how) => {
+  test.each<readonly [string, Balance]>([
+    ['by chance', { kind: 'random' }],
+    ['by a key', { kind: 'hash', by: { kind: 'header', name: 'x-user' }, table: { kind: 'maglev' } }],
+    ['by a key on a ring', { kind: 'hash', by: { kind: 'header', name: 'x-user' }, table: { kind: 'ring', atLeast: 1024 } }],
+  ])('a repeated try goes to an endpoint that was not tried: %s', async (_, balance) => {
     const { endpoint, call } = await start({
       action: { retry: retry({ atMost: 1 }) },
       endpoints: { a: {}, b: {}, c: {} },
       resilience: { balance },
     });
-    // by a key, the one that the key leads to
-    const bad = balance.kind === 'hash' ? (await call('/x', how)).body : 'a';
-    endpoint(bad).answers = fails(503);
-    const before = endpoint(bad).seen.length;
-    for (let i = 0; i < 60; i += 1) expect((await call('/x', how)).status).toBe(200);
-    expect(endpoint(bad).seen.length).toBeGreaterThan(before);
+    endpoint('a').answers = fails(503);
+    let failed = 0;
+    for (let i = 0; i < 200; i += 1) if ((await call('/x', { headers: { 'x-user': `user-${i}` } })).status !== 200) failed += 1;
+    // a third of them go there first. It is looked elsewhere so often that a try finds the same one again once in 3^10: six such are chance once in 1e9
+    expect(failed).toBeLessThan(6);
+    expect(endpoint('a').seen.length).toBeGreaterThan(6);
   });
   test('on statuses that are named, and on no other', async () => {
     const { endpoint, call } = await start({ action: { retry: retry({ on: ['409', '504'] }) } });
@@ -152,15 +151,16 @@ describe('retries', () => {
     expect(await stat('upstream_rq_retry_backoff_exponential')).toBe(2);
   });
   test('a try that takes too long ends and is tried again; the timeout ends them all', async () => {
-    const { endpoint, call } = await start({ action: { timeoutMs: 60_000, retry: retry({ perTryMs: 100 }) } });
+    const { endpoint, call, stat, stop } = await start({ action: { timeoutMs: 60_000, retry: retry({ perTryMs: 100 }) } });
     endpoint('a').answers = () => undefined;
     expect((await call('/x')).status).toBe(504);
-    expect(endpoint('a').seen).toHaveLength(3);
-    await present(mesh).stop();
+    // by the proxy: a try may end before it has come to the application
+    expect([await stat('upstream_rq_per_try_timeout'), await stat('upstream_rq_retry')]).toEqual([3, 2]);
+    await stop();
     const cut = await start({ action: { timeoutMs: 300, retry: retry({ perTryMs: 200, atMost: 5 }) } });
     cut.endpoint('a').answers = () => undefined;
     expect((await cut.call('/x')).status).toBe(504);
-    expect(cut.endpoint('a').seen.length).toBeLessThan(6);
+    expect(await cut.stat('upstream_rq_retry')).toBeLessThan(5);
     await cut.until('it is in the log', () => cut.flags().length > 0);
     expect(cut.flags().at(-1)).toContain('UT');
   });
@@ -339,9 +339,9 @@ describe('limits', () => {
   test('a peer that answers no PING is given up, and the request on it fails before its own time is over', async () => {
     const made = await start({
       action: { timeoutMs: 60_000, idleMs: 60_000 },
-      resilience: { connections: { ...noLimits, ping: { everyMs: 1_000, timeoutMs: 1_000 } } },
+      resilience: { connections: { ...builtIn, ping: { everyMs: 1_000, timeoutMs: 1_000 } } },
     });
-    expect((await made.call('/x')).status).toBe(200);
+    await made.until('it is called', async () => (await made.call('/x')).status === 200);
     process.kill(made.server.pid, 'SIGSTOP');
     try {
       expect((await made.call('/x')).status).toBe(503);

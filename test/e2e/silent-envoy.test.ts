@@ -9,11 +9,12 @@ import type { Address } from '../../runtime-proxy/inventory';
 import { staticBootstrap } from '../../runtime-proxy/validate/static-bootstrap';
 import { certificateSecret, testAuthority, trustSecret } from '../kit/certificates';
 import { startEnvoy } from '../kit/envoy';
+import { eventually } from '../kit/layered-mesh';
 import { present } from '../kit/present';
-import { runMesh, type RunningMesh } from '../kit/running-mesh';
+import { request, runMesh, type RunningMesh } from '../kit/running-mesh';
 import { objectsOf, pagePrincipal, reviews, reviewsPrincipal, smallMesh } from '../kit/small-mesh';
 
-jest.setTimeout(120_000);
+jest.setTimeout(600_000);
 let mesh: RunningMesh;
 beforeAll(async () => {
   const ids = ['page-1', 'reviews-1', 'reviews-2'];
@@ -28,19 +29,14 @@ beforeAll(async () => {
 });
 afterAll(() => mesh?.stop());
 
-/** Whether callers are sent to `reviews-1`. */
+/** Whether callers are sent to `reviews-1`, as their Envoy has it. */
 async function isCalled(): Promise<boolean> {
-  const at = present(mesh.inventory.instances.find(({ id }) => id === 'reviews-1')?.inbound['web']);
-  const { json } = await mesh.admin('GET', '/v1/proxies/page-1/config');
-  const { endpoints } = json as { readonly endpoints: unknown }; // decoding: the product's own answer
-  return JSON.stringify(endpoints).includes(`"portValue":${at.port}`);
+  const { host, port } = present(mesh.inventory.instances.find(({ id }) => id === 'reviews-1')?.inbound['web']);
+  const { body } = await request({ socketPath: present(mesh.agents.get('page-1')).adminSocket, path: '/clusters' });
+  return body.includes(`::${host}:${port}::`);
 }
-async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
-  for (const end = Date.now() + 60_000; !(await holds());) {
-    if (Date.now() > end) throw new Error(`not so after 60 s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+const until = async (what: string, holds: () => Promise<boolean> | boolean): Promise<void> =>
+  expect([what, await eventually(holds, (isSo) => isSo)]).toEqual([what, true]);
 /** Who answers each of some requests. */
 const answers = async (count: number): Promise<ReadonlySet<string>> => {
   const found = new Set<string>();
@@ -66,7 +62,7 @@ test('its admin interface is silent, look after look: it is called all the same,
       expect(await isCalled()).toBe(true);
       return looks >= 5;
     });
-    expect(await answers(20)).toEqual(both);
+    expect(await answers(40)).toEqual(both); // chance leaves one out once in 5e11
   } finally {
     await new Promise((resolve) => mute.close(resolve));
     await fs.rename(`${adminSocket}.away`, adminSocket);
@@ -83,7 +79,7 @@ test('all of it stands still: callers are sent elsewhere, and come back when it 
     process.kill(pid, 'SIGCONT');
   }
   await until('it is called again', isCalled);
-  await until('and answers', async () => (await answers(6)).size === 2);
+  await until('and answers', async () => (await answers(6)).has('200 reviews-1'));
 });
 
 test('of a captured proxy the kernel’s way in is a door; a proxy that stands still opens none', async () => {
@@ -97,7 +93,7 @@ test('of a captured proxy the kernel’s way in is a door; a proxy that stands s
   const secrets = [trustSecret(authority.trust), certificateSecret('workload', await authority.svid(reviewsPrincipal, reviews))];
   const envoy = await startEnvoy(staticBootstrap({ proxies: [proxy], adminPort: admin, secrets, assignments: new Map() }), admin);
   try {
-    expect([await knockAt(capture.inbound), await knockAt(at(own))]).toEqual([true, false]);
+    expect([await eventually(() => knockAt(capture.inbound), Boolean), await knockAt(at(own))]).toEqual([true, false]);
     process.kill(envoy.pid, 'SIGSTOP');
     expect(await knockAt(capture.inbound)).toBe(false);
   } finally {
