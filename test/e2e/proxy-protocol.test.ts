@@ -10,6 +10,7 @@ import { type RunningEnvoy, startEnvoy } from '../kit/envoy';
 import { appOf, dialled, lowered, port } from '../kit/layered-mesh';
 import { layOut, wholeMesh, type WholeMesh } from '../kit/whole-mesh';
 
+jest.setTimeout(300_000);
 const bytesOf = (version: 'v1' | 'v2'): DeclarationValue =>
   service('books/bookinfo', version, {
     serviceAccount: `sa-${version}`,
@@ -50,7 +51,7 @@ beforeAll(async () => {
   const start = (side: WholeMesh['client'], adminPort: number): Promise<RunningEnvoy> =>
     startEnvoy(staticBootstrap({ proxies: [side.proxy], adminPort, secrets: side.secrets, assignments: side.assignments }), adminPort);
   envoys.push(...(await Promise.all([start(mesh.client, clientAdmin), start(mesh.server, serverAdmin)])));
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all(envoys.map((envoy) => envoy.stop()));
   for (const server of servers) server.close();

@@ -8,7 +8,7 @@ import { runMesh, type RunningMesh } from '../kit/running-mesh';
 import { signTestBundle, testRelease, testReleaseAfter } from '../kit/signing';
 import { objectsOf, pagePrincipal, reviewsPrincipal, smallMesh } from '../kit/small-mesh';
 
-jest.setTimeout(120_000);
+jest.setTimeout(900_000);
 const workloads = [
   { id: 'page-1', workload: 'shop/page', principal: pagePrincipal, ports: [] },
   { id: 'reviews-1', workload: 'shop/reviews', principal: reviewsPrincipal, version: 'v1', ports: ['web'] },

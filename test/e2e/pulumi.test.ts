@@ -9,6 +9,7 @@ import { deploy, preview, recover, refresh, type UniversalTarget } from '../../d
 import type { DeployEvent } from '../../deploy/report';
 import { writeBundleFolder } from '../../platform/bundle-folder';
 import { temporaryFolder } from '../../platform/files';
+import { startTimeOf } from '../../platform/process';
 import { obtainPulumi } from '../../platform/tools/pulumi';
 import { proxyStatus, startAdminApi, type AdminApi } from '../kit/admin-api';
 import { newTestSigner, signTestBundle, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
@@ -20,7 +21,7 @@ const rules = (value: string): MeshObject => ({
   spec: { value },
 });
 
-jest.setTimeout(120_000);
+jest.setTimeout(900_000);
 
 describe('pulumi', () => {
   let folder: string;
@@ -222,6 +223,11 @@ describe('pulumi', () => {
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await gone;
+    // the engine ends by itself, and before there is anything to be glad of
+    const locks = path.join(target.stateDir, 'backend/.pulumi/locks/organization/meshwright/prod');
+    const [lock = ''] = (await fs.readdir(locks)).filter((name) => name.endsWith('.json'));
+    const engine: { readonly pid: number } = JSON.parse(await fs.readFile(path.join(locks, lock), 'utf8'));
+    while ((await startTimeOf(engine.pid)) !== null) await new Promise((resolve) => setTimeout(resolve, 10));
     api.script = [{ state: 'converged', message: '' }];
     const next = await deploy(two, target, options());
     expect(next.ok).toBe(true);

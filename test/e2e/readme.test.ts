@@ -5,7 +5,7 @@ import { starter } from '../../cli/starter';
 import { temporaryFolder } from '../../platform/files';
 import { runCommand } from '../../platform/process';
 
-jest.setTimeout(120_000);
+jest.setTimeout(600_000);
 const root = path.resolve(__dirname, '..', '..');
 const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
 
@@ -19,7 +19,7 @@ it('gives the answers it shows', async () => {
   const folder = await temporaryFolder('readme');
   try {
     const meshwright = (line: string) =>
-      runCommand(process.execPath, [path.join(root, 'bin', 'meshwright.js'), ...line.split(' ')], { cwd: folder, timeoutMs: 60_000 });
+      runCommand(process.execPath, [path.join(root, 'bin', 'meshwright.js'), ...line.split(' ')], { cwd: folder, timeoutMs: 180_000 });
     expect((await meshwright('init .')).code).toBe(0);
     const shown = [...readme.matchAll(/^\$ meshwright (ask .*)\n((?:(?!\$|```).*\n)*)/gm)];
     expect(shown.length).toBe(2);

@@ -68,7 +68,7 @@ test('a connection that is open is closed when its caller is shut out, on both s
   const { key, chain } = await authority.svid(present(shutOut).principal, present(shutOut).key);
   expect(await secretly({ ...guard, key, cert: chain, ca: authority.trust })).toBe('');
   expect(dials).toBe(1);
-}, 60_000);
+}, 300_000);
 
 /** Says hello and hears it back; '' when the connection was closed first. */
 function talk(to: { readonly host: string; readonly port: number }): Promise<{ readonly said: string; readonly socket: net.Socket }> {

@@ -4,7 +4,7 @@ import { routedLoad } from '../kit/routed-load';
 import { routesMesh, routesWorkloads, type Routes } from '../kit/routes-mesh';
 import { runMesh } from '../kit/running-mesh';
 
-jest.setTimeout(180_000);
+jest.setTimeout(600_000);
 
 test.each<[Routes, number, 'delta' | 'state-of-the-world']>([
   ['rules', 200, 'delta'],
@@ -18,12 +18,12 @@ test.each<[Routes, number, 'delta' | 'state-of-the-world']>([
     const release = async (turned: boolean, generation: number): Promise<void> => {
       const { status, json } = await mesh.release(objectsOf(routesMesh(kind, routes, turned)));
       expect([status, json]).toMatchObject([202, {}]);
-      await mesh.until('converged', (now) => now.state === 'converged' && now.generation === generation, 60_000);
+      await mesh.until('converged', (now) => now.state === 'converged' && now.generation === generation, 120_000);
     };
     await release(false, 1);
     const proxy = mesh.inventory.instances.find(({ id }) => id === 'page-1')?.outbound;
     if (!proxy) throw new Error('the caller has no outbound address');
-    const load = routedLoad({ kind, routes, proxy, perSecond: 200, freshEvery: 4, connections: 16 });
+    const load = routedLoad({ kind, routes, proxy, perSecond: 200, freshEvery: 4, connections: 16, mostUnderWay: 64 });
     const sentBy = async (count: number): Promise<void> => {
       const until = load.sent() + count;
       while (load.sent() < until) await new Promise((resolve) => setTimeout(resolve, 10));

@@ -8,6 +8,7 @@ import { edge, gatewayDeclarations } from '../kit/gateway-declarations';
 import { appOf, type LayeredMesh, port, startLayers } from '../kit/layered-mesh';
 import { present } from '../kit/present';
 
+jest.setTimeout(300_000);
 let layers: LayeredMesh;
 const servers: net.Server[] = [];
 
@@ -20,11 +21,11 @@ beforeAll(async () => {
       await new Promise<void>((resolve, reject) => void server.once('error', reject).listen(number, host, resolve));
     }
   });
-}, 120_000);
+});
 afterAll(async () => {
   for (const server of servers) server.close();
   await layers?.stop();
-}, 30_000);
+});
 
 const at = (listener: string): Address => present(layers.mesh.instanceOf(edge).listeners?.[listener]);
 /** All that is heard by a client on that address; it says `lines` first. */
@@ -34,7 +35,7 @@ function hear(listener: string, address: string, sni: string | null, lines: read
     const plain = net.connect({ host, port: number, localAddress: address });
     const socket: net.Socket = sni === null ? plain : tls.connect({ socket: plain, servername: sni, rejectUnauthorized: false });
     let heard = '';
-    socket.setTimeout(15_000, () => socket.destroy(new Error('nothing heard')));
+    socket.setTimeout(60_000, () => socket.destroy(new Error('nothing heard')));
     socket.on('data', (chunk: Buffer) => {
       heard += chunk.toString();
       if (heard.includes('\r\n\r\n')) socket.destroy();

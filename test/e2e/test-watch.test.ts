@@ -6,7 +6,7 @@ import { starter } from '../../cli/starter';
 import { temporaryFolder } from '../../platform/files';
 
 const program = path.resolve(__dirname, '..', '..', 'bin', 'meshwright.js');
-jest.setTimeout(120_000);
+jest.setTimeout(600_000);
 
 let folder: string;
 let running: ChildProcess | undefined;

@@ -12,7 +12,7 @@ import { runMesh, type RunningMesh } from '../kit/running-mesh';
 import { edgePrincipal, meshWithGateway, objectsOf, pagePrincipal, reviewsPrincipal } from '../kit/small-mesh';
 import { meanwhile, traffic, type Traffic } from '../kit/traffic';
 
-jest.setTimeout(240_000);
+jest.setTimeout(600_000);
 const workloads = [
   { id: 'page-1', workload: 'shop/page', principal: pagePrincipal, ports: [] },
   { id: 'reviews-1', workload: 'shop/reviews', principal: reviewsPrincipal, version: 'v1', ports: ['web'] },
@@ -75,7 +75,7 @@ const release = async (ir: MeshIr): Promise<void> => {
   const { status, json } = await mesh.release(objectsOf(ir));
   expect([status, json]).toMatchObject([202, {}]);
   generation += 1;
-  await mesh.until('converged', (now) => now.state === 'converged' && now.generation === generation, 90_000);
+  await mesh.until('converged', (now) => now.state === 'converged' && now.generation === generation, 120_000);
 };
 const listeners = async (): Promise<unknown> =>
   Promise.all(
@@ -110,7 +110,7 @@ beforeAll(async () => {
     .sign(first.privateKey);
   mesh = await runMesh(workloads, {
     certificates: { 'shop/edge-cert': { hosts: ['shop.example'], principals: [edgePrincipal] } },
-    agent: { listenerDrainSeconds: 2 },
+    agent: { listenerDrainSeconds: 4 },
   });
   await Promise.all(workloads.map(({ id }) => mesh.startAgent(id)));
   await mesh.until('all connected', (status) => status.proxies.filter((proxy) => proxy.connected).length === 3);

@@ -22,13 +22,14 @@ import { constantArrival } from '../kit/constant-arrival';
 import { egress, evaluatedWith, named, running, service } from '../kit/declarations';
 import { type DnsServer, serveDns, type ZoneRecord } from '../kit/dns-server';
 import { envoyWithNames } from '../kit/envoy-with-names';
+import { eventually } from '../kit/layered-mesh';
 import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
 import { present } from '../kit/present';
 import { sendRaw } from '../kit/raw-http';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 import { svidOf } from '../kit/xds-client';
 
-jest.setTimeout(180_000);
+jest.setTimeout(600_000);
 
 type External = Extract<DeclarationValue, { readonly kind: 'external' }>;
 type Access = Extract<DeclarationValue, { readonly kind: 'access'; readonly action: 'allow' | 'deny' }>;
@@ -169,7 +170,7 @@ beforeAll(async () => {
   await Promise.all(Object.values(ids).map((id) => mesh.startAgent(id)));
   await mesh.until(
     'all are active',
-    (now) => now.proxies.length >= 3 && now.proxies.every((proxy) => JSON.stringify(proxy).includes('"active"')),
+    ({ proxies }) => proxies.length >= 3 && proxies.every(({ parts }) => Object.values(parts).every(({ phase }) => phase === 'active')),
   );
 });
 afterAll(async () => {
@@ -194,7 +195,7 @@ async function changed(before: MeshIr, after: MeshIr): Promise<void> {
   const { services, proxies } = present(emitEnvoy(after).value);
   const { status, signed } = await mesh.release([...services, ...proxies], { steps: present(planSteps(before, after, proxyNameOf).value) });
   expect(status).toBe(202);
-  await mesh.until('converged', (now) => now.state === 'converged' && now.generation === signed.release.generation);
+  await mesh.until('converged', (now) => now.state === 'converged' && now.generation === signed.release.generation, 120_000);
 }
 /** A mesh in which the names of one wildcard lead to that address alone. */
 const ledTo = (mesh: MeshIr, key: string, address: string): MeshIr => ({
@@ -228,9 +229,6 @@ async function counted(id: string, what: RegExp): Promise<number> {
     asked.on('error', reject);
   });
   return Number(present(text.split('\n').find((line) => what.test(line))).replace(/^.*: /, ''));
-}
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 describe('under a wildcard', () => {
@@ -293,7 +291,7 @@ describe('under a wildcard', () => {
   ] as const)('an odd Host is answered as the definition says, and looked up where that lets it in: %s', async (to, domain) => {
     const outcomes: string[] = [];
     const odd = [...askable, filled(255, domain), ...unaskable, filled(256, domain), ...marks, ...none];
-    const judged = ['you@docs', 'a..b', 'a b', 'plain'];
+    const judged = ['you@docs', 'a..b', 'a b', 'plainly'];
     for (const [index, label] of [...odd, ...judged].entries()) {
       const url = index < odd.length ? '/v1/x' : '/v2/x';
       const name = `${label}.${domain}`;
@@ -348,7 +346,10 @@ describe('under a wildcard', () => {
     expect(world.seen).toHaveLength(2);
     world.forget();
     expect(await asks('page', 'wild', `docs.wild.example:${number}`, '/v1/copied')).toMatchObject({ status: 200, defined: letIn });
-    await until(() => world.seen.length === 2);
+    await eventually(
+      () => world.seen.length,
+      (seen) => seen === 2,
+    );
     expect(world.seen.map(({ sni, host }) => [sni, host])).toEqual(
       Array.from({ length: 2 }, () => ['docs.wild.example', `docs.wild.example:${number}`]),
     );
@@ -370,7 +371,7 @@ describe('whoever writes the names', () => {
     const before = await counted(dialling, new RegExp(`^dns_cache\\.outside/${to}.*dns_address_filter_out`));
     expect(await asks('page', to, `mixed.${to}.example:${number}`)).toEqual({ status: 200, body: 'from outside', defined: letIn });
     expect(strayed).toBe(0);
-    expect(await counted(dialling, new RegExp(`^dns_cache\\.outside/${to}.*dns_address_filter_out`))).toBe(before + 2);
+    expect(await counted(dialling, new RegExp(`^dns_cache\\.outside/${to}.*dns_address_filter_out`))).toBeGreaterThanOrEqual(before + 2);
   });
   test.each(Object.keys(within).map((what, index) => [what, index] as const))(
     'leads nobody within, where nobody says where hosts are: %s',
@@ -379,7 +380,8 @@ describe('whoever writes the names', () => {
       const before = await counted(ids.page, refused);
       expect(await asks('page', 'open', `n${index}.open.example:${number}`)).toMatchObject({ status: 503, defined: letIn });
       expect([world.seen, strayed, world.refusals()]).toEqual([[], 0, 0]);
-      expect(await counted(ids.page, refused)).toBe(before + 1);
+      // names that lead nowhere are asked for again after a while, those of the cases before too
+      expect(await counted(ids.page, refused)).toBeGreaterThan(before);
     },
   );
   test("a name that is nobody's answers 503", async () => {
@@ -442,11 +444,15 @@ test('no request fails while a name is taken out of a wildcard behind the gatewa
   const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
   const bad: string[] = [];
   let sent = 0;
-  const arrivals = constantArrival(100, async (index) => {
-    sent = index;
-    const answer = await mesh.call(ids.page, `docs.far.example:${number}`, `/v1/${index}`, { agent }).catch(String);
-    if (typeof answer === 'string' || answer.status !== 200) bad.push(`${index}: ${typeof answer === 'string' ? answer : answer.status}`);
-  });
+  const arrivals = constantArrival(
+    100,
+    async (index) => {
+      sent = index;
+      const answer = await mesh.call(ids.page, `docs.far.example:${number}`, `/v1/${index}`, { agent }).catch(String);
+      if (typeof answer === 'string' || answer.status !== 200) bad.push(`${index}: ${typeof answer === 'string' ? answer : answer.status}`);
+    },
+    { mostUnderWay: 32 },
+  );
   const goOn = async (): Promise<void> => {
     for (const end = sent + 40; sent < end;) await new Promise((resolve) => setTimeout(resolve, 10));
   };

@@ -199,6 +199,7 @@ export const startKafka = (broker: {
       'offsets.topic.replication.factor=1',
       'offsets.topic.num.partitions=2',
       'group.initial.rebalance.delay.ms=0',
+      'broker.session.timeout.ms=180000', // one that stands still for a while is not gone
     ];
     const file = path.join(folder, 'server.properties');
     await fs.writeFile(file, properties.join('\n'));

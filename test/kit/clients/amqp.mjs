@@ -3,7 +3,7 @@ import amqp from 'amqplib';
 import { report } from './report.mjs';
 
 await report(async ({ host, port }) => {
-  const connection = await amqp.connect(`amqp://guest:guest@${host}:${port}/default?heartbeat=10`, { timeout: 5000 });
+  const connection = await amqp.connect(`amqp://guest:guest@${host}:${port}/default?heartbeat=0`, { timeout: 60_000 });
   connection.on('error', () => undefined);
   const channel = await connection.createConfirmChannel();
   await channel.assertQueue('orders', { durable: false });

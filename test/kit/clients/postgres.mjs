@@ -3,7 +3,7 @@ import pg from 'pg';
 import { report } from './report.mjs';
 
 await report(async ({ host, port }) => {
-  const client = new pg.Client({ host, port, user: 'postgres', database: 'postgres', connectionTimeoutMillis: 5000 });
+  const client = new pg.Client({ host, port, user: 'postgres', database: 'postgres', connectionTimeoutMillis: 60_000 });
   client.on('error', () => undefined);
   await client.connect();
   await client.query('create temp table books (id int, title text)');

@@ -3,7 +3,8 @@ import { createClient } from 'redis';
 import { report } from './report.mjs';
 
 await report(async ({ host, port }) => {
-  const open = () => createClient({ socket: { host, port, reconnectStrategy: false, connectTimeout: 3000 } }).on('error', () => undefined);
+  const open = () =>
+    createClient({ socket: { host, port, reconnectStrategy: false, connectTimeout: 60_000 } }).on('error', () => undefined);
   const client = open();
   await client.connect();
   await client.set('book', 'reviews');
