@@ -231,12 +231,12 @@ async function start(config: AgentConfig, options: AgentOptions, begun: (() => u
     for (const gone of [...Object.values(sockets), file('agent.pid')]) await fs.rm(gone, { force: true });
     log.info('the agent is down');
   };
-  /** Waits until Envoy has no work left, or the time is over. */
+  /** Waits until Envoy has no work left, or the time is over. One that runs and does not say what it has is not idle. */
   async function idle(graceMs: number): Promise<void> {
     const until = clock.monotonic() + graceMs;
     while (clock.monotonic() < until) {
-      const { requests, connections } = await admin.work().catch(() => ({ requests: 0, connections: 0 }));
-      if (requests === 0 && connections === 0) return;
+      const work = await admin.work().catch(() => null);
+      if (envoy.pid() === null || (work?.requests === 0 && work.connections === 0)) return;
       await clock.sleep(25);
     }
   }

@@ -7,7 +7,7 @@ import { lowered, port } from '../kit/layered-mesh';
 import { present } from '../kit/present';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const declarations: { readonly [id: string]: DeclarationValue } = {
   'books/app': workload('books/bookinfo', 'app'),
   'books/echo': service('books/bookinfo', 'echo', { ports: { web: { protocol: 'tcp', number: 9000 } } }),
@@ -83,6 +83,22 @@ test.each(['echo-1', 'app-1'])(
     await closing;
   },
 );
+test('an Envoy that is too busy to say what is open is waited for, and an open connection with it', async () => {
+  await start(600_000); // the test does not wait for that
+  const client = connect();
+  expect(await client.say('one')).toBe('one');
+  const agent = present(mesh.agents.get('echo-1'));
+  const pid = present(agent.envoyPid());
+  let over = false;
+  const closing = agent.close().then(() => (over = true));
+  process.kill(pid, 'SIGSTOP');
+  // for longer than an agent waits for an answer of its Envoy, drained or not
+  await new Promise((resolve) => setTimeout(resolve, 15_000));
+  process.kill(pid, 'SIGCONT');
+  expect([await client.say('two'), over]).toEqual(['two', false]);
+  client.end();
+  await closing;
+});
 test('one that does not end is closed when the time is over', async () => {
   await start(1_000);
   const client = connect();
