@@ -83,7 +83,7 @@ function superviseOne(
   let quickDeaths = 0;
 
   const keep = (part: Buffer): void => {
-    log.write(part);
+    if (!log.writableEnded) log.write(part); // what a process started may outlive it, and write
     tail = [...tail, ...part.toString('utf8').split('\n')].filter((line) => line !== '').slice(-tailLines);
   };
   const again = (startedAt: number): void => {
