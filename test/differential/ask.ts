@@ -11,7 +11,7 @@ import { dial, type DialOptions, type ProxyHeader, proxyHeader } from '../kit/di
 import { type ClientWire, shownBy } from '../kit/mesh-generator-clients';
 import { ownAddresses } from '../kit/mesh-generator-gateway';
 import { type OutsideConnectionQuestion, type Question, type RequestQuestion, vainUpgrades } from '../kit/mesh-generator-requests';
-import { type RawAnswer, type RawRequest, sendRaw } from '../kit/raw-http';
+import { noAnswerMs, type RawAnswer, type RawRequest, sendRaw } from '../kit/raw-http';
 import { sendHttp2 } from '../kit/send-http2';
 import type { Arrival } from '../kit/echo-application';
 import type { World } from './world';
@@ -35,9 +35,10 @@ export interface ObservedRequest {
   readonly answer: RawAnswer | string;
   /** Of the request, and of copies of it. */
   readonly arrivals: readonly Arrival[];
-  readonly tookMs: number;
 }
 
+/** How long a copy that must come may take: longer, and it is lost. */
+const copyMs = 30_000;
 let questions = 0;
 
 /** Copies that are sure to be made are waited for, since the answer does not wait for them. */
@@ -61,16 +62,14 @@ export async function ask(world: World, ir: MeshIr, question: Question, { mirror
   };
   const options = from.kind === 'outside' ? comingFrom(world, ir, from, wire, from.host.replace(/:\d*$/, '')) : {};
   const send = wire.http === '2' ? sendHttp2 : sendRaw;
-  const begun = performance.now();
   const answer = await send(address, raw, options).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
-  const tookMs = performance.now() - begun;
   const copies = mirrors.filter(({ access, share }) => access === 'allow' && share === 100).length;
   const reached = typeof answer === 'string' || answer.headers['x-app'] === undefined ? 0 : 1;
   // a copy of an upgrade ends with it, so one that is not there by now need not come
-  if (copies > 0 && upgrade === undefined) await until(() => world.arrivals(name).length >= copies + reached, 5_000);
+  if (copies > 0 && upgrade === undefined) await until(() => world.arrivals(name).length >= copies + reached);
   const arrivals = world.arrivals(name);
   world.forget(name);
-  return { kind: 'request', answer, arrivals, tookMs };
+  return { kind: 'request', answer, arrivals };
 }
 
 /** How a client dials a gateway. `sni`: what it asks for where the listener speaks TLS, or passes it on. */
@@ -99,8 +98,8 @@ const behind = (kind: ProxyHeader, address: string): DialOptions => ({
   localAddress: kind === 'local' || kind === 'unknown' ? address : '127.3.0.9',
 });
 
-async function until(holds: () => boolean, limitMs: number): Promise<void> {
-  for (const end = Date.now() + limitMs; !holds() && Date.now() < end;) await sleep(2);
+async function until(holds: () => boolean): Promise<void> {
+  for (const end = performance.now() + copyMs; !holds() && performance.now() < end;) await sleep(2);
 }
 
 /** The Host header that goes out. */
@@ -149,7 +148,7 @@ async function hear(address: Address, options: DialOptions, to: string): Promise
   if (socket === null) return null;
   return new Promise((resolve, reject) => {
     let text = '';
-    socket.setTimeout(30_000, () => reject(new Error(`nothing comes from ${to}, and it is not closed`)));
+    socket.setTimeout(noAnswerMs, () => reject(new Error(`nothing comes from ${to}, and it is not closed`)));
     if (socket instanceof tls.TLSSocket) socket.on('secureConnect', () => socket.write('hello\n'));
     else socket.write('hello\n');
     socket.on('data', (chunk: Buffer) => {

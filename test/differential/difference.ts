@@ -66,7 +66,7 @@ function differenceInExchange(
   ir: MeshIr,
   question: RequestQuestion,
   decision: Decision,
-  { answer, arrivals, tookMs }: ObservedRequest,
+  { answer, arrivals }: ObservedRequest,
 ): string | null {
   // no connection comes about
   if (decision.outcome === 'deny' && decision.status === null && decision.destinations.length === 0)
@@ -76,8 +76,6 @@ function differenceInExchange(
   const copies = arrivals.filter((arrival) => arrival !== main);
   const seen = `${answer.status} ${main ? `by ${whoIs(world, main)}` : JSON.stringify(answer.body.slice(0, 120))}`;
   const { destinations, fault } = decision;
-  // Envoy counts from the time at which its loop woke up, which on a busy machine is some milliseconds ago
-  if (fault?.delay?.percent === 100 && tookMs < fault.delay.ms / 2) return `an answer after ${tookMs} ms`;
   if (!main && fault?.abort && fault.abort.percent > 0 && saysAbort(question, answer, fault.abort) && copies.length === 0)
     return differenceInAnswer(question, decision, answer);
   if (destinations.length === 0) {

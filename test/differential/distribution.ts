@@ -1,4 +1,4 @@
-/** What is left to chance, counted: shares of destinations and of faults over a whole run, held against Pearson's chi-square. */
+/** What is left to chance, counted: shares of destinations and of faults over a whole run, held against the binomial distribution. */
 import type { Decision } from '../../core/semantics/decision';
 import { type Observed, saidBy } from './ask';
 import type { World } from './world';
@@ -37,21 +37,33 @@ function fell(
   return [{ percent: first.share, hit: at.port === first.port && (first.version === null || at.version === first.version) }];
 }
 
-/** Pearson's statistic over the percentages that were thrown often enough to say something (five expected either way). */
-export function chiSquare(trials: readonly Trial[]): { readonly value: number; readonly degrees: number } {
-  const groups = new Map<number, Trial[]>();
-  for (const trial of trials) groups.set(trial.percent, [...(groups.get(trial.percent) ?? []), trial]);
-  let [value, degrees] = [0, 0];
-  for (const [percent, group] of groups) {
-    const p = percent / 100;
-    const n = group.length;
-    if (n * Math.min(p, 1 - p) < 5) continue;
-    const hits = group.filter(({ hit }) => hit).length;
-    value += (hits - n * p) ** 2 / (n * p * (1 - p));
-    degrees += 1;
-  }
-  return { value, degrees };
+/**
+ * How likely it is, where each percentage is as it was said, that one of them falls at least as far off as the one that is furthest off: the smaller tail of
+ * its binomial distribution.
+ */
+export function likelihood(trials: readonly Trial[]): number {
+  const percentages = [...new Set(trials.map(({ percent }) => percent))];
+  return Math.min(
+    1,
+    ...percentages.map((percent) => {
+      const thrown = trials.filter((trial) => trial.percent === percent);
+      return tail(thrown.filter(({ hit }) => hit).length, thrown.length, percent / 100);
+    }),
+  );
 }
+/** What a right mesh stays above, but once in a thousand million runs. */
+export const leastLikelihood = 1e-10;
 
-/** What a right mesh stays below but once in ten thousand runs or less (mean `degrees`, variance twice that; the tail of few degrees is long). */
-export const chiSquareBound = (degrees: number): number => degrees + 4 * Math.sqrt(2 * degrees) + 12;
+/** Of as many hits or more, or of as many or fewer. */
+function tail(hits: number, n: number, p: number): number {
+  const times = (count: number, log: number): number => (count === 0 ? 0 : count * log); // of nothing too, which has none
+  let [ways, below, exactly, above] = [0, 0, 0, 0]; // the first: the logarithm of n over k
+  for (let k = 0; k <= n; k += 1) {
+    if (k > 0) ways += Math.log((n - k + 1) / k);
+    const likely = Math.exp(ways + times(k, Math.log(p)) + times(n - k, Math.log(1 - p)));
+    if (k < hits) below += likely;
+    else if (k > hits) above += likely;
+    else exactly = likely;
+  }
+  return exactly + Math.min(below, above);
+}

@@ -7,7 +7,7 @@ import { upgradeOf } from '../../core/semantics/upgrade';
 import { generateDeclarations, generateQuestions } from '../kit/mesh-generator';
 import { isWild } from '../kit/mesh-generator-outside';
 import type { Question } from '../kit/mesh-generator-requests';
-import { ask } from './ask';
+import { ask, type Observed, type ObservedRequest } from './ask';
 import { expectedOf, type Case } from './cases';
 import { decisionOn } from './decision-on';
 import { difference, lostCopy } from './difference';
@@ -62,6 +62,7 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
     }
     const differing: { readonly question: Question; readonly says: string }[] = [];
     const questions = generateQuestions(ir, seed, options.requestsEach);
+    const delays = new Delays(await world.delays());
     for (let at = 0; at < questions.length; at += atOnce)
       await Promise.all(
         questions.slice(at, at + atOnce).map(async (question) => {
@@ -69,15 +70,13 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
           const decision = decisionOn(ir, question);
           const kind = kindOf(ir, question, decision);
           outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
-          const observed = await ask(world, ir, question, decision);
+          const { says, observed } = await judged(world, ir, question, decision, delays);
           trials.push(...trialsOf(world, decision, observed));
-          let says = difference(world, ir, question, decision, observed);
-          // a copy is sent once and nobody waits for it (Envoy: RequestMirrorPolicy, "fire and forget"): on a busy machine one may be lost, but not each time
-          for (let again = 0; says?.includes(lostCopy) && again < 2; again += 1)
-            says = difference(world, ir, question, decision, await ask(world, ir, question, decision));
           if (says !== null) differing.push({ question, says });
         }),
       );
+    const wrong = delays.wrong(await world.delays());
+    if (wrong !== null) found.push(`seed ${seed}: ${wrong}`);
     // in the order of the questions, not of the answers: a run is the same wherever it runs
     differing.sort((a, b) => questions.indexOf(a.question) - questions.indexOf(b.question));
     for (const { question, says } of differing) {
@@ -88,6 +87,41 @@ export async function run(world: World, options: RunOptions): Promise<Run> {
     if (options.untilFound && differing.length > 0) break;
   }
   return { meshes, requests, found, cases, outcomes, trials };
+}
+
+/** How many of the questions had to wait on purpose, and how many might: when an answer came says little on a busy machine. */
+class Delays {
+  #least = 0;
+  #most = 0;
+  constructor(private readonly before: number) {}
+  note({ fault }: Decision, { answer }: ObservedRequest): void {
+    if (!fault?.delay) return;
+    this.#most += 1;
+    if (fault.delay.percent === 100 && typeof answer !== 'string') this.#least += 1;
+  }
+  wrong(after: number): string | null {
+    const delayed = after - this.before;
+    return delayed >= this.#least && delayed <= this.#most ? null : `${delayed} were delayed, not ${this.#least} to ${this.#most}`;
+  }
+}
+
+/**
+ * What was seen of a question, and how it differs. A copy is sent once and nobody waits for it (Envoy: RequestMirrorPolicy, "fire and forget"): on a busy
+ * machine one may be lost, but not each time.
+ */
+export async function judged(
+  world: World,
+  ir: MeshIr,
+  question: Question,
+  decision: Decision,
+  delays?: Delays,
+): Promise<{ readonly says: string | null; readonly observed: Observed }> {
+  for (let left = 2; ; left -= 1) {
+    const observed = await ask(world, ir, question, decision);
+    if (observed.kind === 'request') delays?.note(decision, observed);
+    const says = difference(world, ir, question, decision, observed);
+    if (left === 0 || !says?.includes(lostCopy)) return { says, observed };
+  }
 }
 
 function kindOf(ir: MeshIr, question: Question, { stage, outcome, status, route }: Decision): string {
@@ -115,8 +149,7 @@ export async function differs(world: World, { declarations, question }: Candidat
   // where a share decides what is seen, one answer that fits says little
   const isLeftToChance = decision.destinations.length > 1 || decision.fault !== null || decision.mirrors.some(({ share }) => share < 100);
   let says: string | null = null;
-  for (let again = isLeftToChance ? 8 : 1; says === null && again > 0; again -= 1)
-    says = difference(world, ir, question, decision, await ask(world, ir, question, decision));
+  for (let again = isLeftToChance ? 8 : 1; says === null && again > 0; again -= 1) ({ says } = await judged(world, ir, question, decision));
   return says;
 }
 

@@ -28,7 +28,7 @@ test('what is left still differs, and is a route with one rule, who may call it,
     expect(least.declarations.length).toBeLessThanOrEqual(8);
     expect(least.question.kind === 'request' && least.question.wire.body).toBe(null);
   }
-}, 120_000);
+});
 
 test('no more is asked than may be', async () => {
   const { declarations } = generateDeclarations(1, 3);

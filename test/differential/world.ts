@@ -6,6 +6,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { emitEnvoy, type EmittedEnvoy } from '../../compiler/emit/envoy';
 import { lower } from '../../compiler/lower';
+import type { Json } from '../../core/lib/json';
 import type { Declaration } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
 import { portKey, principalOf, workloadKey, type PortKey } from '../../core/mesh/ids';
@@ -19,7 +20,7 @@ import { callers, placeOf } from '../kit/mesh-generator';
 import { gateway } from '../kit/mesh-generator-gateway';
 import { type ClientCertificate, clientCertificates } from './clients';
 import { serveOutside } from './outside';
-import { runMesh, type RunningMesh, trustDomain, type WorkloadSpec } from '../kit/running-mesh';
+import { request, runMesh, type RunningMesh, trustDomain, type WorkloadSpec } from '../kit/running-mesh';
 
 /** Services of the universe that run. */
 export const size = 3;
@@ -74,6 +75,8 @@ export interface World {
   /** What came to applications under the name of a question. */
   arrivals(question: string): readonly Arrival[];
   forget(question: string): void;
+  /** How many requests all proxies have delayed on purpose so far. */
+  delays(): Promise<number>;
   /** A client's certificate by name. */
   certificateOf(name: string): ClientCertificate;
   close(): Promise<void>;
@@ -114,7 +117,7 @@ export async function startWorld(): Promise<World> {
   await Promise.all(specs.map(({ id }) => mesh.startAgent(id)));
   const places = new Map(specs.map((spec) => [spec.id, spec]));
   return {
-    put: (declarations, change = (emitted) => emitted) => put(mesh, declarations, (emitted) => outside.found(change(emitted))),
+    put: (declarations, change = (emitted) => emitted) => put(mesh, declarations, (emitted) => patient(outside.found(change(emitted)))),
     instanceOf(workload) {
       const found = mesh.inventory.instances.find((instance) => instance.workload === workload);
       if (!found) throw new Error(`nothing of ${workload} runs`);
@@ -132,6 +135,13 @@ export async function startWorld(): Promise<World> {
     },
     arrivals: (question) => arrived.get(question) ?? [],
     forget: (question) => void arrived.delete(question),
+    async delays() {
+      const counted = [...mesh.agents.values()].map(async ({ adminSocket }) => {
+        const { body } = await request({ socketPath: adminSocket, path: '/stats?filter=fault\\.delays_injected$' });
+        return [...body.matchAll(/: (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+      });
+      return (await Promise.all(counted)).reduce((sum, count) => sum + count, 0);
+    },
     certificateOf(name) {
       const found = clients.get(name);
       if (!found) throw new Error(`no certificate ${name}`);
@@ -143,6 +153,19 @@ export async function startWorld(): Promise<World> {
       await fs.rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Nothing here is about what takes too long (test/e2e/resilience.test.ts is): on no machine is an answer late because of these. */
+const limits = new Set(['connectTimeout', 'timeout', 'perTryTimeout', 'transportSocketConnectTimeout', 'requestHeadersTimeout']);
+function patient(emitted: EmittedEnvoy): EmittedEnvoy {
+  const wait = (value: Json): Json => {
+    if (Array.isArray(value)) return value.map(wait);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([name, inner]) => [name, limits.has(name) && inner !== '0s' ? '600s' : wait(inner)]),
+    );
+  };
+  return wait(emitted as unknown as Json) as unknown as EmittedEnvoy; // JSON stays what it was
 }
 
 async function put(
@@ -158,7 +181,7 @@ async function put(
   const { status, json, signed } = await mesh.release([...services, ...proxies]);
   if (status !== 202) throw new Error(`the control plane refused the release: ${JSON.stringify(json)}`);
   const reached = await mesh
-    .until('the release has converged', (now) => now.release === signed.digest && ['converged', 'aborted'].includes(now.state), 120_000)
+    .until('the release has converged', (now) => now.release === signed.digest && ['converged', 'aborted'].includes(now.state), 300_000)
     .catch(async (error: unknown) => {
       await mesh.admin('POST', '/v1/rollout/abort', { reason: 'it takes too long' });
       throw error;
