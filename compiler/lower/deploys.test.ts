@@ -141,6 +141,6 @@ test('the order in which deployers, prefixes and skews are written means nothing
   const shuffled = <T>(list: readonly T[]) => fc.shuffledSubarray([...list], { minLength: list.length });
   fc.assert(
     fc.property(fc.record({ by: shuffled(by), from: shuffled(from), skew: shuffled(skew) }), (of) => expect(bytes(of)).toBe(first)),
-    { numRuns: 20 },
+    { numRuns: 20, seed: 4 },
   );
 });

@@ -99,9 +99,9 @@ describe('an object that is too big for one resource', () => {
         })();
         if (joined) expect((await verifyObject(joined, 'prod', trust)).value).toBeUndefined();
       }),
-      { numRuns: 40 },
+      { numRuns: 40, seed: 4 },
     );
-  }, 120_000);
+  });
 
   test('is refused when any claim of a part is another one', async () => {
     const [part] = parts;
@@ -233,11 +233,11 @@ describe('a release that is too big for one resource', () => {
       spec: { ...resource.spec, packed: releaseResource(await signTestRelease(signer, bigRelease(9_998))).spec['packed'] },
     });
     expect((await verifyReleaseSignature(less, trust)).value).toBeUndefined();
-  }, 60_000);
+  });
 
   test('says how many objects are too many', async () => {
     const [error] = releaseFits(await signTestRelease(signer, bigRelease(30_000)));
     expect(error).toMatchObject({ code: 'MW6022', help: expect.stringContaining('split the environment') });
     expect(error?.message).toContain('`Release/prod/2` names 30000 objects');
-  }, 60_000);
+  });
 });

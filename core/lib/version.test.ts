@@ -19,8 +19,12 @@ const range: fc.Arbitrary<Range> = fc.record({ min: fc.option(version), below: f
 test('a version lies in two ranges exactly if it lies in what they have in common', () => {
   fc.assert(
     fc.property(version, range, range, (one, a, b) => expect(isWithin(one, intersect(a, b))).toBe(isWithin(one, a) && isWithin(one, b))),
+    { seed: 4 },
   );
 });
 test('a range is empty exactly if no version lies in it: its own first one does, or none', () => {
-  fc.assert(fc.property(range, (one) => expect(isEmptyRange(one)).toBe(!isWithin(one.min ?? '0.0.0', one))));
+  fc.assert(
+    fc.property(range, (one) => expect(isEmptyRange(one)).toBe(!isWithin(one.min ?? '0.0.0', one))),
+    { seed: 4 },
+  );
 });

@@ -103,6 +103,7 @@ test('each dialect refuses all that rfc3986 refuses', () => {
     fc.property(path, (text) => {
       if (!isCanonicalPath(text, 'rfc3986')) for (const urls of dialects) expect(isCanonicalPath(text, urls)).toBe(false);
     }),
+    { seed: 4 },
   );
 });
 
@@ -114,7 +115,7 @@ test('the WHATWG URL parser leaves a canonical path as it is', () => {
     fc.property(path, (text) => {
       if (isCanonicalPath(text, 'rfc3986')) expect(new URL(`http://h${text}`).pathname).toBe(text);
     }),
-    { numRuns: 1000 },
+    { numRuns: 1000, seed: 4 },
   );
 });
 

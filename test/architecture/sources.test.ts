@@ -53,6 +53,10 @@ it('no clock, randomness, environment or console where meaning is made', () => {
   );
   expect(pure.filter((name) => /\bprocess\.|\bDate\.now|\bnew Date\(\)|\bMath\.random|\bconsole\./.test(bare(read(name))))).toEqual([]);
 });
+it('what is generated for a property is the same in every run: each says its seed', () => {
+  const count = (name: string, what: RegExp): number => bare(read(name)).match(what)?.length ?? 0;
+  expect(sources(all).filter((name) => count(name, /\bfc\.assert\(/g) !== count(name, /[{,] (?:numRuns: [\d_]+, )?seed: \d/g))).toEqual([]);
+});
 it('each decision has a number of its own, the one of its title', () => {
   const decisions = fs.readdirSync(path.join(root, 'docs/adr')).sort();
   const numbers = decisions.map((name) => name.slice(0, 4));

@@ -11,7 +11,6 @@ import { features } from '../kit/features-ir';
 import { generateMesh } from '../kit/mesh-generator';
 import { actOut, inventoryOf, meshOf, type Mesh } from '../kit/simulated-change';
 
-jest.setTimeout(60_000);
 const protocols = ['delta', 'state-of-the-world'] as const;
 const edge = workloadKey('platform', 'edge');
 

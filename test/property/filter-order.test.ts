@@ -47,7 +47,7 @@ test('every object of any generated mesh keeps the order, and no filter stands b
     fc.property(fc.integer({ min: 1, max: 1_000_000 }), fc.integer({ min: 1, max: 8 }), (seed, size) => {
       expect(orderFaults(emitted(generateMesh(seed, size)))).toEqual([]);
     }),
-    { numRuns: 40 },
+    { numRuns: 40, seed: 4 },
   );
 });
 

@@ -190,7 +190,7 @@ const ruleFor = (mesh: MeshIr, action: AccessRule['action']): AccessRule | undef
 
 describe('for every mesh and request', () => {
   const holds = (property: (world: { mesh: MeshIr; requests: MeshRequest[]; spare: readonly AccessRule[] }) => void): void =>
-    fc.assert(fc.property(worlds, property), { numRuns: 60 });
+    fc.assert(fc.property(worlds, property), { numRuns: 60, seed: 4 });
 
   test('without rules, everything is denied', () => {
     holds(({ mesh, requests }) => {

@@ -73,6 +73,7 @@ describe('23: the name of an image', () => {
           expect(parseImage(`${first.image.registry}/${first.image.repository}`)).toEqual(first);
         },
       ),
+      { seed: 4 },
     );
   });
 });

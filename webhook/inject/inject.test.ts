@@ -197,6 +197,7 @@ describe('again', () => {
         // All that was there is there.
         expect(specOf(once)).toMatchObject({ containers: Reflect.get(specOf(value), 'containers') });
       }),
+      { seed: 4 },
     );
   });
   test('an older or edited sidecar is replaced whole, and said; another webhook’s additions stay', () => {

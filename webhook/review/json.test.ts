@@ -21,7 +21,7 @@ describe('strict JSON', () => {
         }
         if (!text.includes('__proto__')) expect(sameJson(read(text), wanted)).toBe(true);
       }),
-      { numRuns: 500 },
+      { numRuns: 500, seed: 4 },
     );
   });
   it('takes whatever JSON.stringify writes, and gives it back', () => {
@@ -30,7 +30,7 @@ describe('strict JSON', () => {
         const text = JSON.stringify(value);
         expect(JSON.stringify(read(text), (_key, member: unknown) => (typeof member === 'bigint' ? Number(member) : member))).toBe(text);
       }),
-      { numRuns: 500 },
+      { numRuns: 500, seed: 4 },
     );
   });
   it('6: refuses a key that comes twice, however it is spelled and wherever it is', () => {
@@ -48,6 +48,7 @@ describe('strict JSON', () => {
         const text = `{${JSON.stringify(key)}:${JSON.stringify(one)},"other":[],${JSON.stringify(key)}:${JSON.stringify(two)}}`;
         expect(() => read(text)).toThrow(JsonError);
       }),
+      { seed: 4 },
     );
   });
   it('6: keeps `__proto__`, `constructor` and `toString` as keys, and nothing else changes by them', () => {
