@@ -1,8 +1,8 @@
 /** Source is run as it is: swc strips the types, `tsc -b` checks them. Suites that start the product run its compiled form in dist/. */
 module.exports = {
   testEnvironment: 'node',
-  // A limit against hanging, not a measurement: the machine may be busy.
-  testTimeout: 120_000,
+  // A limit against hanging, not a measurement: the machine may be busy, and one test waits for several things.
+  testTimeout: 600_000,
   roots: ['core', 'platform', 'sdk', 'compiler', 'runtime-proxy', 'deploy', 'gitops', 'webhook', 'web', 'cli', 'test'].map(
     (folder) => `<rootDir>/${folder}`,
   ),

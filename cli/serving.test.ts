@@ -50,20 +50,22 @@ test('a server closes in order when its terminal, and then its supervisor, end i
     const code = `
       const [serving, file] = process.argv.slice(1);
       const busy = setInterval(() => undefined, 1_000);
+      const asked = new Promise((resolve) => process.once('SIGTERM', resolve));
       const close = async () => {
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await asked;
         require('node:fs').writeFileSync(file, 'in order');
         clearInterval(busy);
       };
       require(serving).serveUntilStopped({ out: { note: (text) => process.stderr.write(text) } }, { close }, {});`;
     const child = spawn(process.execPath, ['-e', code, path.resolve(__dirname, '..', 'dist', 'cli', 'serving.js'), closed]);
+    const exit = once(child, 'exit');
     await once(child.stdout, 'data');
     child.stdout.destroy();
     child.kill('SIGINT');
     await once(child.stderr, 'data');
     child.stderr.destroy();
     child.kill('SIGTERM');
-    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(await exit).toEqual([0, null]);
     expect(await fs.readFile(closed, 'utf8')).toBe('in order');
   } finally {
     await fs.rm(folder, { recursive: true, force: true });

@@ -4,7 +4,6 @@ import { answerQuestion } from './answer';
 import { runPolicyTests } from './evaluate';
 import { compile } from './pipeline';
 
-jest.setTimeout(60_000);
 const mesh = `import { defineMesh } from 'meshwright/policy';
 export const mesh = defineMesh({
   trustDomain: 'acme.example',

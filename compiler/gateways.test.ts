@@ -6,7 +6,6 @@ import { answerQuestion } from './answer';
 import { runPolicyTests } from './evaluate';
 import { compile } from './pipeline';
 
-jest.setTimeout(60_000);
 const folder = path.join(__dirname, '..', 'policies');
 const files = fs
   .readdirSync(folder, { recursive: true, encoding: 'utf8' })

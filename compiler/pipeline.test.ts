@@ -5,7 +5,6 @@ import { sourceTree } from '../core/source';
 import { buildRelease, compile, stages, type Compiled } from './pipeline';
 import { compilerName } from './version';
 
-jest.setTimeout(60_000);
 const folder = path.join(__dirname, '..', 'policies');
 const files = fs
   .readdirSync(folder, { recursive: true, encoding: 'utf8' })

@@ -8,7 +8,6 @@ import { sourceTree } from '../core/source';
 import { formatDiff, isEmptyDiff, semanticDiff } from './diff';
 import { compile, type Compiled } from './pipeline';
 
-jest.setTimeout(60_000);
 const folder = path.join(__dirname, '..', 'policies');
 const files = fs
   .readdirSync(folder, { recursive: true, encoding: 'utf8' })

@@ -15,8 +15,6 @@ import type { LoopDeps } from './reconcile/deps';
 import { defaultLimits, openStore } from './repo/store';
 import type { GitopsStatus } from './status/status';
 
-jest.setTimeout(60_000);
-
 const undo: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
@@ -61,7 +59,7 @@ async function setUp(options: { readonly pollMs?: number } = {}): Promise<Fixtur
           url: given.repositoryUrl,
           branch: 'main',
           authorization: () => Promise.resolve(null),
-          limits: defaultLimits,
+          limits: { ...defaultLimits, timeoutMs: 300_000 }, // of a busy machine
         });
         const simulated = world.dependencies();
         const deps: LoopDeps = {

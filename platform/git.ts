@@ -71,7 +71,7 @@ export function runGit(args: readonly string[], options: GitOptions = {}): Promi
 export async function checkGit(git = 'git'): Promise<Outcome<{ readonly version: string }>> {
   let text: string;
   try {
-    text = await runGit(['--version'], { git, timeoutMs: 10_000 });
+    text = await runGit(['--version'], { git });
   } catch (error) {
     return { diagnostics: [gitops.gitMissing({ command: git, reason: whyGit(error) })] };
   }
@@ -80,7 +80,7 @@ export async function checkGit(git = 'git'): Promise<Outcome<{ readonly version:
   if (older(version[0], oldestGit)) return { diagnostics: [gitops.gitTooOld({ found: version[0], needed: oldestGit })] };
   try {
     // Without arguments and a CGI environment it exits with an error of its own; only its absence is asked about.
-    await runGit(['http-backend'], { git, timeoutMs: 10_000 });
+    await runGit(['http-backend'], { git });
   } catch (error) {
     if (error instanceof GitError && /is not a git command|cannot run|not found/.test(error.stderr)) {
       return {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { until } from '../test/kit/until';
 import { temporaryFolder } from './files';
 import { endOrphan, readPidFile, runCommand, spawnGroup, startTimeOf, stopGroup, writePidFile } from './process';
 
@@ -32,9 +33,7 @@ describe('processes', () => {
     const grandchild = Number(await firstLine(child));
     expect(await startTimeOf(grandchild)).not.toBeNull();
     await stopGroup(child, { graceMs: 1_000 });
-    for (let turn = 0; turn < 100 && (await startTimeOf(grandchild)) !== null; turn += 1)
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(await startTimeOf(grandchild)).toBeNull();
+    await until('it has ended', async () => (await startTimeOf(grandchild)) === null);
   });
   it('a guarded child does not outlive whoever started it, not even kill -9', async () => {
     const module = path.join(process.cwd(), 'dist', 'platform', 'process.js');
@@ -46,9 +45,7 @@ describe('processes', () => {
     const child = Number(await firstLine(parent));
     expect(await startTimeOf(child)).not.toBeNull();
     parent.kill('SIGKILL');
-    for (let turn = 0; turn < 500 && (await startTimeOf(child)) !== null; turn += 1)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await startTimeOf(child)).toBeNull();
+    await until('it has ended', async () => (await startTimeOf(child)) === null);
   });
   it('the guard is gone with the child, and keeps nobody', async () => {
     const module = path.join(process.cwd(), 'dist', 'platform', 'process.js');

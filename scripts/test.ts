@@ -45,7 +45,7 @@ interface Report {
 }
 
 /** How long jest may take to end once its report is written: longer, and a suite left something open that would keep this waiting for ever. */
-const endMs = 30_000;
+const endMs = 120_000;
 
 /** Runs jest; how it ended: its exit code, or that it was ended here. */
 async function run(args: readonly string[], report: string): Promise<{ readonly code: number; readonly hung: boolean }> {
@@ -92,7 +92,7 @@ async function jest(args: readonly string[], report: string): Promise<Tally> {
   };
 }
 
-/** What the suites need and npm does not carry. A tool that cannot be had is named here; the suites that need it then fail, never skip. */
+/** What the suites need and npm does not carry. A tool that cannot be had, asked for three times, is named here; the suites that need it then fail, never skip. */
 async function obtainTools(): Promise<void> {
   const { obtainEnvoy } = await import('../platform/tools/envoy.js');
   const { obtainNft } = await import('../platform/tools/nft.js');
@@ -103,10 +103,11 @@ async function obtainTools(): Promise<void> {
   const servers = [obtainKafka, obtainMariadb, obtainMongo, obtainPostgres, obtainQpid, obtainValkey];
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   for (const obtain of [obtainEnvoy, obtainNft, obtainPulumi, obtainKubectl, obtainHelm, obtainKubernetes, ...servers]) {
-    try {
-      say(await obtain({ say }));
-    } catch (error) {
-      say(error instanceof Error ? error.message : String(error));
+    for (let tries = 1; ; tries += 1) {
+      const got = await obtain({ say }).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
+      say(got instanceof Error ? got.message : got);
+      if (!(got instanceof Error) || tries === 3) break;
+      await sleep(5_000 * tries); // a registry may be away for a moment
     }
   }
 }

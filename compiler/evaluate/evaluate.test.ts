@@ -4,9 +4,6 @@ import { evaluate } from './evaluate';
 import { runPolicyTests } from './policy-tests';
 import { createSandbox, frameBytes } from './sandbox';
 
-// A busy machine is no failure.
-jest.setTimeout(60_000);
-
 const sandbox = createSandbox();
 afterAll(() => sandbox.close());
 
@@ -45,7 +42,7 @@ test('a bundle of many top-level names starts, and leaves its policies the same 
   const code = (vars: string): string => `(() => {\n${program(vars).trim()}\n})();`.replace(/^(?=var )/gm, '  ');
   const depths: number[] = [];
   for (const vars of ['', `\n  var ${names.join(', ')};`]) {
-    const ran = await sandbox.run({ code: code(vars), fuel: 8_000, memoryBytes: 64 << 20, wallMs: 60_000 });
+    const ran = await sandbox.run({ code: code(vars), fuel: 8_000, memoryBytes: 64 << 20, wallMs: 600_000 });
     if (ran.kind !== 'finished') throw new Error(JSON.stringify(ran));
     expect(ran.finished.thrown).toBeNull();
     depths.push(Number(ran.finished.json));

@@ -4,9 +4,6 @@ import { dirname, join } from 'node:path';
 import * as git from 'isomorphic-git';
 import { limits, readCommit, readDirectory } from '.';
 
-// A busy machine is no failure.
-jest.setTimeout(60_000);
-
 let root = '';
 beforeEach(() => void (root = fs.mkdtempSync(join(tmpdir(), 'meshwright-source-'))));
 afterEach(() => fs.rmSync(root, { recursive: true }));

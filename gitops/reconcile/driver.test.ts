@@ -1,8 +1,7 @@
 import type { Clock } from '../../platform/clock';
 import { SimulatedWorld } from '../../test/kit/simulated-world';
+import { until } from '../../test/kit/until';
 import { Driver } from './driver';
-
-jest.setTimeout(60_000);
 
 /** Time that stands still until the test lets a pause end; it keeps how long each was to be. */
 class PausedClock implements Clock {
@@ -18,11 +17,14 @@ class PausedClock implements Clock {
       this.waiting.push(resolve);
     });
   }
+  /** Until so many pauses have begun. */
+  begun(count: number): Promise<void> {
+    return until(`${count} pauses`, () => this.pauses.length >= count);
+  }
   end(): void {
     for (const resolve of this.waiting.splice(0)) resolve();
   }
 }
-const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 15));
 
 async function start(random = 0.5): Promise<{ world: SimulatedWorld; driver: Driver; clock: PausedClock; fatal: unknown[] }> {
   const world = new SimulatedWorld();
@@ -45,12 +47,12 @@ test('pauses grow after trouble up to the longest, and end with success', async 
   world.trouble.push('fetch', 'fetch', 'fetch', 'fetch', 'fetch');
   driver.start();
   for (let i = 0; i < 5; i++) {
-    await breathe();
+    await clock.begun(i + 1);
     expect(driver.ready).toBe(false);
     expect(driver.trouble.map((one) => one.code)).toEqual(['MW7142']);
     clock.end();
   }
-  await breathe();
+  await clock.begun(6);
   expect(clock.pauses.slice(0, 5)).toEqual([100, 200, 400, 800, 900]);
   expect(driver.ready).toBe(true);
   expect(world.inForce()).toBe('A');
@@ -64,21 +66,21 @@ test('the poll is moved by up to a tenth each way', async () => {
   ] as const) {
     const { driver, clock } = await start(random);
     driver.start();
-    await breathe();
+    await clock.begun(1);
     expect(clock.pauses).toEqual([pause]);
     await driver.close();
   }
 });
 
 test('many pushes during one turn are one more turn', async () => {
-  const { world, driver } = await start();
+  const { world, driver, clock } = await start();
   let fetches = 0;
   world.onStep = (name) => {
     if (name === 'fetch') fetches += 1;
     if (name === 'converge') for (let i = 0; i < 10; i++) driver.wake('push');
   };
   driver.start();
-  await breathe();
+  await clock.begun(1);
   expect(fetches).toBe(2);
   await driver.close();
 });
@@ -89,7 +91,7 @@ test('a journal that cannot be written ends the loop and says so', async () => {
     if (name.startsWith('append')) throw new Error('no space left');
   };
   driver.start();
-  await breathe();
+  await until('the loop has ended', () => fatal.length > 0);
   expect(fatal).toMatchObject([{ message: 'no space left' }]);
   await driver.close();
 });

@@ -7,8 +7,8 @@ import { readBlob } from 'isomorphic-git';
 import { startRepository } from '../../test/kit/git-server';
 import { defaultLimits, openStore, type GitStore, type StoreOptions } from './store';
 
-jest.setTimeout(60_000);
-
+/** Nobody is given up for a machine that is busy. */
+const patient = { ...defaultLimits, timeoutMs: 300_000 };
 const undo: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
@@ -27,7 +27,7 @@ async function store(url: string, options: Partial<StoreOptions> = {}): Promise<
     url,
     branch: 'main',
     authorization: () => Promise.resolve(null),
-    limits: defaultLimits,
+    limits: patient,
     ...options,
   });
   return { ...opened, dir };
@@ -56,7 +56,7 @@ test('follows the branch: clone, fetch, nothing new, force push, rewind', async 
 test('a damaged or overgrown store is cloned anew', async () => {
   const { server, work } = await repository();
   await work.push({ 'policies/a.policy.ts': 'one' });
-  const from = await store(server.url, { limits: { ...defaultLimits, fetches: 3 } });
+  const from = await store(server.url, { limits: { ...patient, fetches: 3 } });
   await from.fetch();
   const packs = join(from.gitdir, 'objects', 'pack');
   for (const name of await readdir(packs)) if (name.endsWith('.pack')) await writeFile(join(packs, name), 'broken');
@@ -90,7 +90,7 @@ test('a missing branch, a pack that is too large, nobody listening', async () =>
   const code = async (url: string, options: Partial<StoreOptions> = {}): Promise<string | undefined> =>
     (await (await store(url, options)).fetch()).diagnostics[0]?.code;
   expect(await code(server.url, { branch: 'prod' })).toBe('MW7103');
-  expect(await code(server.url, { limits: { ...defaultLimits, packBytes: 1_000 } })).toBe('MW7104');
+  expect(await code(server.url, { limits: { ...patient, packBytes: 1_000 } })).toBe('MW7104');
   await server.close();
   expect(await code(server.url)).toBe('MW7101');
 });

@@ -34,7 +34,8 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-const client = (limits: Parameters<typeof adminApi>[1] = {}): AdminApi => adminApi({ adminUrl, tokenFile }, limits);
+const client = (limits: Parameters<typeof adminApi>[1] = {}): AdminApi =>
+  adminApi({ adminUrl, tokenFile }, { timeoutMs: 300_000, ...limits });
 const json = (status: number, body: unknown) => (_: unknown, response: ServerResponse) =>
   void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 

@@ -69,17 +69,19 @@ test('one that has ended is down at once; of its next life nothing is known befo
 });
 
 describe('a knock', () => {
-  const serve = (take: (socket: net.Socket) => void) => async (): Promise<boolean> => {
+  /** Where there is an answer nobody waits so long for it. */
+  const patientMs = 300_000;
+  const serve = (take: (socket: net.Socket) => void, withinMs?: number) => async (): Promise<boolean> => {
     const server = net.createServer((socket) => take(socket.on('error', () => undefined).resume()));
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
     const at = server.address();
-    const answers = await knockAt({ host: '127.0.0.1', port: at !== null && typeof at === 'object' ? at.port : 0 });
+    const answers = await knockAt({ host: '127.0.0.1', port: at !== null && typeof at === 'object' ? at.port : 0 }, withinMs);
     await new Promise((resolve) => server.close(resolve));
     return answers;
   };
   test.each([
-    ['bytes are an answer', true, serve((socket) => void socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'))],
-    ['an end is one', true, serve((socket) => void socket.destroy())],
+    ['bytes are an answer', true, serve((socket) => void socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'), patientMs)],
+    ['an end is one', true, serve((socket) => void socket.destroy(), patientMs)],
     ['a connection alone is none', false, serve(() => undefined)],
     ['nobody listens', false, () => knockAt(door)],
   ])('%s', async (_what, answers, knock) => {

@@ -65,7 +65,7 @@ export function watchEnvoy({ admin, acknowledged, life, isUp, knock, log }: Look
       log.debug({ reason: reasonOf(error) }, 'cannot look at Envoy');
       const known = last;
       if (known === null || known.life !== now) return down;
-      const answers = (await Promise.all(known.doors.map(knock))).some(Boolean);
+      const answers = (await Promise.all(known.doors.map((door) => knock(door)))).some(Boolean);
       if (life() !== now) return down; // it ended while it was asked
       silences = answers ? 0 : silences + 1;
       if (silences === patience) log.warn({ looks: silences }, 'Envoy runs, and nobody answers in it: callers are sent elsewhere');
@@ -76,7 +76,7 @@ export function watchEnvoy({ admin, acknowledged, life, isUp, knock, log }: Look
 
 const knockMs = 2_000;
 /** Begins a TLS handshake: whatever comes of it, bytes or an end, comes from a worker. A connection alone is made by the kernel. */
-export function knockAt({ host, port }: Address): Promise<boolean> {
+export function knockAt({ host, port }: Address, withinMs = knockMs): Promise<boolean> {
   return new Promise((resolve) => {
     let connected = false;
     const socket = tls.connect({ host, port, rejectUnauthorized: false });
@@ -85,7 +85,7 @@ export function knockAt({ host, port }: Address): Promise<boolean> {
       socket.destroy();
       resolve(answers);
     };
-    const late = setTimeout(() => done(false), knockMs);
+    const late = setTimeout(() => done(false), withinMs);
     socket.once('connect', () => (connected = true));
     socket.once('secureConnect', () => done(true));
     socket.on('error', () => done(connected));

@@ -5,6 +5,7 @@ import { fetchedKeys } from '../../core/mesh/jwk-set';
 import { systemClock } from '../../platform/clock';
 import { silentLog } from '../../platform/log';
 import { localAuthority } from '../../test/kit/serving-certificate';
+import { until } from '../../test/kit/until';
 import { followIssuerKeys, type IssuerKeys, type IssuerKeysParts } from './issuer-keys';
 
 /** A set as an issuer publishes it, and as it goes on. */
@@ -53,13 +54,6 @@ function follow(over: Partial<IssuerKeysParts> = {}): IssuerKeys {
   open.push(made);
   return made;
 }
-async function until(holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + 60_000; !holds();) {
-    if (Date.now() > end) throw new Error('not so after a minute');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 test('nobody hears of keys before they are kept: a kill in between brings nothing back that was taken away', async () => {
   let written: () => void = () => undefined;
   const given: ReadonlyMap<string, string>[] = [];
@@ -71,10 +65,10 @@ test('nobody hears of keys before they are kept: a kill in between brings nothin
   });
   says = second.text;
   keys.want([url]);
-  await until(() => given.length > 0);
+  await until('it is kept', () => given.length > 0);
   expect([given[0]?.get(url), heard]).toEqual([second.jwks, [first.jwks]]);
   written();
-  await until(() => heard.length > 1);
+  await until('it is told', () => heard.length > 1);
   expect(heard).toEqual([first.jwks, second.jwks]);
 });
 
@@ -83,7 +77,7 @@ test('keys that cannot be kept are told all the same, and it is tried again', as
   const keys = follow({ keep: () => ((tries += 1), Promise.reject(new Error('the disk is full'))) });
   says = second.text;
   keys.want([url]);
-  await until(() => tries > 1);
+  await until('it is tried again', () => tries > 1);
   expect(keys.current().get(url)).toBe(second.jwks);
 });
 
@@ -91,7 +85,7 @@ test('an address that is named again has what it had last, not what was kept at 
   const keys = follow({ kept: new Map([[url, first.jwks]]) });
   says = second.text;
   keys.want([url]);
-  await until(() => keys.current().get(url) === second.jwks);
+  await until('they are known', () => keys.current().get(url) === second.jwks);
   says = null;
   keys.want([]);
   expect(keys.current().size).toBe(0);
@@ -104,6 +98,6 @@ test('two issuers at once: what is kept in the end has the keys of both', async 
   const keys = follow({ keep: (all) => (given.push(all), Promise.resolve()) });
   says = first.text;
   keys.want([url, `${url}?other`]);
-  await until(() => keys.current().size === 2);
+  await until('both are known', () => keys.current().size === 2);
   expect([...(given.at(-1)?.keys() ?? [])].sort()).toEqual([url, `${url}?other`]);
 });

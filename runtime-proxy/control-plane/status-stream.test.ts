@@ -1,6 +1,7 @@
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RolloutStatus } from '../../core/bundle/status';
+import { until } from '../../test/kit/until';
 import { emptyStatus } from './status';
 import { streamStatus } from './status-stream';
 
@@ -60,6 +61,7 @@ test('another replica is asked for the status one time after the other, also whe
   elsewhere = true;
   look = () => ((asked += 1), new Promise((resolve) => (answer = resolve)));
   const response = await open();
+  await until('it is asked', () => asked > 0);
   await new Promise((resolve) => setTimeout(resolve, 1_600));
   expect(asked).toBe(1);
   answer(status(7));

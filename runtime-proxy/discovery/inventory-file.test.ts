@@ -1,6 +1,7 @@
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { writeFileAtomic } from '../../platform/files';
 import { runCommand } from '../../platform/process';
 import type { Inventory } from '../inventory';
 import { parseInventory, watchInventory } from './inventory-file';
@@ -172,16 +173,16 @@ test('a broken file is told once, and the last good one stays until a better com
   });
   try {
     expect(watch.current()).toEqual({ instances: [] });
-    await fs.writeFile(file, JSON.stringify({ instances: [one] }));
+    await writeFileAtomic(file, JSON.stringify({ instances: [one] }));
     await watch.check();
-    await fs.writeFile(file, '{"instances":');
+    await writeFileAtomic(file, '{"instances":');
     await watch.check();
     await watch.check();
-    await fs.writeFile(file, JSON.stringify({ instances: [{ ...one, inbond: {} }] }));
+    await writeFileAtomic(file, JSON.stringify({ instances: [{ ...one, inbond: {} }] }));
     await watch.check();
     await watch.check();
     expect(watch.current()).toEqual({ instances: [one] });
-    await fs.writeFile(file, JSON.stringify({ instances: [] }));
+    await writeFileAtomic(file, JSON.stringify({ instances: [] }));
     await watch.check();
     await fs.rm(file);
     await watch.check();
@@ -201,12 +202,12 @@ test('a file that is longer than it may be is not read to its end: that is said 
   const onTrouble = ({ diagnostics }: { readonly diagnostics: readonly { readonly message: string }[] }): void =>
     void said.push(diagnostics[0]?.message ?? '');
   const tooLong = `\`${file}\` cannot be used: it has more than ${text.length} bytes`;
-  await fs.writeFile(file, text);
+  await writeFileAtomic(file, text);
   const watch = await watchInventory(file, { ...options, onTrouble });
   try {
-    await fs.writeFile(file, `${text} `);
+    await writeFileAtomic(file, `${text} `);
     await watch.check();
-    await fs.writeFile(file, `${text}  `);
+    await writeFileAtomic(file, `${text}  `);
     await watch.check();
     expect([watch.current(), said]).toEqual([{ instances: [one] }, [tooLong]]);
     const later = await watchInventory(file, { ...options, onTrouble });

@@ -7,8 +7,6 @@ import { runCommand } from '../../platform/process';
 const root = path.resolve(__dirname, '..', '..');
 const config = path.join(root, '.dependency-cruiser.cjs');
 const depcruise = path.join(root, 'node_modules', 'dependency-cruiser', 'bin', 'dependency-cruise.mjs');
-jest.setTimeout(120_000);
-
 interface Cruise {
   readonly summary: {
     readonly totalCruised: number;

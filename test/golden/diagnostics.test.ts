@@ -9,7 +9,6 @@ import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { sourceTree } from '../../core/source';
 import { parseExample, withSays } from '../../scripts/docs/examples';
 
-jest.setTimeout(120_000);
 const folder = path.join(__dirname, 'diagnostics');
 const base = new Map(
   fs

@@ -18,4 +18,4 @@ test('it compiles without a finding in every environment, and its tests pass in 
   expect(tested.value?.tests.flatMap((one) => one.failures)).toEqual([]);
   expect(tested.value?.tests.length).toBeGreaterThanOrEqual(6);
   expect(tested.value?.tests.every((one) => one.environments.length === environments.length)).toBe(true);
-}, 60_000);
+});
