@@ -44,7 +44,7 @@ async function startOnce(name: string, at: Address, prepare: (folder: string) =>
     const child = spawnGroup(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], ...as });
     const said: string[] = [];
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => said.push(chunk.toString()));
-    const state = await listening(child, at, Date.now() + limitMs);
+    const state = await listening(child, at, performance.now() + limitMs);
     const stop = async (): Promise<void> => {
       await stopGroup(child, { graceMs: 3_000 });
       await fs.rm(folder, { recursive: true, force: true });
@@ -60,7 +60,7 @@ async function startOnce(name: string, at: Address, prepare: (folder: string) =>
 }
 
 async function listening(child: ChildProcess, { host, port }: Address, deadline: number): Promise<'open' | 'ended' | 'late'> {
-  while (Date.now() < deadline) {
+  while (performance.now() < deadline) {
     if (child.exitCode !== null || child.signalCode !== null) return 'ended';
     const open = await new Promise<boolean>((resolve) => {
       const socket = net.connect(port, host, () => {

@@ -119,12 +119,12 @@ function follow<Request extends DescMessage, Response extends DescMessage>(
   return {
     send: (request) => void (full = !stream.write(create(schema, request))),
     async next() {
-      const end = Date.now() + 60_000;
+      const end = performance.now() + 60_000;
       for (;;) {
         const first = come.shift();
         if (first !== undefined) return first;
         if (over !== null) throw new Error(`the stream ended: ${over.code} ${over.details}`);
-        if (Date.now() > end) throw new Error('nothing came for 60 s');
+        if (performance.now() > end) throw new Error('nothing came for 60 s');
         await new Promise<void>((resolve) => {
           wake = resolve;
           setTimeout(resolve, 100).unref();
