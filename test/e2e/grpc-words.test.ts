@@ -7,6 +7,7 @@ import type { Decision } from '../../core/semantics/decision';
 import type { Claims } from '../../core/semantics/user';
 import { grpcStatusOf, grpcStatusText } from '../../core/mesh/grpc-status';
 import { allow, named, service, workload } from '../kit/declarations';
+import { sumOf } from '../kit/envoy-stats';
 import { bothStream, bytes, grpcMethod, serveGrpc } from '../kit/grpc-server';
 import { appOf, eventually, key, type LayeredMesh, port, startLayers } from '../kit/layered-mesh';
 import { present } from '../kit/present';
@@ -298,8 +299,7 @@ test('a share of calls is aborted', async () => {
   expectShare(codes.filter((code) => code === grpc.status.OK).length, 200, 50);
 });
 test('a delay is part of the time that a call lives', async () => {
-  const delayed = async (): Promise<number> =>
-    Number(/delays_injected: (\d+)/.exec(await layers.client.admin('/stats?filter=outbound.fault.delays_injected'))?.[1]);
+  const delayed = async (): Promise<number> => sumOf(await layers.client.admin('/stats'), /delays_injected/);
   const before = await delayed();
   const { code, decision } = await call('Late');
   expect([code, decision.fault?.delay?.ms]).toEqual([grpc.status.OK, 400]);

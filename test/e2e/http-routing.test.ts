@@ -8,6 +8,7 @@ import { askEnvoy, difference } from '../kit/ask-envoy';
 import { key, web } from '../kit/bookinfo-ir';
 import { testAuthority } from '../kit/certificates';
 import { type RunningEnvoy, startEnvoy } from '../kit/envoy';
+import { sumOf } from '../kit/envoy-stats';
 import { eventually } from '../kit/layered-mesh';
 import { present } from '../kit/present';
 import { type RawAnswer, type SeenRequest, testApps } from '../kit/raw-http';
@@ -165,8 +166,7 @@ describe('mirrors', () => {
 describe('faults', () => {
   test('a delay comes before the clock of the timeout', async () => {
     const request = within('/delayed');
-    const delayed = async (): Promise<number> =>
-      Number(/delays_injected: (\d+)/.exec(await client.admin('/stats?filter=outbound.fault.delays_injected'))?.[1]);
+    const delayed = async (): Promise<number> => sumOf(await client.admin('/stats'), /delays_injected/);
     const before = await delayed();
     // a destination that is slow itself is given up: not each time
     const answer = await eventually(
