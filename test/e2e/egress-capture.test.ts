@@ -25,7 +25,7 @@ import { openNamespaces, whyNoNamespaces, type Namespaces } from '../kit/namespa
 import { present } from '../kit/present';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 const meshwright = [process.execPath, path.join(__dirname, '../../bin/meshwright.js')];
 /** The group that proxies run as. */
 const proxies = 15_021;
@@ -54,7 +54,7 @@ let connectionsOfOther = 0;
 /** One request; the answer or what became of the connection, in one line of JSON. */
 const ask = `
   const [address, port, host, path] = process.argv.slice(1);
-  const call = require('node:http').get({ host: address, port: Number(port), path, headers: { host }, timeout: 8000, agent: false }, (response) => {
+  const call = require('node:http').get({ host: address, port: Number(port), path, headers: { host }, timeout: 60000, agent: false }, (response) => {
     let body = ''; response.on('data', (d) => body += d); response.on('end', () => console.log(JSON.stringify({ status: response.statusCode, body })));
   });
   call.on('timeout', () => call.destroy(new Error('ETIMEDOUT')));
@@ -68,7 +68,7 @@ const hear = `
   let heard = '';
   const done = (end) => { console.log(JSON.stringify({ heard, end })); process.exit(0); };
   socket.on('data', (d) => { heard += d; if (heard.endsWith('\\n')) done('heard'); });
-  socket.on('error', () => done('closed')); socket.on('end', () => done('closed')); socket.on('close', () => done('closed')); socket.setTimeout(8000, () => done('silence'));
+  socket.on('error', () => done('closed')); socket.on('end', () => done('closed')); socket.on('close', () => done('closed')); socket.setTimeout(60000, () => done('silence'));
 `;
 interface Said {
   readonly status?: number;
@@ -78,7 +78,7 @@ interface Said {
   readonly end?: string;
 }
 async function script(text: string, args: readonly (string | number)[]): Promise<Said> {
-  const { stdout, stderr } = await space.run('a', [process.execPath, '-e', text, ...args.map(String)]);
+  const { stdout, stderr } = await space.run('a', [process.execPath, '-e', text, ...args.map(String)], { timeoutMs: 90_000 });
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout);
 }

@@ -2,16 +2,17 @@
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
 import * as path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeclarationValue } from '../../core/declarations/declaration';
 import { allow, named, service, workload } from '../kit/declarations';
-import { appOf, key, type LayeredMesh, startLayers } from '../kit/layered-mesh';
+import { appOf, eventually, key, type LayeredMesh, startLayers } from '../kit/layered-mesh';
 import { present } from '../kit/present';
 
 const declarations: { [id: string]: DeclarationValue } = {
   'books/app': workload('books/bookinfo', 'app'),
-  'books/chat': service('books/bookinfo', 'chat', { ports: { web: { protocol: 'websocket', number: 8080, maxAge: '3s' } } }),
+  'books/chat': service('books/bookinfo', 'chat', { ports: { web: { protocol: 'websocket', number: 8080, maxAge: '30m' } } }),
   'books/chatUse': allow('books/chat', [named('books/app')], { requests: ['GET /talk', 'GET /copied'] }),
+  'books/brief': service('books/bookinfo', 'brief', { ports: { web: { protocol: 'websocket', number: 8080, maxAge: '3s' } } }),
+  'books/briefUse': allow('books/brief', [named('books/app')]),
   'books/chatRoute': {
     ...{ kind: 'route', on: { ref: 'books/chat', port: 'web' } },
     rules: [
@@ -25,7 +26,10 @@ const declarations: { [id: string]: DeclarationValue } = {
     ],
     otherwise: { to: { kind: 'target', to: { ref: 'books/chat', port: 'web' } } },
   },
-  'books/plain': service('books/bookinfo', 'plain', { ports: { web: { protocol: 'http', number: 8081 } } }),
+  'books/plain': service('books/bookinfo', 'plain', {
+    ports: { web: { protocol: 'http', number: 8081 } },
+    settings: { timeout: '5m' },
+  }),
   'books/plainUse': allow('books/plain', [named('books/app')]),
 };
 let layers: LayeredMesh;
@@ -33,7 +37,7 @@ const servers: http.Server[] = [];
 const arrived: http.IncomingMessage[] = [];
 beforeAll(async () => {
   layers = await startLayers(declarations, async (mesh) => {
-    for (const name of ['chat', 'plain']) {
+    for (const name of ['chat', 'brief', 'plain']) {
       const at = appOf(mesh, name);
       const server = http.createServer((request, response) => {
         arrived.push(request);
@@ -107,20 +111,24 @@ function open(authority: string, where: string, over: http2.OutgoingHttpHeaders 
   });
 }
 
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await sleep(5);
-}
-
-test('messages go both ways, and the socket ends with its age', async () => {
+test('messages go both ways', async () => {
   const socket = await open('chat.bookinfo:8080', '/talk');
   expect(socket.status).toBe(200);
   expect([await socket.say('one'), await socket.say('two')]).toEqual(['echo one', 'echo two']);
   expect(arrived.map(({ method, url, headers }) => [method, url, headers.upgrade, headers.origin])).toEqual([
     ['GET', '/talk', 'websocket', 'http://shop.example'],
   ]);
+  socket.close();
+});
+test('a socket ends with its age', async () => {
+  const socket = await eventually(
+    () => open('brief.bookinfo:8080', '/'),
+    ({ status }) => status === 200,
+  );
+  expect(socket.status).toBe(200);
   await socket.ended;
   socket.close();
-}, 60_000);
+});
 test('a plain request on the port has no key, and an upgrade over HTTP/1.1 keeps its own', async () => {
   const { host, port } = present(layers.mesh.instanceOf(key('app')).outbound);
   const ask = (headers: http.OutgoingHttpHeaders): Promise<void> =>
@@ -139,7 +147,7 @@ test('a plain request on the port has no key, and an upgrade over HTTP/1.1 keeps
     [undefined, undefined],
     ['websocket', own],
   ]);
-}, 30_000);
+});
 test('one that a port does not take ends nothing else there, were it a copy', async () => {
   const { host, port } = present(layers.mesh.instanceOf(key('app')).outbound);
   arrived.length = 0;
@@ -150,32 +158,30 @@ test('one that a port does not take ends nothing else there, were it a copy', as
     held.on('error', reject);
   });
   held.write('begun');
-  await until(() => arrived.some(({ url }) => url === '/held'));
+  const hasArrived = (): boolean => arrived.some(({ url }) => url === '/held');
+  expect(await eventually(hasArrived, Boolean)).toBe(true);
   const socket = await open('chat.bookinfo:8080', '/copied');
   expect([socket.status, await socket.say('one')]).toEqual([200, 'echo one']);
   // the copy has come to its end, whichever
-  await until(async () => {
+  const isOver = async (): Promise<boolean> => {
     const numbers = await layers.client.admin('/stats?filter=plain.web.upstream_rq');
     return /upstream_rq_total: 2$/m.test(numbers) && !/upstream_rq_active: 2$/m.test(numbers);
-  });
+  };
+  expect(await eventually(isOver, Boolean)).toBe(true);
   held.end();
   expect(await answered).toBe(200);
   socket.close();
   expect(arrived.filter(({ headers }) => headers.host === 'plain.bookinfo:8081')).toHaveLength(1);
-}, 60_000);
+});
 test.each([
   ['a path that no rule lets in', 'chat.bookinfo:8080', '/other', {}, 403],
   ['a path that is not canonical', 'chat.bookinfo:8080', '/x/../talk', {}, 400],
   ['a port that is not for it', 'plain.bookinfo:8081', '/talk', {}, 403],
   ['another protocol', 'chat.bookinfo:8080', '/talk', { ':protocol': 'mqtt' }, 403],
   ['a tunnel', 'chat.bookinfo:8080', '/talk', { ':protocol': 'connect-udp' }, 404],
-])(
-  '%s is refused',
-  async (_what, authority, where, over, status) => {
-    const before = arrived.length;
-    const socket = await open(authority, where, over);
-    socket.close();
-    expect([socket.status, arrived.length]).toEqual([status, before]);
-  },
-  30_000,
-);
+])('%s is refused', async (_what, authority, where, over, status) => {
+  const before = arrived.length;
+  const socket = await open(authority, where, over);
+  socket.close();
+  expect([socket.status, arrived.length]).toEqual([status, before]);
+});
