@@ -17,7 +17,7 @@ import { egress, evaluatedWith, named, running, service } from '../kit/declarati
 import { bytes, grpcMethod, serveGrpc } from '../kit/grpc-server';
 import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
 import { present } from '../kit/present';
-import { runMesh, type RunningMesh } from '../kit/running-mesh';
+import { areActive, runMesh, type RunningMesh } from '../kit/running-mesh';
 import { svidOf } from '../kit/xds-client';
 
 jest.setTimeout(180_000);
@@ -129,10 +129,7 @@ beforeAll(async () => {
   const { status, json } = await mesh.release([...emitted.services, ...emitted.proxies]);
   expect([status, json]).toMatchObject([202, {}]);
   await Promise.all(Object.values(ids).map((id) => mesh.startAgent(id)));
-  await mesh.until(
-    'all are active',
-    (now) => now.proxies.length >= 3 && now.proxies.every((proxy) => JSON.stringify(proxy).includes('"active"')),
-  );
+  await mesh.until('all are active', areActive(3));
 });
 afterAll(async () => {
   await mesh?.stop();

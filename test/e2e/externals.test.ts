@@ -13,8 +13,9 @@ import { decide } from '../../core/semantics/decide';
 import { temporaryFolder } from '../../platform/files';
 import { testAuthority, type TestAuthority } from '../kit/certificates';
 import { evaluatedWith, named, running, service } from '../kit/declarations';
+import { eventually } from '../kit/layered-mesh';
 import { present } from '../kit/present';
-import { runMesh, type RunningMesh } from '../kit/running-mesh';
+import { areActive, runMesh, type RunningMesh } from '../kit/running-mesh';
 
 jest.setTimeout(180_000);
 
@@ -154,10 +155,7 @@ beforeAll(async () => {
   const { status } = await mesh.release([...emitted.services, ...emitted.proxies]);
   expect(status).toBe(202);
   await Promise.all(Object.values(ids).map((id) => mesh.startAgent(id)));
-  await mesh.until(
-    'both are active',
-    (now) => now.proxies.length >= 2 && now.proxies.every((proxy) => JSON.stringify(proxy).includes('"active"')),
-  );
+  await mesh.until('both are active', areActive(2));
 });
 let meshIr: NonNullable<ReturnType<typeof lower>['value']>;
 afterAll(async () => {
@@ -187,9 +185,6 @@ async function asks(id: 'page' | 'details', host: string, url: string, method = 
   });
   return { status: answer.status, body: answer.body, defined: { outcome: defined.outcome, status: defined.status } };
 }
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 const letIn = { outcome: 'allow', status: null };
 const keptOut = { outcome: 'deny', status: 403 };
 
@@ -216,7 +211,12 @@ test.each([
   ['of an authority that its owner here does not trust', 'strange.localhost'],
 ])('a certificate is refused: %s', async (_what, host) => {
   expect(await asks('page', host, '/')).toMatchObject({ status: 503, defined: letIn });
-  await until(() => refusals > 0);
+  expect(
+    await eventually(
+      () => refusals,
+      (count) => count > 0,
+    ),
+  ).toBeGreaterThan(0);
   expect(seen).toEqual([]);
 });
 test('plain HTTP goes as it is', async () => {
@@ -231,7 +231,12 @@ test.each([
   'nobody outside is told from what address a request was made, nor what proxies say among themselves: %s',
   async (_what, host, url, times) => {
     expect(await asks('page', host, url)).toMatchObject({ status: 200, defined: letIn });
-    await until(() => seen.length >= times);
+    expect(
+      await eventually(
+        () => seen.length,
+        (count) => count >= times,
+      ),
+    ).toBe(times);
     const usual = ['host', 'connection', 'x-forwarded-proto', 'x-request-id', 'x-team', 'transfer-encoding', 'content-length'];
     expect(seen.flatMap(({ headers }) => headers.filter((name) => !usual.includes(name)))).toEqual([]);
   },
@@ -241,7 +246,12 @@ test('what an application says itself of whom it asks for goes on', async () => 
     expect(await mesh.call(ids.page, 'plain.localhost', url, { headers: { 'x-forwarded-for': '192.0.2.7' } })).toMatchObject({
       status: 200,
     });
-  await until(() => seen.length >= 3);
+  expect(
+    await eventually(
+      () => seen.length,
+      (count) => count >= 3,
+    ),
+  ).toBe(3);
   // a copy says it no more: Envoy would add an address of its own
   expect(seen.map(({ forwardedFor }) => forwardedFor ?? 'none').sort()).toEqual(['192.0.2.7', '192.0.2.7', 'none']);
 });

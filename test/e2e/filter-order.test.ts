@@ -12,6 +12,7 @@ import { isList, isRecord } from '../../runtime-proxy/bind/addresses';
 import { bindInbound } from '../../runtime-proxy/bind/bind';
 import { allow, bookinfo, key } from '../kit/bookinfo-ir';
 import { type RunningEnvoy, startEnvoy } from '../kit/envoy';
+import { eventually } from '../kit/layered-mesh';
 import { type RawAnswer, sendRaw, testApps } from '../kit/raw-http';
 
 const issuer = 'https://issuer.example';
@@ -22,6 +23,8 @@ const extension = (type: string, fields: JsonObject): JsonObject => ({
 const abort = extension('fault.v3.HTTPFault', { abort: { httpStatus: 418, percentage: { numerator: 100 } } });
 const delay = extension('fault.v3.HTTPFault', { delay: { fixedDelay: '0.001s', percentage: { numerator: 100 } } });
 
+// up to three Envoys in a test
+jest.setTimeout(240_000);
 const apps = testApps();
 let authentication: JsonObject;
 let token: string;
@@ -129,9 +132,11 @@ const bearer = (): { readonly authorization: string } => ({ authorization: `Bear
 const reached = 'cluster.app/web.upstream_rq_total';
 /** Waits for a counter: a mirrored request goes out beside the answer. */
 async function until(server: Server, name: string, value: number): Promise<void> {
-  for (let tries = 0; tries < 3_000 && (await server.counter(name)) !== value; tries += 1)
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  expect([name, await server.counter(name)]).toEqual([name, value]);
+  const counter = await eventually(
+    () => server.counter(name),
+    (count) => count === value,
+  );
+  expect([name, counter]).toEqual([name, value]);
 }
 
 test('a path that is not canonical is answered 400 before anybody asks who it is', async () => {

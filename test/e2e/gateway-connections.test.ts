@@ -52,7 +52,7 @@ function hear(socket: net.Socket): Promise<string | null> {
       socket.destroy();
       resolve(heard === '' ? null : heard);
     };
-    socket.setTimeout(15_000, end);
+    socket.setTimeout(60_000, end);
     socket.on('data', (chunk: Buffer) => {
       if (heard === '') socket.write('a\n');
       heard += chunk.toString();

@@ -4,8 +4,8 @@
  */
 import { startHerd, type Herd } from '../kit/herd';
 
-jest.setTimeout(240_000);
-const limitMs = 150_000;
+jest.setTimeout(900_000);
+const limitMs = 300_000;
 let herd: Herd | null = null;
 afterEach(() => herd?.stop());
 

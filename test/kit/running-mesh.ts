@@ -94,6 +94,12 @@ export interface Answer {
   readonly body: string;
 }
 
+/** Whether so many proxies are there, and each of them has all that it is to have. */
+export const areActive =
+  (count: number) =>
+  ({ proxies }: RolloutStatus): boolean =>
+    proxies.filter(({ connected, parts }) => connected && Object.values(parts).every(({ phase }) => phase === 'active')).length === count;
+
 export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshOptions = {}): Promise<RunningMesh> {
   const log = options.log ?? silentLog;
   const { loopback = '127.0.0.1', trustDomain: domain = trustDomain } = options;
