@@ -21,6 +21,7 @@ import type { Inventory } from '../../runtime-proxy/inventory';
 import { testAuthority } from '../kit/certificates';
 import { egress, evaluatedWith, named, running } from '../kit/declarations';
 import { type DnsServer, serveDns, type ZoneRecord } from '../kit/dns-server';
+import { eventually } from '../kit/layered-mesh';
 import { openNamespaces, whyNoNamespaces, type Namespaces } from '../kit/namespaces';
 import { present } from '../kit/present';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
@@ -311,22 +312,22 @@ cases('hosts outside, for an application whose connections are captured', () => 
     const askedFor = (name: string): number => dns.asked.get(`A ${name}`) ?? 0;
     /** Waits until the proxies asked so often again. */
     async function askedAgain(name: string, times: number): Promise<void> {
-      const end = Date.now() + 60_000;
-      for (const before = askedFor(name); askedFor(name) < before + times;) {
-        if (Date.now() > end) throw new Error(`${name} was not asked for again`);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+      const wanted = askedFor(name) + times;
+      const asked = await eventually(
+        () => askedFor(name),
+        (count) => count >= wanted,
+      );
+      if (asked < wanted) throw new Error(`${name} was not asked for again`);
     }
     async function released(): Promise<void> {
       const generation = await release(meshOf(all));
       await mesh.until('converged', (now) => now.state === 'converged' && now.generation === generation);
     }
     async function becomes(status: number, host = 'direct.example'): Promise<Said> {
-      const end = Date.now() + 60_000;
-      for (;;) {
-        const said = await get(`${host}:${ports.plain}`, ports.plain);
-        if (said.status === status || Date.now() > end) return said;
-      }
+      return eventually(
+        () => get(`${host}:${ports.plain}`, ports.plain),
+        (said) => said.status === status,
+      );
     }
     test('the addresses that it gave last are called on, past their time', async () => {
       expect(await direct()).toMatchObject({ status: 200 });
@@ -348,10 +349,7 @@ cases('hosts outside, for an application whose connections are captured', () => 
       expect(await direct()).toMatchObject({ status: 200 });
       dns.zone.set('lost.example', [addressOf(1)]);
       await askedAgain('lost.example', 1);
-      let said = await get(`lost.example:${ports.plain}`, ports.plain);
-      for (const end = Date.now() + 60_000; said.status !== 200 && Date.now() < end;)
-        said = await get(`lost.example:${ports.plain}`, ports.plain);
-      expect(said).toMatchObject({ status: 200 });
+      expect(await becomes(200, 'lost.example')).toMatchObject({ status: 200 });
     });
     test('a name that takes it long is waited for, though it was quick before', async () => {
       dns.zone.set('late.example', [addressOf(60)]);

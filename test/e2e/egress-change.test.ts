@@ -12,7 +12,7 @@ import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
 import { present } from '../kit/present';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 
-jest.setTimeout(180_000);
+jest.setTimeout(600_000);
 type External = Extract<DeclarationValue, { readonly kind: 'external' }>;
 let world: OutsideWorld;
 let mesh: RunningMesh;
@@ -93,7 +93,7 @@ async function whileChanging(hosts: readonly string[], meshes: readonly MeshIr[]
           path: `/n/${index}`,
           headers: { host },
           agent: index % 4 < 2 ? agent : false,
-          timeout: 20_000,
+          timeout: 60_000,
         },
         (response) => {
           response.resume();
@@ -106,7 +106,7 @@ async function whileChanging(hosts: readonly string[], meshes: readonly MeshIr[]
     });
   const [first, ...then] = meshes;
   await release(present(first));
-  const arrivals = constantArrival(200, ask);
+  const arrivals = constantArrival(200, ask, { mostUnderWay: 50 });
   try {
     for (const ir of then) {
       await release(ir);

@@ -12,7 +12,7 @@ import { runCommand } from '../../platform/process';
 import { obtainEnvoy } from '../../platform/tools/envoy';
 import { validateProxies } from '../../runtime-proxy/validate';
 
-jest.setTimeout(120_000);
+jest.setTimeout(900_000);
 const root = path.resolve(__dirname, '..', '..');
 const program = path.join(root, 'bin', 'meshwright.js');
 
@@ -32,7 +32,7 @@ describe.each(folders)('%s', (example) => {
     runCommand(process.execPath, [program, ...line.split(' ')], {
       cwd,
       env: { ...process.env, XDG_CACHE_HOME: path.join(folder, 'cache'), NO_COLOR: '1' },
-      timeoutMs: 100_000,
+      timeoutMs: 240_000,
     });
 
   it('checks, passes its tests with every rule decided, and builds', async () => {
@@ -50,7 +50,7 @@ describe.each(folders)('%s', (example) => {
     const envoyPath = await obtainEnvoy();
     expect(objects.size).toBeGreaterThan(0);
     for (const set of objects.values()) {
-      const { value, diagnostics } = await validateProxies({ objects: set, envoyPath, timeoutMs: 100_000 });
+      const { value, diagnostics } = await validateProxies({ objects: set, envoyPath, timeoutMs: 240_000 });
       expect(diagnostics).toEqual([]);
       expect(value?.proxies.length).toBe(set.filter((object) => object.kind === 'ProxyConfig').length);
     }

@@ -12,6 +12,7 @@ import { appOf, eventually, lowered, meshOf, type More } from '../kit/layered-me
 import { present } from '../kit/present';
 import { layOut, type WholeMesh } from '../kit/whole-mesh';
 
+jest.setTimeout(240_000);
 const edge = workloadKey('platform', 'edge');
 const through = { ref: 'platform/edge' };
 const internet: CallerRef = { kind: 'outside', name: 'internet', through };
@@ -240,7 +241,7 @@ describe('a host beside a wildcard over it', () => {
       '421',
     ]);
     expect(await calm.ask('calm.example')).toBe('200');
-  }, 60_000);
+  });
   test('gives them back as it goes', async () => {
     await there.change();
     const settled = async (status: string): Promise<KeptConnection> => {
@@ -267,5 +268,5 @@ describe('a host beside a wildcard over it', () => {
       'vault hello',
       ['*.a.example', 'calm.example'],
     ]);
-  }, 60_000);
+  });
 });
