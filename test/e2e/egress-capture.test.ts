@@ -79,7 +79,7 @@ interface Said {
   readonly end?: string;
 }
 async function script(text: string, args: readonly (string | number)[]): Promise<Said> {
-  const { stdout, stderr } = await space.run('a', [process.execPath, '-e', text, ...args.map(String)], { timeoutMs: 90_000 });
+  const { stdout, stderr } = await space.run('a', [process.execPath, '-e', text, ...args.map(String)]);
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout);
 }

@@ -111,7 +111,7 @@ interface Said {
   readonly end: string;
 }
 async function opens(address: string, port: number, wait = '', from = 'a'): Promise<Said> {
-  const { stdout, stderr } = await space.run(from, [process.execPath, '-e', hear, address, String(port), wait], { timeoutMs: 90_000 });
+  const { stdout, stderr } = await space.run(from, [process.execPath, '-e', hear, address, String(port), wait]);
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout);
 }
