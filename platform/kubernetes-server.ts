@@ -132,7 +132,7 @@ export async function startKubernetes(options: KubernetesServerOptions): Promise
       kubectl: (args, { input, kubeconfig: other } = {}) =>
         runCommand(kubectlProgram, args, {
           env: { PATH: process.env['PATH'], HOME: options.dir, KUBECONFIG: other ?? admin },
-          timeoutMs: 60_000,
+          timeoutMs: 300_000, // against hanging
           ...(input === undefined ? {} : { input }),
         }),
       restart: async (signal = 'SIGKILL') => {

@@ -9,13 +9,13 @@ const enough = 2_000;
 /** What this process was given lately, the oldest first: two callers that have not listened yet get different ports. */
 const given = new Set<number>();
 const remembered = 1_000;
-/** Within it a port is listened at, in milliseconds; so long no other process on this machine is given it. */
-const reservedMs = 180_000;
+/** Within it a port is listened at, and again by a server that is started anew, in milliseconds; so long no other process on this machine is given it. */
+const reservedMs = 1_800_000;
 
 /**
  * `count` ports of `host` that are free now, all different, and that no outgoing connection takes before they are listened at: they lie below the range
  * from which the kernel takes the ports of outgoing connections (Linux: `net.ipv4.ip_local_port_range`). On Linux, no other process that asks here is
- * given the same before this one ends, or three minutes have passed.
+ * given the same before this one ends, or half an hour has passed.
  */
 export async function freePorts(count: number, host = '127.0.0.1'): Promise<readonly number[]> {
   const below = await ephemeralFrom();

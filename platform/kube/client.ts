@@ -1,7 +1,7 @@
 /** The Kubernetes API as this product uses it. */
 import { follow, type Follower, type FollowOptions } from './follow';
 import { kubeObject, pathOf, type KubeObject, type Ref, type Resource } from './resources';
-import { KubeError, transportFromFile, transportInCluster, type Transport } from './transport';
+import { KubeError, transportFromFile, transportInCluster, type Patience, type Transport } from './transport';
 
 export interface ListOptions {
   readonly namespace?: string;
@@ -48,7 +48,8 @@ export interface Kube {
 }
 
 /** By the current context of a kubeconfig file. Rejects when the file cannot be used. */
-export const kubeFromFile = async (kubeconfig: string): Promise<Kube> => kube(await transportFromFile(kubeconfig));
+export const kubeFromFile = async (kubeconfig: string, patience: Patience = {}): Promise<Kube> =>
+  kube(await transportFromFile(kubeconfig, patience));
 /** As the service account of the pod that this process runs in. */
 export const kubeInCluster = async (): Promise<Kube> => kube(await transportInCluster());
 

@@ -42,11 +42,16 @@ export interface Transport {
   lines(request: KubeRequest & { readonly idleMs: number }): AsyncGenerator<unknown>;
 }
 
+export interface Patience {
+  /** No request is given up earlier, in milliseconds. Default 0: each by its own time. */
+  readonly leastMs?: number;
+}
+
 const longestAnswer = 256 << 20;
 const longestLine = 32 << 20;
 
 /** By the current context of a kubeconfig file. Rejects, in one line with its name, when it cannot be used. */
-export async function transportFromFile(file: string): Promise<Transport> {
+export async function transportFromFile(file: string, patience: Patience = {}): Promise<Transport> {
   const text = await fs.readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new Error(
       error.code === 'ENOENT' ? `there is no kubeconfig \`${file}\`` : `the kubeconfig \`${file}\` cannot be read (${error.code})`,
@@ -56,7 +61,7 @@ export async function transportFromFile(file: string): Promise<Transport> {
   const config = new Config();
   try {
     config.loadFromFile(file); // not from the text: files that it names are relative to it
-    return transport(config, groupsIn(load(text), config.getCurrentUser()?.name));
+    return transport(config, groupsIn(load(text), config.getCurrentUser()?.name), patience);
   } catch (error) {
     throw new Error(
       `the kubeconfig \`${file}\` cannot be used: ${(error instanceof Error ? error.message : String(error)).split('\n')[0]}`,
@@ -69,10 +74,10 @@ export async function transportInCluster(): Promise<Transport> {
   const { KubeConfig: Config } = await import('@kubernetes/client-node');
   const config = new Config();
   config.loadFromCluster();
-  return transport(config, []);
+  return transport(config, [], {});
 }
 
-function transport(config: KubeConfig, impersonatedGroups: readonly string[]): Transport {
+function transport(config: KubeConfig, impersonatedGroups: readonly string[], { leastMs = 0 }: Patience): Transport {
   const cluster = config.getCurrentCluster();
   if (!cluster) throw new Error('it has no current cluster: choose a context with `kubectl config use-context`');
   const server = new URL(cluster.server);
@@ -108,7 +113,7 @@ function transport(config: KubeConfig, impersonatedGroups: readonly string[]): T
   return {
     server: server.origin,
     async send(request) {
-      const limit = AbortSignal.timeout(request.timeoutMs ?? 15_000);
+      const limit = AbortSignal.timeout(Math.max(request.timeoutMs ?? 15_000, leastMs));
       const signal = request.signal ? AbortSignal.any([limit, request.signal]) : limit;
       try {
         const response = await open(request, signal);

@@ -12,7 +12,7 @@ import { formatTrust } from '../../core/bundle/trust';
 import { customResourceDefinitions } from '../../deploy/crds';
 import { temporaryFolder } from '../../platform/files';
 import { hostAddress } from '../../platform/host-address';
-import { KubeError, kubeFromFile, resources, type Kube, type KubeObject, type Resource } from '../../platform/kube';
+import { KubeError, resources, type Kube, type KubeObject, type Resource } from '../../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
 import { silentLog, type Log } from '../../platform/log';
 import { freePorts } from '../../platform/ports';
@@ -21,9 +21,11 @@ import { runAgent, type AgentConfig, type RunningAgent } from '../../runtime-pro
 import { serveCa, type RunningCa } from '../../runtime-proxy/ca/main';
 import { instanceIdOf } from '../../runtime-proxy/ca/spiffe';
 import type { ControlPlaneConfig } from '../../runtime-proxy/control-plane/main';
+import { patientKube } from './patient-kube';
 import { present } from './present';
 import { request, trustDomain, type Answer } from './running-mesh';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, type TestSigner } from './signing';
+import { until } from './until';
 
 export const environment = 'prod';
 
@@ -59,11 +61,7 @@ export interface KubernetesMesh {
   /** Puts objects (unless told not to) and a release of them that follows the live one. */
   release(objects: readonly MeshObject[], change?: Partial<Release>, options?: { readonly putObjects?: boolean }): Promise<SignedRelease>;
   status(): Promise<Partial<ReleaseStatusResource>>;
-  until(
-    what: string,
-    holds: (status: Partial<ReleaseStatusResource>) => boolean,
-    limitMs?: number,
-  ): Promise<Partial<ReleaseStatusResource>>;
+  until(what: string, holds: (status: Partial<ReleaseStatusResource>) => boolean): Promise<Partial<ReleaseStatusResource>>;
   call(spec: PodSpec, host: string, requestPath: string, agent?: http.Agent, headers?: http.OutgoingHttpHeaders): Promise<Answer>;
   stop(): Promise<void>;
 }
@@ -78,7 +76,7 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
   const address = hostAddress();
   const envoy = await obtainEnvoy();
   const server = await startKubernetes({ dir: file('kubernetes') });
-  const kube = await kubeFromFile(server.kubeconfig);
+  const kube = await patientKube(server.kubeconfig);
   const definitions = customResourceDefinitions() as readonly KubeObject[];
   for (const definition of definitions) await kube.create(resources.customResourceDefinitions, definition);
   const namespaces = new Set<string>();
@@ -115,16 +113,18 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
   let previous: SignedRelease | null = null;
   /** A type that was defined a moment ago is not served yet. */
   const createSoon = async (resource: Resource, object: KubeObject): Promise<void> => {
-    for (let tries = 0; ; tries += 1) {
+    let why = '';
+    const isThere = async (): Promise<boolean> => {
       try {
         await kube.create(resource, object);
-        return;
+        return true;
       } catch (error) {
-        if (error instanceof KubeError && error.reason === 'AlreadyExists') return;
-        if (!(error instanceof KubeError) || tries > 100) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        if (!(error instanceof KubeError)) throw error;
+        why = error.message;
+        return error.reason === 'AlreadyExists';
       }
-    }
+    };
+    await until(`${resource.kind} ${object.metadata.name} is created`, isThere, () => why);
   };
   const podStatus = (ready: boolean): object => ({
     phase: 'Running',
@@ -166,7 +166,7 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
         trustFile: file('signing.json'),
         ca: { address: ca.address, trustFile: ca.trustFile },
         tokenFile,
-        kubernetes: { kubeconfig: server.kubeconfig, identity, leaseMs: 3_000 },
+        kubernetes: { kubeconfig: server.kubeconfig, identity, leaseMs: 30_000 },
       };
     },
     async createPod({ name, namespace, workload, serviceAccount, version, called, port = 'web', annotations }) {
@@ -186,8 +186,9 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
         );
       }
       if (called) {
-        const application = http.createServer((incoming, response) => response.end(`${name} ${incoming.url}`));
-        application.keepAliveTimeout = 60_000;
+        const application = http.createServer({ keepAliveTimeout: 3_600_000, headersTimeout: 0, requestTimeout: 0 }, (incoming, response) =>
+          response.end(`${name} ${incoming.url}`),
+        );
         await new Promise<void>((resolve, reject) => application.once('error', reject).listen(web, '127.0.0.1', resolve));
         applications.set(name, application);
       }
@@ -256,15 +257,11 @@ export async function runKubernetesMesh(options: { readonly log?: Log } = {}): P
       const found = await kube.get(resources.releases, { namespace: meshNamespace, name: environment });
       return (found?.['status'] ?? {}) as Partial<ReleaseStatusResource>;
     },
-    async until(what, holds, limitMs = 60_000) {
-      const end = Date.now() + limitMs;
+    async until(what, holds) {
       let status: Partial<ReleaseStatusResource> = {};
-      while (Date.now() < end) {
-        status = await mesh.status().catch(() => ({}));
-        if (holds(status)) return status;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      throw new Error(`not so after ${limitMs} ms: ${what}\n${JSON.stringify(status, null, 1)}`);
+      const isSo = async (): Promise<boolean> => holds((status = await mesh.status().catch(() => ({}))));
+      await until(what, isSo, () => status);
+      return status;
     },
     call({ name }, host, requestPath, agent, headers = {}) {
       const port = present(ports.get(name)).outbound;

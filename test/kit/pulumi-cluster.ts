@@ -2,9 +2,10 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { temporaryFolder } from '../../platform/files';
-import { kubeFromFile, type Kube } from '../../platform/kube';
+import type { Kube } from '../../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
 import { obtainPulumi } from '../../platform/tools/pulumi';
+import { patientKube } from './patient-kube';
 import { standInPlugins } from './pulumi-plugins';
 import { prepared } from './webhook';
 
@@ -34,7 +35,7 @@ export async function startPulumiCluster(namespaces: readonly string[] = []): Pr
   };
   try {
     await prepared(server, namespaces);
-    return { folder, server, cli, kube: await kubeFromFile(server.kubeconfig), close };
+    return { folder, server, cli, kube: await patientKube(server.kubeconfig), close };
   } catch (error) {
     await close();
     throw error;
