@@ -4,7 +4,8 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { systemClock } from '../platform/clock';
 import { temporaryFolder } from '../platform/files';
-import { startTimeOf } from '../platform/process';
+import { runCommand } from '../platform/process';
+import { until } from '../test/kit/until';
 import { breakStaleLocks, takeLock } from './lock';
 
 describe('lock', () => {
@@ -21,7 +22,7 @@ describe('lock', () => {
     const first = await takeLock(file(), 'prod', systemClock, 0);
     const second = await takeLock(file(), 'prod', systemClock, 0);
     expect(second.diagnostics[0]).toMatchObject({ code: 'MW7007', message: `stack \`prod\` is locked by process ${process.pid}` });
-    const waiting = takeLock(file(), 'prod', systemClock, 10_000);
+    const waiting = takeLock(file(), 'prod', systemClock, 180_000);
     await first.value?.();
     const third = await waiting;
     expect(third.diagnostics).toEqual([]);
@@ -34,7 +35,7 @@ describe('lock', () => {
     let most = 0;
     await Promise.all(
       Array.from({ length: 8 }, async () => {
-        const taken = await takeLock(file(), 'prod', systemClock, 20_000);
+        const taken = await takeLock(file(), 'prod', systemClock, 180_000);
         most = Math.max(most, ++holders);
         await systemClock.sleep(5);
         holders--;
@@ -60,13 +61,16 @@ describe('lock', () => {
     // A process that is called pulumi, as the lock's owner must be.
     const program = path.join(folder, 'pulumi');
     await fs.symlink('/bin/sleep', program);
-    const child = spawn(program, ['60'], { stdio: 'ignore' });
+    const child = spawn(program, ['600'], { stdio: 'ignore' });
     const locks = path.join(folder, 'locks');
     await fs.mkdir(locks);
     const write = (pid: number, hostname = os.hostname(), timestamp = new Date().toISOString()) =>
       fs.writeFile(path.join(locks, 'a.json'), JSON.stringify({ pid, username: 'x', hostname, timestamp }));
     try {
-      while ((await startTimeOf(child.pid ?? 0)) === null) await systemClock.sleep(5);
+      await until(
+        'it has its name',
+        async () => (await runCommand('ps', ['-o', 'comm=', '-p', String(child.pid)])).stdout.trim() === 'pulumi',
+      );
       await write(child.pid ?? 0);
       expect(codes(await breakStaleLocks(locks, 'prod', systemClock, 0))).toEqual(['MW7007']);
       await write(child.pid ?? 0, os.hostname(), '2001-01-01T00:00:00Z'); // taken long before this process began
@@ -78,7 +82,7 @@ describe('lock', () => {
       await fs.writeFile(path.join(locks, 'a.json'), '{');
       expect(codes(await breakStaleLocks(locks, 'prod', systemClock, 0))).toEqual(['MW7007']);
       await write(child.pid ?? 0);
-      const waiting = breakStaleLocks(locks, 'prod', systemClock, 20_000);
+      const waiting = breakStaleLocks(locks, 'prod', systemClock, 180_000);
       child.kill('SIGKILL');
       expect(codes(await waiting)).toEqual(['MW7008']);
     } finally {

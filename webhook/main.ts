@@ -146,6 +146,7 @@ export async function serveWebhook(config: WebhookConfig, options: WebhookOption
       clientCa,
       connections: limits.connections,
       requestMs: limits.requestMs,
+      clock,
     });
     listening = true;
     certificate.listensAt?.(loopbackOf(server.url));

@@ -4,6 +4,7 @@ import type { RegisterResourceRequest } from '@pulumi/pulumi/proto/resource_pb';
 import { getMonitor } from '@pulumi/pulumi/runtime/settings';
 import { newTestSigner, signTestBundle, testRelease, testReleaseAfter, type TestSigner } from '../../test/kit/signing';
 import { bigService } from '../../test/kit/big-objects';
+import { until } from '../../test/kit/until';
 import { apiVersion, objectName, type MeshObject } from '../../core/bundle/objects';
 import { shortDigest } from '../../core/lib/digest';
 import { Mesh } from './mesh';
@@ -128,8 +129,7 @@ describe('Webhook', () => {
   test('what is asked comes last and depends on all the rest; the namespace stays', async () => {
     const component = new Webhook('meshwright', args());
     await settled(component.urn);
-    for (let turn = 0; turn < 200 && !kubernetes().some(({ type }) => type.endsWith(':ValidatingWebhookConfiguration')); turn++)
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    await until('all are registered', () => kubernetes().some(({ type }) => type.endsWith(':ValidatingWebhookConfiguration')));
     const all = kubernetes();
     const asking = all.find(({ type }) => type.endsWith(':ValidatingWebhookConfiguration'));
     expect(all.find(({ type }) => type === 'kubernetes:core/v1:Namespace')).toMatchObject({ retained: true, dependsOn: [] });

@@ -6,6 +6,7 @@ import { signalGroup, spawnGroup, stopGroup } from '../../platform/process';
 import type { WebhookConfig } from '../../webhook/config';
 import type { BalancedReplica } from './balancer';
 import { plainGet } from './plain-get';
+import { until } from './until';
 
 export interface WebhookReplica extends BalancedReplica {
   /** Resolves when it says that it is ready. */
@@ -47,10 +48,14 @@ export async function webhookReplica(dir: string, name: string, config: WebhookC
       });
       child = started;
       started.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString('utf8')));
-      for (let tries = 0; !(await isReady()); tries += 1) {
-        if (started.exitCode !== null || tries > 600) throw new Error(`${name} did not become ready: ${log.slice(-2_000)}`);
-        await new Promise((done) => setTimeout(done, 50));
-      }
+      await until(
+        `${name} is ready`,
+        () => {
+          if (started.exitCode !== null) throw new Error(`${name} has ended: ${log.slice(-2_000)}`);
+          return isReady();
+        },
+        () => log.slice(-2_000),
+      );
     },
     async stop() {
       if (child?.pid === undefined) return null;

@@ -1,10 +1,13 @@
 import * as net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import * as tls from 'node:tls';
+import { freePorts } from '../../platform/ports';
+import { until } from '../../test/kit/until';
 import { issueCa, issueLeaf } from './issue';
 import { handshake, type Shake } from './probe';
 import { after, notAskedYet, type Readiness } from './readiness';
 
+const hour = 3_600_000;
 const good: Shake = { kind: 'good' };
 const unheard: Shake = { kind: 'unheard', why: 'no answer within five seconds' };
 const refused: Shake = { kind: 'refused', why: 'certificate has expired' };
@@ -44,23 +47,27 @@ describe('a handshake', () => {
   };
   const shake = (port: number, bundle: string, name = 'webhook.meshwright.svc'): Promise<Shake> =>
     handshake({ host: '127.0.0.1', port }, name, bundle);
+  /** A machine that stood still has not heard; then it is asked again. */
+  const heard = async (port: number, bundle: string, name?: string): Promise<Shake> => {
+    let said: Shake = unheard;
+    await until('it is heard', async () => (said = await shake(port, bundle, name)).kind !== 'unheard');
+    return said;
+  };
 
   test('tells what the certificate is from a listener that could not answer', async () => {
     const now = Date.now();
-    const ca = await issueCa(now, 60_000);
-    const other = await issueCa(now, 60_000);
-    const leaf = await issueLeaf(ca, ['webhook.meshwright.svc'], now, 60_000);
+    const ca = await issueCa(now, hour);
+    const other = await issueCa(now, hour);
+    const leaf = await issueLeaf(ca, ['webhook.meshwright.svc'], now, hour);
     const port = await listening(tls.createServer({ cert: leaf.certificate, key: leaf.key }, (socket) => socket.resume()));
-    expect(await shake(port, ca.certificate)).toEqual({ kind: 'good' });
+    expect(await heard(port, ca.certificate)).toEqual({ kind: 'good' });
     for (const bundle of ['', other.certificate, '-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n'])
-      expect(await shake(port, bundle)).toMatchObject({ kind: 'refused' });
-    expect(await shake(port, ca.certificate, 'other.svc')).toMatchObject({ kind: 'refused' });
+      expect(await heard(port, bundle)).toMatchObject({ kind: 'refused' });
+    expect(await heard(port, ca.certificate, 'other.svc')).toMatchObject({ kind: 'refused' });
     // At its limit, or ending: what came is closed before anything is said.
     const full = await listening(net.createServer((socket) => socket.destroy()));
     expect(await shake(full, ca.certificate)).toMatchObject({ kind: 'unheard' });
-    const gone = net.createServer();
-    const free = await listening(gone);
-    await new Promise((resolve) => gone.close(resolve));
+    const [free = 0] = await freePorts(1);
     expect(await shake(free, ca.certificate)).toMatchObject({ kind: 'unheard' });
   });
 });

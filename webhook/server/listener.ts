@@ -2,8 +2,8 @@
 import * as https from 'node:https';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { hostPort } from '../../core/lib/host-port';
+import { systemClock, type Clock } from '../../platform/clock';
 import { listenHost } from '../../platform/listen-host';
 import type { CertificateSource } from './certificate';
 import { silentConnections } from './silent';
@@ -17,6 +17,10 @@ export interface ListenerOptions {
   readonly connections: number;
   /** Milliseconds for a handshake, and for a whole request to arrive. */
   readonly requestMs: number;
+  /** For the head of a request, if that is less. Default 5,000. */
+  readonly headMs?: number;
+  /** What it waits by when it ends. */
+  readonly clock?: Clock;
 }
 export interface Listener {
   readonly url: string;
@@ -43,7 +47,7 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
       ...secure(options.certificate.current()),
       ...(options.clientCa === null ? {} : { requestCert: true, rejectUnauthorized: true }),
       requestTimeout: options.requestMs,
-      headersTimeout: Math.min(5_000, options.requestMs),
+      headersTimeout: Math.min(options.headMs ?? 5_000, options.requestMs),
       keepAliveTimeout: keepAliveMs,
       connectionsCheckingInterval: 1_000,
       handshakeTimeout: options.requestMs,
@@ -67,9 +71,10 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
   });
   // All places were taken before any of them was idle: whoever comes then is not let in, and does not count as a connection.
   server.on('drop', makeRoom);
+  const clock = options.clock ?? systemClock;
   let cameLast = Number.NEGATIVE_INFINITY;
-  server.on('connection', () => (cameLast = performance.now()));
-  server.on('request', () => (cameLast = performance.now()));
+  server.on('connection', () => (cameLast = clock.monotonic()));
+  server.on('request', () => (cameLast = clock.monotonic()));
   options.certificate.onChange((pair) => server.setSecureContext(secure(pair)));
   const host = listenHost(options.host);
   await new Promise<void>((resolve, reject) => {
@@ -84,10 +89,10 @@ export async function listen(app: RequestListener, options: ListenerOptions): Pr
     url: `https://${hostPort(host, port)}`,
     async close() {
       // Whoever is let in by the kernel, and not yet by us, is reset when the listening socket closes; an idle connection that is closed under a request fails it.
-      const latest = performance.now() + longestWaitMs;
-      const stillComing = (): boolean => performance.now() < Math.min(cameLast + quietMs, latest);
+      const latest = clock.monotonic() + longestWaitMs;
+      const stillComing = (): boolean => clock.monotonic() < Math.min(cameLast + quietMs, latest);
       do {
-        while (stillComing()) await sleep(quietMs / 5);
+        while (stillComing()) await clock.sleep(quietMs / 5);
         // A process that stood still sees that time has passed before it sees what has arrived.
         await new Promise((resolve) => setImmediate(resolve));
       } while (stillComing());

@@ -7,6 +7,7 @@ import { kubeObject, resources, type KubeObject } from '../../platform/kube';
 import { silentLog } from '../../platform/log';
 import { kubeStub, type KubeStub } from '../../test/kit/kube-stub';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, testReleaseAfter, type TestSigner } from '../../test/kit/signing';
+import { until } from '../../test/kit/until';
 import type { StateSnapshot, Trusted } from '../admit/context';
 import { signatureCache } from '../admit/signatures';
 import { failModesIn } from './fail-modes';
@@ -39,11 +40,12 @@ const release = async (content: Release, phase: string | null): Promise<KubeObje
   ...(phase === null ? {} : { status: { progress: { release: digestOfJson(content), phase: { kind: phase } } } }),
 });
 const seen = async (holds: (snapshot: StateSnapshot) => boolean): Promise<StateSnapshot> => {
-  for (let turn = 0; turn < 200; turn++) {
-    if (holds(state.snapshot())) return state.snapshot();
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  throw new Error(`never seen: ${JSON.stringify(state.snapshot().rules)}`);
+  await until(
+    'it is seen',
+    () => holds(state.snapshot()),
+    () => state.snapshot().rules,
+  );
+  return state.snapshot();
 };
 const reason = ({ rules: now }: StateSnapshot): string => (now.kind === 'unknown' ? now.reason : now.kind);
 
