@@ -16,11 +16,11 @@ let program: string;
 beforeAll(async () => {
   dir = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-chart-'));
   program = await obtainHelm();
-}, 120_000);
+}, 1_800_000);
 afterAll(() => fs.rm(dir, { recursive: true, force: true }));
 
 const helm = (...args: readonly string[]): Promise<CommandResult> =>
-  runCommand(program, args, { env: { PATH: process.env['PATH'], HOME: dir }, timeoutMs: 60_000 });
+  runCommand(program, args, { env: { PATH: process.env['PATH'], HOME: dir }, timeoutMs: 300_000 });
 async function valuesFile(name: string, values: unknown): Promise<string> {
   const file = path.join(dir, `${name}.yaml`);
   await fs.writeFile(file, JSON.stringify(values));

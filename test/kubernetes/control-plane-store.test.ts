@@ -9,14 +9,15 @@ import type { ReleaseStatusResource } from '../../core/bundle/release-status';
 import type { TrustRoot } from '../../core/bundle/trust';
 import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { customResourceDefinitions } from '../../deploy/crds';
-import { kubeFromFile, resources, type Kube, type KubeObject } from '../../platform/kube';
+import { resources, type Kube, type KubeObject } from '../../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
 import { silentLog } from '../../platform/log';
 import { followStore, type ClusterStore } from '../../runtime-proxy/kubernetes/store';
+import { patientKube } from '../kit/patient-kube';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
 import { objectsOf, smallMesh } from '../kit/small-mesh';
+import { until as untilSo } from '../kit/until';
 
-jest.setTimeout(120_000);
 const kinds = {
   ServiceConfig: resources.serviceConfigs,
   ProxyConfig: resources.proxyConfigs,
@@ -63,19 +64,14 @@ const putRelease = async (release: Release, by: TestSigner = signer): Promise<Si
 const ref = { namespace: meshNamespace, name: 'prod' };
 const status = async (): Promise<Partial<ReleaseStatusResource>> =>
   ((await kube.get(resources.releases, ref))?.['status'] ?? {}) as Partial<ReleaseStatusResource>;
-const until = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
-  for (let turn = 0; turn < 2_400; turn += 1) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error(`not so: ${what}\n${JSON.stringify([await status(), said.map(({ message }) => message)], null, 1)}`);
-};
+const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> =>
+  untilSo(what, holds, async () => [await status(), said.map(({ message }) => message)]);
 const accepted = async (): Promise<string> => (await status()).conditions?.find(({ type }) => type === 'Accepted')?.reason ?? '';
 
 beforeAll(async () => {
   dir = await fs.mkdtemp(path.join(os.tmpdir(), 'mw-store-'));
   server = await startKubernetes({ dir, controllers: false });
-  kube = await kubeFromFile(server.kubeconfig);
+  kube = await patientKube(server.kubeconfig);
   for (const definition of customResourceDefinitions()) await kube.create(resources.customResourceDefinitions, plain(definition));
   for (const name of [meshNamespace, 'shop'])
     await kube.create(resources.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
@@ -83,7 +79,7 @@ beforeAll(async () => {
     const answers = await Promise.allSettled([...Object.values(kinds), resources.releases].map((kind) => kube.list(kind)));
     return answers.every((answer) => answer.status === 'fulfilled');
   });
-}, 600_000);
+}, 1_800_000);
 afterAll(async () => {
   await server?.stop();
   await fs.rm(dir, { recursive: true, force: true });

@@ -16,12 +16,12 @@ import type { Diagnostic } from '../../core/diagnostics/diagnostic';
 import { digestOf } from '../../core/lib/digest';
 import type { RuleId } from '../../core/mesh/ids';
 import { customResourceDefinitions } from '../../deploy/crds';
-import { kubeFromFile } from '../../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
 import { createLog } from '../../platform/log';
 import { followStore } from '../../runtime-proxy/kubernetes/store';
 import { bookinfo } from '../kit/bookinfo-ir';
 import { bigRelease, bigService } from '../kit/big-objects';
+import { patientKube } from '../kit/patient-kube';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
 
 const rulesSpec: AdmissionRulesSpec = {
@@ -132,7 +132,7 @@ test('every object of the example, created or applied, comes back as it was sign
     const managed = JSON.stringify(Reflect.get(Object(back['metadata']), 'managedFields')).length;
     expect(managed).toBeLessThan(600);
   }
-}, 120_000);
+});
 
 type Fields = Record<string, unknown>;
 /** A copy with one member changed: `spec.waves`. `undefined` takes it away. */
@@ -190,7 +190,7 @@ test('what is not of the form is refused when it is created', async () => {
   ];
   for (const [resource, message] of cases) await refused('create', resource, message);
   expect((await send('create', part(`${base}.part-1`), '--dry-run=server')).stderr).toBe('');
-}, 120_000);
+});
 
 test('an object is immutable but for its metadata and a signature made anew', async () => {
   const service = objectResource(one('ServiceConfig'), 'prod');
@@ -210,7 +210,7 @@ test('an object is immutable but for its metadata and a signature made anew', as
   await refused('replace', changed(service, 'proof.name', 'other'), 'proof is immutable');
   expect((await send('replace', changed(service, 'proof.jws', 'a.b.c'), '--dry-run=server')).stderr).toBe('');
   expect((await send('replace', changed(service, 'metadata.labels', { a: 'b' }), '--dry-run=server')).stderr).toBe('');
-}, 120_000);
+});
 
 test('what our own fields do not know is refused, or dropped where the client does not ask; what Envoy has is kept', async () => {
   const fresh: MeshObject = JSON.parse(
@@ -234,7 +234,7 @@ test('what our own fields do not know is refused, or dropped where the client do
   // What was dropped was never signed: the object is whole again.
   expect(signedObjectOf(back).signed).toEqual(strange);
   expect((await verifyObject(signedObjectOf(back).signed, 'prod', trust)).diagnostics).toEqual([]);
-}, 60_000);
+});
 
 describe('the release', () => {
   const status: ReleaseStatusResource = {
@@ -307,7 +307,7 @@ describe('the release', () => {
       .map((line) => line.trim().split(/ {2,}/));
     expect(table[0]).toEqual(['NAME', 'GENERATION', 'STATE', 'ACTIVE', 'OF', 'COMMIT', 'AGE']);
     expect(table[1]?.slice(0, 6)).toEqual(['prod', '2', 'rolling', '4', '5', 'c'.repeat(40)]);
-  }, 60_000);
+  });
 
   test('is refused where it is not of the form', async () => {
     const resource = changed(
@@ -337,7 +337,7 @@ describe('the release', () => {
       ['proof.signature', 'a.b.c', 'proof.signature in body should match'],
     ] as const)
       await refused('create', changed(resource, path, value), message);
-  }, 60_000);
+  });
 });
 
 test('kubectl shows what matters', async () => {
@@ -373,7 +373,7 @@ describe('what is too big for one resource', () => {
     expect(resourceVersion(await read('ServiceConfig', 'bookinfo', second.metadata.name))).toBe(resourceVersion(back[1] ?? {}));
     await refused('replace', changed(second, 'packed.data', 'AAAA'), 'packed is immutable');
     // What the control plane follows: the object is known as a whole.
-    const kube = await kubeFromFile(server.kubeconfig);
+    const kube = await patientKube(server.kubeconfig);
     const said: Diagnostic[] = [];
     const store = followStore(kube, {
       environment: 'prod',
@@ -395,7 +395,7 @@ describe('what is too big for one resource', () => {
       { ...changed(second, 'packed', undefined), spec: objectResource(one('ServiceConfig'), 'prod').spec },
       'an object stays packed or whole',
     );
-  }, 120_000);
+  });
 
   test('a release of 10,000 objects is packed and comes back with its signature', async () => {
     const big = await signTestRelease(signer, bigRelease(10_000, { environment: 'big' }));
@@ -404,5 +404,5 @@ describe('what is too big for one resource', () => {
     const back = await read('Release', 'meshwright', 'big');
     expect(JSON.stringify(back).length).toBeLessThan(1_000_000);
     expect(signedReleaseOf(back)).toEqual(big);
-  }, 60_000);
+  });
 });

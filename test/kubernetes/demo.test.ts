@@ -1,7 +1,7 @@
 /** The story of `npm run demo -- --kubernetes`, as a user starts it: every step checks itself, and this suite asks for all of them. */
 import { demoDocument, interruptedDemo, leftOf } from '../kit/demo';
 
-jest.setTimeout(900_000);
+jest.setTimeout(1_800_000);
 
 test('the story on a real API server, with the webhook installed, and nothing is left running', async () => {
   const { document, code, pid } = await demoDocument(['--kubernetes']);

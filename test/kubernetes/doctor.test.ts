@@ -9,15 +9,15 @@ import { shared } from '../../deploy/install/names';
 import type { KubernetesObject } from '../../deploy/install/object';
 import { defaultValues } from '../../deploy/install/values';
 import { systemClock } from '../../platform/clock';
-import { kubeFromFile } from '../../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
 import { silentLog } from '../../platform/log';
 import { runCommand } from '../../platform/process';
 import { managedCertificates } from '../../webhook/certificates/managed';
 import { testAuthority } from '../kit/certificates';
+import { patientKube } from '../kit/patient-kube';
 import { newTestSigner, signTestRelease, testRelease } from '../kit/signing';
+import { isDone, until } from '../kit/until';
 
-jest.setTimeout(60_000);
 let dir: string;
 let cluster: KubernetesServer;
 let installed: readonly KubernetesObject[];
@@ -37,7 +37,7 @@ beforeAll(async () => {
   installed = installObjects({ ...defaultValues, trustRoot: { environments: { prod: { keys: [signer.jwk], generationFloor: 0 } } } });
   const of = (test: (kind: string) => boolean): readonly KubernetesObject[] => installed.filter(({ kind }) => test(kind));
   await apply(of((kind) => kind === 'CustomResourceDefinition'));
-  await kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  await kubectl(['wait', '--for=condition=Established', '--timeout=180s', 'crd', '--all']);
   await apply(of((kind) => kind !== 'CustomResourceDefinition' && !kind.endsWith('WebhookConfiguration')));
   const release = releaseResource(await signTestRelease(signer, testRelease([])));
   await apply([release]);
@@ -55,7 +55,7 @@ beforeAll(async () => {
   await kubectl(['patch', 'release', 'prod', '-n', 'meshwright', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })]);
   await apply([slice(true)]);
   await apply(of((kind) => kind.endsWith('WebhookConfiguration')));
-  const kube = await kubeFromFile(cluster.kubeconfig);
+  const kube = await patientKube(cluster.kubeconfig);
   const certificates = await managedCertificates({
     kube,
     namespace: 'meshwright',
@@ -67,14 +67,11 @@ beforeAll(async () => {
     log: silentLog,
   });
   // The configurations carry the bundle a moment after there is something to serve.
-  for (
-    let turn = 0;
-    turn < 200 && !(await kubectl(['get', 'mutatingwebhookconfiguration', 'meshwright', '-o', 'yaml'])).includes('caBundle');
-    turn += 1
-  )
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  await until('there are bundles', async () =>
+    (await kubectl(['get', 'mutatingwebhookconfiguration', 'meshwright', '-o', 'yaml'])).includes('caBundle'),
+  );
   certificates.close();
-}, 600_000);
+}, 1_800_000);
 afterAll(async () => {
   await cluster?.stop();
   await fs.rm(dir, { recursive: true, force: true });
@@ -92,7 +89,7 @@ const slice = (ready: boolean): object => ({
 async function doctor(kubeconfig = cluster.kubeconfig): Promise<{ readonly code: number | null; readonly found: readonly Diagnostic[] }> {
   const program = path.join(__dirname, '..', '..', 'bin', 'meshwright.js');
   const { code, stdout, stderr } = await runCommand(process.execPath, [program, 'doctor', '--json', '--kubeconfig', kubeconfig], {
-    timeoutMs: 30_000,
+    timeoutMs: 300_000, // against hanging
   });
   if (stdout === '') throw new Error(stderr);
   const document = JSON.parse(stdout) as { readonly diagnostics?: readonly Diagnostic[] };
@@ -174,9 +171,9 @@ const broken: readonly [string, () => Promise<unknown>, string, number][] = [
   [
     'a kind gone',
     async () => {
-      // nobody answers here
+      // nobody answers here, and admission hears a moment later that this is ignored
       await patched(validating, entry('2/failurePolicy', 'Ignore'))();
-      await kubectl(['delete', 'crd', 'proxyconfigs.meshwright.dev']);
+      await until('it is gone', () => isDone(kubectl(['delete', 'crd', 'proxyconfigs.meshwright.dev', '--ignore-not-found'])));
       await patched(validating, entry('2/failurePolicy', 'Fail'))();
     },
     'error MW7318',

@@ -8,11 +8,11 @@ import { silentLog } from '../../platform/log';
 import { freePorts } from '../../platform/ports';
 import { egress, named, running } from '../kit/declarations';
 import { runKubernetesMesh, type KubernetesMesh, type PodSpec } from '../kit/kubernetes-mesh';
-import { eventually, lowered } from '../kit/layered-mesh';
+import { lowered } from '../kit/layered-mesh';
 import { openOutsideWorld, type OutsideWorld } from '../kit/outside-world';
 import { present } from '../kit/present';
+import { until } from '../kit/until';
 
-jest.setTimeout(180_000);
 const pageOf = (ledger: number): PodSpec => ({
   ...{ name: 'page-1', namespace: 'bookinfo', workload: 'productpage', serviceAccount: 'sa-productpage', called: true },
   annotations: { 'meshwright.dev/outbound.outside.ledger.it': `127.0.0.1:${ledger}` },
@@ -60,7 +60,9 @@ beforeAll(async () => {
   for (const pod of [page, egressOf(1)]) await mesh.startAgent(pod, config.listen);
   const signed = await mesh.release([...services, ...proxies.filter(({ spec }) => run.has(spec.workload))]);
   await mesh.until('converged', ({ converged }) => converged === signed.digest);
-}, 600_000);
+  await untilCalled(1);
+  await untilOut();
+}, 1_800_000);
 afterAll(async () => {
   await controlPlane?.close();
   await mesh?.stop();
@@ -78,17 +80,19 @@ const admin = (socketPath: string, path: string): Promise<string> =>
     ask.on('error', () => resolve(''));
   });
 /** Until the page's Envoy knows so many gateways that are well: one that is not yet up is known, and not called. */
-async function untilCalled(wanted: number): Promise<void> {
+function untilCalled(wanted: number): Promise<void> {
   const { adminSocket } = present(mesh.agents.get(page.name));
-  const end = Date.now() + 60_000;
-  for (let seen = -1; seen !== wanted;) {
-    if (Date.now() > end) throw new Error(`the page's Envoy has ${seen} gateways that are well, not ${wanted}`);
-    seen = (await admin(adminSocket, '/clusters'))
-      .split('\n')
-      .filter((line) => /^outside\/partner\.it::.*::health_flags::healthy$/.test(line)).length;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
+  const well = async (): Promise<number> =>
+    (await admin(adminSocket, '/clusters')).split('\n').filter((line) => /^outside\/partner\.it::.*::health_flags::healthy$/.test(line))
+      .length;
+  return until(`the page's Envoy has ${wanted} gateways that are well`, async () => (await well()) === wanted, well);
 }
+/** Every way out is open: what Envoy's main thread knows, its workers know a moment later. */
+const untilOut = (): Promise<void> =>
+  until('it is heard outside', async () => {
+    const statuses = [await mesh.call(page, 'partner.localhost', '/'), await mesh.call(page, `direct.localhost:${ports.plain}`, '/')];
+    return statuses.every(({ status }) => status === 200) && (await hears()) === '220 ledger\n';
+  });
 const hears = (): Promise<string> =>
   new Promise((resolve) => {
     const socket = net.connect(ports.dialled, '127.0.0.1');
@@ -125,7 +129,7 @@ test('another pod of the gateway is called as soon as it is there, and one that 
   await untilCalled(1);
   const { adminSocket } = await mesh.startAgent(egressOf(2), config.listen);
   const takesCalls = (listeners: string): boolean => listeners.includes('inbound/platform/egress.egress::');
-  expect(takesCalls(await eventually(() => admin(adminSocket, '/listeners'), takesCalls))).toBe(true);
+  await until('the new one takes calls', async () => takesCalls(await admin(adminSocket, '/listeners')));
   await mesh.setReady(egressOf(2), true);
   await untilCalled(2);
   await mesh.forcePodGone(egressOf(1));

@@ -1,6 +1,7 @@
 /** Hundreds of pods come and go behind a Service of a real API server, whose own controller writes the EndpointSlices: only endpoints reach Envoy. */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { writeFileAtomic } from '../../platform/files';
 import { resources, type KubeObject } from '../../platform/kube';
 import { silentLog } from '../../platform/log';
 import { envoyAdmin } from '../../runtime-proxy/agent/envoy-admin';
@@ -8,13 +9,13 @@ import { serveControlPlane, type ControlPlaneConfig, type RunningControlPlane } 
 import { runKubernetesMesh, type KubernetesMesh, type PodSpec } from '../kit/kubernetes-mesh';
 import { present } from '../kit/present';
 import { objectsOf, reviewsWeb, smallMesh } from '../kit/small-mesh';
+import { until } from '../kit/until';
 
 let compiled = 0;
 jest.mock('../../compiler/emit/envoy', () => {
   const real = jest.requireActual<typeof import('../../compiler/emit/envoy')>('../../compiler/emit/envoy');
   return { ...real, emitEnvoy: (...given: Parameters<typeof real.emitEnvoy>) => ((compiled += 1), real.emitEnvoy(...given)) };
 });
-jest.setTimeout(180_000);
 
 const page: PodSpec = { name: 'page-1', namespace: 'shop', workload: 'page', serviceAccount: 'page', called: false };
 const reviews: PodSpec = {
@@ -32,14 +33,14 @@ let controlPlane: RunningControlPlane;
 beforeAll(async () => {
   mesh = await runKubernetesMesh();
   inventoryFile = path.join(mesh.folder, 'outside.json');
-  await fs.writeFile(inventoryFile, JSON.stringify({ instances: [] }));
+  await writeFileAtomic(inventoryFile, JSON.stringify({ instances: [] }));
   config = { ...(await mesh.controlPlaneConfig('control-plane-0')), inventoryFile };
   for (const pod of [page, reviews]) await mesh.createPod(pod);
   controlPlane = await serveControlPlane(config, { log: silentLog });
   for (const pod of [page, reviews]) await mesh.startAgent(pod, config.listen);
   const signed = await mesh.release(objectsOf(smallMesh()));
   await mesh.until('converged', ({ converged }) => converged === signed.digest);
-}, 600_000);
+}, 1_800_000);
 afterAll(async () => {
   await controlPlane?.close();
   await mesh?.stop();
@@ -47,12 +48,8 @@ afterAll(async () => {
 
 async function untilHosts(wanted: number): Promise<void> {
   const admin = envoyAdmin(present(mesh.agents.get(page.name)).adminSocket);
-  const end = Date.now() + 60_000;
-  for (let seen: number | undefined = -1; seen !== wanted;) {
-    if (Date.now() > end) throw new Error(`Envoy has ${seen} hosts, not ${wanted}`);
-    seen = (await admin.activity()).hosts[reviewsWeb];
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
+  const hosts = async (): Promise<number | undefined> => (await admin.activity()).hosts[reviewsWeb];
+  await until(`Envoy has ${wanted} hosts`, async () => (await hosts()) === wanted, hosts);
 }
 async function versions(): Promise<{ readonly endpoints: unknown; readonly rest: unknown }> {
   const token = (await fs.readFile(config.adminTokenFile, 'utf8')).trim();
@@ -124,9 +121,9 @@ test('machines outside of the cluster come by file, beside its pods', async () =
     inbound: { web: { host: `10.9.0.${index}`, port: 9080 } },
     endpointOnly: true,
   });
-  await fs.writeFile(inventoryFile, JSON.stringify({ instances: [1, 2, 3].map(vm) }));
+  await writeFileAtomic(inventoryFile, JSON.stringify({ instances: [1, 2, 3].map(vm) }));
   await untilHosts(before + 3);
-  await fs.writeFile(inventoryFile, JSON.stringify({ instances: [] }));
+  await writeFileAtomic(inventoryFile, JSON.stringify({ instances: [] }));
   await untilHosts(before);
   expect((await versions()).rest).toEqual(rest);
 });

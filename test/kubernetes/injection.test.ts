@@ -2,11 +2,13 @@
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { kubeFromFile, resources, type Kube, type KubeObject } from '../../platform/kube';
+import { resources, type Kube, type KubeObject } from '../../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
 import { checkInjected } from '../../webhook/inject/check';
 import { inject, type InjectionContext } from '../../webhook/inject/inject';
 import { applyPatch } from '../kit/json-patch';
+import { patientKube } from '../kit/patient-kube';
+import { until } from '../kit/until';
 
 const namespace = 'shop';
 const context: InjectionContext = {
@@ -40,20 +42,25 @@ describe('injection on a real API server', () => {
   beforeAll(async () => {
     dir = await fs.mkdtemp(join(tmpdir(), 'mw-inject-'));
     server = await startKubernetes({ dir });
-    kube = await kubeFromFile(server.kubeconfig);
+    kube = await patientKube(server.kubeconfig);
     await kube.create(resources.namespaces, {
       metadata: {
         name: namespace,
         labels: { 'pod-security.kubernetes.io/enforce': 'restricted', 'pod-security.kubernetes.io/warn': 'restricted' },
       },
     });
-    for (let turn = 0; turn < 300 && (await kube.get(resources.serviceAccounts, { namespace, name: 'default' })) === null; turn++)
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    await untilInhabited(namespace);
   }, 1_800_000);
   afterAll(async () => {
     await server?.stop();
     await fs.rm(dir, { recursive: true, force: true });
   });
+  /** Admission asks for the account of a pod that names none. */
+  const untilInhabited = (name: string): Promise<void> =>
+    until(
+      `${name} has its account`,
+      async () => (await kube.get(resources.serviceAccounts, { namespace: name, name: 'default' })) !== null,
+    );
   const injected = (value: KubeObject): KubeObject => {
     const injection = inject(value, context);
     if (injection.kind !== 'patch') throw new Error(JSON.stringify(injection));
@@ -78,8 +85,7 @@ describe('injection on a real API server', () => {
     await expect(kube.create(resources.pods, injected(pod('captured-1', metadata)), { dryRun: true })).rejects.toThrow('NET_ADMIN');
     const open = { ...context, namespace: 'open' };
     await kube.create(resources.namespaces, { metadata: { name: 'open', labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } } });
-    for (let turn = 0; turn < 300 && (await kube.get(resources.serviceAccounts, { namespace: 'open', name: 'default' })) === null; turn++)
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    await untilInhabited('open');
     const asked = { ...pod('captured-1', { ...metadata, namespace: 'open' }) };
     const injection = inject(asked, open);
     if (injection.kind !== 'patch') throw new Error(JSON.stringify(injection));

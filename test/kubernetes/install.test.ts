@@ -9,6 +9,7 @@ import { defaultValues, type InstallValues } from '../../deploy/install/values';
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
 import { runCommand, type CommandResult } from '../../platform/process';
 import { obtainHelm } from '../../platform/tools/kubernetes';
+import { until } from '../kit/until';
 
 const chart = path.join(__dirname, '..', '..', 'deploy', 'chart');
 const values: InstallValues = { ...defaultValues, gitops: { ...defaultValues.gitops, enabled: true } };
@@ -20,7 +21,7 @@ beforeAll(async () => {
   dir = await fs.mkdtemp(path.join(os.tmpdir(), 'meshwright-install-'));
   program = await obtainHelm();
   cluster = await startKubernetes({ dir: path.join(dir, 'kubernetes') });
-}, 600_000);
+}, 1_800_000);
 afterAll(async () => {
   await cluster?.stop();
   await fs.rm(dir, { recursive: true, force: true });
@@ -29,7 +30,7 @@ afterAll(async () => {
 const helm = (...args: readonly string[]): Promise<CommandResult> =>
   runCommand(program, [...args, '--namespace', 'meshwright', '--kubeconfig', cluster.kubeconfig], {
     env: { PATH: process.env['PATH'], HOME: dir },
-    timeoutMs: 120_000,
+    timeoutMs: 300_000, // against hanging
   });
 const ok = (result: CommandResult): string => {
   if (result.code !== 0) throw new Error(`${result.stdout}${result.stderr}`);
@@ -121,7 +122,7 @@ test('helm installs it, an upgrade changes nothing, and removing it leaves no we
   // What stayed is taken over by the next installation.
   expect(ok(await helm('install', 'meshwright', chart, '--take-ownership'))).toContain('STATUS: deployed');
   ok(await helm('uninstall', 'meshwright', '--wait'));
-}, 180_000);
+});
 
 test('kubectl applies the same objects, twice, and every pod passes Pod Security `restricted`', async () => {
   const first = await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: list });
@@ -143,6 +144,7 @@ test('kubectl applies the same objects, twice, and every pod passes Pod Security
     const dry = await cluster.kubectl(['create', '--dry-run=server', '-f', '-'], { input: JSON.stringify(pod) });
     expect(`${dry.stdout}${dry.stderr}`).toBe(`pod/as-a-pod-${object.metadata.name} created (server dry run)\n`);
   }
+  ok(await cluster.kubectl(['wait', '--for=create', 'serviceaccount/default', '--namespace=meshwright', '--timeout=180s']));
   const loose = {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -151,7 +153,7 @@ test('kubectl applies the same objects, twice, and every pod passes Pod Security
   };
   const refused = await cluster.kubectl(['create', '--dry-run=server', '-f', '-'], { input: JSON.stringify(loose) });
   expect(refused.stderr).toContain('violates PodSecurity "restricted:latest"');
-}, 120_000);
+});
 
 test('a webhook that is away holds back what rules read, in reviewed namespaces, and nothing else', async () => {
   const none = async (args: readonly string[], input: string): Promise<string> => {
@@ -178,11 +180,9 @@ test('a webhook that is away holds back what rules read, in reviewed namespaces,
   ok(await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: JSON.stringify(configurations) }));
   const calls = 'failed calling webhook "workloads.meshwright.dev"';
   // Configurations reach the API server's admission a moment later.
-  const until = performance.now() + 20_000;
-  let held = '';
-  while (!held.includes(calls) && performance.now() < until)
-    held = await none(['apply', '--dry-run=server', '-f', '-'], deployment('shop', { replicas: 1 }));
-  expect(held).toContain(calls);
+  await until('the webhook is called', async () =>
+    (await none(['apply', '--dry-run=server', '-f', '-'], deployment('shop', { replicas: 1 }))).includes(calls),
+  );
   // Neither spec, labels nor annotations change: a finalizer is none of our business, and must go when somebody waits for the end.
   const finalizer = '{"metadata":{"finalizers":["acme.example/wait"]}}';
   expect(await none(['patch', 'deployment', 'cart', '-n', 'shop', '--type=merge', '-p', finalizer], '')).toContain('patched');
@@ -212,8 +212,9 @@ test('a webhook that is away holds back what rules read, in reviewed namespaces,
       metadata: { name: 'p', namespace: 'shop', labels },
       spec: { containers: [{ name: 'c', image: 'c' }] },
     });
-  expect(await none(['create', '--dry-run=server', '-f', '-'], pod({ 'meshwright.dev/inject': 'true' }))).toContain(
-    'failed calling webhook "pod.injection.meshwright.dev"',
-  );
+  ok(await cluster.kubectl(['wait', '--for=create', 'serviceaccount/default', '--namespace=shop', '--timeout=180s']));
+  const injects = 'failed calling webhook "pod.injection.meshwright.dev"';
+  const wanting = pod({ 'meshwright.dev/inject': 'true' });
+  await until('the injector is called', async () => (await none(['create', '--dry-run=server', '-f', '-'], wanting)).includes(injects));
   expect(await none(['create', '--dry-run=server', '-f', '-'], pod({}))).toContain(calls);
-}, 120_000);
+});

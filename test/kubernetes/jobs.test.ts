@@ -4,10 +4,11 @@ import { createServer, type Server } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from 'jose';
-import { kubeFromFile } from '../../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
 import { jobOf } from '../../webhook/admit/deployers';
 import { testAuthority } from '../kit/certificates';
+import { patientKube } from '../kit/patient-kube';
+import { isDone, until } from '../kit/until';
 
 const prefix = 'ci:';
 let dir: string;
@@ -72,38 +73,33 @@ const whoIs = async (
     .setIssuer(issuerUrl)
     .setAudience('kubernetes')
     .setIssuedAt()
-    .setExpirationTime('5m')
+    .setExpirationTime('1h')
     .sign(key);
-  const kube = await kubeFromFile(await server.kubeconfigWithToken('job', token));
+  const kube = await patientKube(await server.kubeconfigWithToken('job', token));
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
+  const ask = (): Promise<unknown> => kube.post('/apis/authentication.k8s.io/v1/selfsubjectreviews', body);
   // The authenticator fetches the issuer's keys after the server is ready.
-  for (let turn = 0; ; turn++) {
-    try {
-      const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
-      const answer = (await kube.post('/apis/authentication.k8s.io/v1/selfsubjectreviews', body)) as {
-        status: { userInfo: { username: string; groups: string[]; extra?: Record<string, string[]> } };
-      };
-      const { username, groups, extra = {} } = answer.status.userInfo;
-      return { username, groups, extra: new Map(Object.entries(extra)) };
-    } catch (error) {
-      if (turn >= 100) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
+  await until('the job is known', () => isDone(ask()));
+  const answer = (await ask()) as {
+    status: { userInfo: { username: string; groups: string[]; extra?: Record<string, string[]> } };
+  };
+  const { username, groups, extra = {} } = answer.status.userInfo;
+  return { username, groups, extra: new Map(Object.entries(extra)) };
 };
 
 test('a job is known by repository, branch and environment', async () => {
   const user = await whoIs({ repository: 'acme/books', ref: 'refs/heads/main', environment: 'production' });
   expect(jobOf(user, prefix)).toEqual({ repository: 'acme/books', ref: 'refs/heads/main', environment: 'production' });
   expect(jobOf(user, 'other:')).toBeNull();
-}, 60_000);
+});
 
 test('a job without an environment has none', async () => {
   const user = await whoIs({ repository: 'acme/books', ref: 'refs/heads/dev' });
   expect(jobOf(user, prefix)).toEqual({ repository: 'acme/books', ref: 'refs/heads/dev', environment: null });
-}, 60_000);
+});
 
 test('an administrator who is no job is none', async () => {
-  const kube = await kubeFromFile(server.kubeconfig);
+  const kube = await patientKube(server.kubeconfig);
   const answer = await kube.post('/apis/authentication.k8s.io/v1/selfsubjectreviews', {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'SelfSubjectReview',

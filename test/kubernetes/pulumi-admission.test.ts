@@ -12,14 +12,15 @@ import { digestOfJson } from '../../core/lib/digest';
 import { portKey, workloadKey } from '../../core/mesh/ids';
 import { deploy, preview, type DeployTarget } from '../../deploy/automation';
 import type { DeployReport } from '../../deploy/report';
-import { kubeFromFile, kubeObject, resources } from '../../platform/kube';
+import { kubeObject, resources } from '../../platform/kube';
 import type { RunningWebhook } from '../../webhook/main';
 import { fakeControlPlane, type FakeControlPlane } from '../kit/fake-control-plane';
+import { patientKube } from '../kit/patient-kube';
 import { startPulumiCluster, type PulumiCluster } from '../kit/pulumi-cluster';
 import { newTestSigner, signTestBundle, signTestObject, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
 import { installed, webhookFiles } from '../kit/webhook';
 
-jest.setTimeout(240_000);
+jest.setTimeout(1_800_000);
 
 const service = (port: string, timeout = '1s', namespace = 'shop'): MeshObject => ({
   apiVersion,
@@ -61,7 +62,7 @@ beforeAll(async () => {
   webhook = await installed(server, await webhookFiles(folder, trust, server.kubeconfig));
   const masters = 'system:masters';
   const controlPlane = await server.kubeconfigFor('system:serviceaccount:meshwright:control-plane', [masters]);
-  plane = fakeControlPlane(await kubeFromFile(controlPlane));
+  plane = fakeControlPlane(await patientKube(controlPlane));
   notDeployer = await server.kubeconfigFor('mallory', [masters]);
   target = {
     kind: 'kubernetes',
@@ -91,7 +92,7 @@ const liveDigest = async (): Promise<unknown> => {
 
 /** What the server says when the same is written to it without any preview: the first refusal. */
 async function written(bundle: Bundle, kubeconfig: string): Promise<string | null> {
-  const kube = await kubeFromFile(kubeconfig);
+  const kube = await patientKube(kubeconfig);
   const kinds = { ServiceConfig: resources.serviceConfigs, ProxyConfig: resources.proxyConfigs, AdmissionRules: resources.admissionRules };
   try {
     for (const signed of bundle.objects) {
@@ -107,7 +108,7 @@ async function written(bundle: Bundle, kubeconfig: string): Promise<string | nul
 
 /** Preview and update; both must agree. */
 async function tried(bundle: Bundle, to: DeployTarget = target): Promise<{ readonly ok: boolean; readonly why: readonly string[] }> {
-  const options = { pulumi: cluster.cli, timeoutMs: 20_000 };
+  const options = { pulumi: cluster.cli, timeoutMs: 300_000 };
   const before = await liveDigest();
   const planned = await preview(bundle, to, options);
   expect(await liveDigest()).toBe(before);
@@ -200,7 +201,7 @@ test.each(bad)('wrong: $what', async ({ code, make, as }) => {
 });
 
 test('a preview key is good for a preview and for nothing else', async () => {
-  const options = { pulumi: cluster.cli, timeoutMs: 20_000 };
+  const options = { pulumi: cluster.cli, timeoutMs: 300_000 };
   const dry = await signTestBundle(previewSigner, next(objects()), objects());
   expect(await preview(dry, target, options)).toMatchObject({ ok: true });
   const before = await liveDigest();

@@ -11,7 +11,7 @@ import { fakeControlPlane, type FakeControlPlane } from '../kit/fake-control-pla
 import { startPulumiCluster, type PulumiCluster } from '../kit/pulumi-cluster';
 import { newTestSigner, signTestBundle, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
 
-jest.setTimeout(180_000);
+jest.setTimeout(1_800_000);
 
 const rules = (value: string): MeshObject => ({
   apiVersion,
@@ -47,7 +47,7 @@ describe('pulumi by hand', () => {
     await fs.mkdir(at('backend'), { recursive: true });
     return runCommand(cluster.cli, [...args, '--stack', stack, '--non-interactive'], {
       cwd: at('project'),
-      timeoutMs: 120_000,
+      timeoutMs: 600_000, // against hanging
       env: {
         PATH: process.env['PATH'],
         HOME: cluster.folder,

@@ -10,9 +10,10 @@ import type { DeployEvent } from '../../deploy/report';
 import { resources } from '../../platform/kube';
 import { fakeControlPlane, type FakeControlPlane } from '../kit/fake-control-plane';
 import { startPulumiCluster, type PulumiCluster } from '../kit/pulumi-cluster';
+import { until } from '../kit/until';
 import { newTestSigner, signTestBundle, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
 
-jest.setTimeout(60_000);
+jest.setTimeout(1_800_000);
 
 const rules = (value: string): MeshObject => ({
   apiVersion,
@@ -154,12 +155,17 @@ describe('Pulumi on Kubernetes', () => {
   test('a roll-out that does not end is told with what it waits for; the same release is waited for again', async () => {
     plane.script = [{ state: 'rolling', message: 'waiting for ratings' }];
     const first = await bundleOf(one, 'one');
-    const late = await deploy(first, target, { ...options(), timeoutMs: 2_000 });
-    expect(late.diagnostics).toEqual([
-      expect.objectContaining({ code: 'MW7004', message: expect.stringContaining('waiting for ratings') }),
-    ]);
     const { kube } = cluster;
     const ref = { namespace: 'meshwright', name: 'prod' };
+    const late = (timeoutMs: number) => deploy(first, target, { ...options(), timeoutMs });
+    expect((await late(1_000)).diagnostics.map(({ code }) => code)).toEqual(['MW7004']);
+    await until(
+      'it is waited',
+      async () => Object((await kube.get(resources.releases, ref))?.['status']).message === 'waiting for ratings',
+    );
+    expect((await late(10_000)).diagnostics).toEqual([
+      expect.objectContaining({ code: 'MW7004', message: expect.stringContaining('waiting for ratings') }),
+    ]);
     await kube.patch(resources.releases, ref, { status: { converged: first.release.digest } }, { type: 'merge', subresource: 'status' });
     expect(await deploy(first, target, options())).toMatchObject({ ok: true, diagnostics: [] });
     expect(await preview(first, target, options())).toMatchObject({ ok: true, empty: true });

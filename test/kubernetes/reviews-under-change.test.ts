@@ -13,24 +13,26 @@ import { apiVersion, type MeshObject, type Release } from '../../core/bundle/obj
 import { formatTrust } from '../../core/bundle/trust';
 import { digestOfJson } from '../../core/lib/digest';
 import { writeFileAtomic } from '../../platform/files';
-import { kubeFromFile, kubeObject, resources, KubeError, type Follower, type Kube, type KubeObject } from '../../platform/kube';
+import { kubeObject, resources, type Follower, type Kube } from '../../platform/kube';
 import { startKubernetes, type KubernetesServer } from '../../platform/kubernetes-server';
 import { freePorts } from '../../platform/ports';
 import type { WebhookConfig } from '../../webhook/config';
+import { agedCertificates, certificatesIn } from '../kit/aged-certificates';
 import { startBalancer, type Balancer } from '../kit/balancer';
 import { bookinfo } from '../kit/bookinfo-ir';
 import { convergedStatus } from '../kit/converged';
 import { judgedLoad, moments, type JudgedLoad, type LoadReport, type Moments, type Question } from '../kit/judged-load';
+import { patientKube } from '../kit/patient-kube';
 import { postReview } from '../kit/post-review';
 import { present } from '../kit/present';
 import { deployersOf, isAllowedInTurn, reviews, reviewUid, rulesInTurn } from '../kit/reviews';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
-import { applied, prepared, validatingConfiguration } from '../kit/webhook';
+import { isDone, until } from '../kit/until';
+import { applied, patience, prepared, unsigned, untilAsked, untilTaken, validatingConfiguration } from '../kit/webhook';
 import { webhookReplica, type WebhookReplica } from '../kit/webhook-replica';
 
 const servername = 'webhook.meshwright.svc';
 const secret = { namespace: meshNamespace, name: 'webhook-certificates' };
-const day = 24 * 3600_000;
 /** Their namespaces are there, so that the API server takes pods into them. */
 const inhabited = ['team-0', 'team-1', 'team-2', 'team-3', 'team-4', 'team-5'];
 
@@ -59,12 +61,6 @@ let questions: readonly Question<Truth>[];
 const set = (change: Partial<Truth>): void => right.set((truth = { ...truth, ...change }));
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-const until = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
-  for (let tries = 0; !(await holds()); tries += 1) {
-    if (tries > 600) throw new Error(`never: ${what}`);
-    await pause(100);
-  }
-};
 /** What every webhook of the configuration trusts at this moment, PEM. */
 const trusted = (): string => {
   const webhooks = configurations.items().get('meshwright')?.['webhooks'];
@@ -78,8 +74,8 @@ beforeAll(async () => {
   [first, second] = await Promise.all([newTestSigner(), newTestSigner()]);
   const masters = 'system:masters';
   const as = async (user: string, groups: readonly string[]): Promise<Kube> =>
-    kubeFromFile(await server.kubeconfigFor(user, [...groups, masters]));
-  admin = await kubeFromFile(server.kubeconfig);
+    patientKube(await server.kubeconfigFor(user, [...groups, masters]));
+  admin = await patientKube(server.kubeconfig);
   team = await as('ann', ['release-team']);
   controlPlane = await as('system:serviceaccount:meshwright:control-plane', []);
   deployer = await as('deploy-bot', inhabited.map(deployersOf));
@@ -94,16 +90,18 @@ beforeAll(async () => {
     trustFile: join(dir, 'trust.json'),
     deployers: [{ kind: 'group', name: 'release-team' }],
     kubeconfig: server.kubeconfig,
-    // Who asks shares the machine with everybody here, and may stand still for a while.
-    limits: { requestMs: 60_000 },
+    // The balancer, which is told by looking, may stand still for a while.
+    drainMs: 20_000,
+    limits: patience,
   });
   replicas = [await webhookReplica(dir, 'one', config(0, 1)), await webhookReplica(dir, 'two', config(2, 3))];
   await Promise.all(replicas.map((replica) => replica.start()));
   balancer = await startBalancer(replicas);
-  await applied(server, patientConfiguration());
+  await applied(server, validatingConfiguration(`https://localhost:${balancer.port}`, ''));
   configurations = admin.follow(resources.validatingWebhooks, {}, () => undefined);
   await until('a bundle', () => trusted() !== '');
   await everyoneReady();
+  await untilAsked(server);
 
   right = moments(truth);
   questions = await questionsFor();
@@ -137,12 +135,6 @@ const everyoneReady = (): Promise<void> =>
     const all = await Promise.all(replicas.map((replica) => replica.isReady()));
     return all.every((isReady) => isReady) && replicas.every(({ name }) => balancer.isReady(name));
   });
-
-/** Waits for longer than a busy machine takes. */
-function patientConfiguration(): object {
-  const { webhooks, ...rest } = validatingConfiguration(`https://localhost:${balancer.port}`, '');
-  return { ...rest, webhooks: webhooks.map((webhook) => ({ ...webhook, timeoutSeconds: 30 })) };
-}
 
 /** As whoever deploys: the object, then the release that names it. */
 async function write(release: Release, object: MeshObject, by: TestSigner): Promise<void> {
@@ -280,16 +272,17 @@ test('a rolling restart: nobody fails, and every verdict is right', async () => 
     }
   });
   expectNobodyFailed(report);
-}, 120_000);
+});
 
 test('a replica that is killed loses what it was answering and what was sent to it before that was seen, and nothing else', async () => {
   const killed = present(replicas[0]);
   let killedAt = 0;
   let seenAt = 0;
-  const { failed } = await under(async () => {
+  const { failed } = await under(async (load) => {
     killedAt = performance.now();
     await killed.kill();
     await until('it is seen', () => !balancer.isReady(killed.name));
+    await load.settled();
     seenAt = performance.now();
     await pause(1_000);
     await killed.start();
@@ -298,34 +291,38 @@ test('a replica that is killed loses what it was answering and what was sent to 
   const direct = failed.filter(({ by }) => by !== 'api');
   expect(direct.filter(({ clientPort }) => clientPort === null || balancer.replicaOf(clientPort) !== killed.name)).toEqual([]);
   expect(failed.filter(({ sentAt, failedAt }) => sentAt > seenAt || failedAt < killedAt)).toEqual([]);
-}, 120_000);
+});
 
 test('certificates: a new leaf, a new authority and the end of the old one, trusted by what the configuration says at each moment', async () => {
   const bundles = new Set<string>();
+  const aged = agedCertificates(admin, secret);
   const report = await under(async (load) => {
     const before = await served();
-    await aged(({ leaf, ...rest }) => ({ ...rest, leaf: { ...leaf, issued: Date.now() - 300 * day } }));
+    await aged.leaf();
     await until('a new leaf', async () => (await served()).every((serial, index) => serial !== before[index]));
     const [leaf] = await served();
     bundles.add(trusted());
-    await aged(({ issuing, ...rest }) => ({ ...rest, issuing: { ...issuing, issued: Date.now() - 3_000 * day } }));
+    await aged.authority();
     await until('both authorities in the bundle', () => certificatesIn(trusted()) === 2);
     bundles.add(trusted());
-    await until('carried', async () => (await kept()).next?.carried !== null);
-    // The time that is skipped is there for those who read the bundle before.
+    await until('carried', async () => (await aged.kept()).next?.carried !== null);
+    // The time that is skipped is there for those who read the bundle before, and for the API server to hear of it.
+    await untilTaken(admin, [{ resource: resources.validatingWebhooks, name: 'meshwright' }], unsigned.metadata.name, () =>
+      isDone(admin.create(resources.admissionRules, unsigned, { dryRun: true })),
+    );
     await load.settled();
-    await aged(({ next, ...rest }) => ({ ...rest, next: next === null ? null : { ...next, carried: Date.now() - day } }));
+    await aged.carried();
     await until('a leaf of the new one', async () => (await served()).every((serial) => serial !== leaf));
     await load.settled();
-    await aged((all) => ({ ...all, retired: all.retired.map((one) => ({ ...one, until: Date.now() - 1 })) }));
+    await aged.retired();
     await until('the new one alone in the bundle', () => certificatesIn(trusted()) === 1);
     bundles.add(trusted());
     await pause(1_000);
   });
   expectNobodyFailed(report);
   expect(bundles.size).toBe(3);
-  for (const replica of replicas) expect(await replica.isReady()).toBe(true);
-}, 120_000);
+  await everyoneReady();
+});
 
 /** Serial numbers of what each replica shows; the handshake fails unless it verifies by what the configuration says. */
 const served = (): Promise<readonly string[]> =>
@@ -341,35 +338,6 @@ const served = (): Promise<readonly string[]> =>
         }),
     ),
   );
-const certificatesIn = (bundle: string): number => bundle.split('BEGIN CERTIFICATE').length - 1;
-
-interface Authorities {
-  readonly leaf: object;
-  readonly issuing: object;
-  readonly next: { readonly carried: number | null } | null;
-  readonly retired: readonly object[];
-}
-const authoritiesIn = (object: KubeObject): Authorities => {
-  const { data } = object as KubeObject & { readonly data: Record<string, string> };
-  return JSON.parse(Buffer.from(data['authorities.json'] ?? '', 'base64').toString());
-};
-const kept = async (): Promise<Authorities> => authoritiesIn(present(await admin.get(resources.secrets, secret)));
-
-/** Months pass for what the Secret says; the replicas then do by themselves what is due. */
-async function aged(change: (authorities: Authorities) => Authorities): Promise<void> {
-  for (;;) {
-    const object = present(await admin.get(resources.secrets, secret));
-    const text = JSON.stringify(change(authoritiesIn(object)));
-    const data = Object.assign({}, object['data'], { 'authorities.json': Buffer.from(text).toString('base64') });
-    try {
-      await admin.replace(resources.secrets, { ...object, data });
-      return;
-    } catch (error) {
-      if (!(error instanceof KubeError && error.status === 409)) throw error;
-    }
-  }
-}
-
 test('ten releases, each with other rules: the old verdict until the control plane says so, the new one from when both replicas do', async () => {
   const report = await under(async () => {
     for (let turn = 1; turn <= 10; turn += 1) {
@@ -384,7 +352,7 @@ test('ten releases, each with other rules: the old verdict until the control pla
     }
   });
   expectNobodyFailed(report);
-}, 120_000);
+});
 
 test('the trust root: a key more, everything signed anew, the old key gone', async () => {
   const turn = present(truth.turns[0]);
@@ -407,4 +375,4 @@ test('the trust root: a key more, everything signed anew, the old key gone', asy
     await pause(1_500);
   });
   expectNobodyFailed(report);
-}, 120_000);
+});

@@ -19,7 +19,7 @@ import type { RunningWebhook } from '../../webhook/main';
 import { bookinfo } from '../kit/bookinfo-ir';
 import { convergedStatus } from '../kit/converged';
 import { newTestSigner, signTestObject, signTestRelease, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
-import { applied, installed, prepared, webhookFiles } from '../kit/webhook';
+import { applied, installed, prepared, untilAsked, untilInForce, webhookFiles } from '../kit/webhook';
 
 let dir: string;
 let server: KubernetesServer;
@@ -111,8 +111,9 @@ beforeAll(async () => {
   const clientConfig = { url: `${webhook.url}/validate`, caBundle: Buffer.from(files.authority.ca).toString('base64') };
   await applied(server, {
     ...configuration,
-    webhooks: configuration.webhooks.map((entry: object) => ({ ...entry, clientConfig })),
+    webhooks: configuration.webhooks.map((entry: object) => ({ ...entry, clientConfig, timeoutSeconds: 30 })),
   });
+  await untilAsked(server);
   const masters = 'system:masters';
   team = await server.kubeconfigFor('ann', ['release-team', masters]);
   someone = await server.kubeconfigFor('mallory', [masters]);
@@ -122,6 +123,7 @@ beforeAll(async () => {
   release = testRelease(objects);
   ok(await send('create', releaseResource(await signTestRelease(signer, release)), team));
   ok(await converge(release));
+  await untilInForce(webhook, release.generation);
   ok(await send('create', pod('reviews'), books));
 }, 1_800_000);
 afterAll(async () => {
@@ -175,6 +177,7 @@ test('what was deleted before it was released does not go once it is in force', 
   const following = testReleaseAfter(release, next);
   ok(await send('replace', releaseResource(await signTestRelease(signer, following)), team));
   ok(await converge(following));
+  await untilInForce(webhook, following.generation);
   release = following;
   denied(await patch(['-n', 'bookinfo', 'serviceconfig', name], { metadata: { finalizers: null } }, someone), 'MW8006');
   ok(await server.kubectl(['-n', 'bookinfo', 'get', 'serviceconfig', name]));
