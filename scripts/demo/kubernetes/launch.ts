@@ -123,7 +123,7 @@ async function refusing({ kubectl }: DemoCluster): Promise<void> {
     proof: { environment: 'none', name: 'rules', digest: `sha256:${'0'.repeat(64)}`, jws: 'a.b.c' },
   };
   let said = '';
-  for (let turn = 0; turn < 100; turn += 1) {
+  for (let turn = 0; turn < 1_200; turn += 1) {
     const { stderr } = await kubectl(['create', '--dry-run=server', '-f', '-'], { objects: [unsigned] });
     said = lastLine(stderr);
     if (said.includes('MW8')) return;

@@ -75,7 +75,7 @@ async function leading({ kubectl }: ClusterSetUp['cluster']): Promise<string> {
 }
 
 async function until(holds: () => Promise<boolean>): Promise<boolean> {
-  for (let turn = 0; turn < 400; turn += 1) {
+  for (let turn = 0; turn < 2_400; turn += 1) {
     if (await holds().catch(() => false)) return true;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
