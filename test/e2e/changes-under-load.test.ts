@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import type { MeshObject } from '../../core/bundle/objects';
 import type { MeshIr, ServicePort } from '../../core/ir/ir';
 import type { Inventory } from '../../runtime-proxy/inventory';
+import { eventually } from '../kit/layered-mesh';
 import { runMesh, type RunningMesh } from '../kit/running-mesh';
 import { edgePrincipal, meshWithGateway, objectsOf, pagePrincipal, reviewsPrincipal } from '../kit/small-mesh';
 import { meanwhile, traffic, type Traffic } from '../kit/traffic';
@@ -112,7 +113,8 @@ test('every endpoint is replaced by another: no request fails', async () => {
     mesh.admin('GET', '/v1/proxies/page-1/config').then(({ json }) => JSON.stringify((json as { readonly endpoints: unknown }).endpoints)); // the admin API's own answer
   const portOf = (id: string): number => mesh.inventory.instances.find((one) => one.id === id)?.inbound['web']?.port ?? 0;
   const callersKnow = async (id: string, there: boolean): Promise<void> => {
-    while ((await called()).includes(`"portValue":${portOf(id)}`) !== there) await new Promise((resolve) => setTimeout(resolve, 10));
+    const known = async (): Promise<boolean> => (await called()).includes(`"portValue":${portOf(id)}`);
+    expect(await eventually(known, (now) => now === there)).toBe(there);
   };
   const bad = await meanwhile(await running(), async ({ sent }) => {
     for (const id of ['reviews-2', 'reviews-1', 'reviews-2']) {
