@@ -4,7 +4,7 @@ import { routedLoad } from '../kit/routed-load';
 import { routesMesh, routesWorkloads, type Routes } from '../kit/routes-mesh';
 import { runMesh } from '../kit/running-mesh';
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_800_000);
 
 test.each<[Routes, number, 'delta' | 'state-of-the-world']>([
   ['rules', 200, 'delta'],

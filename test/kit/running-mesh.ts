@@ -207,7 +207,8 @@ export async function runMesh(workloads: readonly WorkloadSpec[], options: MeshO
       const token = (await fs.readFile(file('admin.token'), 'utf8')).trim();
       const response = await fetch(`${mesh.adminUrl}${where}`, {
         method,
-        headers: { authorization: `Bearer ${token}` },
+        // one that is kept may be closed while this process stands still, and asked on all the same
+        headers: { authorization: `Bearer ${token}`, connection: 'close' },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       return { status: response.status, json: JSON.parse(await response.text()) };
