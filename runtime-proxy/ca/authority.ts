@@ -194,11 +194,19 @@ async function keyOfCsr(csr: string): Promise<x509.PublicKey> {
   } catch {
     throw new CsrRefused('the certificate request is not PEM of PKCS#10');
   }
-  const { algorithm } = request.publicKey;
-  if (algorithm.name !== 'ECDSA' || !('namedCurve' in algorithm) || algorithm.namedCurve !== 'P-256')
-    throw new CsrRefused('the key must be ECDSA P-256');
-  if (!(await request.verify(crypto))) throw new CsrRefused('the certificate request is not signed by its key');
+  if (!isP256(request)) throw new CsrRefused('the key must be ECDSA P-256');
+  // it rejects where the key is no point of the curve, or the signature none of ECDSA
+  if (!(await request.verify(crypto).catch(() => false))) throw new CsrRefused('the certificate request is not signed by its key');
   return request.publicKey;
+}
+
+function isP256(request: x509.Pkcs10CertificateRequest): boolean {
+  try {
+    const { algorithm } = request.publicKey; // it throws where its parameters are none of a curve
+    return algorithm.name === 'ECDSA' && 'namedCurve' in algorithm && algorithm.namedCurve === 'P-256';
+  } catch {
+    return false;
+  }
 }
 
 async function importKeys(keyPem: string): Promise<webcrypto.CryptoKeyPair> {

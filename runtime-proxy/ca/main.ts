@@ -136,8 +136,9 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
   const server = createServer();
   server.addService(caMethods, {
     enrol: unary<{ csr: string; token: string }, CertificateAnswer>(async ({ csr, token }) => {
-      const ofPod = pods !== null && isServiceAccountToken(token);
-      const identity = ofPod ? await identityOfPod(pods, token) : await tokens.redeem(token, await refusing('enrol', fingerprintOf(csr)));
+      const byToken = async (): Promise<Identity | null> =>
+        tokens.knows(token) ? tokens.redeem(token, await refusing('enrol', fingerprintOf(csr))) : null;
+      const identity = pods !== null && isServiceAccountToken(token) ? await identityOfPod(pods, token) : await byToken();
       if (identity === null)
         return refuse('enrol', status.PERMISSION_DENIED, 'the join token is unknown, spent or expired: ask for another');
       log.info({ instance: identity.instance, principal: identity.principal }, 'enrolled');

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { reasonOf } from '../../core/lib/reason';
-import { DecodeError, fieldsOf, listOf, numberOf, textOf } from '../rpc/decode';
+import { DecodeError, type Fields, fieldsOf, listOf, numberOf, textOf } from '../rpc/decode';
 import { isPrincipal, isWorkloadKey, type Identity } from './spiffe';
 
 interface Kept {
@@ -20,6 +20,8 @@ export interface TokenStore {
   mint(identity: Identity, ttlMs: number): Promise<{ readonly token: string; readonly expires: number }>;
   /** Spends a token for the key of that fingerprint (64 hexadecimal digits). null when it is unknown, expired, or spent by another key; the caller says no more than that. */
   redeem(token: string, key: string): Promise<Identity | null>;
+  /** Whether it is one, open or spent: a stranger's request is worth no look at its key. */
+  knows(token: string): boolean;
 }
 /** Where the hashes are kept. `write` returns when they are durable. */
 export interface TokenFile {
@@ -38,14 +40,22 @@ export async function openTokens(file: TokenFile, now: () => number): Promise<To
   const change = <T>(make: () => readonly [readonly Kept[], T]): Promise<T> => {
     const done = turn.then(async () => {
       const [next, result] = make();
-      if (next !== kept) await file.write(`${JSON.stringify({ tokens: next })}\n`);
+      if (next !== kept) await file.write(encode(next));
       kept = next;
       return result;
     });
     turn = done.catch(() => undefined);
     return done;
   };
+  const find = (token: string): Kept | null => {
+    const hash = hashOf(token);
+    // Every entry is compared, in constant time: neither time nor order tells a guesser anything.
+    let found: Kept | null = null;
+    for (const one of kept) if (timingSafeEqual(Buffer.from(one.hash, 'hex'), hash)) found = one;
+    return found;
+  };
   return {
+    knows: (token) => find(token) !== null,
     async mint(identity, ttlMs) {
       const token = `mwj_${randomBytes(32).toString('base64url')}`;
       const expires = now() + ttlMs;
@@ -58,10 +68,7 @@ export async function openTokens(file: TokenFile, now: () => number): Promise<To
     },
     redeem: (token, key) =>
       change(() => {
-        const hash = hashOf(token);
-        // Every entry is compared, in constant time: neither time nor order tells a guesser anything.
-        let found: Kept | null = null;
-        for (const one of kept) if (timingSafeEqual(Buffer.from(one.hash, 'hex'), hash)) found = one;
+        const found = find(token);
         if (found === null) return [kept, null] as const;
         const { spentBy, expires, identity } = found;
         if (expires <= now()) return [kept.filter((one) => one !== found), null] as const;
@@ -73,24 +80,30 @@ export async function openTokens(file: TokenFile, now: () => number): Promise<To
 
 const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest();
 
+/** Spent ones in a list of their own: a CA of the version before, for which a token in `tokens` is open, does not know them. */
+const encode = (kept: readonly Kept[]): string =>
+  `${JSON.stringify({
+    tokens: kept.flatMap(({ spentBy, ...one }) => (spentBy === null ? [one] : [])),
+    spent: kept.filter(({ spentBy }) => spentBy !== null),
+  })}\n`;
+
 function decode(text: string): readonly Kept[] {
   try {
-    return listOf(fieldsOf(JSON.parse(text), 'the token file'), 'tokens', maxTokens).map((entry) => {
-      const fields = fieldsOf(entry, 'a token');
-      const hash = textOf(fields, 'hash');
-      const spentBy = fields['spentBy'] === undefined || fields['spentBy'] === null ? null : textOf(fields, 'spentBy');
-      for (const [name, text] of Object.entries({ hash, spentBy }))
-        if (text !== null && !/^[0-9a-f]{64}$/.test(text)) throw new DecodeError(`\`${name}\` must be 64 hexadecimal digits`);
-      return {
-        hash,
-        identity: identityFrom(fields['identity']),
-        expires: numberOf(fields, 'expires', 0, Number.MAX_SAFE_INTEGER),
-        spentBy,
-      };
-    });
+    const file = fieldsOf(JSON.parse(text), 'the token file');
+    const read = (list: string, isSpent: boolean): readonly Kept[] =>
+      listOf(file, list, maxTokens).map((entry) => keptFrom(fieldsOf(entry, 'a token'), isSpent));
+    return [...read('tokens', false), ...(file['spent'] === undefined ? [] : read('spent', true))];
   } catch (error) {
     throw new Error(`the token file is damaged: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+function keptFrom(fields: Fields, isSpent: boolean): Kept {
+  const hash = textOf(fields, 'hash');
+  const spentBy = isSpent || (fields['spentBy'] ?? null) !== null ? textOf(fields, 'spentBy') : null;
+  for (const [name, text] of Object.entries({ hash, spentBy }))
+    if (text !== null && !/^[0-9a-f]{64}$/.test(text)) throw new DecodeError(`\`${name}\` must be 64 hexadecimal digits`);
+  return { hash, identity: identityFrom(fields['identity']), expires: numberOf(fields, 'expires', 0, Number.MAX_SAFE_INTEGER), spentBy };
 }
 
 /** An identity from untrusted JSON: `{ instance, workload, principal }`. */
