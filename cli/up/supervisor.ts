@@ -35,7 +35,8 @@ export interface Supervisor {
   stop(): Promise<void>;
 }
 
-const insistAfterMs = 8_000;
+/** Longer than an agent needs that ends an Envoy which does not listen: killed before, it would leave that Envoy behind. */
+const insistAfterMs = 20_000;
 const restartAfterMs = 200;
 const longestRestartMs = 5_000;
 const tailLines = 20;

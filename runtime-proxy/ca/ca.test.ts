@@ -299,6 +299,15 @@ describe('the server', () => {
     await expect(holder.serving('pay/edge')).rejects.toThrow('may not have');
     await expect(holder.serving('no/such')).rejects.toThrow('may not have');
   });
+  test('one whose admin token is none does not begin, and leaves nobody at its port', async () => {
+    await start();
+    const port = Number(ca.address.split(':')[1]);
+    await ca.close();
+    await fs.writeFile(path.join(folder, 'admin.token'), 'two words');
+    await expect(start({ listen: { host: '127.0.0.1', port } })).rejects.toThrow('admin.token holds no token');
+    await fs.rm(path.join(folder, 'admin.token'));
+    await start({ listen: { host: '127.0.0.1', port } });
+  });
   test('a taken port is one clear line', async () => {
     await start();
     const port = Number(ca.address.split(':')[1]);

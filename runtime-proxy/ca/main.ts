@@ -161,13 +161,13 @@ export async function serveCa(config: CaConfig, log: Log = createLog('ca')): Pro
   });
   const own = await ownCertificate(authority, svidLifetimeMs, log);
   const port = await bind(server, config.listen.host, config.listen.port, own.credentials.credentials);
-  const admin = await serveAdmin(config.admin, await adminToken(config.adminTokenFile), adminRoutes(), log).catch(
-    async (error: unknown) => {
+  const admin = await adminToken(config.adminTokenFile)
+    .then((token) => serveAdmin(config.admin, token, adminRoutes(), log))
+    .catch(async (error: unknown) => {
       own.stop();
       await stopServer(server, 0);
       throw error;
-    },
-  );
+    });
   const guard = kept === null ? null : guardRoot(kept, log);
   const overtaken = (): string | null => guard?.overtaken() ?? null;
   const publisher = kube === null ? null : publishTrust(kube, authority.trust, () => overtaken() === null, log);

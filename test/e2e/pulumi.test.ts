@@ -13,6 +13,7 @@ import { startTimeOf } from '../../platform/process';
 import { obtainPulumi } from '../../platform/tools/pulumi';
 import { proxyStatus, startAdminApi, type AdminApi } from '../kit/admin-api';
 import { newTestSigner, signTestBundle, testRelease, testReleaseAfter, type TestSigner } from '../kit/signing';
+import { until } from '../kit/until';
 
 const rules = (value: string): MeshObject => ({
   apiVersion,
@@ -219,7 +220,7 @@ describe('pulumi', () => {
     );
     api.script = [{ state: 'rolling', message: 'waiting', proxies: [proxyStatus('reviews', 'candidate', 'sent')] }];
     const child = fork(script, { stdio: 'ignore' });
-    while (api.release?.release.generation !== 2 && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until('proxies are waited for', () => api.release?.release.generation === 2 || child.exitCode !== null);
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await gone;
@@ -227,7 +228,7 @@ describe('pulumi', () => {
     const locks = path.join(target.stateDir, 'backend/.pulumi/locks/organization/meshwright/prod');
     const [lock = ''] = (await fs.readdir(locks)).filter((name) => name.endsWith('.json'));
     const engine: { readonly pid: number } = JSON.parse(await fs.readFile(path.join(locks, lock), 'utf8'));
-    while ((await startTimeOf(engine.pid)) !== null) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until('the engine has ended', async () => (await startTimeOf(engine.pid)) === null);
     api.script = [{ state: 'converged', message: '' }];
     const next = await deploy(two, target, options());
     expect(next.ok).toBe(true);

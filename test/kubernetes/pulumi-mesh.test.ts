@@ -101,7 +101,7 @@ test('the release after an aborted one converges, and what nobody names any more
   const objects = objectsOf(smallMesh({ allowed: false }));
   const next = testReleaseAfter(live, objects, { stable: live.stable });
   expect(await put(next, objects)).toMatchObject({ ok: true, diagnostics: [] });
-  await untilAnswered(403);
+  expect(await mesh.call(page, host, '/c')).toMatchObject({ status: 403 }); // what is taken away is, by the time an update has ended
   const named = new Set(Object.values({ ...next.stable }).concat(Object.values(next.candidate)));
   for (const resource of [resources.serviceConfigs, resources.proxyConfigs]) {
     for (const { proof } of (await mesh.kube.list(resource)).items)
