@@ -6,7 +6,6 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { emitEnvoy, type EmittedEnvoy } from '../../compiler/emit/envoy';
 import { lower } from '../../compiler/lower';
-import type { Json } from '../../core/lib/json';
 import type { Declaration } from '../../core/declarations/declaration';
 import type { MeshIr } from '../../core/ir/ir';
 import { portKey, principalOf, workloadKey, type PortKey } from '../../core/mesh/ids';
@@ -20,6 +19,7 @@ import { callers, placeOf } from '../kit/mesh-generator';
 import { gateway } from '../kit/mesh-generator-gateway';
 import { type ClientCertificate, clientCertificates } from './clients';
 import { serveOutside } from './outside';
+import { sumOf } from '../kit/envoy-stats';
 import { request, runMesh, type RunningMesh, trustDomain, type WorkloadSpec } from '../kit/running-mesh';
 
 /** Services of the universe that run. */
@@ -138,7 +138,7 @@ export async function startWorld(): Promise<World> {
     async delays() {
       const counted = [...mesh.agents.values()].map(async ({ adminSocket }) => {
         const { body } = await request({ socketPath: adminSocket, path: '/stats?filter=fault\\.delays_injected$' });
-        return [...body.matchAll(/: (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+        return sumOf(body, /delays_injected/);
       });
       return (await Promise.all(counted)).reduce((sum, count) => sum + count, 0);
     },
@@ -157,16 +157,8 @@ export async function startWorld(): Promise<World> {
 
 /** Nothing here is about what takes too long (test/e2e/resilience.test.ts is): on no machine is an answer late because of these. */
 const limits = new Set(['connectTimeout', 'timeout', 'perTryTimeout', 'transportSocketConnectTimeout', 'requestHeadersTimeout']);
-function patient(emitted: EmittedEnvoy): EmittedEnvoy {
-  const wait = (value: Json): Json => {
-    if (Array.isArray(value)) return value.map(wait);
-    if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(
-      Object.entries(value).map(([name, inner]) => [name, limits.has(name) && inner !== '0s' ? '600s' : wait(inner)]),
-    );
-  };
-  return wait(emitted as unknown as Json) as unknown as EmittedEnvoy; // JSON stays what it was
-}
+const patient = (emitted: EmittedEnvoy): EmittedEnvoy =>
+  JSON.parse(JSON.stringify(emitted), (name, value: unknown) => (limits.has(name) && value !== '0s' ? '600s' : value));
 
 async function put(
   mesh: RunningMesh,
